@@ -1,0 +1,184 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/config.h"
+#include "sim/engine.h"
+#include "sim/memory.h"
+#include "sim/space.h"
+
+namespace flockstep {
+
+/// How a batch of worlds is run; what the worlds are is in the environment's own settings.
+struct BatchOptions {
+    int64_t num_envs = 1;              // worlds, 1 .. 2^31 - 1
+    Device device;                     // where they live
+    uint64_t seed = 0;                 // of everything random, unless reset() is given another
+    int64_t first_env = 0;             // global index of the first world: rank * num_envs when ranks share a seed
+    AutoresetMode autoreset_mode = AutoresetMode::same_step;
+    bool spread_phases = false;        // the first episodes begin at random points of their time limit; not in statistics
+    bool statistics = true;            // keep episode returns, lengths and the environment's metrics
+    bool final_observation = false;    // keep the last observation of episodes that ended (SAME_STEP)
+    std::vector<std::string> outputs;  // empty: all. Otherwise names of observation parts and of reward, terminated,
+                                       // truncated, active, acts, episode_start, action_mask
+    std::map<std::string, DType> dtypes;  // storage of observation parts, by name; "*" for all
+    int lanes = 0;                     // lanes per world on the GPU; 0: the environment's choice
+    int item_order = 1;                // CPU, for tests: -1 backwards, > 1 a stride; see ReorderedHostGroup
+    bool cpu_team = false;             // CPU: all threads on each world in turn, for worlds of very many agents
+};
+
+/// A tensor at a fixed address for the batch's life: row-major, never reallocated.
+struct Tensor {
+    std::string name;
+    void* data = nullptr;
+    DType dtype = DType::float32;
+    std::vector<int64_t> shape;
+    int64_t count() const;
+    int64_t bytes() const { return count() * size_of(dtype); }
+};
+
+/// One field of every world on the host, in canonical order [num_envs, counts..., components]: it does not depend on
+/// lanes, tiles or device.
+struct FieldValue {
+    std::string name;
+    DType dtype = DType::float32;
+    std::vector<int64_t> shape;
+    std::vector<char> bytes;
+};
+
+/// Where one field of a State lies.
+struct FieldInfo {
+    std::string name;
+    DType dtype;
+    int components, element_bytes;
+    std::vector<int64_t> counts;  // per world
+    bool staged, derived;
+    int64_t offset;               // staged: bytes within a world; bulk: bytes from the start of all bulk arrays
+    int64_t elements() const;
+};
+
+/// Means over the episodes that ended since the statistics were cleared.
+struct Statistics {
+    int64_t num_episodes = 0;
+    int64_t agent_steps = 0;  // of active agents; only where agents can be inactive
+    struct Metric {
+        std::string name;
+        double mean = 0, standard_error = 0;
+    };
+    std::vector<Metric> metrics;
+};
+
+/// Thousands of worlds of one environment, stepped together. The type-erased face of the engine: what trainers,
+/// bindings and benchmarks use. Nothing waits for the device unless its comment says so.
+class Batch {
+  public:
+    Batch(std::string environment, const BatchOptions& options, Spaces spaces, std::unique_ptr<Memory> memory);
+    virtual ~Batch();
+    Batch(const Batch&) = delete;
+    Batch& operator=(const Batch&) = delete;
+
+    const std::string& environment() const { return environment_; }
+    const BatchOptions& options() const { return options_; }
+    const Spaces& spaces() const { return spaces_; }
+    const Settings& settings() const { return settings_; }  // all of them, defaults included
+    int64_t num_envs() const { return options_.num_envs; }
+    int num_agents() const { return spaces_.num_agents(); }
+    /// True if every role's action is one Discrete part: then there is one action tensor, int32 [num_envs, num_agents].
+    bool has_one_action_tensor() const;
+
+    /// Observation parts: "name", or "role.name" where there are several roles; [num_envs, count, shape...].
+    const std::vector<Tensor>& observations() const { return observations_; }
+    /// The same, for the rows whose episode ended in the last step; other rows hold older ones. Empty unless asked for.
+    const std::vector<Tensor>& final_observations() const { return final_observations_; }
+    /// One tensor per action part where the rules forbid actions: uint8 [num_envs, count, choices], 1 = allowed.
+    const std::vector<Tensor>& action_masks() const { return action_masks_; }
+    /// reward float32; terminated, truncated, active, acts, episode_start uint8; all [num_envs, num_agents].
+    /// Throws std::invalid_argument if nobody asked for it.
+    const Tensor& output(const std::string& name) const;
+    const std::vector<Tensor>& outputs() const { return outputs_; }
+    /// The engine's own action tensors: int32, float32 for Box. step() reads them unless told otherwise.
+    const std::vector<Tensor>& actions() const { return actions_; }
+    /// Lets the next steps read actions from other memory of the same shape on the same device. int64 is accepted for
+    /// integers. Null: the engine's own again.
+    void use_actions(int action, const void* data, DType dtype);
+
+    /// Seeds the batch and begins episode 0 everywhere.
+    void reset(uint64_t seed, Stream stream = {});
+    /// A new episode everywhere, or where `mask` (uint8 [num_envs] on the device) is not 0. Other rows keep their outputs.
+    void reset(const uint8_t* mask = nullptr, Stream stream = {});
+    /// One step of every world: one fixed sequence that can be captured in a CUDA graph.
+    void step(Stream stream = {});
+    /// Fills the engine's action tensors by a scripted policy; "random" is uniform over what is allowed.
+    /// `draw` tells several random draws of one step apart.
+    void act(int policy, uint32_t draw = 0, Stream stream = {});
+    int find_policy(const std::string& name) const;  // throws std::invalid_argument
+    const std::vector<std::string>& policies() const { return policies_; }
+
+    /// Fields of the state, by name. These wait for the device, and report a refused action (see check()).
+    const std::vector<FieldInfo>& fields() const { return fields_; }
+    FieldValue get_field(const std::string& name);
+    /// Writes fields, rebuilds what is derived, and observes again. All or nothing.
+    void set_fields(const std::vector<FieldValue>& values);
+    /// Everything that is needed to go on identically: fields that are not derived, and the seed.
+    std::vector<FieldValue> save();
+    void restore(const std::vector<FieldValue>& saved);
+
+    /// Means since the last clear. Waits.
+    Statistics statistics(bool clear);
+    /// Metrics of the first episode of each world since the last clear, [num_envs] each; NaN where none ended. Waits.
+    std::map<std::string, std::vector<float>> first_episodes();
+    const std::vector<std::string>& metric_names() const { return metrics_; }
+
+    /// Waits, and throws std::invalid_argument if an action was refused since the last call: which world, agent, step, value.
+    void check();
+    void synchronize() { memory_->synchronize(); }
+    Memory& memory() { return *memory_; }
+
+    /// Least bytes that a step must move per world: state in and out, actions, wanted outputs.
+    int64_t minimum_bytes_per_env() const;
+
+  protected:
+    enum class Operation { step, reset, refresh, act };
+    struct Launch {
+        Operation operation;
+        const uint8_t* mask;  // reset: null for all
+        bool seeded;
+        int policy;
+        uint32_t draw;
+    };
+    virtual void launch(const Launch& launch, Stream stream) = 0;
+
+    /// To be called by the constructor of the typed batch, in this order.
+    void plan_outputs(EngineCommon& view);
+    void plan_state(EngineCommon& view, std::vector<FieldInfo> fields, int world_bytes, int64_t bulk_bytes, int tile_worlds);
+    EngineCommon* view_ = nullptr;  // the typed batch's; its action inputs are rewritten by use_actions
+
+    std::string environment_;
+    BatchOptions options_;
+    Spaces spaces_;
+    Settings settings_;
+    std::vector<std::string> metrics_, policies_;
+    std::unique_ptr<Memory> memory_;
+
+  private:
+    void add_part(EngineCommon& view, const Role& role, int role_index, const ObservationPart& part, int mask_of);
+    void add_actions(EngineCommon& view);
+    bool is_wanted(const std::string& output) const;
+    std::string qualified(const Role& role, const std::string& part) const;
+    const FieldInfo& field(const std::string& name) const;
+    FieldValue read_field(const FieldInfo& info, const std::vector<char>* tiles);
+    void write_field(const FieldInfo& info, const FieldValue& value, std::vector<char>* tiles);
+    std::vector<char> read_tiles();
+    void* allocate(int64_t bytes, const std::string& what);
+
+    std::vector<FieldInfo> fields_;
+    std::vector<Tensor> observations_, final_observations_, action_masks_, outputs_, actions_;
+    std::vector<Buffer> buffers_;
+};
+
+}  // namespace flockstep

@@ -1,0 +1,149 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <set>
+#include <string>
+#include <type_traits>
+#include <variant>
+#include <vector>
+
+/// Settings of environments and trainers: one `fields` visitor per Config struct is the only list behind TOML keys,
+/// command-line flags, Python keywords, validation messages and the README's tables.
+namespace flockstep {
+
+/// One value as a TOML file, a command line or Python gives it. A string is read as the type that the field wants.
+using Value = std::variant<bool, int64_t, double, std::string>;
+
+/// A text setting inside a Config: a pointer to an interned string that is never freed, so that a Config stays plain
+/// data that kernels take by value. Only the host reads it.
+struct Text {
+    const char* c_str = "";
+    Text() = default;
+    Text(const char* text);
+    Text(const std::string& text);
+    std::string str() const { return c_str; }
+    bool empty() const { return *c_str == 0; }
+};
+
+/// What a field accepts. `wish()` is the end of the sentence "got 15, want ...".
+struct FieldRule {
+    double low = -std::numeric_limits<double>::infinity();
+    double high = std::numeric_limits<double>::infinity();
+    bool is_even = false;
+    std::vector<const char*> names;  // for enums: name of value 0, 1, ...
+
+    FieldRule even() const {
+        FieldRule rule = *this;
+        rule.is_even = true;
+        return rule;
+    }
+    std::string wish(const char* type) const;
+};
+FieldRule any_value();
+FieldRule between(double low, double high);
+FieldRule at_least(double low);
+FieldRule one_of(std::vector<const char*> names);
+
+/// One field as help texts and tables show it.
+struct FieldDescription {
+    std::string name, type, default_value, wish, help;
+};
+
+/// Keys and values; knows which keys somebody has read, so that the rest can be refused.
+class Settings {
+  public:
+    void set(const std::string& key, Value value) { values_[key] = std::move(value); }
+    bool has(const std::string& key) const { return values_.count(key) > 0; }
+    /// The value of a key that counts as read from now on, or null.
+    const Value* read(const std::string& key);
+    const std::map<std::string, Value>& values() const { return values_; }
+    void mark_read(const std::string& key) { read_.insert(key); }
+    /// Throws std::invalid_argument that names the first key nobody has read, and the known one nearest to it.
+    void refuse_unread(const std::string& where, const std::vector<std::string>& known) const;
+
+  private:
+    std::map<std::string, Value> values_;
+    std::set<std::string> read_;
+};
+
+/// "true", "17", "0.5" or the text itself.
+std::string to_text(const Value& value);
+
+namespace detail {
+bool convert_bool(const char* name, const Value& value);
+int64_t convert_int(const char* name, const Value& value, const FieldRule& rule);
+double convert_float(const char* name, const Value& value, const FieldRule& rule);
+int convert_name(const char* name, const Value& value, const FieldRule& rule);
+std::string convert_text(const char* name, const Value& value);
+
+template <class T>
+constexpr const char* type_name() {
+    if constexpr (std::is_same_v<T, bool>) return "bool";
+    else if constexpr (std::is_enum_v<T>) return "name";
+    else if constexpr (std::is_same_v<T, Text>) return "text";
+    else if constexpr (std::is_floating_point_v<T>) return "number";
+    else return "integer";
+}
+template <class T>
+Value to_value(const T& field, const FieldRule& rule) {
+    if constexpr (std::is_same_v<T, bool>) return field;
+    else if constexpr (std::is_enum_v<T>) return std::string(rule.names.at(size_t(field)));
+    else if constexpr (std::is_same_v<T, Text>) return field.str();
+    else if constexpr (std::is_same_v<T, float>) return std::stod(to_text(double(field)).c_str());
+    else if constexpr (std::is_floating_point_v<T>) return double(field);
+    else return int64_t(field);
+}
+
+/// Visitor that takes the fields it is given from Settings and checks them against their rules.
+struct FieldReader {
+    Settings& settings;
+    template <class T>
+    void operator()(const char* name, T& field, const FieldRule& rule, const char*) {
+        const Value* value = settings.read(name);
+        if (!value) return;
+        if constexpr (std::is_same_v<T, bool>) field = convert_bool(name, *value);
+        else if constexpr (std::is_enum_v<T>) field = T(convert_name(name, *value, rule));
+        else if constexpr (std::is_same_v<T, Text>) field = Text(convert_text(name, *value));
+        else if constexpr (std::is_floating_point_v<T>) field = T(convert_float(name, *value, rule));
+        else field = T(convert_int(name, *value, rule));
+    }
+};
+struct FieldLister {
+    std::vector<FieldDescription>& list;
+    template <class T>
+    void operator()(const char* name, T& field, const FieldRule& rule, const char* help) {
+        list.push_back({name, type_name<T>(), to_text(to_value(field, rule)), rule.wish(type_name<T>()), help});
+    }
+};
+struct FieldWriter {
+    Settings& settings;
+    template <class T>
+    void operator()(const char* name, T& field, const FieldRule& rule, const char*) {
+        settings.set(name, to_value(field, rule));
+    }
+};
+}  // namespace detail
+
+/// Fills a Config from the keys it knows; other keys stay unread. Throws std::invalid_argument with one sentence.
+template <class Config>
+void read_config(Config& config, Settings& settings) {
+    config.fields(detail::FieldReader{settings});
+}
+/// All keys with their present values.
+template <class Config>
+Settings write_config(Config config) {
+    Settings settings;
+    config.fields(detail::FieldWriter{settings});
+    return settings;
+}
+template <class Config>
+std::vector<FieldDescription> describe_config() {
+    std::vector<FieldDescription> list;
+    Config config;
+    config.fields(detail::FieldLister{list});
+    return list;
+}
+
+}  // namespace flockstep

@@ -1,0 +1,415 @@
+#pragma once
+
+#include <cstdint>
+
+#include "sim/flush.h"
+#include "sim/observation.h"
+#include "sim/world.h"
+
+/// One step of one world, the same source for both backends: rules, bookkeeping, time limit, autoreset, observation.
+/// engine_host.h and engine_cuda.cuh lay out the memory, make the groups and call it.
+namespace flockstep {
+
+inline constexpr int max_roles = 8, max_parts = 24, max_action_parts = 8;
+
+/// What happens to a world whose episode ended; the words are Gymnasium's.
+enum class AutoresetMode : int { same_step, next_step, disabled };
+
+struct RoleView {
+    int first, count, first_part, last_part;
+};
+struct ActionView {
+    const void* input;   // [num_envs, count, size] (one row of all agents where every role has one Discrete part)
+    int64_t env_stride;  // elements between worlds
+    int first, count, size;
+    bool is_box, is_int64;
+    int n;               // choices of a Discrete part
+    const int* n_each;   // choices of a MultiDiscrete part, by integer; null for the others
+    float low, high;
+};
+/// Where an action was refused first. `code` 0: nowhere; 1: out of range; 2: forbidden by the action mask.
+struct ActionError {
+    int code, part, agent, integer;
+    int64_t env, value;
+    int step;
+};
+/// What may change between launches of one captured graph: lives at a fixed address on the device.
+struct Control {
+    uint64_t seed;
+    ActionError error;
+};
+
+/// What the steps of a batch need, whatever its environment; plain data.
+struct EngineCommon {
+    Control* control;
+    int64_t num_envs, first_env;  // first_env: global index of world 0 (ranks)
+    int num_agents, num_roles, num_parts, num_action_parts, num_metrics;
+    AutoresetMode mode;
+    bool spread_phases, statistics;
+    char *tiles, *bulk;
+    int tile_worlds, world_bytes;
+    RoleView roles[max_roles];
+    PartView parts[max_parts];
+    ActionView actions[max_action_parts];
+    int action_offset[max_action_parts], action_first[max_action_parts], action_size[max_action_parts];
+    int action_words;      // per world
+    int agents_per_range;  // most agents that one call of observe may be given
+    // outputs, [num_envs, num_agents]; null: nobody asked
+    float* reward;
+    uint8_t *terminated, *truncated, *active, *acts, *episode_start;
+};
+/// Everything about a batch that its steps need; passed by value to kernels.
+template <class Env>
+struct EngineView : EngineCommon {
+    typename Env::Config config;
+    const SharedOf<Env>* shared;
+};
+
+/// What the engine itself remembers of a world; lies in front of the environment's own fields.
+struct Header {
+    Field<int32_t> elapsed;         // steps since the reset
+    Field<uint32_t> episode;        // resets since the batch was seeded
+    Field<uint8_t> ended;           // NEXT_STEP: the episode ended in the last step
+    Field<float> episode_return;    // by role: rewards so far, mean over its agents
+    Bulk<double> statistic_sum;     // by metric, over the episodes that ended since the statistics were cleared
+    Bulk<double> statistic_square;  // sum of squares
+    Bulk<float> statistic_first;    // value of the first of these episodes
+    Bulk<int64_t> statistic_count;  // [0] episodes, [1] agent-steps of active agents
+
+    template <class V>
+    SIM_HD void fields(const EngineCommon& e, V& visit) {
+        const int metrics = e.statistics ? e.num_metrics : 0;
+        visit("elapsed", elapsed, 1);
+        visit("episode", episode, 1);
+        visit("ended", ended, int(e.mode == AutoresetMode::next_step));
+        visit("episode_return", episode_return, e.statistics ? e.num_roles : 0);
+        visit("statistic_sum", statistic_sum, metrics);
+        visit("statistic_square", statistic_square, metrics);
+        visit("statistic_first", statistic_first, metrics);
+        visit("statistic_count", statistic_count, e.statistics ? 2 : 0);
+    }
+};
+
+/// The memory of one world during a call: where its tile, scratch, actions and rows lie, staged or not.
+struct Place {
+    char* tile;
+    int tile_index, tile_worlds;
+    char* scratch;
+    int32_t* action;
+    float* reward;
+    uint8_t *terminated, *truncated, *active, *acts, *episode_start;
+    char* stage;
+    int slot;          // among the worlds that share `stage`
+    bool flush_later;  // the caller moves the staged bytes and floats of all these worlds together
+};
+
+template <class Env, class V>
+SIM_HD void visit_state(const EngineView<Env>& e, Header& header, typename Env::State& state, V& visit) {
+    header.fields(e, visit);
+    if constexpr (requires { state.fields(e.config, *e.shared, visit); }) state.fields(e.config, *e.shared, visit);
+    else state.fields(e.config, visit);
+}
+template <class Env, class V>
+SIM_HD void visit_scratch(const EngineView<Env>& e, ScratchOf<Env>& scratch, V& visit) {
+    if constexpr (requires { scratch.fields(e.config, *e.shared, visit); }) scratch.fields(e.config, *e.shared, visit);
+    else scratch.fields(e.config, visit);
+}
+
+/// The functions below work on one world by all lanes of a group.
+template <class Env, class Group>
+class WorldEngine {
+  public:
+    SIM_HD WorldEngine(Group& group, const EngineView<Env>& e, int64_t env, const Place& place)
+        : group_(group), e_(e), env_(env), place_(place), world_{e.config, *e.shared, {}, {}, {}, 0} {
+        Binder binder{place.tile, e.bulk, e.num_envs, env, place.tile_worlds, place.tile_index, 0, 0};
+        visit_state(e, header_, world_.state, binder);
+        Binder scratch{place.scratch, nullptr, 0, 0, place.tile_worlds, place.tile_index, 0, 0};
+        visit_scratch(e, world_.scratch, scratch);
+    }
+
+    /// Outputs of a first observation (is_reset: a new episode is begun), or of the state as it was set from outside.
+    SIM_HD void begin(bool is_reset, bool seeded) {
+        begin_episode(!is_reset, seeded);
+        clear_outcome();
+        write_rows(is_reset || world_.elapsed == 0);
+        observe(false);
+    }
+
+    SIM_HD void step() {
+        clear_outcome();
+        bool restarts = e_.mode == AutoresetMode::next_step && header_.ended[0], shows_final = false;
+        if (!restarts) {
+            const bool ended = play();
+            restarts = ended && e_.mode == AutoresetMode::same_step;
+            shows_final = restarts && wants_final();
+        }
+        for (int pass = shows_final ? 0 : 1; pass < 2; ++pass) {  // a loop, so that observe is compiled once
+            if (pass == 1 && restarts) begin_episode(false, false);
+            if (pass == 1) write_rows(restarts);
+            observe(pass == 0);
+        }
+    }
+
+    /// A scripted policy's actions for this state, into place.action; policy -1 is uniformly random.
+    SIM_HD void act(int policy, uint32_t draw) {
+        world_.elapsed = header_.elapsed[0];
+        world_.rng = rng(policy < 0 ? Purpose::action : Purpose::policy, header_.episode[0], uint32_t(world_.elapsed) + 1);
+        group_.for_each(e_.action_words, [&](int i) { place_.action[i] = 0; });
+        group_.sync();
+        if (policy < 0) act_at_random(draw);
+        else if constexpr (requires { Env::act(group_, world_, policy, ActionWriter{}); })
+            Env::act(group_, world_, policy, ActionWriter{place_.action});
+        group_.sync();
+        for (int p = 0; p < e_.num_action_parts; ++p) {
+            const ActionView& a = e_.actions[p];
+            const int32_t* from = place_.action + e_.action_offset[p];
+            auto* to = static_cast<int32_t*>(const_cast<void*>(a.input)) + env_ * a.env_stride;
+            group_.for_each(a.count * a.size, [&](int i) { to[i] = from[i]; });
+        }
+    }
+
+  private:
+    /// A new episode, without outputs; `keeps_state`: only what is derived is built. `seeded`: the first episode after
+    /// the batch was seeded.
+    SIM_HD void begin_episode(bool keeps_state, bool seeded) {
+        if (!keeps_state) {
+            const uint32_t episode = seeded ? 0 : header_.episode[0] + 1;
+            group_.sync();
+            group_.single([&] {
+                header_.episode[0] = episode;
+                header_.elapsed[0] = seeded && e_.spread_phases ? phase() : 0;
+                if (e_.mode == AutoresetMode::next_step) header_.ended[0] = 0;
+                for (int role = 0; e_.statistics && role < e_.num_roles; ++role) header_.episode_return[role] = 0.0f;
+            });
+            group_.sync();
+            world_.rng = rng(Purpose::reset, episode, 0);
+            world_.elapsed = header_.elapsed[0];
+            Env::reset(group_, world_);
+            group_.sync();
+        }
+        world_.elapsed = header_.elapsed[0];
+        if constexpr (requires { Env::derive(group_, world_); }) {
+            Env::derive(group_, world_);
+            group_.sync();
+        }
+    }
+    /// The rules and the bookkeeping of one step. True if the episode ended.
+    SIM_HD bool play() {
+        take_actions();
+        const uint32_t episode = header_.episode[0];
+        world_.elapsed = header_.elapsed[0];
+        world_.rng = rng(Purpose::step, episode, uint32_t(world_.elapsed) + 1);
+        count_agent_steps();
+        Env::step(group_, world_, Actions{place_.action, e_.action_offset, e_.action_first, e_.action_size},
+                  Outcome{place_.reward, place_.terminated});
+        group_.sync();
+        return close_step(episode);
+    }
+    SIM_HD Rng rng(Purpose purpose, uint32_t episode, uint32_t step) const {
+        return {e_.control->seed, uint32_t(e_.first_env + env_), episode, step, purpose};
+    }
+    SIM_HD int phase() const {
+        return int(rng(Purpose::phase, 0, 0).below(0, 0, uint32_t(e_.config.max_episode_steps)));
+    }
+    SIM_HD bool is_active(int agent) const {
+        if constexpr (requires { Env::active(world_, agent); }) return Env::active(world_, agent);
+        return true;
+    }
+    SIM_HD bool is_allowed(int agent, int part, int choice) const {
+        if constexpr (requires { Env::allowed(world_, agent, part, choice); }) return Env::allowed(world_, agent, part, choice);
+        return true;
+    }
+    SIM_HD bool wants_final() const {
+        for (int p = 0; p < e_.num_parts; ++p)
+            if (e_.parts[p].wanted() && e_.parts[p].final_output) return true;
+        return false;
+    }
+
+    SIM_HD void clear_outcome() {
+        group_.for_each(e_.num_agents, [&](int agent) {
+            place_.reward[agent] = 0.0f;
+            place_.terminated[agent] = 0;
+            place_.truncated[agent] = 0;
+        });
+    }
+
+    /// Brings the world's actions to place.action; what is out of range or forbidden becomes 0 and is reported.
+    SIM_HD void take_actions() {
+        for (int p = 0; p < e_.num_action_parts; ++p) {
+            const ActionView& a = e_.actions[p];
+            int32_t* to = place_.action + e_.action_offset[p];
+            if (a.is_box) {
+                const float* from = static_cast<const float*>(a.input) + env_ * a.env_stride;
+                group_.for_each(a.count * a.size, [&](int i) { to[i] = take_float(a, p, i, from[i]); });
+            } else if (a.is_int64) {
+                const int64_t* from = static_cast<const int64_t*>(a.input) + env_ * a.env_stride;
+                group_.for_each(a.count * a.size, [&](int i) { to[i] = take_choice(a, p, i, from[i]); });
+            } else {
+                const int32_t* from = static_cast<const int32_t*>(a.input) + env_ * a.env_stride;
+                group_.for_each(a.count * a.size, [&](int i) { to[i] = take_choice(a, p, i, from[i]); });
+            }
+        }
+        group_.sync();
+    }
+    SIM_HD int32_t take_choice(const ActionView& a, int part, int i, int64_t value) {
+        const int n = a.n_each ? a.n_each[i % a.size] : a.n;
+        const bool in_range = value >= 0 && value < n;
+        if (in_range && is_allowed(a.first + i / a.size, part, choice_index(a, i % a.size, int(value)))) return int32_t(value);
+        report(in_range ? 2 : 1, part, a.first + i / a.size, i % a.size, value);
+        return 0;
+    }
+    /// Choices of a MultiDiscrete part are numbered through its integers.
+    SIM_HD int choice_index(const ActionView& a, int k, int value) const {
+        int before = 0;
+        for (int j = 0; j < k; ++j) before += a.n_each[j];
+        return before + value;
+    }
+    SIM_HD int32_t take_float(const ActionView& a, int part, int i, float value) {
+        if (!(value >= a.low && value <= a.high)) {
+            report(1, part, a.first + i / a.size, i % a.size, value != value ? 0 : int64_t(value));
+            value = value > a.high ? a.high : value >= a.low ? value : a.low;
+        }
+        return int32_t(float_bits(value));
+    }
+    SIM_HD void report(int code, int part, int agent, int integer, int64_t value) {
+        ActionError& error = e_.control->error;
+        if (!is_active(agent) || Group::atomic_exchange_if(error.code, 0, code) != 0) return;
+        error.part = part, error.agent = agent, error.integer = integer, error.value = value;
+        error.env = env_, error.step = header_.elapsed[0];
+    }
+
+    SIM_HD void act_at_random(uint32_t draw) {
+        for (int p = 0; p < e_.num_action_parts; ++p) {
+            const ActionView& a = e_.actions[p];
+            int32_t* to = place_.action + e_.action_offset[p];
+            group_.for_each(a.count * a.size, [&](int i) {
+                const int agent = a.first + i / a.size, k = i % a.size;
+                const uint32_t bits = world_.rng.bits(uint32_t(agent), (draw + uint32_t(e_.action_offset[p] + k)) & 16383u);
+                if (a.is_box) {
+                    to[i] = int32_t(float_bits(a.low + (a.high - a.low) * unit_float(bits)));
+                    return;
+                }
+                const int n = a.n_each ? a.n_each[k] : a.n, first = a.n_each ? choice_index(a, k, 0) : 0;
+                int permitted = 0;
+                for (int c = 0; c < n; ++c) permitted += is_allowed(agent, p, first + c);
+                int rank = int((uint64_t{bits} * uint32_t(permitted)) >> 32);
+                for (int c = 0; c < n; ++c)
+                    if (is_allowed(agent, p, first + c) && rank-- == 0) to[i] = c;
+            });
+        }
+    }
+
+    SIM_HD void count_agent_steps() {
+        if (!e_.statistics) return;
+        if constexpr (requires { Env::active(world_, 0); }) {
+            const int count = group_.count(e_.num_agents, [&](int agent) { return int(is_active(agent)); });
+            group_.single([&] { header_.statistic_count[1] += count; });
+        }
+    }
+
+    /// Time limit, end of the episode, statistics. True if the episode ended.
+    SIM_HD bool close_step(uint32_t episode) {
+        const int elapsed = world_.elapsed + 1;
+        const bool time_is_up = elapsed >= e_.config.max_episode_steps;
+        if (time_is_up) group_.for_each(e_.num_agents, [&](int agent) { place_.truncated[agent] = 1; });
+        bool ended = time_is_up;
+        if (!ended) ended = group_.all(e_.num_agents, [&](int agent) { return place_.terminated[agent] || !is_active(agent); });
+        if (e_.statistics) {
+            for (int role = 0; role < e_.num_roles; ++role) {
+                const RoleView& r = e_.roles[role];
+                const float total = group_.sum(r.count, [&](int i) { return place_.reward[r.first + i]; });
+                group_.single([&] { header_.episode_return[role] += total / float(r.count); });
+            }
+        }
+        world_.elapsed = elapsed;
+        group_.single([&] {
+            header_.elapsed[0] = elapsed;
+            if (e_.mode == AutoresetMode::next_step) header_.ended[0] = ended;
+        });
+        group_.sync();
+        if (ended && e_.statistics && !(e_.spread_phases && episode == 0)) record_episode();
+        return ended;
+    }
+
+    SIM_HD void record_episode() {
+        const bool first = header_.statistic_count[0] == 0;
+        for (int m = 0; m < e_.num_metrics; ++m) {
+            float value = 0.0f;
+            if (m < e_.num_roles) value = header_.episode_return[m];
+            else if (m == e_.num_roles) value = float(world_.elapsed);
+            else if constexpr (requires { Env::metric(group_, world_, 0); }) value = Env::metric(group_, world_, m - e_.num_roles - 1);
+            group_.single([&] {
+                header_.statistic_sum[m] += double(value);
+                header_.statistic_square[m] += double(value) * double(value);
+                if (first) header_.statistic_first[m] = value;
+            });
+        }
+        group_.sync();
+        group_.single([&] { header_.statistic_count[0] += 1; });
+        group_.sync();
+    }
+
+    /// The flags that belong to the observation.
+    SIM_HD void write_rows(bool starts) {
+        group_.for_each(e_.num_agents, [&](int agent) {
+            place_.episode_start[agent] = starts;
+            place_.active[agent] = is_active(agent);
+            if constexpr (requires { Env::acts(world_, agent); }) place_.acts[agent] = Env::acts(world_, agent);
+            else place_.acts[agent] = 1;
+        });
+    }
+
+    SIM_HD void observe(bool final) {
+        for (int role = 0; role < e_.num_roles; ++role) {
+            const RoleView& r = e_.roles[role];
+            const int chunk = e_.agents_per_range < r.count ? e_.agents_per_range : r.count;
+            for (int first = r.first; first < r.first + r.count; first += chunk) {
+                const int last = first + chunk < r.first + r.count ? first + chunk : r.first + r.count;
+                observe_range({role, first, last}, final);
+            }
+        }
+    }
+    SIM_HD void observe_range(AgentRange range, bool final) {
+        const RoleView& r = e_.roles[range.role];
+        const ObservationWriter writer(e_.parts, place_.stage, env_, place_.slot, range.first, final);
+        for (int p = r.first_part; p < r.last_part; ++p) {
+            if (!e_.parts[p].wanted() || e_.parts[p].written != DType::bit) continue;
+            uint32_t* words = reinterpret_cast<uint32_t*>(writer.staged(p));
+            const int count = ((range.last - range.first) * e_.parts[p].elements + 31) / 32 + 1;
+            group_.for_each(count, [&](int i) { words[i] = 0; });
+        }
+        group_.sync();
+        Env::observe(group_, world_, range, writer);
+        write_masks(range, writer);
+        group_.sync();
+        for (int p = r.first_part; p < r.last_part; ++p) {
+            const PartView& part = e_.parts[p];
+            if (!part.wanted() || part.direct || (final && !part.final_output)) continue;
+            if (place_.flush_later && !final && part.written != DType::bit) continue;
+            move_part(group_.lane(), group_.lanes(), part, part.rows(final, env_, range.first), writer.staged(p),
+                      int64_t(range.last - range.first) * part.elements);
+        }
+        group_.sync();
+    }
+    SIM_HD void write_masks(AgentRange range, const ObservationWriter& writer) {
+        if constexpr (requires { Env::allowed(world_, 0, 0, 0); }) {
+            for (int p = e_.roles[range.role].first_part; p < e_.roles[range.role].last_part; ++p) {
+                const PartView& part = e_.parts[p];
+                if (part.mask_of < 0 || !part.wanted()) continue;
+                group_.for_each((range.last - range.first) * part.elements, [&](int i) {
+                    const int agent = range.first + i / part.elements;
+                    writer.template row<uint8_t>(p, agent)[i % part.elements] = is_allowed(agent, part.mask_of, i % part.elements);
+                });
+            }
+        }
+    }
+
+    Group& group_;
+    const EngineView<Env>& e_;
+    const int64_t env_;
+    const Place place_;
+    Header header_;
+    World<Env> world_;
+};
+
+}  // namespace flockstep

@@ -1,0 +1,120 @@
+#pragma once
+
+#include <omp.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "sim/typed_batch.h"
+
+/// The CPU backend: OpenMP over worlds, one lane each; or all threads on one world after the other.
+namespace flockstep {
+
+template <class Env>
+class HostBatch final : public TypedBatch<Env> {
+    using Base = TypedBatch<Env>;
+    using Base::engine_;
+
+  public:
+    HostBatch(const std::string& name, const BatchOptions& options, Blueprint<Env> blueprint)
+        : Base(name, options, std::move(blueprint)) {
+        this->plan_layout(1);
+        plan_staging();
+        this->reset(options.seed);
+    }
+
+  private:
+    using Launch = typename Batch::Launch;
+    using Operation = typename Batch::Operation;
+
+    /// Parts that rules write as they are stored go straight to memory; the others pass through a buffer per thread.
+    void plan_staging() {
+        constexpr int64_t budget = 1 << 18;  // stays in the cache
+        int64_t largest = 1;
+        for (int p = 0; p < engine_.num_parts; ++p) {
+            PartView& part = engine_.parts[p];
+            part.direct = part.written == part.dtype;
+            if (part.wanted() && !part.direct) largest = std::max<int64_t>(largest, part.elements * part.written_size());
+        }
+        engine_.agents_per_range = int(std::clamp<int64_t>(budget / largest, 1, std::max(engine_.num_agents, 1)));
+        int64_t offset = 0;
+        for (int p = 0; p < engine_.num_parts; ++p) {
+            PartView& part = engine_.parts[p];
+            if (part.direct || !part.wanted()) continue;
+            part.stage_offset = int(offset);
+            const int64_t elements = int64_t(std::min(engine_.agents_per_range, part.count)) * part.elements;
+            offset += (part.written == DType::bit ? (elements + 31) / 32 * 4 + 8 : elements * part.written_size() + 32) + 15;
+            offset = offset / 16 * 16;
+        }
+        stage_bytes_ = offset;
+        scratch_bytes_ = this->scratch_bytes();
+        const int64_t row_bytes = (int64_t(engine_.num_agents) * 9 + engine_.action_words * 4 + 63) / 64 * 64;
+        thread_bytes_ = (stage_bytes_ + scratch_bytes_ + row_bytes + 4096 + 255) / 256 * 256;
+        const int threads = this->options_.cpu_team ? 1 : omp_get_max_threads();
+        thread_memory_.resize(size_t(thread_bytes_ * threads + 256));
+    }
+
+    /// One world's memory: its tile and output rows in place, the rest in the thread's own memory.
+    Place place(int64_t env, char* own) const {
+        Place p{};
+        p.tile = engine_.tiles + env * engine_.world_bytes, p.tile_index = 0, p.tile_worlds = 1;
+        p.stage = own, own += stage_bytes_;
+        p.scratch = own, own += scratch_bytes_;
+        p.action = reinterpret_cast<int32_t*>(own), own += engine_.action_words * 4;
+        const int n = engine_.num_agents;
+        const int64_t row = env * n;
+        p.reward = engine_.reward ? engine_.reward + row : reinterpret_cast<float*>(own);
+        own += n * 4;
+        const auto flags = [&](uint8_t* output) {
+            uint8_t* result = output ? output + row : reinterpret_cast<uint8_t*>(own);
+            own += n;
+            return result;
+        };
+        p.terminated = flags(engine_.terminated), p.truncated = flags(engine_.truncated);
+        p.active = flags(engine_.active), p.acts = flags(engine_.acts), p.episode_start = flags(engine_.episode_start);
+        return p;
+    }
+
+    template <class Group>
+    void run_world(Group& group, const Launch& launch, int64_t env, char* own) {
+        if (launch.mask && !launch.mask[env]) return;
+        WorldEngine<Env, Group> world(group, engine_, env, place(env, own));
+        if (launch.operation == Operation::step) world.step();
+        else if (launch.operation == Operation::act) world.act(launch.policy, launch.draw);
+        else world.begin(launch.operation == Operation::reset, launch.seeded);
+    }
+
+    void launch(const Launch& launch, Stream) override {
+        char* base = thread_memory_.data() + (256 - reinterpret_cast<uintptr_t>(thread_memory_.data()) % 256);
+        if (this->options_.cpu_team) {
+            HostTeamGroup::Exchange exchange;
+#pragma omp parallel
+            {
+                HostTeamGroup group(exchange);
+                for (int64_t env = 0; env < engine_.num_envs; ++env) run_world(group, launch, env, base);
+            }
+        } else if (const int order = this->options_.item_order; order != 1) {
+            for (int64_t env = 0; env < engine_.num_envs; ++env) {
+                std::fill_n(base, thread_bytes_, char(0xA5));  // poison: what is read before it is written shows
+                ReorderedHostGroup group(order);
+                run_world(group, launch, env, base);
+            }
+        } else {
+#pragma omp parallel for schedule(static)
+            for (int64_t env = 0; env < engine_.num_envs; ++env) {
+                HostGroup group;
+                run_world(group, launch, env, base + omp_get_thread_num() * thread_bytes_);
+            }
+        }
+    }
+
+    int64_t stage_bytes_ = 0, scratch_bytes_ = 0, thread_bytes_ = 0;
+    std::vector<char> thread_memory_;
+};
+
+template <class Env>
+std::unique_ptr<Batch> make_host_batch(const char* name, const BatchOptions& options, const Settings& settings) {
+    return std::make_unique<HostBatch<Env>>(name, options, Blueprint<Env>(name, settings));
+}
+
+}  // namespace flockstep

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "sim/config.h"
+#include "sim/group.h"
+#include "sim/observation.h"
+#include "sim/random.h"
+#include "sim/real.h"
+#include "sim/space.h"
+#include "sim/world.h"
+
+/// The contract of an environment: include this and nothing else of sim/.
+///
+/// An environment is a struct of plain data and static functions, compiled once for the CPU and once for the GPU.
+/// Functions marked HD run on either, by all lanes of the group that works on one world (see group.h):
+///
+///   struct Config { ... int max_episode_steps; template <class F> void fields(F f); }
+///       Settings with defaults. `fields` calls f(name, field, rule, help) for each; it is the only list of them.
+///       Field types: int, int64_t, uint64_t, float, bool, Text, enums (rule: one_of). max_episode_steps is the time limit.
+///   struct Shared { View<T> ...; template <class V> void fields(V visit); }                                  [optional]
+///       Read-only data of all worlds; visit(name, view) for each array.
+///       static Shared load(Config&, Loader&) builds it on the host and may fill in or refuse settings.
+///   struct State { Field<T> ...; Bulk<T> ...; template <class V> HD void fields(const Config&[, const Shared&], V visit); }
+///       What a world remembers: visit(name, field, counts...), or visit.derived(...) for what `derive` rebuilds.
+///   struct Scratch { Field<T> ...; the same }                                                                [optional]
+///   static Spaces spaces(const Config&)
+///       Roles with their observation and action parts.
+///   HD static void reset(group, world)                     a new episode, from world.rng
+///   HD static void derive(group, world)                    rebuild derived fields from the others            [optional]
+///   HD static void step(group, world, const Actions&, const Outcome&)
+///   HD static void observe(group, world, AgentRange, const ObservationWriter&)
+///       A function of State and Shared alone.
+///   HD static bool allowed(world, agent, part, choice)     false: the rules forbid it now; makes action masks [optional]
+///   HD static bool active(world, agent)                    false: padding, or has left                       [optional]
+///   HD static bool acts(world, agent)                      false while it is another agent's turn            [optional]
+///   static const char* const metrics(const Config&, int m) name of metric m, null past the last              [optional]
+///   HD static float metric(group, world, m)                its value; called when an episode ends            [optional]
+///   static const char* policies(int p)                     name of scripted policy p, null past the last     [optional]
+///   HD static void act(group, world, p, const ActionWriter&)                                                 [optional]
+///   static int lanes(const Config&)                        lanes per world the GPU should use: 1, 2, 4, ..., 32, or a
+///                                                          multiple of 32 up to 1,024 for a block            [optional]

@@ -1,0 +1,137 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "sim/hd.h"
+#include "sim/observation.h"
+
+/// Moves staged observations to their tensors, 16 bytes a time, converting on the way: bits spread to numbers, bytes to
+/// floats, floats to bfloat16. On the GPU this write is most of what a step costs.
+namespace flockstep {
+
+struct alignas(16) Vector16 {
+    uint32_t word[4];
+};
+
+/// Stores past the caches: nobody reads an observation again within the step.
+SIM_HD void stream_store(char* destination, const Vector16& value) {
+#ifdef __CUDA_ARCH__
+    __stcs(reinterpret_cast<uint4*>(destination), make_uint4(value.word[0], value.word[1], value.word[2], value.word[3]));
+#else
+    memcpy(destination, &value, 16);
+#endif
+}
+
+/// The upper half of a float, rounded to nearest even.
+SIM_HD uint32_t bfloat16_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return 0x7FC0u;
+    return (bits + 0x7FFFu + (bits >> 16 & 1)) >> 16;
+}
+SIM_HD uint32_t float_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    return bits;
+}
+
+/// Staged elements, read one at a time (`number`) or as the bits of the stored type.
+template <class Out>
+struct BitSource {
+    const uint32_t* words;
+    static constexpr int size = sizeof(Out);
+    static constexpr uint32_t one = size == 4 ? 0x3F800000u : size == 2 ? 0x3F80u : 1u;
+    SIM_HD uint32_t chunk(int64_t i, int count) const {  // bits [i, i + count), count <= 16
+        const int shift = int(i & 31);
+        uint64_t pair = words[i >> 5];
+        if (shift + count > 32) pair |= uint64_t{words[(i >> 5) + 1]} << 32;
+        return uint32_t(pair >> shift) & ((1u << count) - 1);
+    }
+    SIM_HD uint32_t number(int64_t i) const { return (words[i >> 5] >> (i & 31) & 1) * one; }
+    SIM_HD Vector16 vector(int64_t i) const {
+        Vector16 v;
+        if constexpr (size == 1) {
+            const uint32_t bits = chunk(i, 16);
+            for (int k = 0; k < 4; ++k) v.word[k] = (bits >> (4 * k) & 15u) * 0x204081u & 0x01010101u;
+        } else if constexpr (size == 2) {
+            const uint32_t bits = chunk(i, 8);
+            for (int k = 0; k < 4; ++k) v.word[k] = ((bits >> (2 * k) & 1u) | (bits >> (2 * k + 1) & 1u) << 16) * one;
+        } else {
+            const uint32_t bits = chunk(i, 4);
+            for (int k = 0; k < 4; ++k) v.word[k] = (bits >> k & 1u) * one;
+        }
+        return v;
+    }
+};
+/// Elements of type In, stored as numbers of `Size` bytes: 4 float32, 2 bfloat16, 1 the same byte.
+template <class In, int Size>
+struct NumberSource {
+    const In* elements;
+    static constexpr int size = Size;
+    SIM_HD uint32_t number(int64_t i) const {
+        if constexpr (size == 4) return float_bits(float(elements[i]));
+        else if constexpr (size == 2) return bfloat16_bits(float(elements[i]));
+        else return uint8_t(elements[i]);
+    }
+    SIM_HD Vector16 vector(int64_t i) const {
+        Vector16 v;
+        if constexpr (size == sizeof(In)) {
+            const char* from = reinterpret_cast<const char*>(elements + i);
+            if ((reinterpret_cast<uintptr_t>(from) & 15) == 0) {
+                memcpy(&v, __builtin_assume_aligned(from, 16), 16);
+                return v;
+            }
+        }
+        for (int k = 0; k < 4; ++k) {
+            v.word[k] = 0;
+            for (int j = 0; j < 4 / size; ++j) v.word[k] |= number(i + k * (4 / size) + j) << (8 * size * j);
+        }
+        return v;
+    }
+};
+
+SIM_HD void store_number(char* destination, int size, uint32_t bits) {
+    if (size == 4) *reinterpret_cast<uint32_t*>(destination) = bits;
+    else if (size == 2) *reinterpret_cast<uint16_t*>(destination) = uint16_t(bits);
+    else *reinterpret_cast<uint8_t*>(destination) = uint8_t(bits);
+}
+
+/// Lane `lane` of `lanes` moves its share of `count` elements.
+template <class Source>
+SIM_HD void move_elements(int lane, int lanes, char* destination, const Source& source, int64_t count) {
+    constexpr int size = Source::size, per_vector = 16 / size;
+    const int64_t to_boundary = ((16 - (reinterpret_cast<uintptr_t>(destination) & 15)) & 15) / size;
+    const int64_t head = to_boundary < count ? to_boundary : count, vectors = (count - head) / per_vector;
+    for (int64_t i = lane; i < head; i += lanes) store_number(destination + i * size, size, source.number(i));
+    for (int64_t v = lane; v < vectors; v += lanes)
+        stream_store(destination + (head + v * per_vector) * size, source.vector(head + v * per_vector));
+    for (int64_t i = head + vectors * per_vector + lane; i < count; i += lanes)
+        store_number(destination + i * size, size, source.number(i));
+}
+
+template <class In>
+SIM_HD void move_numbers(int lane, int lanes, char* destination, const char* staged, DType dtype, int64_t count) {
+    const In* elements = reinterpret_cast<const In*>(staged);
+    if (dtype == DType::float32) move_elements(lane, lanes, destination, NumberSource<In, 4>{elements}, count);
+    else if (dtype == DType::bfloat16) move_elements(lane, lanes, destination, NumberSource<In, 2>{elements}, count);
+    else if constexpr (sizeof(In) == 1) move_elements(lane, lanes, destination, NumberSource<In, 1>{elements}, count);
+}
+
+/// Moves `count` staged elements of a part to `destination`.
+SIM_HD void move_part(int lane, int lanes, const PartView& part, char* destination, const char* staged, int64_t count) {
+    if (part.written == DType::bit) {
+        const uint32_t* words = reinterpret_cast<const uint32_t*>(staged);
+        if (part.dtype == DType::float32) move_elements(lane, lanes, destination, BitSource<float>{words}, count);
+        else if (part.dtype == DType::bfloat16) move_elements(lane, lanes, destination, BitSource<uint16_t>{words}, count);
+        else move_elements(lane, lanes, destination, BitSource<uint8_t>{words}, count);
+    } else if (part.written == DType::float32) {
+        move_numbers<float>(lane, lanes, destination, staged, part.dtype, count);
+    } else if (part.written == DType::int8) {
+        move_numbers<int8_t>(lane, lanes, destination, staged, part.dtype, count);
+    } else {
+        move_numbers<uint8_t>(lane, lanes, destination, staged, part.dtype, count);
+    }
+}
+
+}  // namespace flockstep

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace flockstep {
+
+/// The CPU (index -1) or a CUDA device.
+struct Device {
+    int index = -1;
+    bool is_cuda() const { return index >= 0; }
+    std::string name() const { return is_cuda() ? "cuda:" + std::to_string(index) : "cpu"; }
+    bool operator==(const Device&) const = default;
+};
+
+/// "cpu", "cuda", "cuda:1" or "auto" (the GPU if a usable one is there, else the CPU). Throws std::invalid_argument that
+/// says why a GPU that was asked for cannot be used: absent, driver too old, architecture not built, built without CUDA.
+Device find_device(const std::string& name);
+/// Why no GPU can be used, or an empty string if one can.
+std::string why_no_gpu(int index = 0);
+/// One line on what this program runs on: "NVIDIA H200 (sm_90, driver 13.0)" or "CPU, 2 threads".
+std::string describe_device(Device device);
+
+/// A CUDA stream without CUDA's headers; null is the default stream. The CPU backend ignores it.
+struct Stream {
+    void* handle = nullptr;
+};
+
+/// Memory of one device.
+class Memory {
+  public:
+    virtual ~Memory() = default;
+    virtual Device device() const = 0;
+    /// Zeroed, aligned to 256 bytes. Throws std::runtime_error that says how much was needed for `what` and how much is free.
+    virtual void* allocate(size_t bytes, const std::string& what) = 0;
+    virtual void release(void* data) = 0;
+    /// These wait.
+    virtual void to_host(void* host, const void* data, size_t bytes) = 0;
+    virtual void from_host(void* data, const void* host, size_t bytes) = 0;
+    virtual void zero(void* data, size_t bytes) = 0;
+    virtual void synchronize() = 0;
+};
+std::unique_ptr<Memory> make_memory(Device device);
+
+/// An allocation that frees itself.
+class Buffer {
+  public:
+    Buffer(Memory& memory, size_t bytes, const std::string& what) : memory_(&memory), data_(memory.allocate(bytes, what)) {}
+    Buffer(Buffer&& other) noexcept : memory_(other.memory_), data_(other.data_) { other.data_ = nullptr; }
+    Buffer& operator=(Buffer&&) = delete;
+    ~Buffer() {
+        if (data_) memory_->release(data_);
+    }
+    void* data() const { return data_; }
+
+  private:
+    Memory* memory_;
+    void* data_;
+};
+
+}  // namespace flockstep

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstdint>
+
+#include "sim/hd.h"
+#include "sim/space.h"
+#include "sim/world.h"
+
+namespace flockstep {
+
+/// One tensor that the engine writes for a role: an observation part, or the action mask of an action part.
+struct PartView {
+    char* output;           // [num_envs, count, elements] of `dtype`; null: nobody asked for it
+    char* final_output;     // the same shape; holds the rows whose episode ended
+    DType written, dtype;   // as rules write it, as it is stored
+    bool direct;            // rules write straight to the output
+    int mask_of;            // >= 0: the action mask of that action part
+    int role, first, count; // agents
+    int elements;           // per agent
+    int stage_offset;       // bytes, within the staging memory of the worlds that share it
+    int stage_world_bytes;  // bytes from one of these worlds to the next
+
+    SIM_HD bool wanted() const { return output != nullptr; }
+    SIM_HD int written_size() const { return written == DType::float32 ? 4 : 1; }
+    /// Start of the rows of agents [first_agent, ...) of one world.
+    SIM_HD char* rows(bool final, int64_t env, int first_agent) const {
+        const int size = dtype == DType::float32 ? 4 : dtype == DType::bfloat16 ? 2 : 1;
+        return (final ? final_output : output) + (env * count + first_agent - first) * int64_t(elements) * size;
+    }
+    /// Parts that are stored as they were written lie in the staging memory at the same offset within 16 bytes as at
+    /// their destination, so that whole vectors can be moved. `first_env`: the first of the worlds that share it.
+    SIM_HD int stage_shift(int64_t first_env, int first_agent) const {
+        return written == dtype ? int(reinterpret_cast<uintptr_t>(rows(false, first_env, first_agent)) & 15) : 0;
+    }
+};
+
+/// Where `observe` puts an agent's observation. Bytes and floats are written through row(), bits through bits() or a
+/// BitRun; every element of a wanted part must be written (bits start from 0).
+class ObservationWriter {
+  public:
+    /// env: the world; slot: its place among the worlds that share the staging memory.
+    SIM_HD ObservationWriter(const PartView* parts, char* stage, int64_t env, int slot, int first_agent, bool final)
+        : parts_(parts), stage_(stage), env_(env), slot_(slot), first_agent_(first_agent), final_(final) {}
+
+    /// False for parts that are switched off or that nobody asked for.
+    SIM_HD bool wants(int part) const { return parts_[part].wanted(); }
+
+    /// The agent's elements of a part that is written as T (float, uint8_t or int8_t).
+    template <class T>
+    SIM_HD T* row(int part, int agent) const {
+        const PartView& p = parts_[part];
+        if (p.direct) return reinterpret_cast<T*>(p.rows(final_, env_, agent));
+        return reinterpret_cast<T*>(staged(part)) + (agent - first_agent_) * p.elements;
+    }
+    /// Sets the bits of `value` (its low `count` <= 32) at elements [element, element + count) of the agent's row.
+    template <class Group>
+    SIM_HD void bits(Group& group, int part, int agent, int element, int count, uint32_t value) const {
+        const int bit = bit_index(part, agent, element);
+        uint32_t* words = reinterpret_cast<uint32_t*>(staged(part)) + bit / 32;
+        group.atomic_or(words[0], value << (bit % 32));
+        if (bit % 32 + count > 32) group.atomic_or(words[1], value >> (32 - bit % 32));
+    }
+    /// Start of this range's staged elements.
+    SIM_HD char* staged(int part) const {
+        const PartView& p = parts_[part];
+        return stage_ + p.stage_offset + slot_ * p.stage_world_bytes + p.stage_shift(env_ - slot_, first_agent_);
+    }
+    /// Where an agent's element lies in the bit string of this range.
+    SIM_HD int bit_index(int part, int agent, int element) const {
+        return (agent - first_agent_) * parts_[part].elements + element;
+    }
+
+  private:
+    const PartView* parts_;
+    char* stage_;
+    int64_t env_;
+    int slot_, first_agent_;
+    bool final_;
+};
+
+/// Writes consecutive bits into one agent's row, whole words at a time.
+template <class Group>
+class BitRun {
+  public:
+    SIM_HD BitRun(Group& group, const ObservationWriter& writer, int part, int agent, int element) : group_(group) {
+        const int bit = writer.bit_index(part, agent, element);
+        word_ = reinterpret_cast<uint32_t*>(writer.staged(part)) + bit / 32;
+        used_ = bit % 32;
+    }
+    /// Appends the low `count` <= 32 bits of `value`; higher bits must be 0.
+    SIM_HD void push(int count, uint32_t value) {
+        pending_ |= uint64_t{value} << used_;
+        used_ += count;
+        if (used_ >= 32) flush();
+    }
+    /// To be called after the last push.
+    SIM_HD void finish() {
+        if (uint32_t(pending_)) group_.atomic_or(*word_, uint32_t(pending_));
+    }
+
+  private:
+    SIM_HD void flush() {
+        group_.atomic_or(*word_++, uint32_t(pending_));
+        pending_ >>= 32;
+        used_ -= 32;
+    }
+    Group& group_;
+    uint32_t* word_;
+    uint64_t pending_ = 0;
+    int used_;
+};
+
+}  // namespace flockstep

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/batch.h"
+#include "sim/config.h"
+
+namespace flockstep {
+
+/// What lists and help texts say of an environment.
+struct EnvironmentInfo {
+    std::string summary;
+    std::vector<FieldDescription> fields;
+};
+
+/// One environment, by name: what it is, its settings, and how to make batches of it.
+struct EnvironmentEntry {
+    using Make = std::unique_ptr<Batch> (*)(const BatchOptions&, const Settings&);
+    std::string name;
+    EnvironmentInfo info;
+    Make make_host, make_cuda;  // make_cuda is null in a build without CUDA
+    bool is_test = false;       // not part of the product: left out of lists
+};
+
+class Registry {
+  public:
+    void add(EnvironmentEntry entry);
+    const std::vector<EnvironmentEntry>& entries() const { return entries_; }
+    /// Throws std::invalid_argument that names the known ones.
+    const EnvironmentEntry& find(const std::string& name) const;
+
+  private:
+    std::vector<EnvironmentEntry> entries_;
+};
+
+/// The product's environments; tests add theirs.
+Registry& registry();
+/// Defined by the generated list of envs/CMakeLists.txt.
+void register_product_environments(Registry& registry);
+
+/// Makes a batch of a registered environment on options.device. Throws std::invalid_argument for what is wrong with the
+/// name, options or settings, std::runtime_error for what is wrong with the machine (memory, device).
+std::unique_ptr<Batch> make_batch(const std::string& name, const BatchOptions& options, const Settings& settings);
+
+}  // namespace flockstep

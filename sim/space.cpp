@@ -1,0 +1,63 @@
+#include "sim/space.h"
+
+#include <stdexcept>
+
+namespace flockstep {
+
+const char* name_of(DType dtype) {
+    constexpr const char* names[] = {"bit",   "uint8", "int8",   "bfloat16", "float32", "int16",
+                                     "uint16", "int32", "uint32", "int64",    "uint64",  "float64"};
+    return names[int(dtype)];
+}
+
+DType observation_dtype(const std::string& name) {
+    for (DType dtype : {DType::uint8, DType::int8, DType::bfloat16, DType::float32})
+        if (name == name_of(dtype)) return dtype;
+    throw std::invalid_argument("dtype: got \"" + name + "\", want uint8, int8, bfloat16 or float32");
+}
+
+Role& Role::observes(std::string part, DType written, std::vector<int> shape, std::vector<float> low, std::vector<float> high) {
+    const auto bound = [&](float bit, float u8, float i8, float f32) {
+        return written == DType::bit ? bit : written == DType::uint8 ? u8 : written == DType::int8 ? i8 : f32;
+    };
+    if (low.empty()) low = {bound(0, 0, -128, -infinity)};
+    if (high.empty()) high = {bound(1, 255, 127, infinity)};
+    ObservationPart added{std::move(part), written, std::move(shape), std::move(low), std::move(high)};
+    added.dtype = written == DType::bit ? DType::uint8 : written;
+    observation.push_back(std::move(added));
+    return *this;
+}
+
+Role& Role::disabled_unless(bool enabled) {
+    observation.back().enabled = enabled;
+    return *this;
+}
+
+Role& Role::chooses(std::string part, int n) {
+    action.push_back({std::move(part), ActionPart::Kind::discrete, {n}, 1});
+    return *this;
+}
+
+Role& Role::chooses_each(std::string part, std::vector<int> n) {
+    const int size = int(n.size());
+    action.push_back({std::move(part), ActionPart::Kind::multi_discrete, std::move(n), size});
+    return *this;
+}
+
+Role& Role::sets(std::string part, int size, float low, float high) {
+    action.push_back({std::move(part), ActionPart::Kind::box, {}, size, low, high});
+    return *this;
+}
+
+Role& Spaces::add(std::string role, int count) {
+    Role added;
+    added.name = std::move(role);
+    added.first = num_agents();
+    added.count = count;
+    roles.push_back(std::move(added));
+    return roles.back();
+}
+
+int Spaces::num_agents() const { return roles.empty() ? 0 : roles.back().first + roles.back().count; }
+
+}  // namespace flockstep
