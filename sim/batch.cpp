@@ -76,6 +76,7 @@ void Batch::plan_outputs(EngineCommon& view) {
     view.first_env = options_.first_env;
     view.num_agents = num_agents();
     view.mode = options_.autoreset_mode;
+    view.final_observation = options_.final_observation;
     view.spread_phases = options_.spread_phases;
     view.statistics = options_.statistics;
     view.control = static_cast<Control*>(allocate(sizeof(Control), "the batch's control block"));
@@ -129,8 +130,9 @@ void Batch::add_part(EngineCommon& view, const Role& role, int role_index, const
     Tensor tensor{qualified(role, part.name), nullptr, p.dtype, with_leading({num_envs(), role.count}, part.shape)};
     tensor.data = allocate(tensor.bytes(), tensor.name);
     p.output = static_cast<char*>(tensor.data);
+    own_output_[view.num_parts - 1] = tensor.data;
     (mask_of < 0 ? observations_ : action_masks_).push_back(tensor);
-    if (mask_of >= 0 || !options_.final_observation) return;
+    if (mask_of >= 0 || options_.final_observation == FinalObservation::none) return;
     tensor.data = allocate(tensor.bytes(), "final_observation." + tensor.name);
     p.final_output = static_cast<char*>(tensor.data);
     final_observations_.push_back(tensor);
@@ -185,6 +187,24 @@ void Batch::use_actions(int action, const void* data, DType dtype) {
         a.is_int64 = data && dtype == DType::int64;
         a.input = static_cast<const char*>(data ? data : own.data) + (one ? a.first * (a.is_int64 ? 8 : 4) : 0);
     }
+}
+
+void Batch::redirect(const std::string& output, void* data) {
+    for (int p = 0; p < view_->num_parts; ++p) {
+        PartView& part = view_->parts[p];
+        for (const auto* list : {&observations_, &action_masks_})
+            for (const Tensor& tensor : *list) {
+                if (tensor.name != output || !part.wanted() || tensor.data != own_output_[p]) continue;
+                part.output = static_cast<char*>(data ? data : tensor.data);
+                return;
+            }
+    }
+    const Tensor& own = this->output(output);
+    void* target = data ? data : own.data;
+    if (own.name == "reward") view_->reward = static_cast<float*>(target);
+    uint8_t** const flags[] = {&view_->terminated, &view_->truncated, &view_->active, &view_->acts, &view_->episode_start};
+    for (int i = 1; i < 6; ++i)
+        if (own.name == row_names[i]) *flags[i - 1] = static_cast<uint8_t*>(target);
 }
 
 void Batch::plan_state(EngineCommon& view, std::vector<FieldInfo> fields, int world_bytes, int64_t bulk_bytes, int tile_worlds) {

@@ -23,7 +23,7 @@ struct BatchOptions {
     AutoresetMode autoreset_mode = AutoresetMode::same_step;
     bool spread_phases = false;        // the first episodes begin at random points of their time limit; not in statistics
     bool statistics = true;            // keep episode returns, lengths and the environment's metrics
-    bool final_observation = false;    // keep the last observation of episodes that ended (SAME_STEP)
+    FinalObservation final_observation = FinalObservation::none;  // SAME_STEP: which last observations are kept
     std::vector<std::string> outputs;  // empty: all. Otherwise names of observation parts and of reward, terminated,
                                        // truncated, active, acts, episode_start, action_mask
     std::map<std::string, DType> dtypes;  // storage of observation parts, by name; "*" for all
@@ -93,7 +93,8 @@ class Batch {
 
     /// Observation parts: "name", or "role.name" where there are several roles; [num_envs, count, shape...].
     const std::vector<Tensor>& observations() const { return observations_; }
-    /// The same, for the rows whose episode ended in the last step; other rows hold older ones. Empty unless asked for.
+    /// The same for rows whose episode ended: row [env] is written in the step that ends it and stays until the next such
+    /// step. Empty unless asked for.
     const std::vector<Tensor>& final_observations() const { return final_observations_; }
     /// One tensor per action part where the rules forbid actions: uint8 [num_envs, count, choices], 1 = allowed.
     const std::vector<Tensor>& action_masks() const { return action_masks_; }
@@ -106,6 +107,10 @@ class Batch {
     /// Lets the next steps read actions from other memory of the same shape on the same device. int64 is accepted for
     /// integers. Null: the engine's own again.
     void use_actions(int action, const void* data, DType dtype);
+
+    /// Lets the next launches write one output (by its Tensor's name) to other memory of the same shape and dtype, aligned
+    /// to 16 bytes: a rollout collects without copying. Null: its own memory again.
+    void redirect(const std::string& output, void* data);
 
     /// Seeds the batch and begins episode 0 everywhere.
     void reset(uint64_t seed, Stream stream = {});
@@ -178,6 +183,7 @@ class Batch {
 
     std::vector<FieldInfo> fields_;
     std::vector<Tensor> observations_, final_observations_, action_masks_, outputs_, actions_;
+    void* own_output_[max_parts] = {};
     std::vector<Buffer> buffers_;
 };
 

@@ -15,6 +15,10 @@ inline constexpr int max_roles = 8, max_parts = 24, max_action_parts = 8;
 /// What happens to a world whose episode ended; the words are Gymnasium's.
 enum class AutoresetMode : int { same_step, next_step, disabled };
 
+/// Which last observations are kept: none, those of every episode that ended, or only those that the time limit cut
+/// (what a trainer bootstraps from: a termination that follows does not overwrite them).
+enum class FinalObservation : int { none, all, truncated };
+
 struct RoleView {
     int first, count, first_part, last_part;
 };
@@ -45,6 +49,7 @@ struct EngineCommon {
     int64_t num_envs, first_env;  // first_env: global index of world 0 (ranks)
     int num_agents, num_roles, num_parts, num_action_parts, num_metrics;
     AutoresetMode mode;
+    FinalObservation final_observation;
     bool spread_phases, statistics;
     char *tiles, *bulk;
     int tile_worlds, world_bytes;
@@ -139,9 +144,10 @@ class WorldEngine {
         clear_outcome();
         bool restarts = e_.mode == AutoresetMode::next_step && header_.ended[0], shows_final = false;
         if (!restarts) {
-            const bool ended = play();
-            restarts = ended && e_.mode == AutoresetMode::same_step;
-            shows_final = restarts && wants_final();
+            const Ending ending = play();
+            restarts = ending != Ending::none && e_.mode == AutoresetMode::same_step;
+            shows_final = restarts && (e_.final_observation == FinalObservation::all ||
+                                       (e_.final_observation == FinalObservation::truncated && ending == Ending::time_limit));
         }
         for (int pass = shows_final ? 0 : 1; pass < 2; ++pass) {  // a loop, so that observe is compiled once
             if (pass == 1 && restarts) begin_episode(false, false);
@@ -193,8 +199,9 @@ class WorldEngine {
             group_.sync();
         }
     }
-    /// The rules and the bookkeeping of one step. True if the episode ended.
-    SIM_HD bool play() {
+    enum class Ending { none, rules, time_limit };
+    /// The rules and the bookkeeping of one step.
+    SIM_HD Ending play() {
         take_actions();
         const uint32_t episode = header_.episode[0];
         world_.elapsed = header_.elapsed[0];
@@ -219,12 +226,6 @@ class WorldEngine {
         if constexpr (requires { Env::allowed(world_, agent, part, choice); }) return Env::allowed(world_, agent, part, choice);
         return true;
     }
-    SIM_HD bool wants_final() const {
-        for (int p = 0; p < e_.num_parts; ++p)
-            if (e_.parts[p].wanted() && e_.parts[p].final_output) return true;
-        return false;
-    }
-
     SIM_HD void clear_outcome() {
         group_.for_each(e_.num_agents, [&](int agent) {
             place_.reward[agent] = 0.0f;
@@ -307,13 +308,13 @@ class WorldEngine {
         }
     }
 
-    /// Time limit, end of the episode, statistics. True if the episode ended.
-    SIM_HD bool close_step(uint32_t episode) {
+    /// Time limit, end of the episode, statistics.
+    SIM_HD Ending close_step(uint32_t episode) {
         const int elapsed = world_.elapsed + 1;
         const bool time_is_up = elapsed >= e_.config.max_episode_steps;
         if (time_is_up) group_.for_each(e_.num_agents, [&](int agent) { place_.truncated[agent] = 1; });
-        bool ended = time_is_up;
-        if (!ended) ended = group_.all(e_.num_agents, [&](int agent) { return place_.terminated[agent] || !is_active(agent); });
+        const bool finished = group_.all(e_.num_agents, [&](int agent) { return place_.terminated[agent] || !is_active(agent); });
+        const bool ended = time_is_up || finished;
         if (e_.statistics) {
             for (int role = 0; role < e_.num_roles; ++role) {
                 const RoleView& r = e_.roles[role];
@@ -328,7 +329,7 @@ class WorldEngine {
         });
         group_.sync();
         if (ended && e_.statistics && !(e_.spread_phases && episode == 0)) record_episode();
-        return ended;
+        return finished ? Ending::rules : time_is_up ? Ending::time_limit : Ending::none;
     }
 
     SIM_HD void record_episode() {

@@ -69,6 +69,9 @@ function setTheme(theme) {
   colours.entities = data.entities.map((entity, i) => entity.group >= 0 ? colours.groups[entity.group]
     : entity.scenery ? colours.soft : hue(number.get(i), 0.055));
   still.key = "";
+  showLegend();
+  player.drawn = -1;
+  redraw();
 }
 
 // ---- View: world to screen ----------------------------------------------------------------------------------------
@@ -328,8 +331,7 @@ function showSelected(frame) {
     ["at", visibleAt(frame, i) ? point(place) : "not here"],
     ...(goal[0] < Infinity ? [["goal", point(goal)], ["reached", atGoal(i, place, goal) ? "yes" : "not yet"]] : [])]));
 }
-const low = Math.min(0, ...totals.filter((_, i) => i % Math.ceil(totals.length / 2000) === 0), totals[lastFrame]);
-const high = Math.max(0, ...totals.filter((_, i) => i % Math.ceil(totals.length / 2000) === 0), totals[lastFrame]);
+const low = totals.reduce((a, b) => Math.min(a, b), 0), high = totals.reduce((a, b) => Math.max(a, b), 0);
 const chartX = frame => lastFrame ? 100 * frame / lastFrame : 0;
 const chartY = value => high > low ? 96 - 92 * (value - low) / (high - low) : 50;
 function chartPath(frames) {
@@ -404,7 +406,7 @@ function toggle(name) {
   $(name).setAttribute("aria-pressed", player[name]);
   redraw();
 }
-function flipTheme() { setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"); showLegend(); player.drawn = -1; redraw(); }
+const flipTheme = () => setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
 
 // ---- Pointer and keys -----------------------------------------------------------------------------------------------
 function entityNear(x, y) {
@@ -502,16 +504,16 @@ function applyAddress() {
   return options.has("frame");
 }
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
-setTheme(prefersDark.matches ? "dark" : "light");
-prefersDark.addEventListener("change", () => { setTheme(prefersDark.matches ? "light" : "dark"); flipTheme(); });
-addEventListener("hashchange", () => { applyAddress(); showLegend(); });
+const followSystem = () => setTheme(prefersDark.matches ? "dark" : "light");
+followSystem();
+prefersDark.addEventListener("change", followSystem);
+addEventListener("hashchange", applyAddress);
 showTexts();
-const still_wanted = applyAddress() || matchMedia("(prefers-reduced-motion: reduce)").matches;
-showLegend();
+const openPaused = applyAddress() || matchMedia("(prefers-reduced-motion: reduce)").matches;
 resize();
 draw();
 new ResizeObserver(resize).observe(canvas);
-if (!still_wanted) setPlaying(true);
+if (!openPaused) setPlaying(true);
 </script>
 </body>
 </html>
