@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "envs/pathfinding/map.h"
+
+/// What the readers of map files share; not for others.
+namespace flockstep::map_reader {
+
+/// A line or a row of a file and where it is, 1-based.
+struct Line {
+    int number;
+    std::string_view text;
+};
+
+/// Throws std::invalid_argument: `where: got ..., want ...`.
+[[noreturn]] void fail(const std::string& where, const std::string& got, const std::string& want);
+
+/// `source line 7`, or `source line 7 column 3`.
+std::string at_line(const std::string& source, int line);
+std::string at_line(const std::string& source, int line, size_t column);
+
+/// The whole file; throws when it cannot be read.
+std::string read_file(const std::string& path);
+
+/// Lines without their ends and without trailing blanks, CRLF included. Views into `text`.
+std::vector<Line> split_lines(std::string_view text);
+
+/// Words between blanks.
+std::vector<std::string_view> split_words(std::string_view text);
+
+/// A whole number in low..high out of a file; throws with `where` and `what` otherwise.
+int parse_integer(std::string_view text, int low, int high, const std::string& where, const std::string& what);
+
+/// Rows of POGEMA's string form.
+GridMap parse_rows(const std::vector<Line>& rows, const std::string& source, const std::string& name);
+
+/// A MovingAI map file; its name is `name`.
+GridMap parse_movingai(std::string_view text, const std::string& source, const std::string& name);
+
+/// All maps of a POGEMA YAML file.
+std::vector<GridMap> parse_yaml(std::string_view text, const std::string& source);
+
+}  // namespace flockstep::map_reader
