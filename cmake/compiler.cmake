@@ -1,0 +1,66 @@
+# Flags, as two interface targets, and how a folder's sources are listed.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_CUDA_STANDARD 20)
+set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+set(CMAKE_CUDA_EXTENSIONS OFF)
+set(CMAKE_CXX_FLAGS_RELEASE "-O3 -DNDEBUG")
+set(CMAKE_CUDA_FLAGS_RELEASE "-O3 -DNDEBUG")
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_CUDA_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
+
+# -fPIC by hand: as a property it becomes -fPIE in programs, and then they cannot share the precompiled torch header.
+add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fPIC> $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-fPIC>)
+
+set(host $<COMPILE_LANGUAGE:CXX>)
+set(device $<COMPILE_LANGUAGE:CUDA>)
+
+# All our code. Without contraction on the host, so that an inline function of sim/ is the same wherever it is compiled.
+add_library(flockstep_host INTERFACE)
+target_include_directories(flockstep_host INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(flockstep_host INTERFACE
+    $<${host}:-Wall -Wextra -Wno-unknown-pragmas -ffp-contract=off -fopenmp>
+    $<${device}:--expt-relaxed-constexpr --extended-lambda -Xcompiler=-Wall,-Wextra,-Wno-unknown-pragmas,-ffp-contract=off,-fopenmp>)
+target_link_options(flockstep_host INTERFACE -fopenmp)
+
+# Rules, engine and their tests: the same bits on CPU and GPU.
+add_library(flockstep_exact INTERFACE)
+target_compile_options(flockstep_exact INTERFACE
+    $<${device}:--fmad=false> $<$<AND:${host},$<BOOL:${FLOCKSTEP_NATIVE}>>:-march=native>)
+
+if(FLOCKSTEP_SANITIZE)
+    add_compile_options($<${host}:-fsanitize=${FLOCKSTEP_SANITIZE}> $<${host}:-fno-omit-frame-pointer>)
+    add_link_options(-fsanitize=${FLOCKSTEP_SANITIZE})
+endif()
+
+# ccache; with precompiled headers it needs to be told that their time stamps do not matter.
+find_program(FLOCKSTEP_CCACHE ccache DOC "ccache, or empty")
+if(FLOCKSTEP_CCACHE)
+    set(launcher ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+        ${FLOCKSTEP_CCACHE})
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
+    set(CMAKE_CUDA_COMPILER_LAUNCHER ${launcher})
+    add_compile_options($<${host}:-fpch-preprocess>)
+endif()
+
+# A file that includes torch/torch.h takes up to 1.6 GB to compile: as many at once as memory holds.
+cmake_host_system_information(RESULT memory QUERY TOTAL_PHYSICAL_MEMORY)
+math(EXPR torch_jobs "${memory} / 2000")
+if(torch_jobs LESS 1)
+    set(torch_jobs 1)
+endif()
+set_property(GLOBAL PROPERTY JOB_POOLS torch=${torch_jobs})
+
+# The *.cpp of a folder, and its *.cu where CUDA is on.
+function(flockstep_sources result folder)
+    set(patterns ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
+    if(FLOCKSTEP_WITH_CUDA)
+        list(APPEND patterns ${PROJECT_SOURCE_DIR}/${folder}/*.cu)
+    endif()
+    file(GLOB sources CONFIGURE_DEPENDS ${patterns})
+    set(${result} ${sources} PARENT_SCOPE)
+endfunction()

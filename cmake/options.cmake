@@ -1,0 +1,28 @@
+# Every option takes its default from the environment variable of the same name, so that `make` and `pip install .` see it too.
+function(flockstep_option name default text)
+    if(DEFINED ENV{${name}} AND NOT "$ENV{${name}}" STREQUAL "")
+        set(default "$ENV{${name}}")
+    endif()
+    set(${name} "${default}" CACHE STRING "${text}")
+endfunction()
+
+flockstep_option(FLOCKSTEP_CUDA AUTO "AUTO, ON or OFF: the CUDA backend; AUTO builds it where a compiler is found")
+flockstep_option(FLOCKSTEP_NVCC "" "pip: NVIDIA's compiler from PyPI only; a path: that one; empty: the toolkit, else pip's")
+flockstep_option(FLOCKSTEP_CUDA_ARCHITECTURES "" "e.g. 90 or 80-real;90; empty: the GPU that is here, else 80, 90, 100, 120 + PTX")
+flockstep_option(FLOCKSTEP_TRAINER AUTO "AUTO, ON or OFF: trainer and command line; AUTO builds them where torch is found")
+flockstep_option(FLOCKSTEP_BINDINGS AUTO "AUTO, ON or OFF: the Python module; AUTO builds it where pybind11 is found")
+flockstep_option(FLOCKSTEP_TESTS ON "C++ tests, and the test environments inside the Python module")
+flockstep_option(FLOCKSTEP_BENCHMARKS ON "one program per benchmarks/*.cpp and *.cu")
+flockstep_option(FLOCKSTEP_NATIVE OFF "compile host code for this CPU only (results do not change)")
+flockstep_option(FLOCKSTEP_SANITIZE "" "e.g. address,undefined: g++ sanitizers")
+flockstep_option(FLOCKSTEP_PYTHON "" "Python that has torch and pybind11; empty: CMake looks for one")
+
+foreach(name FLOCKSTEP_CUDA FLOCKSTEP_TRAINER FLOCKSTEP_BINDINGS)
+    if(NOT ${name} MATCHES "^(AUTO|ON|OFF)$")
+        message(FATAL_ERROR "${name}: got ${${name}}, want AUTO, ON or OFF")
+    endif()
+endforeach()
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, RelWithDebInfo or Debug" FORCE)
+endif()

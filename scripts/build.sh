@@ -1,0 +1,21 @@
+#!/bin/bash
+# Configures and builds, and makes `import flockstep` work in the project's own virtual environment.
+# Usage: scripts/build.sh PYTHON BUILD_FOLDER JOBS. Options come as environment variables, see cmake/options.cmake.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=$1 build=$2 jobs=$3
+
+# What was configured before stays only if nothing that it depends on has changed: a cached compiler cannot be exchanged.
+options=$(env | grep '^FLOCKSTEP_' | grep -v -E '^FLOCKSTEP_(PYTHON|GOLDEN|DATA|REQUIRE)=' | sort || true)
+wanted="python=$(command -v "$python")
+$options"
+if [ "$(cat "$build/configured" 2>/dev/null)" != "$wanted" ]; then
+    cmake --fresh -S . -B "$build" -G Ninja -DFLOCKSTEP_PYTHON="$(command -v "$python")"
+    printf '%s\n' "$wanted" > "$build/configured"
+fi
+cmake --build "$build" --parallel "$jobs"
+
+if [ -d .venv ] && [ "$python" = "$PWD/.venv/bin/python" ] && [ -d "$build/python" ]; then
+    packages=$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    printf '%s\n' "$(realpath "$build")/python" > "$packages/flockstep.pth"
+fi

@@ -1,0 +1,21 @@
+#!/bin/bash
+# Runs every test program that was built, then pytest; goes on after a failure and fails at the end.
+# Usage: scripts/test.sh PYTHON BUILD_FOLDER
+set -uo pipefail
+cd "$(dirname "$0")/.."
+python=$1 build=$2 status=0
+export PYTHONPATH="$build/python${PYTHONPATH:+:$PYTHONPATH}"
+
+for program in flockstep_tests flockstep_trainer_tests; do
+    if [ -x "$build/$program" ]; then
+        echo "== $program"
+        "$build/$program" || status=1
+    else
+        echo "== $program was not built"
+    fi
+done
+if [ -n "$(find tests -name 'test_*.py' -print -quit)" ]; then
+    echo "== pytest"
+    "$python" -m pytest -q tests || status=1
+fi
+exit $status
