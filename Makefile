@@ -22,11 +22,14 @@ JOBS ?= $(shell nproc)
 TRAIN ?= pathfinding --config configs/pathfinding_warehouse.toml
 BENCH ?= cartpole pathfinding
 
-.PHONY: all setup build train test golden bench compare format clean
+.PHONY: all setup setup-tests build train test golden bench compare format clean
 all: build
 
 setup:
 	@scripts/setup.sh
+
+setup-tests:
+	@scripts/setup.sh tests
 
 build: setup
 	@scripts/build.sh $(PYTHON) $(BUILD) $(JOBS)
@@ -34,7 +37,7 @@ build: setup
 train: build
 	$(BUILD)/flockstep train $(TRAIN)
 
-test: build
+test: setup-tests build
 	@scripts/test.sh $(PYTHON) $(BUILD)
 
 golden: build

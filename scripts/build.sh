@@ -5,6 +5,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 python=$1 build=$2 jobs=$3
 
+# With NVIDIA's compiler from PyPI, nothing of a toolkit may slip in.
+if [ "${FLOCKSTEP_NVCC:-}" = pip ]; then
+    unset CUDA_HOME CUDA_PATH CUDACXX CPATH CPLUS_INCLUDE_PATH LIBRARY_PATH NVCC_APPEND_FLAGS NVCC_PREPEND_FLAGS
+fi
+
 # What was configured before stays only if nothing that it depends on has changed: a cached compiler cannot be exchanged.
 options=$(env | grep '^FLOCKSTEP_' | grep -v -E '^FLOCKSTEP_(PYTHON|GOLDEN|DATA|REQUIRE)=' | sort || true)
 wanted="python=$(command -v "$python")

@@ -4,7 +4,9 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 python=$1 build=$2 status=0
+build=$(realpath "$build")
 export PYTHONPATH="$build/python${PYTHONPATH:+:$PYTHONPATH}"
+export FLOCKSTEP_INSTANCES="${FLOCKSTEP_INSTANCES:-$build/flockstep_instances}"
 
 for program in flockstep_tests flockstep_trainer_tests; do
     if [ -x "$build/$program" ]; then
