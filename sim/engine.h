@@ -27,8 +27,8 @@ struct ActionView {
     int64_t env_stride;  // elements between worlds
     int first, count, size;
     bool is_box, is_int64;
-    int n;               // choices of a Discrete part
-    const int* n_each;   // choices of a MultiDiscrete part, by integer; null for the others
+    int n;              // choices of a Discrete part
+    const int* n_each;  // choices of a MultiDiscrete part, by integer; null for the others
     float low, high;
 };
 /// Where an action was refused first. `code` 0: nowhere; 1: out of range; 2: forbidden by the action mask.
@@ -111,13 +111,17 @@ struct Place {
 template <class Env, class V>
 SIM_HD void visit_state(const EngineView<Env>& e, Header& header, typename Env::State& state, V& visit) {
     header.fields(e, visit);
-    if constexpr (requires { state.fields(e.config, *e.shared, visit); }) state.fields(e.config, *e.shared, visit);
-    else state.fields(e.config, visit);
+    if constexpr (requires { state.fields(e.config, *e.shared, visit); })
+        state.fields(e.config, *e.shared, visit);
+    else
+        state.fields(e.config, visit);
 }
 template <class Env, class V>
 SIM_HD void visit_scratch(const EngineView<Env>& e, ScratchOf<Env>& scratch, V& visit) {
-    if constexpr (requires { scratch.fields(e.config, *e.shared, visit); }) scratch.fields(e.config, *e.shared, visit);
-    else scratch.fields(e.config, visit);
+    if constexpr (requires { scratch.fields(e.config, *e.shared, visit); })
+        scratch.fields(e.config, *e.shared, visit);
+    else
+        scratch.fields(e.config, visit);
 }
 
 /// The functions below work on one world by all lanes of a group.
@@ -146,8 +150,9 @@ class WorldEngine {
         if (!restarts) {
             const Ending ending = play();
             restarts = ending != Ending::none && e_.mode == AutoresetMode::same_step;
-            shows_final = restarts && (e_.final_observation == FinalObservation::all ||
-                                       (e_.final_observation == FinalObservation::truncated && ending == Ending::time_limit));
+            shows_final =
+                restarts && (e_.final_observation == FinalObservation::all ||
+                             (e_.final_observation == FinalObservation::truncated && ending == Ending::time_limit));
         }
         for (int pass = shows_final ? 0 : 1; pass < 2; ++pass) {  // a loop, so that observe is compiled once
             if (pass == 1 && restarts) begin_episode(false, false);
@@ -159,10 +164,12 @@ class WorldEngine {
     /// A scripted policy's actions for this state, into place.action; policy -1 is uniformly random.
     SIM_HD void act(int policy, uint32_t draw) {
         world_.elapsed = header_.elapsed[0];
-        world_.rng = rng(policy < 0 ? Purpose::action : Purpose::policy, header_.episode[0], uint32_t(world_.elapsed) + 1);
+        world_.rng =
+            rng(policy < 0 ? Purpose::action : Purpose::policy, header_.episode[0], uint32_t(world_.elapsed) + 1);
         group_.for_each(e_.action_words, [&](int i) { place_.action[i] = 0; });
         group_.sync();
-        if (policy < 0) act_at_random(draw);
+        if (policy < 0)
+            act_at_random(draw);
         else if constexpr (requires { Env::act(group_, world_, policy, ActionWriter{}); })
             Env::act(group_, world_, policy, ActionWriter{place_.action});
         group_.sync();
@@ -195,8 +202,10 @@ class WorldEngine {
         }
         world_.elapsed = header_.elapsed[0];
         if constexpr (requires { Env::derive(group_, world_); }) {
-            Env::derive(group_, world_);
-            group_.sync();
+            if (keeps_state) {
+                Env::derive(group_, world_);
+                group_.sync();
+            }
         }
     }
     enum class Ending { none, rules, time_limit };
@@ -223,7 +232,8 @@ class WorldEngine {
         return true;
     }
     SIM_HD bool is_allowed(int agent, int part, int choice) const {
-        if constexpr (requires { Env::allowed(world_, agent, part, choice); }) return Env::allowed(world_, agent, part, choice);
+        if constexpr (requires { Env::allowed(world_, agent, part, choice); })
+            return Env::allowed(world_, agent, part, choice);
         return true;
     }
     SIM_HD void clear_outcome() {
@@ -255,7 +265,8 @@ class WorldEngine {
     SIM_HD int32_t take_choice(const ActionView& a, int part, int i, int64_t value) {
         const int n = a.n_each ? a.n_each[i % a.size] : a.n;
         const bool in_range = value >= 0 && value < n;
-        if (in_range && is_allowed(a.first + i / a.size, part, choice_index(a, i % a.size, int(value)))) return int32_t(value);
+        if (in_range && is_allowed(a.first + i / a.size, part, choice_index(a, i % a.size, int(value))))
+            return int32_t(value);
         report(in_range ? 2 : 1, part, a.first + i / a.size, i % a.size, value);
         return 0;
     }
@@ -285,7 +296,8 @@ class WorldEngine {
             int32_t* to = place_.action + e_.action_offset[p];
             group_.for_each(a.count * a.size, [&](int i) {
                 const int agent = a.first + i / a.size, k = i % a.size;
-                const uint32_t bits = world_.rng.bits(uint32_t(agent), (draw + uint32_t(e_.action_offset[p] + k)) & 16383u);
+                const uint32_t bits =
+                    world_.rng.bits(uint32_t(agent), (draw + uint32_t(e_.action_offset[p] + k)) & 16383u);
                 if (a.is_box) {
                     to[i] = int32_t(float_bits(a.low + (a.high - a.low) * unit_float(bits)));
                     return;
@@ -313,7 +325,8 @@ class WorldEngine {
         const int elapsed = world_.elapsed + 1;
         const bool time_is_up = elapsed >= e_.config.max_episode_steps;
         if (time_is_up) group_.for_each(e_.num_agents, [&](int agent) { place_.truncated[agent] = 1; });
-        const bool finished = group_.all(e_.num_agents, [&](int agent) { return place_.terminated[agent] || !is_active(agent); });
+        const bool finished =
+            group_.all(e_.num_agents, [&](int agent) { return place_.terminated[agent] || !is_active(agent); });
         const bool ended = time_is_up || finished;
         if (e_.statistics) {
             for (int role = 0; role < e_.num_roles; ++role) {
@@ -336,9 +349,12 @@ class WorldEngine {
         const bool first = header_.statistic_count[0] == 0;
         for (int m = 0; m < e_.num_metrics; ++m) {
             float value = 0.0f;
-            if (m < e_.num_roles) value = header_.episode_return[m];
-            else if (m == e_.num_roles) value = float(world_.elapsed);
-            else if constexpr (requires { Env::metric(group_, world_, 0); }) value = Env::metric(group_, world_, m - e_.num_roles - 1);
+            if (m < e_.num_roles)
+                value = header_.episode_return[m];
+            else if (m == e_.num_roles)
+                value = float(world_.elapsed);
+            else if constexpr (requires { Env::metric(group_, world_, 0); })
+                value = Env::metric(group_, world_, m - e_.num_roles - 1);
             group_.single([&] {
                 header_.statistic_sum[m] += double(value);
                 header_.statistic_square[m] += double(value) * double(value);
@@ -355,8 +371,10 @@ class WorldEngine {
         group_.for_each(e_.num_agents, [&](int agent) {
             place_.episode_start[agent] = starts;
             place_.active[agent] = is_active(agent);
-            if constexpr (requires { Env::acts(world_, agent); }) place_.acts[agent] = Env::acts(world_, agent);
-            else place_.acts[agent] = 1;
+            if constexpr (requires { Env::acts(world_, agent); })
+                place_.acts[agent] = Env::acts(world_, agent);
+            else
+                place_.acts[agent] = 1;
         });
     }
 
@@ -399,7 +417,8 @@ class WorldEngine {
                 if (part.mask_of < 0 || !part.wanted()) continue;
                 group_.for_each((range.last - range.first) * part.elements, [&](int i) {
                     const int agent = range.first + i / part.elements;
-                    writer.template row<uint8_t>(p, agent)[i % part.elements] = is_allowed(agent, part.mask_of, i % part.elements);
+                    writer.template row<uint8_t>(p, agent)[i % part.elements] =
+                        is_allowed(agent, part.mask_of, i % part.elements);
                 });
             }
         }

@@ -2,6 +2,7 @@
 
 #include "sim/config.h"
 #include "sim/group.h"
+#include "sim/loader.h"
 #include "sim/observation.h"
 #include "sim/random.h"
 #include "sim/real.h"
@@ -15,26 +16,30 @@
 ///
 ///   struct Config { ... int max_episode_steps; template <class F> void fields(F f); }
 ///       Settings with defaults. `fields` calls f(name, field, rule, help) for each; it is the only list of them.
-///       Field types: int, int64_t, uint64_t, float, bool, Text, enums (rule: one_of). max_episode_steps is the time limit.
-///   struct Shared { View<T> ...; template <class V> void fields(V visit); }                                  [optional]
+///       Field types: int, int64_t, uint64_t, float, bool, Text, enums (rule: one_of). max_episode_steps is the time
+///       limit.
+///   struct Shared { View<T> ...; template <class V> void fields(V visit); } [optional]
 ///       Read-only data of all worlds; visit(name, view) for each array.
 ///       static Shared load(Config&, Loader&) builds it on the host and may fill in or refuse settings.
-///   struct State { Field<T> ...; Bulk<T> ...; template <class V> HD void fields(const Config&[, const Shared&], V visit); }
+///   struct State { Field<T> ...; Bulk<T> ...; template <class V> HD void fields(const Config&[, const Shared&], V
+///   visit); }
 ///       What a world remembers: visit(name, field, counts...), or visit.derived(...) for what `derive` rebuilds.
-///   struct Scratch { Field<T> ...; the same }                                                                [optional]
-///   static Spaces spaces(const Config&)
+///   struct Scratch { Field<T> ...; the same } [optional] static Spaces spaces(const Config&)
 ///       Roles with their observation and action parts.
-///   HD static void reset(group, world)                     a new episode, from world.rng
-///   HD static void derive(group, world)                    rebuild derived fields from the others            [optional]
+///   HD static void reset(group, world)                     a new episode, from world.rng, derived fields included
+///   HD static void derive(group, world)                    rebuild derived fields after others were set from
+///                                                          outside; not called after reset [optional]
 ///   HD static void step(group, world, const Actions&, const Outcome&)
 ///   HD static void observe(group, world, AgentRange, const ObservationWriter&)
 ///       A function of State and Shared alone.
-///   HD static bool allowed(world, agent, part, choice)     false: the rules forbid it now; makes action masks [optional]
-///   HD static bool active(world, agent)                    false: padding, or has left                       [optional]
-///   HD static bool acts(world, agent)                      false while it is another agent's turn            [optional]
-///   static const char* const metrics(const Config&, int m) name of metric m, null past the last              [optional]
-///   HD static float metric(group, world, m)                its value; called when an episode ends            [optional]
-///   static const char* policies(int p)                     name of scripted policy p, null past the last     [optional]
-///   HD static void act(group, world, p, const ActionWriter&)                                                 [optional]
-///   static int lanes(const Config&)                        lanes per world the GPU should use: 1, 2, 4, ..., 32, or a
-///                                                          multiple of 32 up to 1,024 for a block            [optional]
+///   HD static bool allowed(world, agent, part, choice)     false: the rules forbid it now; makes action masks
+///   [optional] static bool has_action_mask(const Config&)             false: under these settings everything is
+///   allowed  [optional] HD static bool active(world, agent)                    false: padding, or has left [optional]
+///   HD static bool acts(world, agent)                      false while it is another agent's turn [optional] static
+///   const char* const metrics(const Config&, int m) name of metric m, null past the last              [optional] HD
+///   static float metric(group, world, m)                its value; called when an episode ends            [optional]
+///   static const char* policies(int p)                     name of scripted policy p, null past the last [optional]
+///   static const char* refuses_policy(const Config&, int p)  why it cannot run under these settings, or null
+///   [optional] HD static void act(group, world, p, const ActionWriter&) [optional] static int lanes(const Config&)
+///   lanes per world the GPU should use: 1, 2, 4, ..., 32, or a
+///                                                          multiple of 32 up to 1,024 for a block [optional]

@@ -15,7 +15,8 @@
 ///   group.count(n, f)          sum of the ints f(i)
 ///   group.sum(n, f)            sum of the floats f(i), in one fixed tree that does not depend on the lanes
 ///   group.min(n, f)            smallest int f(i); INT32_MAX for n == 0
-///   group.for_each_team(n, f)  f(team, i): items that are worth several lanes each; a team is a group itself
+///   group.for_each_team(n, max_teams, f)  f(team, team_index, i): items that are worth several lanes each; a team is a
+///                              group itself, team_index < max_teams tells teams apart that work at the same time
 ///   group.atomic_or, atomic_min, atomic_add, atomic_exchange_if   on State or Scratch, between lanes of this group
 ///
 /// All lanes must reach sync, any, all, count, sum, min and for_each_team together.
@@ -110,8 +111,8 @@ struct HostGroup {
         return tree.total();
     }
     template <class F>
-    void for_each_team(int n, F&& f) {
-        for (int i = 0; i < n; ++i) f(*this, i);
+    void for_each_team(int n, int, F&& f) {
+        for (int i = 0; i < n; ++i) f(*this, 0, i);
     }
     static void atomic_or(uint32_t& word, uint32_t bits) { word |= bits; }
     static void atomic_min(int& slot, int value) {
@@ -139,8 +140,8 @@ struct ReorderedHostGroup : HostGroup {
         for (int i = 0; i < n; ++i) f(stride < 0 || n % stride == 0 ? n - 1 - i : int(int64_t(i) * stride % n));
     }
     template <class F>
-    void for_each_team(int n, F&& f) {
-        for_each(n, [&](int i) { f(*this, i); });
+    void for_each_team(int n, int, F&& f) {
+        for_each(n, [&](int i) { f(*this, 0, i); });
     }
 };
 
@@ -198,14 +199,18 @@ class HostTeamGroup {
         return tree.total();
     }
     template <class F>
-    void for_each_team(int n, F&& f) {
+    void for_each_team(int n, int max_teams, F&& f) {
         HostGroup team;
-        for_each(n, [&](int i) { f(team, i); });
+        const int teams = lanes() < max_teams ? lanes() : max_teams;
+        for (int i = lane(); lane() < teams && i < n; i += teams) f(team, lane(), i);
+        sync();
     }
     static void atomic_or(uint32_t& word, uint32_t bits) { __atomic_fetch_or(&word, bits, __ATOMIC_RELAXED); }
     static void atomic_min(int& slot, int value) {
         int seen = __atomic_load_n(&slot, __ATOMIC_RELAXED);
-        while (value < seen && !__atomic_compare_exchange_n(&slot, &seen, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
+        while (value < seen &&
+               !__atomic_compare_exchange_n(&slot, &seen, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+        }
     }
     static int atomic_add(int& slot, int value) { return __atomic_fetch_add(&slot, value, __ATOMIC_RELAXED); }
     static int atomic_exchange_if(int& slot, int expected, int value) {

@@ -14,7 +14,9 @@ struct CudaAtomics {
     static __device__ void atomic_or(uint32_t& word, uint32_t bits) { atomicOr(&word, bits); }
     static __device__ void atomic_min(int& slot, int value) { atomicMin(&slot, value); }
     static __device__ int atomic_add(int& slot, int value) { return atomicAdd(&slot, value); }
-    static __device__ int atomic_exchange_if(int& slot, int expected, int value) { return atomicCAS(&slot, expected, value); }
+    static __device__ int atomic_exchange_if(int& slot, int expected, int value) {
+        return atomicCAS(&slot, expected, value);
+    }
 };
 
 /// One lane per world: tiny states.
@@ -60,8 +62,8 @@ struct LaneGroup {
         return tree.total();
     }
     template <class F>
-    __device__ void for_each_team(int n, F&& f) {
-        for (int i = 0; i < n; ++i) f(*this, i);
+    __device__ void for_each_team(int n, int, F&& f) {
+        for (int i = 0; i < n; ++i) f(*this, 0, i);
     }
     static __device__ void atomic_or(uint32_t& word, uint32_t bits) { word |= bits; }
     static __device__ void atomic_min(int& slot, int value) { slot = ::min(slot, value); }
@@ -133,9 +135,9 @@ struct WarpGroup : CudaAtomics {
         return tree.total();
     }
     template <class F>
-    __device__ void for_each_team(int n, F&& f) {
+    __device__ void for_each_team(int n, int, F&& f) {
         for (int i = 0; i < n; ++i) {
-            f(*this, i);
+            f(*this, 0, i);
             sync();
         }
     }
@@ -198,10 +200,11 @@ struct BlockGroup : CudaAtomics {
     }
     /// A warp per item.
     template <class F>
-    __device__ void for_each_team(int n, F&& f) {
+    __device__ void for_each_team(int n, int max_teams, F&& f) {
         WarpGroup team(int(threadIdx.x), 32);
-        for (int i = int(threadIdx.x) / 32; i < n; i += int(blockDim.x) / 32) {
-            f(team, i);
+        const int teams = ::min(int(blockDim.x) / 32, max_teams), index = int(threadIdx.x) / 32;
+        for (int i = index; index < teams && i < n; i += teams) {
+            f(team, index, i);
             team.sync();
         }
         __syncthreads();
@@ -283,10 +286,11 @@ struct GridGroup : CudaAtomics {
     }
     /// A warp per item.
     template <class F>
-    __device__ void for_each_team(int n, F&& f) {
+    __device__ void for_each_team(int n, int max_teams, F&& f) {
         WarpGroup team(int(threadIdx.x), 32);
-        for (int64_t i = lane() / 32; i < n; i += lanes() / 32) {
-            f(team, int(i));
+        const int teams = ::min(lanes() / 32, max_teams), index = lane() / 32;
+        for (int i = index; index < teams && i < n; i += teams) {
+            f(team, index, i);
             team.sync();
         }
         sync();

@@ -42,10 +42,8 @@ h1 { margin: 0; font-size: 18px; font-weight: 650; letter-spacing: -.01em; white
 canvas { position: absolute; inset: 0; width: 100%; height: 100%; touch-action: none; cursor: grab; outline-offset: -3px; }
 canvas.panning { cursor: grabbing; }
 canvas.pointing { cursor: pointer; }
-#zoom { position: absolute; right: 10px; top: 10px; display: flex; border: 1px solid var(--line); border-radius: 8px;
-        background: var(--panel); overflow: hidden; opacity: .85; }
-#zoom:hover, #zoom:focus-within { opacity: 1; }
-#zoom button { border-radius: 0; min-width: 30px; height: 28px; }
+#zoom { display: flex; border: 1px solid var(--line); border-radius: 8px; overflow: hidden; }
+#zoom button { border-radius: 0; min-width: 28px; height: 32px; padding: 0 7px; }
 #tip { position: absolute; pointer-events: none; padding: 4px 9px; border-radius: 7px; background: var(--text);
        color: var(--panel); font-size: 12px; white-space: nowrap; transform: translate(-50%, calc(-100% - 14px)); }
 aside { display: flex; flex-direction: column; gap: 12px; overflow: auto; min-height: 0; }
@@ -56,7 +54,7 @@ h2 { margin: 0 0 8px; font-size: 11px; font-weight: 600; letter-spacing: .07em; 
 #metrics span, dl dt { color: var(--soft); font-size: 12px; }
 #metrics span { display: block; overflow-wrap: anywhere; }
 #metrics b { font-size: 18px; font-weight: 620; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
-dl { display: grid; grid-template-columns: auto 1fr; gap: 3px 14px; margin: 0; }
+dl { display: grid; grid-template-columns: auto 1fr; gap: 3px 14px; margin: 0; align-items: baseline; }
 dl dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 #chart { display: block; width: 100%; height: 84px; cursor: pointer; overflow: visible; }
 #chart path { fill: none; stroke: var(--accent); vector-effect: non-scaling-stroke; stroke-linejoin: round; }
@@ -102,6 +100,7 @@ body.playing #play .pause { display: block; }
   body { height: auto; grid-template: auto 62vh auto auto / minmax(0, 1fr); padding: 10px; }
   header { flex-wrap: wrap; gap: 0 12px; }
   #bar { grid-row: 3; }
+  #zoom { display: none; }
   #scrub { order: -1; flex-basis: 100%; margin: 0; }
 }
 </style>
@@ -114,7 +113,6 @@ body.playing #play .pause { display: block; }
 <div id="stage">
   <canvas id="canvas" tabindex="0" aria-label="Scene of the episode"></canvas>
   <div id="tip" hidden></div>
-  <div id="zoom"><button id="zoom-out" title="Zoom out (-)" aria-label="Zoom out">&minus;</button><button id="fit" title="Fit to window (F)">Fit</button><button id="zoom-in" title="Zoom in (+)" aria-label="Zoom in">+</button></div>
 </div>
 <aside>
   <section id="metrics-card"><h2>Episode</h2><div id="metrics"></div></section>
@@ -131,13 +129,14 @@ body.playing #play .pause { display: block; }
 <div id="bar">
   <button id="back" title="Step back (left)" aria-label="Step back"><svg viewBox="0 0 20 20"><path d="M4 4h2.4v12H4zm12 0v12L7.5 10z"/></svg></button>
   <button id="play" title="Play or pause (space)" aria-label="Play or pause"><svg class="start" viewBox="0 0 20 20"><path d="M6 3.5v13L17 10z"/></svg><svg class="pause" viewBox="0 0 20 20"><path d="M5 4h3.5v12H5zm6.5 0H15v12h-3.5z"/></svg></button>
-  <button id="forward" title="Step forward (right)" aria-label="Step forward"><svg viewBox="0 0 20 20"><path d="M16 4h-2.4v12H16zM4 4v12l8.500-6z"/></svg></button>
+  <button id="forward" title="Step forward (right)" aria-label="Step forward"><svg viewBox="0 0 20 20"><path d="M16 4h-2.4v12H16zM4 4v12l8.5-6z"/></svg></button>
   <input id="scrub" type="range" min="0" value="0" step="1" aria-label="Frame">
   <span id="counter"></span>
   <select id="speed" title="Speed" aria-label="Speed"><option value="0.25">0.25x</option><option value="0.5">0.5x</option><option value="1" selected>1x</option><option value="2">2x</option><option value="4">4x</option><option value="8">8x</option></select>
   <button id="loop" class="toggle" aria-pressed="true" title="Start again at the end (L)">Loop</button>
   <button id="paths" class="toggle" aria-pressed="true" title="Paths (P)">Paths</button>
   <button id="goals" class="toggle" aria-pressed="true" title="Goals (G)">Goals</button>
+  <span id="zoom"><button id="zoom-out" title="Zoom out (-)" aria-label="Zoom out">&minus;</button><button id="fit" title="Fit to window (F)">Fit</button><button id="zoom-in" title="Zoom in (+)" aria-label="Zoom in">+</button></span>
 </div>
 <script id="replay-data" type="application/json">)page";
 

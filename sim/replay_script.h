@@ -63,8 +63,8 @@ function setTheme(theme) {
   const style = getComputedStyle(document.documentElement);
   for (const name of ["floor", "mesh", "wall", "edge", "mark", "text", "soft", "panel", "ink"])
     colours[name] = style.getPropertyValue("--" + name).trim();
-  const base = theme === "dark" ? 0.76 : 0.65;
-  const hue = (i, spread) => `oklch(${base + spread * ((i * 2) % 3 - 1)} ${0.155 - 0.02 * (i % 2)} ${(255 + i * 137.508) % 360})`;
+  const base = theme === "dark" ? 0.76 : 0.67;
+  const hue = (i, spread) => `oklch(${base + spread * ((i * 2) % 3 - 1)} ${0.175 - 0.02 * (i % 2)} ${(255 + i * 137.508) % 360})`;
   colours.groups = data.groups.map((_, i) => hue(i, 0));
   colours.entities = data.entities.map((entity, i) => entity.group >= 0 ? colours.groups[entity.group]
     : entity.scenery ? colours.soft : hue(number.get(i), 0.055));
@@ -147,8 +147,13 @@ function roundedPath(loops, radius) {
 }
 const walls = data.grid && roundedPath(traceWalls(), 0.2);
 
+function meshUnit() {
+  if (data.grid) return 1;
+  const wish = Math.max(box[1] - box[0], box[3] - box[2]) / 10, power = 10 ** Math.floor(Math.log10(wish));
+  return power * [1, 2, 5, 10].find(step => step * power >= 0.999 * wish);
+}
 function drawMesh(ink) {
-  const unit = data.grid ? 1 : 10 ** Math.floor(Math.log10((box[1] - box[0]) / 4)), shift = data.grid ? -0.5 : 0;
+  const unit = meshUnit(), shift = data.grid ? -0.5 : 0;
   if (unit * view.scale < 7) return;
   ink.beginPath();
   for (let x = Math.ceil((box[0] - shift) / unit) * unit + shift; x <= box[1]; x += unit) { ink.moveTo(x, box[2]); ink.lineTo(x, box[3]); }
@@ -200,13 +205,13 @@ function tracePath(i, first, last, tail) {
   if (tail && before && !isJump(before, tail)) pen.lineTo(...toScreen(tail));
 }
 function drawTrails(frame, poses) {
-  const length = agentIds.length > 400 ? 4 : 12;
-  pen.globalAlpha = 0.16;
+  const many = agentIds.length > 200, length = many ? 5 : 12, layers = many ? [1, 0.5] : [1, 0.8, 0.6, 0.4, 0.25, 0.1];
+  pen.globalAlpha = 0.55 / (layers.length + 1);
   for (const i of agentIds) {
     if (poses[i].alpha === 0 || i === player.selected || data.entities[i].shape === "line") continue;
     pen.strokeStyle = colours.entities[i];
     pen.lineWidth = clamp(0.7 * data.entities[i].radius * view.scale, 1.5, 9);
-    for (const part of [1, 0.6, 0.3]) { tracePath(i, frame - Math.ceil(length * part), frame, poses[i].place); pen.stroke(); }
+    for (const part of layers) { tracePath(i, frame - Math.ceil(length * part), frame, poses[i].place); pen.stroke(); }
   }
 }
 const atGoal = (i, place, goal) => Math.hypot(place[0] - goal[0], place[1] - goal[1]) < data.entities[i].radius;
@@ -372,10 +377,10 @@ function showLegend() {
 }
 
 // ---- Playback -------------------------------------------------------------------------------------------------------
-let clock = 0, pause = 0;
+let clock = 0, pause = 0, nextTick = 0;
 function tick(now) {
   if (!player.playing) return;
-  const elapsed = Math.min((now - clock) / 1000, 0.25);
+  const elapsed = clamp((now - (clock || now)) / 1000, 0, 0.25);
   clock = now;
   if (player.time < lastFrame) {
     player.time = Math.min(player.time + elapsed * data.frames_per_second * player.speed, lastFrame);
@@ -386,14 +391,15 @@ function tick(now) {
     player.time = 0;
   }
   redraw();
-  requestAnimationFrame(tick);
+  nextTick = requestAnimationFrame(tick);
 }
 function setPlaying(playing) {
   playing = playing && lastFrame > 0;
   if (playing && !player.playing) {
     if (player.time >= lastFrame) player.time = 0;
-    clock = performance.now(); pause = 0;
-    requestAnimationFrame(tick);
+    clock = pause = 0;
+    cancelAnimationFrame(nextTick);
+    nextTick = requestAnimationFrame(tick);
   }
   player.playing = playing;
   document.body.classList.toggle("playing", playing);
@@ -485,7 +491,7 @@ $("speed").addEventListener("change", () => { player.speed = Number($("speed").v
 // ---- Start ----------------------------------------------------------------------------------------------------------
 /// For tests and for pages around this one. agents: those of the current frame, in order, with place and goal.
 window.replay = {
-  title: data.title, num_frames: data.num_frames, seek, select, fit, zoom,
+  title: data.title, num_frames: data.num_frames, seek, fit, zoom, select: agent => select(agentIds[agent]),
   play: () => setPlaying(true), pause: () => setPlaying(false),
   get frame() { return frameNow(); },
   get playing() { return player.playing; },

@@ -39,23 +39,9 @@ struct FieldCollector {
     template <class T>
     void add(const char* name, bool staged, int64_t offset, std::vector<int64_t> counts) {
         constexpr ElementType element = element_of<T>();
-        list.push_back({name, element.dtype, element.components, int(sizeof(T)), std::move(counts), staged, is_derived, offset});
+        list.push_back(
+            {name, element.dtype, element.components, int(sizeof(T)), std::move(counts), staged, is_derived, offset});
     }
-};
-
-/// Collects what `load` builds on the host: arrays that live as long as the batch and are uploaded once.
-class Loader {
-  public:
-    /// Keeps the values and gives a view of them.
-    template <class T>
-    View<T> keep(std::vector<T> values) {
-        auto kept = std::make_shared<std::vector<T>>(std::move(values));
-        arrays_.push_back(kept);
-        return {kept->data(), int64_t(kept->size())};
-    }
-
-  private:
-    std::vector<std::shared_ptr<void>> arrays_;
 };
 
 /// Settings of an environment's worlds, read and checked, with the data they share.
@@ -75,6 +61,7 @@ struct Blueprint {
         if constexpr (requires { Env::load(config, loader); }) shared = Env::load(config, loader);
         spaces = Env::spaces(config);
         spaces.has_action_mask = requires(const World<Env>& world) { Env::allowed(world, 0, 0, 0); };
+        if constexpr (requires { Env::has_action_mask(config); }) spaces.has_action_mask = Env::has_action_mask(config);
         settings = write_config(config);
     }
 };

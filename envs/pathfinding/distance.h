@@ -1,0 +1,98 @@
+#pragma once
+
+#include "envs/pathfinding/grid.h"
+
+/// Distance fields: steps from every cell to an agent's goal on the map without agents, by breadth-first search over
+/// rows of bits. One field takes 2 bytes per cell of the map; a wave costs a few instructions per 32 cells.
+namespace flockstep::pathfinding {
+
+inline constexpr uint16_t unreachable = 65535;
+
+template <class W>
+SIM_HD uint16_t* distance_field(const W& world, int agent) {
+    return &world.state.distance[int64_t(agent) * world.config.cells()];
+}
+/// Steps from a cell to the agent's goal; unreachable for obstacles and cells beyond the map.
+template <class W>
+SIM_HD int distance_at(const W& world, int agent, Cell cell) {
+    const Cell size = world.state.map_size[0];
+    if (cell.row < 0 || cell.column < 0 || cell.row >= size.row || cell.column >= size.column) return unreachable;
+    return distance_field(world, agent)[index_of(world, cell)];
+}
+
+/// Rows of free cells without the border, into scratch.open.
+template <class Group, class W>
+SIM_HD void find_open_cells(Group& group, W& world) {
+    const int words = world.config.map_words(), grid = world.config.grid_words(), r = world.config.obs_radius;
+    const Cell size = world.state.map_size[0];
+    group.for_each(world.config.height * words, [&](int i) {
+        const int row = i / words, first = i % words * 32, here = size.column - first;
+        if (row >= size.row || here <= 0) {
+            world.scratch.open[i] = 0;
+            return;
+        }
+        const uint32_t walls = bits_from(world.state.walls, grid, row + r, first + r, 32);
+        world.scratch.open[i] = ~walls & (here >= 32 ? ~0u : (1u << here) - 1);
+    });
+    group.sync();
+}
+
+/// One search by one team; `team_index` picks its working memory.
+template <class Team, class W>
+SIM_HD void search_from_goal(Team& team, int team_index, W& world, int agent) {
+    const int words = world.config.map_words(), width = world.config.width, total = world.config.height * words;
+    const auto plane = [&](int k, int i) -> uint32_t& {
+        return world.scratch.frontier[(team_index * 3 + k) * total + i];
+    };
+    uint16_t* field = distance_field(world, agent);
+    const Cell goal = world.state.goal[agent];
+    const int goal_word = goal.row * words + (goal.column >> 5);
+    team.for_each(world.config.cells(), [&](int cell) { field[cell] = unreachable; });
+    team.for_each(total, [&](int i) {
+        const uint32_t bit = i == goal_word ? 1u << (goal.column & 31) : 0;
+        plane(0, i) = bit, plane(2, i) = bit;
+    });
+    team.sync();
+    team.single([&] { field[index_of(world, goal)] = 0; });
+    for (int wave = 1;; ++wave) {
+        const int from = (wave - 1) & 1, to = wave & 1;  // planes 0 and 1 are frontiers, plane 2 is what was visited
+        const bool goes_on = team.count(total, [&](int i) {
+            const int word = i % words;
+            const uint32_t own = plane(from, i);
+            uint32_t next = own << 1 | own >> 1;
+            if (word > 0) next |= plane(from, i - 1) >> 31;
+            if (word + 1 < words) next |= plane(from, i + 1) << 31;
+            if (i >= words) next |= plane(from, i - words);
+            if (i + words < total) next |= plane(from, i + words);
+            next &= world.scratch.open[i] & ~plane(2, i);
+            plane(to, i) = next;
+            plane(2, i) |= next;
+            uint16_t* row = field + (i / words) * width + word * 32;
+            for (uint32_t left = next; left; left &= left - 1) row[__builtin_ffs(int(left)) - 1] = uint16_t(wave);
+            return int(next != 0);
+        }) > 0;
+        team.sync();
+        if (!goes_on) return;
+    }
+}
+
+/// Fields of `count` agents; agent_of(i) names them. scratch.open must be filled. Contains syncs.
+template <class Group, class W, class AgentOf>
+SIM_HD void compute_distances(Group& group, W& world, int count, AgentOf agent_of) {
+    group.for_each_team(count, PathfindingScratch::num_teams(world.config), [&](auto& team, int team_index, int i) {
+        search_from_goal(team, team_index, world, agent_of(i));
+    });
+}
+
+/// Which of the four neighbour cells are nearer to the agent's goal than its own: bit 0 up, 1 down, 2 left, 3 right.
+template <class W>
+SIM_HD uint8_t nearer_cells(const W& world, int agent) {
+    const Cell here = world.state.position[agent];
+    const int own = distance_at(world, agent, here);
+    uint8_t bits = 0;
+    for (int action = 1; action <= 4; ++action)
+        if (distance_at(world, agent, neighbour(here, action)) < own) bits |= uint8_t(1 << (action - 1));
+    return bits;
+}
+
+}  // namespace flockstep::pathfinding

@@ -1,0 +1,130 @@
+#pragma once
+
+#include "envs/pathfinding/state.h"
+
+/// Cells of one world: obstacles, the bordered grid of bits, and a hash table from cells to agents.
+/// `W` is World<Pathfinding> throughout; cells are row-major indices on a map of config.width columns.
+namespace flockstep::pathfinding {
+
+inline constexpr int nobody = -1, nowhere = -1;
+
+/// The cell next to `cell`: 0 stays, 1 up, 2 down, 3 left, 4 right.
+SIM_HD Cell neighbour(Cell cell, int action) {
+    return {int16_t(cell.row + (action == 2) - (action == 1)), int16_t(cell.column + (action == 4) - (action == 3))};
+}
+
+/// Bit of a cell in rows of `words` words; `bits` is a Field or a Bulk.
+template <class Bits>
+SIM_HD bool bit_at(const Bits& bits, int words, int row, int column) {
+    return bits[row * words + (column >> 5)] >> (column & 31) & 1;
+}
+template <class Group, class Bits>
+SIM_HD void set_bit(Group& group, const Bits& bits, int words, int row, int column) {
+    group.atomic_or(bits[row * words + (column >> 5)], 1u << (column & 31));
+}
+/// `count` <= 32 bits of a row from `column` on; what lies behind its last word is 0.
+template <class Bits>
+SIM_HD uint32_t bits_from(const Bits& bits, int words, int row, int column, int count) {
+    const int word = column >> 5, shift = column & 31;
+    uint32_t value = bits[row * words + word] >> shift;
+    if (shift + count > 32 && word + 1 < words) value |= bits[row * words + word + 1] << (32 - shift);
+    return count == 32 ? value : value & ((1u << count) - 1);
+}
+
+template <class W>
+SIM_HD bool is_wall(const W& world, Cell cell) {
+    const int r = world.config.obs_radius;
+    return bit_at(world.state.walls, world.config.grid_words(), cell.row + r, cell.column + r);
+}
+template <class W>
+SIM_HD int index_of(const W& world, Cell cell) {
+    return cell_index(cell, world.config.width);
+}
+template <class W>
+SIM_HD bool is_present(const W& world, int agent) {
+    if (agent >= world.state.num_present[0]) return false;
+    return world.config.on_target != OnTarget::finish || !world.state.finished[agent];
+}
+
+/// An open hash table of cells in scratch memory, filled by all lanes at once. Where an entry lands depends on who came
+/// first; what is found does not.
+template <class Group, class W>
+struct CellTable {
+    Group& group;
+    W& world;
+    int mask;
+
+    SIM_HD CellTable(Group& group, W& world)
+        : group(group), world(world), mask(PathfindingScratch::table_size(world.config) - 1) {}
+
+    SIM_HD void clear(int winner) {
+        group.for_each(mask + 1, [&](int i) {
+            world.scratch.key[i] = nowhere;
+            world.scratch.occupant[i] = nobody;
+            world.scratch.winner[i] = winner;
+        });
+    }
+    SIM_HD int first_slot(int cell) const {
+        const uint32_t hash = uint32_t(cell) * 2654435761u;
+        return int((hash ^ hash >> 15) & uint32_t(mask));
+    }
+    /// The entry of a cell, made if there is none.
+    SIM_HD int insert(int cell) {
+        for (int slot = first_slot(cell);; slot = (slot + 1) & mask) {
+            const int old = group.atomic_exchange_if(world.scratch.key[slot], nowhere, cell);
+            if (old == nowhere || old == cell) return slot;
+        }
+    }
+    /// The entry of a cell, or -1.
+    SIM_HD int find(int cell) const {
+        for (int slot = first_slot(cell);; slot = (slot + 1) & mask) {
+            const int key = world.scratch.key[slot];
+            if (key == cell) return slot;
+            if (key == nowhere) return -1;
+        }
+    }
+    SIM_HD int occupant(int cell) const {
+        const int slot = find(cell);
+        return slot < 0 ? nobody : world.scratch.occupant[slot];
+    }
+    /// Enters all present agents at their cells. Contains a sync before and after.
+    SIM_HD void enter_agents(int winner) {
+        clear(winner);
+        group.sync();
+        group.for_each(world.config.num_agents, [&](int agent) {
+            if (!is_present(world, agent)) return;
+            world.scratch.occupant[insert(index_of(world, world.state.position[agent]))] = agent;
+        });
+        group.sync();
+    }
+};
+
+/// Draws the bordered grid of a map of `size` cells: its obstacles, the wall around it, and emptiness beyond.
+/// is_obstacle(cell) is asked for the map's own cells.
+template <class Group, class W, class IsObstacle>
+SIM_HD void build_walls(Group& group, W& world, Cell size, IsObstacle is_obstacle) {
+    const int words = world.config.grid_words(), r = world.config.obs_radius;
+    group.for_each(world.config.grid_rows() * words, [&](int i) {
+        const int row = i / words - r, first = i % words * 32 - r;
+        uint32_t bits = 0;
+        for (int k = 0; k < 32; ++k) {
+            const int column = first + k;
+            const bool beyond = row < -1 || row > size.row || column < -1 || column > size.column;
+            if (beyond) continue;
+            const bool on_wall = row == -1 || row == size.row || column == -1 || column == size.column;
+            if (on_wall || is_obstacle(Cell{int16_t(row), int16_t(column)})) bits |= 1u << k;
+        }
+        world.state.walls[i] = bits;
+    });
+    group.single([&] { world.state.map_size[0] = size; });
+    group.sync();
+}
+
+/// Whether a cell of the map's frame (config.height x config.width) is free; a smaller map leaves cells outside.
+template <class W>
+SIM_HD bool is_free(const W& world, int cell) {
+    const Cell c = cell_at(cell, world.config.width), size = world.state.map_size[0];
+    return c.row < size.row && c.column < size.column && !is_wall(world, c);
+}
+
+}  // namespace flockstep::pathfinding

@@ -1,0 +1,243 @@
+#pragma once
+
+#include "envs/pathfinding/goals.h"
+#include "envs/pathfinding/movement.h"
+#include "envs/pathfinding/pibt.h"
+#include "envs/pathfinding/spawn.h"
+#include "envs/pathfinding/windows.h"
+
+namespace flockstep {
+
+/// Multi-agent pathfinding on a grid: every agent walks to its own goal, one cell a step, without running into others.
+/// Source: POGEMA 2.0 (Skrynnik et al. 2024), matched exactly, three modes by three collision systems. Differences:
+/// worlds may have fewer agents than num_agents; an action out of range counts as 0 instead of raising; the occupancy
+/// error of `soft` is mended unless soft_occupancy is legacy; maps and instances may also be drawn on the device.
+struct Pathfinding {
+    static constexpr const char* summary = "multi-agent pathfinding, one-shot or lifelong (POGEMA)";
+    using Config = PathfindingConfig;
+    using Shared = PathfindingShared;
+    using State = PathfindingState;
+    using Scratch = PathfindingScratch;
+    enum { windows_part, cost_part, intent_part };
+
+    static Shared load(Config& config, Loader& loader) { return load_pathfinding(config, loader); }
+    static Spaces spaces(const Config& c) {
+        const int window = c.window();
+        Spaces spaces;
+        spaces.add("agent", c.num_agents)
+            .observes("windows", DType::bit, {3, window, window})
+            .disabled_unless(c.shows_windows)
+            .observes("cost_to_go", DType::int8, {window, window}, {float(-c.cost_clip)}, {float(c.cost_clip + 1)})
+            .disabled_unless(c.shows_cost)
+            .observes("intent", DType::uint8, {window, window}, {0}, {15})
+            .disabled_unless(c.shows_intent)
+            .chooses("action", 5);
+        return spaces;
+    }
+    /// Two lanes per agent, one for each channel of its window that takes work.
+    static int lanes(const Config& c) {
+        int lanes = 32;
+        while (lanes < 2 * c.num_agents && lanes < 256) lanes *= 2;
+        return lanes;
+    }
+
+    template <class Group>
+    SIM_HD static void reset(Group& group, World<Pathfinding>& world) {
+        pathfinding::spawn(group, world);
+        group.for_each(world.config.num_agents, [&](int agent) {
+            if (world.config.on_target == OnTarget::finish) world.state.finished[agent] = 0;
+            if (world.config.on_target == OnTarget::nothing) world.state.solved_at[agent] = -1;
+            if (world.config.needs_distances()) world.state.last_on_goal[agent] = world.elapsed;
+        });
+        group.single([&] { world.state.arrivals[0] = 0, world.state.arrival_steps[0] = 0; });
+        mark_legacy_occupancy(group, world);
+        renew_all_distances(group, world);
+    }
+
+    template <class Group>
+    SIM_HD static void derive(Group& group, World<Pathfinding>& world) {
+        pathfinding::find_components_of(group, world);
+        renew_all_distances(group, world);
+    }
+
+    template <class Group>
+    SIM_HD static void step(Group& group, World<Pathfinding>& world, const Actions& action, const Outcome& outcome) {
+        pathfinding::find_wants(group, world, action);
+        pathfinding::resolve_moves(group, world);
+        move(group, world, action, outcome);
+        if (world.config.on_target == OnTarget::finish)
+            finish(group, world, outcome);
+        else if (world.config.on_target == OnTarget::nothing)
+            stay(group, world, outcome);
+        else
+            restart(group, world, outcome);
+    }
+
+    template <class Group>
+    SIM_HD static void observe(Group& group, World<Pathfinding>& world, AgentRange range,
+                               const ObservationWriter& out) {
+        if (out.wants(windows_part) || out.wants(intent_part)) pathfinding::prepare_grids(group, world);
+        if (out.wants(windows_part)) pathfinding::observe_windows(group, world, range, out, windows_part);
+        if (out.wants(cost_part)) pathfinding::observe_costs(group, world, range, out, cost_part);
+        if (out.wants(intent_part)) pathfinding::observe_intent(group, world, range, out, intent_part);
+    }
+
+    SIM_HD static bool active(const World<Pathfinding>& world, int agent) {
+        return pathfinding::is_present(world, agent);
+    }
+    static bool has_action_mask(const Config& c) { return c.mask_obstacles; }
+    SIM_HD static bool allowed(const World<Pathfinding>& world, int agent, int, int action) {
+        if (!world.config.mask_obstacles || action == 0 || !pathfinding::is_present(world, agent)) return true;
+        return !pathfinding::is_wall(world, pathfinding::neighbour(world.state.position[agent], action));
+    }
+
+    /// The metrics of POGEMA, under its own names; t counts steps from 0.
+    static const char* metrics(const Config& c, int m) {
+        static constexpr const char* of_finish[] = {"ISR", "CSR", "ep_length", nullptr};
+        static constexpr const char* of_nothing[] = {"ISR", "CSR", "ep_length", "SoC", "makespan", nullptr};
+        static constexpr const char* of_restart[] = {"avg_throughput", nullptr};
+        return (c.on_target == OnTarget::finish    ? of_finish
+                : c.on_target == OnTarget::nothing ? of_nothing
+                                                   : of_restart)[m];
+    }
+    template <class Group>
+    SIM_HD static float metric(Group& group, World<Pathfinding>& world, int m) {
+        const State& state = world.state;
+        const int n = state.num_present[0], arrivals = state.arrivals[0];
+        if (world.config.is_lifelong()) return float(arrivals) / float(world.config.max_episode_steps);
+        if (world.config.on_target == OnTarget::finish) {
+            if (m < 2) return m == 0 ? float(arrivals) / float(n) : float(arrivals == n);
+            return float(state.arrival_steps[0] + (n - arrivals) * world.elapsed) / float(n);
+        }
+        const int on_goal = group.count(n, [&](int agent) { return int(state.position[agent] == state.goal[agent]); });
+        if (m < 2) return m == 0 ? float(on_goal) / float(n) : float(on_goal == n);
+        if (m == 2) return float(world.elapsed);
+        const auto cost = [&](int agent) {
+            return (state.solved_at[agent] >= 0 ? state.solved_at[agent] : world.elapsed - 1) + 1;
+        };
+        if (m == 3) return float(group.count(n, cost));
+        return float(-group.min(n, [&](int agent) { return -cost(agent); }));
+    }
+
+    static const char* policies(int p) { return p == 0 ? "pibt" : nullptr; }
+    /// Why a policy cannot run under these settings, or null.
+    static const char* refuses_policy(const Config& c, int) {
+        return c.needs_distances()
+                   ? nullptr
+                   : "pibt needs distance fields: set distances to true, or observe cost_to_go or intent";
+    }
+    template <class Group>
+    SIM_HD static void act(Group& group, World<Pathfinding>& world, int, const ActionWriter& action) {
+        if (world.config.needs_distances()) pathfinding::act_by_pibt(group, world, action);
+    }
+
+  private:
+    template <class Group>
+    SIM_HD static void renew_all_distances(Group& group, World<Pathfinding>& world) {
+        if (!world.config.needs_distances()) return;
+        pathfinding::find_open_cells(group, world);
+        pathfinding::compute_distances(group, world, world.state.num_present[0], [](int i) { return i; });
+    }
+    template <class Group>
+    SIM_HD static void mark_legacy_occupancy(Group& group, World<Pathfinding>& world) {
+        const Config& c = world.config;
+        if (c.collision_system != CollisionSystem::soft || c.soft_occupancy != SoftOccupancy::legacy) return;
+        group.for_each(c.grid_rows() * c.grid_words(), [&](int i) { world.state.occupancy[i] = 0; });
+        group.sync();
+        group.for_each(world.state.num_present[0], [&](int agent) {
+            const Cell cell = world.state.position[agent];
+            pathfinding::set_bit(group, world.state.occupancy, c.grid_words(), cell.row + c.obs_radius,
+                                 cell.column + c.obs_radius);
+        });
+        group.sync();
+    }
+
+    /// Carries out the moves, and pays for progress where that is asked for.
+    template <class Group>
+    SIM_HD static void move(Group& group, World<Pathfinding>& world, const Actions& action, const Outcome& outcome) {
+        const Config& c = world.config;
+        const auto move_one = [&](int agent) {
+            const Cell before = world.state.position[agent];
+            const Cell now = world.scratch.succeeds[agent] ? pathfinding::neighbour(before, action[agent]) : before;
+            world.state.position[agent] = now;
+            if (c.distance_reward != 0.0f && pathfinding::is_present(world, agent))
+                outcome.reward(agent) = c.distance_reward * float(pathfinding::distance_at(world, agent, before) -
+                                                                  pathfinding::distance_at(world, agent, now));
+            return before;
+        };
+        if (c.collision_system == CollisionSystem::soft && c.soft_occupancy == SoftOccupancy::legacy) {
+            group.single([&] {  // what it shows depends on the order
+                for (int agent = 0; agent < c.num_agents; ++agent) {
+                    if (!pathfinding::is_present(world, agent)) continue;
+                    const Cell before = move_one(agent);
+                    pathfinding::update_legacy_occupancy(world, agent, before);
+                }
+            });
+        } else {
+            group.for_each(c.num_agents, [&](int agent) { move_one(agent); });
+        }
+        group.sync();
+    }
+    SIM_HD static bool arrives(const World<Pathfinding>& world, int agent) {
+        return pathfinding::is_present(world, agent) && world.state.position[agent] == world.state.goal[agent];
+    }
+
+    /// finish: whoever arrives is paid and leaves.
+    template <class Group>
+    SIM_HD static void finish(Group& group, World<Pathfinding>& world, const Outcome& outcome) {
+        const int n = world.config.num_agents;
+        const int arrivals = group.count(n, [&](int agent) { return int(arrives(world, agent)); });
+        group.single([&] {
+            world.state.arrivals[0] += arrivals;
+            world.state.arrival_steps[0] += arrivals * (world.elapsed + 1);
+        });
+        group.for_each(n, [&](int agent) {
+            if (arrives(world, agent)) {
+                outcome.reward(agent) += 1.0f;
+                world.state.finished[agent] = 1;
+            }
+            outcome.terminated(agent) = world.state.finished[agent];
+        });
+    }
+    /// nothing: all are paid when all stand on their goals, which ends the episode.
+    template <class Group>
+    SIM_HD static void stay(Group& group, World<Pathfinding>& world, const Outcome& outcome) {
+        const int n = world.state.num_present[0];
+        const bool solved = group.all(n, [&](int agent) { return arrives(world, agent); });
+        const bool last = solved || world.elapsed + 1 >= world.config.max_episode_steps;
+        group.for_each(n, [&](int agent) {
+            if (solved) outcome.reward(agent) += 1.0f;
+            outcome.terminated(agent) = solved;
+            int& solved_at = world.state.solved_at[agent];
+            if (arrives(world, agent)) {
+                if (solved_at < 0) solved_at = world.elapsed;
+                if (world.config.needs_distances()) world.state.last_on_goal[agent] = world.elapsed + 1;
+            } else if (!last) {
+                solved_at = -1;  // who leaves in the very last step keeps its arrival: so does POGEMA
+            }
+        });
+    }
+    /// restart: whoever arrives is paid and gets a new goal.
+    template <class Group>
+    SIM_HD static void restart(Group& group, World<Pathfinding>& world, const Outcome& outcome) {
+        const int n = world.config.num_agents;
+        const bool plans = world.config.needs_distances();
+        group.single([&] { world.scratch.num_renewed[0] = 0; });
+        group.sync();
+        group.for_each(n, [&](int agent) {
+            if (!arrives(world, agent)) return;
+            outcome.reward(agent) += 1.0f;
+            world.state.goal[agent] = pathfinding::renewed_goal(world, agent);
+            if (plans) world.state.last_on_goal[agent] = world.elapsed + 1;
+            world.scratch.renewed[group.atomic_add(world.scratch.num_renewed[0], 1)] = agent;
+        });
+        group.sync();
+        const int renewed = world.scratch.num_renewed[0];
+        group.single([&] { world.state.arrivals[0] += renewed; });
+        if (!plans || renewed == 0) return;
+        pathfinding::find_open_cells(group, world);
+        pathfinding::compute_distances(group, world, renewed, [&](int i) { return world.scratch.renewed[i]; });
+    }
+};
+
+}  // namespace flockstep

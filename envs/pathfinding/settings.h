@@ -1,0 +1,137 @@
+#pragma once
+
+#include "envs/pathfinding/cell.h"
+#include "sim/environment.h"
+#include "sim/numpy_random.h"
+
+namespace flockstep {
+
+enum class OnTarget : int { finish, nothing, restart };
+enum class CollisionSystem : int { priority, block_both, soft };
+enum class SoftOccupancy : int { fixed, legacy };
+enum class MapGenerator : int { random, maze, warehouse, rooms, pogema };
+
+/// Settings of the pathfinding environment. Names that POGEMA has are POGEMA's.
+struct PathfindingConfig {
+    OnTarget on_target = OnTarget::finish;
+    CollisionSystem collision_system = CollisionSystem::priority;
+    SoftOccupancy soft_occupancy = SoftOccupancy::fixed;
+    int num_agents = 1;
+    int min_agents = 0;
+    int obs_radius = 5;
+    int max_episode_steps = 64;
+    Text observation = "windows";
+    int cost_clip = 10;
+    bool mask_obstacles = false;
+    bool distances = false;
+    float distance_reward = 0.0f;
+    MapGenerator generator = MapGenerator::random;
+    Text map = "";
+    int size = 8, height = 0, width = 0;
+    int min_size = 0;
+    double density = 0.3;
+    double min_density = -1.0;
+    int num_maps = 64;
+    int shelf_rows = 8, shelf_columns = 3, shelf_length = 10, shelf_height = 1, aisle = 1, station_columns = 2,
+        station_width = 2;
+    uint64_t map_seed = 0;
+    bool empty_outside = true;
+    Text agents_xy = "", targets_xy = "";
+
+    template <class F>
+    void fields(F f) {
+        f("on_target", on_target, one_of({"finish", "nothing", "restart"}),
+          "what happens on arrival: leave, stay, or get a new goal (lifelong)");
+        f("collision_system", collision_system, one_of({"priority", "block_both", "soft"}), "who may move where");
+        f("soft_occupancy", soft_occupancy, one_of({"fixed", "legacy"}),
+          "legacy: the agents window of POGEMA up to 2.0 under soft, where followers vanish until they move again");
+        f("num_agents", num_agents, between(1, 1 << 20), "agents per world");
+        f("min_agents", min_agents, between(0, 1 << 20),
+          "if > 0, worlds have min_agents to num_agents agents, drawn at each reset");
+        f("obs_radius", obs_radius, between(1, 128), "windows are 2 * obs_radius + 1 cells wide");
+        f("max_episode_steps", max_episode_steps, between(1, 1 << 23), "steps until truncation");
+        f("observation", observation, any_value(), "parts, comma-separated: windows, cost_to_go, intent");
+        f("cost_clip", cost_clip, between(1, 126),
+          "cost_to_go is clipped to -cost_clip..cost_clip; cost_clip + 1 marks blocked cells");
+        f("mask_obstacles", mask_obstacles, any_value(), "forbid moves into obstacles, by an action mask");
+        f("distances", distances, any_value(), "keep distance fields even where no observation needs them (pibt does)");
+        f("distance_reward", distance_reward, any_value(), "reward per cell that the agent came nearer to its goal");
+        f("generator", generator, one_of({"random", "maze", "warehouse", "rooms", "pogema"}),
+          "where maps and instances come from: random draws both on the device at every reset; maze, warehouse and "
+          "rooms make "
+          "a pool of maps once; pogema rebuilds POGEMA's instances from the seed");
+        f("map", map, any_value(), "a map instead: file.map, file.yaml, file.yaml#name, or POGEMA's text form");
+        f("size", size, between(2, 4096), "cells per side of a generated map");
+        f("height", height, between(0, 4096), "rows of a generated map; 0: size");
+        f("width", width, between(0, 4096), "columns of a generated map; 0: size");
+        f("min_size", min_size, between(0, 4096),
+          "random, maze: if > 0, sides are drawn from min_size to height and width");
+        f("density", density, between(0, 1), "share of obstacles");
+        f("min_density", min_density, between(-1, 1),
+          "random: if >= 0, the density is drawn from min_density to density");
+        f("num_maps", num_maps, between(1, 1 << 20), "maze, rooms: maps in the pool that worlds share");
+        f("map_seed", map_seed, at_least(0), "maze, rooms: seed of the pool");
+        f("shelf_rows", shelf_rows, between(1, 1000), "warehouse: blocks of shelves along a column");
+        f("shelf_columns", shelf_columns, between(1, 1000), "warehouse: blocks along a row");
+        f("shelf_length", shelf_length, between(1, 1000), "warehouse: cells of a block along the row");
+        f("shelf_height", shelf_height, between(1, 1000), "warehouse: cells of a block along the column");
+        f("aisle", aisle, between(1, 1000), "warehouse: cells between the goal cells of neighbouring blocks");
+        f("station_columns", station_columns, between(0, 1000), "warehouse: groups of start cells on each side");
+        f("station_width", station_width, between(1, 1000), "warehouse: columns of a group");
+        f("empty_outside", empty_outside, any_value(), "pogema: false fills what lies beyond the wall with noise");
+        f("agents_xy", agents_xy, any_value(), "starts of all agents, [[row, column], ...]");
+        f("targets_xy", targets_xy, any_value(), "goals of all agents, or for restart one list of goals per agent");
+    }
+
+    // Filled in by load():
+    NumpyBernoulli law{};  // obstacles of POGEMA's generator
+    bool shows_windows = true, shows_cost = false, shows_intent = false;
+
+    SIM_HD int window() const { return 2 * obs_radius + 1; }
+    SIM_HD int cells() const { return height * width; }
+    SIM_HD bool needs_distances() const { return distances || shows_cost || shows_intent || distance_reward != 0.0f; }
+    SIM_HD bool is_lifelong() const { return on_target == OnTarget::restart; }
+    /// The bordered grid: obs_radius more cells on each side, rows of bits.
+    SIM_HD int grid_rows() const { return height + 2 * obs_radius; }
+    SIM_HD int grid_words() const { return (width + 2 * obs_radius + 31) / 32; }
+    SIM_HD int map_words() const { return (width + 31) / 32; }
+};
+
+/// Maps and agents' lists that all worlds read.
+struct PathfindingShared {
+    View<Cell> map_size;           // [num_maps] height, width; empty: maps are drawn
+    View<int64_t> map_start;       // [num_maps + 1] first word of each map's rows
+    View<uint32_t> map_rows;       // bits, 1 = obstacle, (width + 31) / 32 words per row
+    View<NumpyBernoulli> map_law;  // [num_maps] noise beyond the wall: as dense as the map's obstacles
+    View<int32_t> start_begin;     // [num_maps + 1] into start_pool; an empty range: all free cells
+    View<Cell> start_pool;
+    View<int32_t> goal_begin;
+    View<Cell> goal_pool;
+    View<Cell> start;          // [num_agents] given starts; empty: drawn
+    View<int32_t> goal_first;  // [num_agents + 1] into goal_list
+    View<Cell> goal_list;      // given goals, one or a sequence per agent
+
+    template <class V>
+    void fields(V visit) {
+        visit("map_size", map_size), visit("map_start", map_start), visit("map_rows", map_rows),
+            visit("map_law", map_law);
+        visit("start_begin", start_begin), visit("start_pool", start_pool);
+        visit("goal_begin", goal_begin), visit("goal_pool", goal_pool);
+        visit("start", start), visit("goal_first", goal_first), visit("goal_list", goal_list);
+    }
+    SIM_HD int num_maps() const { return int(map_size.size); }
+};
+
+/// Checks settings against each other, loads or generates the maps. Defined in load.cpp.
+PathfindingShared load_pathfinding(PathfindingConfig& config, Loader& loader);
+
+template <>
+constexpr ElementType element_of<Cell>() {
+    return {DType::int16, 2};
+}
+template <>
+constexpr ElementType element_of<NumpyRng>() {
+    return {DType::uint64, 5};
+}
+
+}  // namespace flockstep

@@ -1,0 +1,297 @@
+#pragma once
+
+#include "envs/pathfinding/components.h"
+
+/// A new episode's map, starts and goals: drawn on the device, copied from the pool, or rebuilt from POGEMA's seeds.
+namespace flockstep::pathfinding {
+
+/// Streams of draws at a reset, by item (see Rng): small counts of draws each, so they cannot meet.
+struct Draws {
+    static constexpr uint32_t world = 0, start = 16,
+                              goal = 8192;  // draw numbers; obstacles use the items behind `obstacle_rows`
+    static constexpr uint32_t obstacle_items = 1u << 19;
+};
+
+/// Random obstacles, each cell by 16 bits of its own.
+template <class Group, class W>
+SIM_HD void draw_random_map(Group& group, W& world) {
+    const PathfindingConfig& c = world.config;
+    const Rng& rng = world.rng;
+    Cell size{int16_t(c.height), int16_t(c.width)};
+    if (c.min_size > 0) {
+        const auto side = [&](int most, uint32_t draw) {
+            const int least = c.min_size < most ? c.min_size : most;
+            return int16_t(least + int(rng.below(0, draw, uint32_t(most - least + 1))));
+        };
+        size = {side(c.height, Draws::world), side(c.width, Draws::world + 1)};
+    }
+    float density = float(c.density);
+    if (c.min_density >= 0.0) density = rng.uniform(0, Draws::world + 2, float(c.min_density), float(c.density));
+    const uint32_t threshold = uint32_t(density * 65536.0f);
+    build_walls(group, world, size, [&](Cell cell) {
+        const uint32_t draw = uint32_t(cell.column) / 2, half = uint32_t(cell.column) % 2 * 16;
+        return (rng.bits(Draws::obstacle_items + uint32_t(cell.row), draw) >> half & 65535u) < threshold;
+    });
+}
+
+/// Map `index` of the pool.
+template <class Group, class W>
+SIM_HD void copy_pool_map(Group& group, W& world, int index) {
+    const PathfindingShared& shared = world.shared;
+    const Cell size = shared.map_size[index];
+    const uint32_t* rows = &shared.map_rows[shared.map_start[index]];
+    const int words = (size.column + 31) / 32;
+    build_walls(group, world, size,
+                [&](Cell cell) { return bool(rows[cell.row * words + (cell.column >> 5)] >> (cell.column & 31) & 1); });
+}
+
+/// Gives every present agent a cell of its own: draw(agent, round) proposes, is_eligible(cell) judges, take(agent,
+/// cell) keeps. Lanes propose together and the lowest index gets a cell, round by round; who has none after
+/// `max_rounds` takes the next free eligible cell behind its last draw. There must be enough eligible cells. Taken
+/// cells: scratch.crowd.
+template <class Group, class W, class Draw, class Eligible, class Take>
+SIM_HD void place_apart(Group& group, W& world, Draw draw, Eligible is_eligible, Take take) {
+    constexpr int max_rounds = 48;
+    const int n = world.state.num_present[0], words = world.config.grid_words(), cells = world.config.cells();
+    CellTable<Group, W> table(group, world);
+    const auto is_taken = [&](int cell) {
+        const Cell c = cell_at(cell, world.config.width);
+        return bit_at(world.scratch.crowd, words, c.row, c.column);
+    };
+    const auto settle = [&](int agent, int cell) {
+        const Cell c = cell_at(cell, world.config.width);
+        set_bit(group, world.scratch.crowd, words, c.row, c.column);
+        take(agent, c);
+        world.scratch.moves[agent] = 1;
+    };
+    group.for_each(world.config.grid_rows() * words, [&](int i) { world.scratch.crowd[i] = 0; });
+    group.for_each(n, [&](int agent) { world.scratch.moves[agent] = 0; });
+    group.sync();
+    for (int round = 0; round < max_rounds; ++round) {
+        if (!group.any(n, [&](int agent) { return !world.scratch.moves[agent]; })) return;
+        table.clear(INT32_MAX);
+        group.sync();
+        group.for_each(n, [&](int agent) {
+            const int cell = world.scratch.moves[agent] ? nowhere : draw(agent, round);
+            const bool competes = cell != nowhere && is_eligible(cell, agent) && !is_taken(cell);
+            world.scratch.want[agent] = competes ? table.insert(cell) : nowhere;
+            if (competes) group.atomic_min(world.scratch.winner[world.scratch.want[agent]], agent);
+        });
+        group.sync();
+        group.for_each(n, [&](int agent) {
+            const int slot = world.scratch.want[agent];
+            if (slot != nowhere && world.scratch.winner[slot] == agent) settle(agent, world.scratch.key[slot]);
+        });
+        group.sync();
+    }
+    group.single([&] {
+        for (int agent = 0; agent < n; ++agent) {
+            if (world.scratch.moves[agent]) continue;
+            int cell = draw(agent, max_rounds);
+            for (int tried = 0; tried < cells && (!is_eligible(cell, agent) || is_taken(cell)); ++tried)
+                cell = cell + 1 < cells ? cell + 1 : 0;
+            settle(agent, cell);
+        }
+    });
+    group.sync();
+}
+
+/// How many agents this world has: all, or a number drawn between the two settings, but no more than `room`.
+template <class Group, class W>
+SIM_HD void choose_num_present(Group& group, W& world, int room) {
+    const PathfindingConfig& c = world.config;
+    int count = c.num_agents;
+    if (c.min_agents > 0 && c.min_agents < c.num_agents)
+        count = c.min_agents + int(world.rng.below(0, Draws::world + 3, uint32_t(c.num_agents - c.min_agents + 1)));
+    group.single([&] { world.state.num_present[0] = count < room ? count : room; });
+    group.sync();
+}
+
+/// Starts and goals within the largest component: starts apart from each other, goals apart from each other and from
+/// their own agent's start.
+template <class Group, class W>
+SIM_HD void place_in_largest_component(Group& group, W& world) {
+    const int cells = world.config.cells(), main = largest_component(group, world);
+    const int room = main < 0 ? 0 : world.state.component_size[main];
+    choose_num_present(group, world, room < 2 ? 0 : room);
+    const auto draw_from = [&](uint32_t stream) {
+        return [&, stream](int agent, int round) {
+            return int(world.rng.below(uint32_t(agent), stream + uint32_t(round), uint32_t(cells)));
+        };
+    };
+    place_apart(
+        group, world, draw_from(Draws::start), [&](int cell, int) { return world.state.component[cell] == main; },
+        [&](int agent, Cell cell) { world.state.position[agent] = cell; });
+    place_apart(
+        group, world, draw_from(Draws::goal),
+        [&](int cell, int agent) {
+            return world.state.component[cell] == main && cell != index_of(world, world.state.position[agent]);
+        },
+        [&](int agent, Cell cell) { world.state.goal[agent] = cell; });
+}
+
+/// Starts and goals out of the map's two pools, apart from each other.
+template <class Group, class W>
+SIM_HD void place_in_pools(Group& group, W& world, int map) {
+    const PathfindingShared& shared = world.shared;
+    const auto draw_from = [&](const View<Cell>& pool, const View<int32_t>& begin, uint32_t stream) {
+        return [&, stream](int agent, int round) {
+            const int first = begin[map], count = begin[map + 1] - first;
+            return index_of(
+                world, pool[first + int(world.rng.below(uint32_t(agent), stream + uint32_t(round), uint32_t(count)))]);
+        };
+    };
+    choose_num_present(group, world, INT32_MAX);
+    // The last resort of place_apart walks over the whole map, so eligibility is asked of the pool's own cells.
+    const auto in_pool = [&](const View<Cell>& pool, const View<int32_t>& begin, int cell) {
+        for (int i = begin[map]; i < begin[map + 1]; ++i)
+            if (index_of(world, pool[i]) == cell) return true;
+        return false;
+    };
+    place_apart(
+        group, world, draw_from(shared.start_pool, shared.start_begin, Draws::start),
+        [&](int cell, int) { return in_pool(shared.start_pool, shared.start_begin, cell); },
+        [&](int agent, Cell cell) { world.state.position[agent] = cell; });
+    place_apart(
+        group, world, draw_from(shared.goal_pool, shared.goal_begin, Draws::goal),
+        [&](int cell, int) { return in_pool(shared.goal_pool, shared.goal_begin, cell); },
+        [&](int agent, Cell cell) { world.state.goal[agent] = cell; });
+}
+
+/// Starts and goals that the settings name are free, whatever the map says: so POGEMA has it.
+template <class Group, class W>
+SIM_HD void free_given_cells(Group& group, W& world) {
+    const int words = world.config.grid_words(), r = world.config.obs_radius;
+    group.single([&] {
+        const auto free = [&](Cell cell) {
+            world.state.walls[(cell.row + r) * words + ((cell.column + r) >> 5)] &= ~(1u << ((cell.column + r) & 31));
+        };
+        for (int i = 0; i < int(world.shared.start.size); ++i) free(world.shared.start[i]);
+        for (int i = 0; i < int(world.shared.goal_list.size); ++i) free(world.shared.goal_list[i]);
+    });
+    group.sync();
+}
+
+/// Starts and goals that the settings name.
+template <class Group, class W>
+SIM_HD void place_as_given(Group& group, W& world) {
+    choose_num_present(group, world, INT32_MAX);
+    group.for_each(world.config.num_agents, [&](int agent) {
+        world.state.position[agent] = world.shared.start[agent];
+        world.state.goal[agent] = world.shared.goal_list[world.shared.goal_first[agent]];
+        world.state.goal_number[agent] = 0;
+    });
+    group.sync();
+}
+
+/// The seed of a world's POGEMA instance: worlds on the same map count up from the batch's seed, and every later
+/// episode of a world is 2^20 further on.
+template <class W>
+SIM_HD uint64_t instance_seed(const W& world) {
+    const uint32_t maps = world.shared.num_maps() > 0 ? uint32_t(world.shared.num_maps()) : 1;
+    return world.rng.seed + world.rng.env / maps + (uint64_t{world.rng.episode} << 20);
+}
+
+/// POGEMA's random obstacles and, where the outside is not empty, its noise beyond the wall.
+template <class Group, class W>
+SIM_HD void draw_pogema_map(Group& group, W& world) {
+    const PathfindingConfig& c = world.config;
+    int32_t* obstacle = world.state.order.first;
+    group.single([&] {
+        draw_obstacles(instance_seed(world), c.law, c.cells(), [&](int cell, bool is) { obstacle[cell] = is; });
+    });
+    group.sync();
+    build_walls(group, world, Cell{int16_t(c.height), int16_t(c.width)},
+                [&](Cell cell) { return obstacle[index_of(world, cell)] != 0; });
+}
+template <class Group, class W>
+SIM_HD void draw_pogema_noise(Group& group, W& world, const NumpyBernoulli& law) {
+    const int r = world.config.obs_radius, words = world.config.grid_words();
+    const Cell size = world.state.map_size[0];
+    group.single([&] {
+        NumpyRng rng = numpy_rng(instance_seed(world));
+        for (int row = 0; row < size.row + 2 * r; ++row) {
+            for (int column = 0; column < size.column + 2 * r; ++column) {
+                const bool is_noise = next_bernoulli(rng, law);
+                const bool beyond = row < r - 1 || row > size.row + r || column < r - 1 || column > size.column + r;
+                if (beyond && is_noise) world.state.walls[row * words + (column >> 5)] |= 1u << (column & 31);
+            }
+        }
+    });
+    group.sync();
+}
+
+/// POGEMA's instance of (map, seed), as one lane rebuilds it. Cells of a map that is smaller than the frame are
+/// numbered within the frame, which keeps their order.
+template <class Group, class W>
+SIM_HD void place_as_pogema(Group& group, W& world, int map) {
+    const PathfindingConfig& c = world.config;
+    const PathfindingShared& shared = world.shared;
+    const PathfindingState& state = world.state;
+    const uint64_t seed = instance_seed(world);
+    const int cells = c.cells();
+    const bool has_pools = shared.num_maps() > 0 && shared.start_begin[map + 1] > shared.start_begin[map];
+    group.single([&] {
+        int placed = c.num_agents;
+        if (has_pools) {
+            const int starts = shared.start_begin[map + 1] - shared.start_begin[map],
+                      goals = shared.goal_begin[map + 1] - shared.goal_begin[map];
+            for (int i = 0; i < starts; ++i) state.start_pool[i] = shared.start_pool[shared.start_begin[map] + i];
+            for (int i = 0; i < goals; ++i) state.goal_pool[i] = shared.goal_pool[shared.goal_begin[map] + i];
+            shuffle_pools(seed, state.start_pool.first, starts, state.goal_pool.first, goals);
+            for (int agent = 0; agent < c.num_agents; ++agent)
+                state.start[agent] = state.start_pool[agent], state.first_goal[agent] = state.goal_pool[agent];
+        } else {
+            int32_t* order = state.order.first;
+            placed = place_agents<int32_t>(seed, c.num_agents, cells, c.width, listed_components(world),
+                                           {order, order + cells, order + 2 * cells + 1}, state.start.first,
+                                           state.first_goal.first);
+        }
+        state.num_present[0] = placed;
+        if (c.is_lifelong()) start_goal_streams(seed, c.num_agents, state.goal_stream.first);
+    });
+    group.sync();
+    group.for_each(c.num_agents, [&](int agent) {
+        state.position[agent] = state.start[agent], state.goal[agent] = state.first_goal[agent];
+    });
+    group.sync();
+}
+
+/// Everything that a reset decides.
+template <class Group, class W>
+SIM_HD void spawn(Group& group, W& world) {
+    const PathfindingConfig& c = world.config;
+    const PathfindingShared& shared = world.shared;
+    const int maps = shared.num_maps();
+    int map = 0;
+    if (maps > 0)
+        map = c.generator == MapGenerator::pogema ? int(world.rng.env % uint32_t(maps))
+                                                  : int(world.rng.below(0, Draws::world + 4, uint32_t(maps)));
+    group.single([&] { world.state.map_index[0] = map; });
+    if (maps > 0)
+        copy_pool_map(group, world, map);
+    else if (c.generator == MapGenerator::pogema)
+        draw_pogema_map(group, world);
+    else
+        draw_random_map(group, world);
+    if (!c.empty_outside && c.generator == MapGenerator::pogema)
+        draw_pogema_noise(group, world, maps > 0 ? shared.map_law[map] : c.law);
+    if (shared.start.size > 0) free_given_cells(group, world);
+    find_components_of(group, world);
+    if (shared.start.size > 0)
+        place_as_given(group, world);
+    else if (c.generator == MapGenerator::pogema)
+        place_as_pogema(group, world, map);
+    else if (maps > 0 && shared.start_begin[map + 1] > shared.start_begin[map])
+        place_in_pools(group, world, map);
+    else
+        place_in_largest_component(group, world);
+    group.for_each(c.num_agents, [&](int agent) {
+        if (agent >= world.state.num_present[0]) world.state.position[agent] = world.state.goal[agent] = Cell{0, 0};
+        world.state.start[agent] = world.state.position[agent];
+        world.state.first_goal[agent] = world.state.goal[agent];
+    });
+    group.sync();
+}
+
+}  // namespace flockstep::pathfinding

@@ -1,0 +1,120 @@
+#pragma once
+
+#include "envs/pathfinding/settings.h"
+
+namespace flockstep {
+
+/// What a pathfinding world remembers.
+struct PathfindingState {
+    using Config = PathfindingConfig;
+    Field<Cell> position, goal;     // [num_agents]
+    Field<uint8_t> finished;        // [num_agents], finish: 1 after arrival
+    Field<int32_t> solved_at;       // [num_agents], nothing: step of the arrival it has stayed since, or -1
+    Field<int32_t> num_present;     // agents of this world; the others are padding
+    Field<int32_t> arrivals;        // so far in this episode
+    Field<int32_t> arrival_steps;   // sum over arrivals of step + 1
+    Field<Cell> map_size;           // height, width
+    Bulk<uint32_t> walls;           // [grid_rows, grid_words] bits of the bordered grid, 1 = obstacle
+    Bulk<uint32_t> occupancy;       // the same, soft_occupancy legacy: what the agents window shows
+    Bulk<Cell> start, first_goal;   // [num_agents] where the episode began
+    Bulk<int32_t> last_on_goal;     // [num_agents] steps played when the agent was last on a goal; pibt's priority
+    Bulk<int32_t> goal_number;      // [num_agents] place in the agent's given sequence
+    Bulk<NumpyRng> goal_stream;     // [num_agents] pogema, restart: generators of later goals
+    Bulk<Cell> goal_pool;           // pogema: the goal pool as the reset shuffled it
+    Bulk<Cell> start_pool;          // pogema: scratch of that reset
+    Bulk<int32_t> map_index;        // in the pool
+    Bulk<int32_t> component;        // [cells] derived: the component's first cell (pogema: its number); -1 obstacle
+    Bulk<int32_t> component_size;   // [cells] derived: cells of the component that begins here
+    Bulk<int32_t> component_begin;  // derived, pogema: see Components
+    Bulk<int32_t> component_cells;
+    Bulk<int32_t> order;           // derived, pogema: [cells] the order in which cells were tried, and working memory
+    Bulk<int32_t> num_components;  // derived, pogema
+    Bulk<uint16_t> distance;       // [num_agents, cells] derived: steps to the goal, 65535 unreachable
+
+    template <class V>
+    SIM_HD void fields(const Config& c, const PathfindingShared& shared, V& visit) {
+        const int n = c.num_agents;
+        const bool pogema = c.generator == MapGenerator::pogema, lifelong = c.is_lifelong();
+        const bool legacy = c.collision_system == CollisionSystem::soft && c.soft_occupancy == SoftOccupancy::legacy;
+        visit("position", position, n);
+        visit("goal", goal, n);
+        visit("finished", finished, c.on_target == OnTarget::finish ? n : 0);
+        visit("solved_at", solved_at, c.on_target == OnTarget::nothing ? n : 0);
+        visit("num_present", num_present, 1);
+        visit("arrivals", arrivals, 1);
+        visit("arrival_steps", arrival_steps, 1);
+        visit("map_size", map_size, 1);
+        visit("walls", walls, c.grid_rows(), c.grid_words());
+        visit("occupancy", occupancy, legacy ? c.grid_rows() : 0, c.grid_words());
+        visit("start", start, n);
+        visit("first_goal", first_goal, n);
+        visit("last_on_goal", last_on_goal, c.needs_distances() ? n : 0);
+        visit("goal_number", goal_number, shared.goal_list.size > 0 ? n : 0);
+        visit("goal_stream", goal_stream, pogema && lifelong ? n : 0);
+        visit("goal_pool", goal_pool, pogema && shared.goal_pool.size > 0 ? c.cells() : 0);
+        visit("start_pool", start_pool, pogema && shared.start_pool.size > 0 ? c.cells() : 0);
+        visit("map_index", map_index, 1);
+        visit.derived("component", component, c.cells());
+        visit.derived("component_size", component_size, pogema ? 0 : c.cells());
+        visit.derived("component_begin", component_begin, pogema ? c.cells() / 2 + 2 : 0);
+        visit.derived("component_cells", component_cells, pogema ? c.cells() : 0);
+        visit.derived("order", order, pogema ? 3 * c.cells() + 3 : 0);
+        visit.derived("num_components", num_components, int(pogema));
+        visit.derived("distance", distance, c.needs_distances() ? n : 0, c.height, c.width);
+    }
+};
+
+/// Working memory of one call.
+struct PathfindingScratch {
+    using Config = PathfindingConfig;
+    static constexpr int max_teams = 8;
+    Field<int32_t> key, occupant, winner;     // open hash table of cells: see CellTable
+    Field<int32_t> want;                      // [num_agents] cell, or -1: stays
+    Field<uint8_t> moves, succeeds;           // [num_agents]
+    Field<int32_t> renewed, num_renewed;      // agents with a new goal
+    Field<uint32_t> walls, crowd;             // [grid_rows, grid_words] obstacles and agents of the bordered grid
+    Field<uint32_t> frontier;                 // [teams, 3, height, map_words]
+    Field<uint32_t> open;                     // [height, map_words] free cells
+    Field<int32_t> label;                     // [cells] where that is small
+    Field<int32_t> rank, next_step, untried;  // [num_agents] pibt
+    Field<uint8_t> bits;                      // [num_agents] intent
+
+    /// Entries of the hash table: at most half full.
+    SIM_HD static int table_size(const Config& c) {
+        const int needed = c.num_agents * (c.needs_distances() ? 12 : 4);
+        int size = 64;
+        while (size < needed) size *= 2;
+        return size;
+    }
+    SIM_HD static int num_teams(const Config& c) {
+        const int bytes = 3 * c.height * c.map_words() * 4, fitting = 16384 / bytes;
+        return fitting < 1 ? 1 : fitting < max_teams ? fitting : max_teams;
+    }
+    SIM_HD static bool copies_walls(const Config& c) { return c.grid_rows() * c.grid_words() <= 4096; }
+    SIM_HD static bool labels_here(const Config& c) { return c.cells() <= 2048; }
+
+    template <class V>
+    SIM_HD void fields(const Config& c, V& visit) {
+        const int n = c.num_agents, table = table_size(c), grid = copies_walls(c) ? c.grid_rows() * c.grid_words() : 0;
+        const int map = c.height * c.map_words(), planned = c.needs_distances() ? n : 0;
+        visit("key", key, table);
+        visit("occupant", occupant, table);
+        visit("winner", winner, table);
+        visit("want", want, n);
+        visit("moves", moves, n);
+        visit("succeeds", succeeds, n);
+        visit("renewed", renewed, n);
+        visit("num_renewed", num_renewed, 1);
+        visit("walls", walls, grid);
+        visit("crowd", crowd, c.grid_rows() * c.grid_words());
+        visit("frontier", frontier, c.needs_distances() ? num_teams(c) * 3 * map : 0);
+        visit("open", open, c.needs_distances() ? map : 0);
+        visit("label", label, labels_here(c) ? c.cells() : 0);
+        visit("rank", rank, planned);
+        visit("next_step", next_step, planned);
+        visit("untried", untried, planned);
+        visit("bits", bits, planned);
+    }
+};
+
+}  // namespace flockstep

@@ -1,0 +1,126 @@
+#pragma once
+
+#include "envs/pathfinding/distance.h"
+
+/// What agents see: the square of cells within obs_radius around them.
+namespace flockstep::pathfinding {
+
+/// Brings the bordered grid of obstacles, and that of the present agents, to scratch memory.
+template <class Group, class W>
+SIM_HD void prepare_grids(Group& group, W& world) {
+    const PathfindingConfig& c = world.config;
+    const int words = c.grid_words(), total = c.grid_rows() * words, r = c.obs_radius;
+    const bool legacy = c.collision_system == CollisionSystem::soft && c.soft_occupancy == SoftOccupancy::legacy;
+    const bool copies = PathfindingScratch::copies_walls(c);
+    group.for_each(total, [&](int i) {
+        if (copies) world.scratch.walls[i] = world.state.walls[i];
+        world.scratch.crowd[i] = legacy ? world.state.occupancy[i] : 0;
+    });
+    group.sync();
+    if (legacy) return;
+    group.for_each(c.num_agents, [&](int agent) {
+        if (!is_present(world, agent)) return;
+        const Cell cell = world.state.position[agent];
+        set_bit(group, world.scratch.crowd, words, cell.row + r, cell.column + r);
+    });
+    group.sync();
+}
+
+/// One channel of an agent's window, row after row, as bits.
+template <class Group, class Bits>
+SIM_HD void write_window(BitRun<Group>& run, const Bits& bits, int words, Cell cell, int window) {
+    for (int row = 0; row < window; ++row)
+        for (int first = 0; first < window; first += 32) {
+            const int count = window - first < 32 ? window - first : 32;
+            run.push(count, bits_from(bits, words, cell.row + row, cell.column + first, count));
+        }
+}
+
+/// POGEMA's default observation: obstacles, agents (oneself included), and the goal, moved into the window along each
+/// axis where it lies outside. Agents [first, last).
+template <class Group, class W>
+SIM_HD void observe_windows(Group& group, const W& world, AgentRange range, const ObservationWriter& out, int part) {
+    const PathfindingConfig& c = world.config;
+    const int window = c.window(), area = window * window, words = c.grid_words(), count = range.last - range.first;
+    const bool copied = PathfindingScratch::copies_walls(c);
+    group.for_each(2 * count, [&](int item) {
+        const bool shows_agents = item >= count;
+        const int agent = range.first + (shows_agents ? item - count : item);
+        const Cell cell = world.state.position[agent];
+        BitRun<Group> run(group, out, part, agent, shows_agents ? area : 0);
+        if (shows_agents)
+            write_window(run, world.scratch.crowd, words, cell, window);
+        else if (copied)
+            write_window(run, world.scratch.walls, words, cell, window);
+        else
+            write_window(run, world.state.walls, words, cell, window);
+        if (shows_agents) {
+            const auto clamped = [&](int offset) {
+                return offset < -c.obs_radius ? 0 : offset > c.obs_radius ? window - 1 : offset + c.obs_radius;
+            };
+            const Cell goal = world.state.goal[agent];
+            const int row = clamped(goal.row - cell.row), column = clamped(goal.column - cell.column);
+            run.finish();
+            out.bits(group, part, agent, 2 * area + row * window + column, 1, 1u);
+            return;
+        }
+        run.finish();
+    });
+}
+
+/// Steps to the own goal from each cell of the window, less those from the own cell, within +-cost_clip; cost_clip + 1
+/// for cells from which the goal cannot be reached: obstacles, the outside, other components.
+template <class Group, class W>
+SIM_HD void observe_costs(Group& group, const W& world, AgentRange range, const ObservationWriter& out, int part) {
+    const PathfindingConfig& c = world.config;
+    const int window = c.window(), clip = c.cost_clip, width = c.width;
+    group.for_each((range.last - range.first) * window, [&](int item) {
+        const int agent = range.first + item / window, row = item % window;
+        const Cell cell = world.state.position[agent], size = world.state.map_size[0];
+        int8_t* to = out.row<int8_t>(part, agent) + row * window;
+        const int map_row = cell.row + row - c.obs_radius, first = cell.column - c.obs_radius;
+        const uint16_t* field = distance_field(world, agent);
+        const int own = field[index_of(world, cell)];
+        const bool outside = map_row < 0 || map_row >= size.row;
+        for (int k = 0; k < window; ++k) {
+            const int column = first + k;
+            const int steps =
+                outside || column < 0 || column >= size.column ? unreachable : int(field[map_row * width + column]);
+            const int relative = steps - own;
+            to[k] = int8_t(steps == unreachable ? clip + 1
+                           : relative < -clip   ? -clip
+                           : relative > clip    ? clip
+                                                : relative);
+        }
+    });
+}
+
+/// For each visible agent, oneself included, which of its neighbour cells are nearer to its goal: bit 0 up, 1 down,
+/// 2 left, 3 right; 0 elsewhere.
+template <class Group, class W>
+SIM_HD void observe_intent(Group& group, W& world, AgentRange range, const ObservationWriter& out, int part) {
+    const PathfindingConfig& c = world.config;
+    const int window = c.window(), words = c.grid_words(), r = c.obs_radius;
+    CellTable<Group, W> table(group, world);
+    group.for_each(c.num_agents, [&](int agent) {
+        world.scratch.bits[agent] = is_present(world, agent) ? nearer_cells(world, agent) : 0;
+    });
+    table.enter_agents(0);
+    group.for_each((range.last - range.first) * window, [&](int item) {
+        const int agent = range.first + item / window, row = item % window;
+        const Cell cell = world.state.position[agent];
+        uint8_t* to = out.row<uint8_t>(part, agent) + row * window;
+        for (int first = 0; first < window; first += 32) {
+            const int count = window - first < 32 ? window - first : 32;
+            uint32_t seen = bits_from(world.scratch.crowd, words, cell.row + row, cell.column + first, count);
+            for (int k = 0; k < count; ++k) to[first + k] = 0;
+            for (; seen; seen &= seen - 1) {
+                const int k = first + __builtin_ffs(int(seen)) - 1;
+                const int other = table.occupant((cell.row + row - r) * c.width + cell.column + k - r);
+                if (other != nobody) to[k] = world.scratch.bits[other];
+            }
+        }
+    });
+}
+
+}  // namespace flockstep::pathfinding
