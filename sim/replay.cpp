@@ -145,12 +145,13 @@ void append_text(std::string& out, std::string_view text) {
     out += '"';
 }
 
-// The shortest decimal of the number rounded to six decimals; the locale plays no part.
+// The number rounded to six decimals, without trailing zeros; the locale plays no part.
 void append_number(std::string& out, double value) {
+    const bool plain = std::abs(value) < 1e9;
+    const double rounded = plain ? std::round(value * 1e6) / 1e6 + 0.0 : value;  // + 0.0: no -0
     std::array<char, 40> digits{};
-    const double rounded = std::abs(value) < 1e9 ? std::round(value * 1e6) / 1e6 : value;
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), rounded + 0.0).ptr;
-    out.append(digits.data(), end);
+    const auto format = plain ? std::chars_format::fixed : std::chars_format::general;
+    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), rounded, format).ptr);
 }
 
 // Appends `[f(first),f(second)...]`, where f appends one item.

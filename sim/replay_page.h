@@ -39,7 +39,8 @@ h1 { margin: 0; font-size: 18px; font-weight: 650; letter-spacing: -.01em; white
 #stage, #bar, aside > section { background: var(--panel); border: 1px solid var(--line); border-radius: 12px;
                                 box-shadow: var(--shade); }
 #stage { position: relative; overflow: hidden; min-height: 220px; }
-canvas { position: absolute; inset: 0; width: 100%; height: 100%; touch-action: none; cursor: grab; outline-offset: -3px; }
+canvas { position: absolute; inset: 0; width: 100%; height: 100%; touch-action: none; cursor: grab;
+         outline-offset: -3px; }
 canvas.panning { cursor: grabbing; }
 canvas.pointing { cursor: pointer; }
 #zoom { display: flex; border: 1px solid var(--line); border-radius: 8px; overflow: hidden; }
@@ -48,7 +49,8 @@ canvas.pointing { cursor: pointer; }
        color: var(--panel); font-size: 12px; white-space: nowrap; transform: translate(-50%, calc(-100% - 14px)); }
 aside { display: flex; flex-direction: column; gap: 12px; overflow: auto; min-height: 0; }
 aside > section { padding: 12px 14px; flex: none; }
-h2 { margin: 0 0 8px; font-size: 11px; font-weight: 600; letter-spacing: .07em; text-transform: uppercase; color: var(--soft); }
+h2 { margin: 0 0 8px; font-size: 11px; font-weight: 600; letter-spacing: .07em; text-transform: uppercase;
+     color: var(--soft); }
 #metrics { display: grid; grid-template-columns: 1fr 1fr; gap: 8px; }
 #metrics > div { padding: 7px 10px; border-radius: 8px; background: var(--raised); min-width: 0; }
 #metrics span, dl dt { color: var(--soft); font-size: 12px; }
@@ -77,7 +79,8 @@ button, select { font: inherit; font-size: 13px; color: var(--text); background:
 select { background: var(--raised); border: 1px solid var(--line); }
 select option { background: var(--panel); }
 button:hover { background: var(--raised); }
-button:focus-visible, select:focus-visible, input:focus-visible, canvas:focus-visible { outline: 2px solid var(--accent); }
+button:focus-visible, select:focus-visible, input:focus-visible,
+canvas:focus-visible { outline: 2px solid var(--accent); }
 button svg { width: 18px; height: 18px; fill: currentColor; pointer-events: none; }
 #play { width: 40px; height: 40px; border-radius: 50%; background: var(--accent); color: var(--panel); }
 #play:hover { filter: brightness(1.08); }
@@ -87,7 +90,8 @@ body.playing #play .pause { display: block; }
 .toggle[aria-pressed="true"] { color: var(--accent); background: var(--raised); border-color: var(--line); }
 #counter { min-width: 86px; text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 #counter em { font-style: normal; color: var(--soft); }
-#scrub { flex: 1; min-width: 120px; height: 20px; margin: 0 8px; background: none; appearance: none; cursor: pointer; border-radius: 6px; }
+#scrub { flex: 1; min-width: 120px; height: 20px; margin: 0 8px; background: none; appearance: none; cursor: pointer;
+         border-radius: 6px; }
 #scrub::-webkit-slider-runnable-track { height: 5px; border-radius: 3px;
   background: linear-gradient(90deg, var(--accent) var(--done, 0%), var(--line) var(--done, 0%)); }
 #scrub::-webkit-slider-thumb { appearance: none; width: 15px; height: 15px; margin-top: -5px; border-radius: 50%;
@@ -108,7 +112,9 @@ body.playing #play .pause { display: block; }
 <body>
 <header>
   <h1 id="title"></h1><span id="subtitle"></span>
-  <button id="theme" title="Light or dark" aria-label="Light or dark"><svg viewBox="0 0 20 20"><path d="M10 2a8 8 0 1 0 0 16 8 8 0 0 0 0-16m0 2v12a6 6 0 0 1 0-12"/></svg></button>
+  <button id="theme" title="Light or dark" aria-label="Light or dark">
+    <svg viewBox="0 0 20 20"><path d="M10 2a8 8 0 1 0 0 16 8 8 0 0 0 0-16m0 2v12a6 6 0 0 1 0-12"/></svg>
+  </button>
 </header>
 <div id="stage">
   <canvas id="canvas" tabindex="0" aria-label="Scene of the episode"></canvas>
@@ -117,26 +123,43 @@ body.playing #play .pause { display: block; }
 <aside>
   <section id="metrics-card"><h2>Episode</h2><div id="metrics"></div></section>
   <section id="chart-card"><h2>Return so far</h2>
-    <svg id="chart" viewBox="0 0 100 100" preserveAspectRatio="none"><path class="area"/><path class="all"/><path class="past"/><line y1="0" y2="100"/></svg>
+    <svg id="chart" viewBox="0 0 100 100" preserveAspectRatio="none">
+      <path class="area"/><path class="all"/><path class="past"/><line y1="0" y2="100"/>
+    </svg>
   </section>
   <section><h2>Step <span id="step"></span></h2><dl id="captions"></dl></section>
   <section id="legend-card"><h2>Groups</h2><div id="legend"></div></section>
   <section id="selected" hidden><h2>Selected</h2>
-    <div class="row"><i></i><b></b><button id="clear" title="Clear (Esc)" aria-label="Clear selection">&times;</button></div><dl></dl>
+    <div class="row"><i></i><b></b><button id="clear" title="Clear (Esc)" aria-label="Clear">&times;</button></div>
+    <dl></dl>
   </section>
   <div id="hint"></div>
 </aside>
 <div id="bar">
-  <button id="back" title="Step back (left)" aria-label="Step back"><svg viewBox="0 0 20 20"><path d="M4 4h2.4v12H4zm12 0v12L7.5 10z"/></svg></button>
-  <button id="play" title="Play or pause (space)" aria-label="Play or pause"><svg class="start" viewBox="0 0 20 20"><path d="M6 3.5v13L17 10z"/></svg><svg class="pause" viewBox="0 0 20 20"><path d="M5 4h3.5v12H5zm6.5 0H15v12h-3.5z"/></svg></button>
-  <button id="forward" title="Step forward (right)" aria-label="Step forward"><svg viewBox="0 0 20 20"><path d="M16 4h-2.4v12H16zM4 4v12l8.5-6z"/></svg></button>
+  <button id="back" title="Step back (left)" aria-label="Step back">
+    <svg viewBox="0 0 20 20"><path d="M4 4h2.4v12H4zm12 0v12L7.5 10z"/></svg>
+  </button>
+  <button id="play" title="Play or pause (space)" aria-label="Play or pause">
+    <svg class="start" viewBox="0 0 20 20"><path d="M6 3.5v13L17 10z"/></svg>
+    <svg class="pause" viewBox="0 0 20 20"><path d="M5 4h3.5v12H5zm6.5 0H15v12h-3.5z"/></svg>
+  </button>
+  <button id="forward" title="Step forward (right)" aria-label="Step forward">
+    <svg viewBox="0 0 20 20"><path d="M16 4h-2.4v12H16zM4 4v12l8.5-6z"/></svg>
+  </button>
   <input id="scrub" type="range" min="0" value="0" step="1" aria-label="Frame">
   <span id="counter"></span>
-  <select id="speed" title="Speed" aria-label="Speed"><option value="0.25">0.25x</option><option value="0.5">0.5x</option><option value="1" selected>1x</option><option value="2">2x</option><option value="4">4x</option><option value="8">8x</option></select>
+  <select id="speed" title="Speed" aria-label="Speed">
+    <option value="0.25">0.25x</option><option value="0.5">0.5x</option><option value="1" selected>1x</option>
+    <option value="2">2x</option><option value="4">4x</option><option value="8">8x</option>
+  </select>
   <button id="loop" class="toggle" aria-pressed="true" title="Start again at the end (L)">Loop</button>
   <button id="paths" class="toggle" aria-pressed="true" title="Paths (P)">Paths</button>
   <button id="goals" class="toggle" aria-pressed="true" title="Goals (G)">Goals</button>
-  <span id="zoom"><button id="zoom-out" title="Zoom out (-)" aria-label="Zoom out">&minus;</button><button id="fit" title="Fit to window (F)">Fit</button><button id="zoom-in" title="Zoom in (+)" aria-label="Zoom in">+</button></span>
+  <span id="zoom">
+    <button id="zoom-out" title="Zoom out (-)" aria-label="Zoom out">&minus;</button>
+    <button id="fit" title="Fit to window (F)">Fit</button>
+    <button id="zoom-in" title="Zoom in (+)" aria-label="Zoom in">+</button>
+  </span>
 </div>
 <script id="replay-data" type="application/json">)page";
 

@@ -10,6 +10,7 @@ inline constexpr char replay_script[] = R"page(</script>
 const $ = id => document.getElementById(id);
 const data = JSON.parse($("replay-data").textContent);
 const count = data.entities.length, lastFrame = data.num_frames - 1;
+const mix = (a, b, t) => [a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t];
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 // ---- Data: one point per frame and entity; NaN where there is none ------------------------------------------------
@@ -64,7 +65,8 @@ function setTheme(theme) {
   for (const name of ["floor", "mesh", "wall", "edge", "mark", "text", "soft", "panel", "ink"])
     colours[name] = style.getPropertyValue("--" + name).trim();
   const base = theme === "dark" ? 0.76 : 0.67;
-  const hue = (i, spread) => `oklch(${base + spread * ((i * 2) % 3 - 1)} ${0.175 - 0.02 * (i % 2)} ${(255 + i * 137.508) % 360})`;
+  const hue = (i, spread) => `oklch(${base + spread * ((i * 2) % 3 - 1)} ${0.175 - 0.02 * (i % 2)} `
+    + `${(255 + i * 137.508) % 360})`;
   colours.groups = data.groups.map((_, i) => hue(i, 0));
   colours.entities = data.entities.map((entity, i) => entity.group >= 0 ? colours.groups[entity.group]
     : entity.scenery ? colours.soft : hue(number.get(i), 0.055));
@@ -75,10 +77,13 @@ function setTheme(theme) {
 }
 
 // ---- View: world to screen ----------------------------------------------------------------------------------------
-const canvas = $("canvas"), pen = canvas.getContext("2d"), still = { canvas: document.createElement("canvas"), key: "" };
+const canvas = $("canvas"), pen = canvas.getContext("2d");
+const still = { canvas: document.createElement("canvas"), key: "" };
 const view = { x: 0, y: 0, scale: 1, width: 1, height: 1, ratio: 1, fitted: true };
-const toScreen = ([x, y]) => [(x - view.x) * view.scale + view.width / 2, down * (y - view.y) * view.scale + view.height / 2];
-const toWorld = (x, y) => [(x - view.width / 2) / view.scale + view.x, down * (y - view.height / 2) / view.scale + view.y];
+const toScreen = ([x, y]) =>
+  [(x - view.x) * view.scale + view.width / 2, down * (y - view.y) * view.scale + view.height / 2];
+const toWorld = (x, y) =>
+  [(x - view.width / 2) / view.scale + view.x, down * (y - view.height / 2) / view.scale + view.y];
 
 function fitScale() {
   const room = Math.min(26, 0.04 * Math.min(view.width, view.height));
@@ -96,7 +101,8 @@ function zoom(factor, x = view.width / 2, y = view.height / 2) {
   redraw();
 }
 function resize() {
-  Object.assign(view, { width: canvas.clientWidth || 1, height: canvas.clientHeight || 1, ratio: devicePixelRatio || 1 });
+  const width = canvas.clientWidth || 1, height = canvas.clientHeight || 1;
+  Object.assign(view, { width, height, ratio: devicePixelRatio || 1 });
   for (const target of [canvas, still.canvas]) {
     target.width = Math.round(view.width * view.ratio);
     target.height = Math.round(view.height * view.ratio);
@@ -106,11 +112,14 @@ function resize() {
 }
 
 // ---- What does not move, drawn once per view ------------------------------------------------------------------------
-// Outlines of the blocked cells as closed loops of corners. Blocked is on the right hand of each edge; where two blocked
-// cells touch only at a corner the loop turns right, which keeps them apart.
+// Outlines of the blocked cells as closed loops of corners. Blocked is on the right hand of each edge; where two
+// blocked cells touch only at a corner the loop turns right, which keeps them apart.
 function traceWalls() {
   const edges = new Map(), width = data.grid.width + 1, key = (x, y) => y * width + x;
-  const add = (x, y, dx, dy) => { const k = key(x, y); edges.has(k) ? edges.get(k).push([dx, dy]) : edges.set(k, [[dx, dy]]); };
+  const add = (x, y, dx, dy) => {
+    if (!edges.has(key(x, y))) edges.set(key(x, y), []);
+    edges.get(key(x, y)).push([dx, dy]);
+  };
   for (let r = 0; r < data.grid.height; ++r) for (let c = 0; c < data.grid.width; ++c) {
     if (!isBlocked(r, c)) continue;
     if (!isBlocked(r - 1, c)) add(c, r, 1, 0);
@@ -138,9 +147,9 @@ function traceWalls() {
 function roundedPath(loops, radius) {
   const path = new Path2D();
   for (const loop of loops) {
-    const n = loop.length, middle = [(loop[0][0] + loop[n - 1][0]) / 2 - 0.5, (loop[0][1] + loop[n - 1][1]) / 2 - 0.5];
-    path.moveTo(...middle);
-    loop.forEach(([x, y], i) => path.arcTo(x - 0.5, y - 0.5, loop[(i + 1) % n][0] - 0.5, loop[(i + 1) % n][1] - 0.5, radius));
+    const corners = loop.map(([x, y]) => [x - 0.5, y - 0.5]), n = loop.length;
+    path.moveTo(...mix(corners[0], corners[n - 1], 0.5));
+    corners.forEach((corner, i) => path.arcTo(...corner, ...corners[(i + 1) % n], radius));
     path.closePath();
   }
   return path;
@@ -156,8 +165,9 @@ function drawMesh(ink) {
   const unit = meshUnit(), shift = data.grid ? -0.5 : 0;
   if (unit * view.scale < 7) return;
   ink.beginPath();
-  for (let x = Math.ceil((box[0] - shift) / unit) * unit + shift; x <= box[1]; x += unit) { ink.moveTo(x, box[2]); ink.lineTo(x, box[3]); }
-  for (let y = Math.ceil((box[2] - shift) / unit) * unit + shift; y <= box[3]; y += unit) { ink.moveTo(box[0], y); ink.lineTo(box[1], y); }
+  const first = low => Math.ceil((low - shift) / unit) * unit + shift;
+  for (let x = first(box[0]); x <= box[1]; x += unit) { ink.moveTo(x, box[2]); ink.lineTo(x, box[3]); }
+  for (let y = first(box[2]); y <= box[3]; y += unit) { ink.moveTo(box[0], y); ink.lineTo(box[1], y); }
   ink.strokeStyle = colours.mesh; ink.lineWidth = 1 / view.scale; ink.stroke();
 }
 function drawStill() {
@@ -180,16 +190,17 @@ function drawStill() {
 }
 
 // ---- What moves -----------------------------------------------------------------------------------------------------
-const player = { time: 0, playing: false, speed: 1, loop: true, paths: true, goals: true, selected: -1, hovered: -1, drawn: -1 };
+const player = { time: 0, playing: false, speed: 1, loop: true, paths: true, goals: true,
+  selected: -1, hovered: -1, drawn: -1 };
 const frameNow = () => Math.min(Math.floor(player.time + 1e-6), lastFrame);
-const mix = (a, b, t) => [a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t];
 
 // Where an entity is between two frames: place, end and how much of it shows (it fades when it comes or goes).
 function poseAt(i, frame, part) {
   const shown = visibleAt(frame, i), place = positionAt(frame, i), end = endAt(frame, i);
   if (part <= 0 || frame >= lastFrame) return { place, end, alpha: shown ? 1 : 0 };
   const next = positionAt(frame + 1, i), stays = visibleAt(frame + 1, i);
-  if (shown !== stays) return shown ? { place, end, alpha: 1 - part } : { place: next, end: endAt(frame + 1, i), alpha: part };
+  if (shown && !stays) return { place, end, alpha: 1 - part };
+  if (!shown && stays) return { place: next, end: endAt(frame + 1, i), alpha: part };
   if (isJump(place, next)) return { place, end, alpha: shown ? 1 : 0 };
   return { place: mix(place, next, part), end: mix(end, endAt(frame + 1, i), part), alpha: shown ? 1 : 0 };
 }
@@ -247,7 +258,8 @@ function outline(entity, x, y, radius, angle) {
 }
 function drawEntity(i, pose, frame) {
   const entity = data.entities[i], [x, y] = toScreen(pose.place), [ex, ey] = toScreen(pose.end);
-  const radius = Math.max(entity.radius * view.scale, entity.shape === "line" ? 0.75 : 2.2), colour = colours.entities[i];
+  const colour = colours.entities[i], least = entity.shape === "line" ? 0.75 : 2.2;
+  const radius = Math.max(entity.radius * view.scale, least);
   const faces = ex < Infinity && (ex !== x || ey !== y), angle = faces ? Math.atan2(ey - y, ex - x) : 0;
   pen.globalAlpha = pose.alpha; pen.fillStyle = colour; pen.strokeStyle = colour;
   if (entity.shape === "line") {
@@ -272,7 +284,8 @@ function drawEntity(i, pose, frame) {
   const label = entity.label || (radius >= 13 && data.grid && number.has(i) ? String(number.get(i)) : "");
   if (!label || radius < 7) return;
   pen.fillStyle = entity.shape === "ring" ? colours.text : colours.ink;
-  pen.font = `600 ${clamp(Math.min(radius, 2.1 * radius / label.length), 8, 28)}px system-ui, "Liberation Sans", Arial, sans-serif`;
+  const size = clamp(Math.min(radius, 2.1 * radius / label.length), 8, 28);
+  pen.font = `600 ${size}px system-ui, "Liberation Sans", Arial, sans-serif`;
   pen.fillText(label, x, y + 0.06 * radius);
 }
 function drawHalo(i, pose) {
@@ -313,7 +326,8 @@ function showPanel(frame) {
   const texts = data.captions.map(column => [column[0], column[frame + 1]]).filter(pair => pair[1] !== null);
   const active = agentIds.filter(i => visibleAt(frame, i)).length;
   $("step").textContent = frame;
-  $("captions").replaceChildren(...pairs([...texts, ["reward", round(data.reward[frame])], ["return", round(totals[frame])],
+  $("captions").replaceChildren(...pairs([...texts,
+    ["reward", round(data.reward[frame])], ["return", round(totals[frame])],
     ...(active < agentIds.length ? [["agents here", `${active} of ${agentIds.length}`]] : [])]));
   $("counter").replaceChildren(String(frame), element("em", " / " + lastFrame));
   $("scrub").value = frame;
@@ -346,7 +360,8 @@ function chartPath(frames) {
 }
 const allFrames = totals.map((_, i) => i);
 function showChart(frame) {
-  const x = chartX(frame), [area, , past] = $("chart").querySelectorAll("path"), line = $("chart").querySelector("line");
+  const [area, , past] = $("chart").querySelectorAll("path"), line = $("chart").querySelector("line");
+  const x = chartX(frame);
   const path = chartPath(allFrames.slice(0, frame + 1));
   past.setAttribute("d", path);
   area.setAttribute("d", `${path}L${x} ${chartY(0)}L0 ${chartY(0)}Z`);
@@ -444,14 +459,17 @@ canvas.addEventListener("pointermove", event => {
   const here = [event.offsetX, event.offsetY], before = pointers.get(event.pointerId);
   if (!before) return hover(entityNear(...here), ...here);
   if (pointers.size === 2) {
-    const other = [...pointers].find(([id]) => id !== event.pointerId)[1], span = p => Math.hypot(p[0] - other[0], p[1] - other[1]);
+    const other = [...pointers].find(([id]) => id !== event.pointerId)[1];
+    const span = finger => Math.hypot(finger[0] - other[0], finger[1] - other[1]);
     zoom(span(here) / Math.max(span(before), 1), ...other);
   }
   moved += Math.abs(here[0] - before[0]) + Math.abs(here[1] - before[1]);
   pointers.set(event.pointerId, here);
   if (moved < 4 || pointers.size > 1) return;
   canvas.classList.add("panning");
-  view.x -= (here[0] - before[0]) / view.scale; view.y -= down * (here[1] - before[1]) / view.scale; view.fitted = false;
+  view.x -= (here[0] - before[0]) / view.scale;
+  view.y -= down * (here[1] - before[1]) / view.scale;
+  view.fitted = false;
   hover(-1); redraw();
 });
 for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, event => {
@@ -465,12 +483,17 @@ canvas.addEventListener("wheel", event => {
   event.preventDefault();
   zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0015)), event.offsetX, event.offsetY);
 }, { passive: false });
-$("chart").addEventListener("click", event => { setPlaying(false); seek(lastFrame * event.offsetX / $("chart").clientWidth); });
+$("chart").addEventListener("click", event => {
+  setPlaying(false);
+  seek(lastFrame * event.offsetX / $("chart").clientWidth);
+});
 
 const keys = {
-  " ": () => setPlaying(!player.playing), ArrowLeft: e => stepBy(e.shiftKey ? -10 : -1), ArrowRight: e => stepBy(e.shiftKey ? 10 : 1),
-  Home: () => stepBy(-lastFrame), End: () => stepBy(lastFrame), f: fit, l: () => toggle("loop"), p: () => toggle("paths"),
-  g: () => toggle("goals"), "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8), Escape: () => select(-1) };
+  " ": () => setPlaying(!player.playing), Home: () => stepBy(-lastFrame), End: () => stepBy(lastFrame),
+  ArrowLeft: event => stepBy(event.shiftKey ? -10 : -1), ArrowRight: event => stepBy(event.shiftKey ? 10 : 1),
+  l: () => toggle("loop"), p: () => toggle("paths"), g: () => toggle("goals"), Escape: () => select(-1),
+  f: fit, "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8),
+};
 addEventListener("keydown", event => {
   const action = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (!action || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("select")) return;
@@ -478,9 +501,11 @@ addEventListener("keydown", event => {
   event.preventDefault();
   action(event);
 });
-const actions = { play: () => setPlaying(!player.playing), back: () => stepBy(-1), forward: () => stepBy(1), fit, theme: flipTheme,
-  clear: () => select(-1), loop: () => toggle("loop"), paths: () => toggle("paths"), goals: () => toggle("goals"),
-  "zoom-in": () => zoom(1.25), "zoom-out": () => zoom(0.8) };
+const actions = {
+  play: () => setPlaying(!player.playing), back: () => stepBy(-1), forward: () => stepBy(1),
+  loop: () => toggle("loop"), paths: () => toggle("paths"), goals: () => toggle("goals"), clear: () => select(-1),
+  fit, "zoom-in": () => zoom(1.25), "zoom-out": () => zoom(0.8), theme: flipTheme,
+};
 for (const [id, action] of Object.entries(actions)) $(id).addEventListener("click", event => {
   action();
   if (event.detail) $(id).blur();  // after a mouse click the space bar plays again
