@@ -314,7 +314,7 @@ function draw() {
   if (player.drawn !== frame) showPanel(frame);
   document.body.dataset.ready = "1";
 }
-)page" R"page(
+
 // ---- The panel ------------------------------------------------------------------------------------------------------
 const round = value => String(Math.round(value * 1000) / 1000);
 const point = ([x, y]) => data.grid ? `row ${round(y)}, column ${round(x)}` : `${round(x)}, ${round(y)}`;
