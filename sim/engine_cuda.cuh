@@ -186,6 +186,8 @@ class CudaBatch final : public TypedBatch<Env> {
     using Operation = typename Batch::Operation;
 
     static constexpr int grid_lanes = -1;
+    /// Environments of many agents say so, and one kernel less of each kind is compiled.
+    static constexpr bool has_lane_kind = !requires { Env::never_one_lane; };
     static constexpr int comfortable_bytes = 56 << 10;  // four blocks per multiprocessor
 
     /// The environment's or the caller's number of lanes, or the next larger group that the worlds fit.
@@ -196,7 +198,7 @@ class CudaBatch final : public TypedBatch<Env> {
         if (!is_group && !is_block && lanes != grid_lanes)
             throw std::invalid_argument("lanes: got " + std::to_string(lanes) +
                                         ", want 1, 2, 4, 8, 16, 32, a multiple of 32 up to 1024, or -1 for the whole grid");
-        if (is_group && fits_group(lanes)) return;
+        if (is_group && fits_group(has_lane_kind ? lanes : std::max(lanes, 2))) return;
         if (lanes != grid_lanes && fits_block(is_block ? lanes : 64)) return;
         plan_grid();
     }

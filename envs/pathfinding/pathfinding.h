@@ -34,6 +34,7 @@ struct Pathfinding {
             .chooses("action", 5);
         return spaces;
     }
+    static constexpr bool never_one_lane = true;
     /// Two lanes per agent, one for each channel of its window that takes work.
     static int lanes(const Config& c) {
         int lanes = 32;
