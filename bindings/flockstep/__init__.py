@@ -1,0 +1,45 @@
+"""Flockstep: thousands of multi-agent worlds in lock-step, on a GPU or on the CPU.
+
+    import flockstep
+    env = flockstep.make("cartpole", num_envs=4096, device="auto", seed=1)
+    observation, info = env.reset()
+    for _ in range(1000):
+        observation, reward, terminated, truncated, info = env.step(env.act("random"))
+
+Arrays are [num_envs, num_agents, ...] and are views of the engine's memory: valid until the next step. See Environment.
+`gymnasium.make("flockstep/CartPole-v1")`, `gymnasium.make_vec(...)` and `flockstep.parallel_env(...)` (PettingZoo) give copies.
+"""
+
+import importlib.util
+
+from ._flockstep import Array, Batch, describe_device, find_device, why_no_gpu
+from .environment import Environment, environments, make
+
+__all__ = [
+    "Array",
+    "Batch",
+    "Environment",
+    "describe_device",
+    "environments",
+    "find_device",
+    "make",
+    "parallel_env",
+    "why_no_gpu",
+]
+
+
+
+def parallel_env(id, device="cpu", render_mode=None, **config):
+    """One world of environment `id` as a PettingZoo ParallelEnv; see ParallelEnvironment in pettingzoo_adapter.py.
+
+    config: the environment's settings, and the options of flockstep.make but num_envs, seed and autoreset_mode.
+    """
+    from .pettingzoo_adapter import ParallelEnvironment
+
+    return ParallelEnvironment(id, device=device, render_mode=render_mode, **config)
+
+
+if importlib.util.find_spec("gymnasium"):
+    from .gymnasium_adapter import register_environments
+
+    register_environments()

@@ -1,0 +1,48 @@
+"""How a batch's arrays are shown: as numpy arrays, torch tensors or DLPack objects. Never copied."""
+
+import importlib.util
+
+KINDS = ("numpy", "torch", "dlpack")
+
+
+def choose_kind(kind, device):
+    """The kind for a device: what was asked for, else numpy on the CPU and torch on CUDA where it is installed.
+
+    Raises ValueError for an unknown kind, for numpy on CUDA, and for torch where it is not installed.
+    """
+    on_cuda = device != "cpu"
+    has_torch = importlib.util.find_spec("torch") is not None
+    if kind is None:
+        return "numpy" if not on_cuda else "torch" if has_torch else "dlpack"
+    if kind not in KINDS:
+        raise ValueError(f"array: got {kind!r}, want one of: {', '.join(KINDS)}")
+    if kind == "numpy" and on_cuda:
+        raise ValueError(f'array: got "numpy" for {device}, which numpy cannot see; want "torch" or "dlpack"')
+    if kind == "torch" and not has_torch:
+        raise ValueError('array: got "torch", which is not installed; want "numpy" or "dlpack"')
+    return kind
+
+
+def viewer(kind):
+    """The function that shows an Array as `kind`, without a copy."""
+    if kind == "numpy":
+        return lambda array: array.numpy()
+    if kind == "torch":
+        import torch
+
+        return torch.from_dlpack
+    return lambda array: array
+
+
+def copy_to_host(tree):
+    """numpy copies of an array, or of a dict of arrays; None stays None. Waits for the device."""
+    if isinstance(tree, dict):
+        return {name: copy_to_host(branch) for name, branch in tree.items()}
+    return None if tree is None else tree.copy()
+
+
+def map_tree(function, tree):
+    """`function` of every array of a dict of dicts, or of one array."""
+    if isinstance(tree, dict):
+        return {name: map_tree(function, branch) for name, branch in tree.items()}
+    return function(tree)

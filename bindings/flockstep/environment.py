@@ -1,0 +1,454 @@
+"""`make` and `Environment`: many worlds of one environment as Python sees them."""
+
+import logging
+import operator
+
+import numpy as np
+
+from . import arrays, spaces
+from ._flockstep import Batch
+from ._flockstep import environments as _list_environments
+
+log = logging.getLogger("flockstep")
+STATE_FORMAT = 1
+OUTPUTS = ("action_mask", "reward", "terminated", "truncated", "active", "acts", "episode_start")
+AUTORESET_MODES = ("same_step", "next_step", "disabled")
+
+
+def environments():
+    """The environments there are, by name: {"summary": str, "settings": [{"name", "type", "default", "want", "help"}]}."""
+    return {line["name"]: {"summary": line["summary"], "settings": line["settings"]} for line in _list_environments()}
+
+
+def make(id, num_envs=1, device="auto", seed=0, **config):
+    """Makes `num_envs` worlds of environment `id`; see Environment for the options and for what comes back.
+
+    flockstep.make("cartpole", num_envs=4096, device="cuda", max_episode_steps=200)
+    """
+    return Environment(id, num_envs=num_envs, device=device, seed=seed, **config)
+
+
+def integer(name, value, low, high=2**63 - 1):
+    """`value` as an int from low to high; ValueError for anything else."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool) or not low <= number <= high:
+        raise ValueError(f"{name}: got {value!r}, want an integer from {low} to {high}")
+    return number
+
+
+def mode_name(mode):
+    """"same_step", "next_step" or "disabled", also from gymnasium's AutoresetMode."""
+    text = str(getattr(mode, "value", mode))
+    for name in AUTORESET_MODES:
+        if text in (name, name.replace("_", ""), "".join(word.title() for word in name.split("_"))):
+            return name
+    raise ValueError(f"autoreset_mode: got {text!r}, want one of: {', '.join(AUTORESET_MODES)}")
+
+
+class Info(dict):
+    """What step and reset tell besides. `info["statistics"]` is computed when it is read: it waits for the device."""
+
+    def __init__(self, items, environment):
+        super().__init__(items)
+        self._environment = environment
+
+    def __missing__(self, key):
+        if key != "statistics":
+            raise KeyError(key)
+        self[key] = self._environment.statistics()
+        return self[key]
+
+
+class Environment:
+    """Many worlds of one environment, stepped together.
+
+    id: one of flockstep.environments().
+    num_envs: worlds, 1 .. 2^31 - 1.
+    device: "auto" (the GPU if a usable one is there), "cpu", "cuda" or "cuda:1".
+    seed: 0 .. 2^64 - 1; world i of a seed is the same whatever num_envs and device are.
+    autoreset_mode: "same_step" (default), "next_step" or "disabled", or gymnasium's AutoresetMode.
+    final_observation: "all" keeps the last observation of every episode (default in same_step), "truncated" only of those
+        that the time limit cut, "none" saves the memory.
+    first_env: index of the first world among all ranks that share a seed.
+    spread_phases: the first episodes begin at random points of their time limit.
+    outputs: names of the outputs to write (observation parts, action_mask, reward, terminated, truncated, active, acts,
+        episode_start); None: all. What is not written is None or missing.
+    dtypes: {part: "uint8" | "int8" | "bfloat16" | "float32"} for observation parts, "*" for all.
+    lanes: lanes per world on the GPU; 0: the environment's choice. Results do not depend on it.
+    statistics: keep episode returns, lengths and the environment's metrics.
+    cpu_team: on the CPU all threads work on each world in turn, for worlds of very many agents.
+    array: "numpy", "torch" or "dlpack" (objects with __dlpack__, for JAX, CuPy and others). None: numpy on the CPU; on
+        CUDA torch if it is installed, else dlpack.
+    All other keywords are the environment's own settings.
+
+    Raises ValueError, in one sentence that names what was given and what was wanted, for any of these; RuntimeError where
+    the machine has too little memory.
+
+    Every array is a view of the engine's memory at a fixed address, **valid until the next step, reset or set_fields**
+    writes it: copy what is to be kept. On CUDA a step is enqueued on the caller's current stream (torch's or CuPy's if
+    imported, else the default stream) and nothing waits.
+    """
+
+    def __init__(
+        self,
+        id,
+        num_envs=1,
+        device="auto",
+        seed=0,
+        *,
+        autoreset_mode="same_step",
+        final_observation=None,
+        first_env=0,
+        spread_phases=False,
+        outputs=None,
+        dtypes=None,
+        lanes=0,
+        statistics=True,
+        cpu_team=False,
+        array=None,
+        **settings,
+    ):
+        self.autoreset_mode = mode_name(autoreset_mode)
+        if final_observation is None:
+            final_observation = "all" if self.autoreset_mode == "same_step" else "none"
+        self._first_env = integer("first_env", first_env, 0)
+        self._batch = Batch(
+            str(id),
+            num_envs=integer("num_envs", num_envs, 1, 2**31 - 1),
+            device=str(device),
+            seed=integer("seed", seed, 0, 2**64 - 1),
+            autoreset_mode=self.autoreset_mode,
+            final_observation=str(final_observation),
+            first_env=self._first_env,
+            spread_phases=bool(spread_phases),
+            statistics=bool(statistics),
+            outputs=names("outputs", outputs),
+            dtypes={str(part): dtype_name(dtype) for part, dtype in (dtypes or {}).items()},
+            lanes=integer("lanes", lanes, -1, 1024),
+            cpu_team=bool(cpu_team),
+            settings=settings,
+        )
+        self._read_facts()
+        self._check_outputs(names("outputs", outputs))
+        self.array = arrays.choose_kind(array, self.device)
+        if str(device) == "auto":
+            log.info("%s: %d worlds on %s", self.name, self.num_envs, self.device)
+        self._final = str(final_observation)
+        self._show_arrays(arrays.viewer(self.array))
+        self._is_fresh = True  # the worlds are at the beginning of episode 0, as the constructor left them
+
+    def _read_facts(self):
+        batch = self._batch
+        self.name, self.device, self.settings = batch.environment, batch.device, batch.settings
+        self.num_envs, self.num_agents = batch.num_envs, batch.num_agents
+        self.policies, self.metric_names = ["random", *batch.policies], batch.metric_names
+        self.roles = {role["name"]: range(role["first"], role["first"] + role["count"]) for role in batch.spaces}
+
+    def _check_outputs(self, wanted):
+        parts = [part["name"] for role in self._batch.spaces for part in role["observation"]]
+        known = [*dict.fromkeys(parts), *OUTPUTS]
+        for name in wanted:
+            if name not in known and not name.startswith("action_mask."):
+                raise ValueError(f'outputs: got "{name}", want some of: {", ".join(known)}')
+
+    # Arrays
+
+    def _show_arrays(self, view):
+        batch = self._batch
+        shown = {array.name: view(array) for array in batch.observations}
+        self._dtypes = {array.name: array.dtype for array in batch.observations}
+        self._observation = self._by_role(shown)
+        outputs = {array.name: view(array) for array in batch.outputs}
+        self._transition = tuple(outputs.pop(name, None) for name in ("reward", "terminated", "truncated"))
+        self._info = outputs
+        masks = {array.name: view(array) for array in batch.action_masks}
+        if masks:
+            self._info["action_mask"] = self._masks_by_role(masks)
+        self._step_info = dict(self._info)
+        finals = {array.name: view(array) for array in batch.final_observations}
+        if finals:
+            self._step_info["final_observation"] = self._by_role(finals)
+            if self._final == "all":
+                self._step_info["_final_observation"] = outputs.get("episode_start")
+        self._actions = [view(array) for array in batch.actions]
+        self._own_action = self._nest_actions(self._actions)
+
+    def _qualified(self, role, part):
+        return f"{role['name']}.{part}" if len(self.roles) > 1 else part
+
+    def _by_role(self, tensors):
+        """Observation tensors as the parts of each role; bare where there is one role or one part."""
+        result = {}
+        for role in self._batch.spaces:
+            names = [part["name"] for part in role["observation"] if self._qualified(role, part["name"]) in tensors]
+            if names:
+                result[role["name"]] = spaces.unwrap({name: tensors[self._qualified(role, name)] for name in names})
+        return result if len(self.roles) > 1 else next(iter(result.values()), None)
+
+    def _masks_by_role(self, masks):
+        result = {}
+        for role in self._batch.spaces:
+            start = self._qualified(role, "action_mask")
+            own = {name[len(start) + 1 :]: mask for name, mask in masks.items() if name == start or name.startswith(start + ".")}
+            if own:
+                result[role["name"]] = own[""] if "" in own else own
+        return result if len(self.roles) > 1 else next(iter(result.values()))
+
+    def _action_parts(self):
+        """(role, part) of every action tensor, in the engine's order; one for all where there is one tensor."""
+        if self._batch.has_one_action_tensor:
+            return [(None, "action")]
+        return [(role["name"], part["name"]) for role in self._batch.spaces for part in role["action"]]
+
+    def _nest_actions(self, tensors):
+        result = {}
+        for (role, part), tensor in zip(self._action_parts(), tensors, strict=True):
+            result.setdefault(role, {})[part] = tensor
+        result = {role: spaces.unwrap(parts) for role, parts in result.items()}
+        return result if len(result) > 1 else next(iter(result.values()))
+
+    def _flat_actions(self, action):
+        """The engine's action tensors from what step() was given."""
+        if not isinstance(action, dict):
+            return (action,)
+        if self._batch.has_one_action_tensor:
+            return (join_roles([take("action", action, self.roles)[role] for role in self.roles]),)
+        flat = []
+        by_role = {}
+        for role, part in self._action_parts():
+            by_role.setdefault(role, []).append(part)
+        for role, parts in by_role.items():
+            branch = take("action", action, by_role)[role] if len(by_role) > 1 else action
+            flat += [take("action", branch, parts)[part] for part in parts] if isinstance(branch, dict) else [branch]
+        return flat
+
+    # Stepping
+
+    def reset(self, seed=None, options=None):
+        """Begins episodes; returns (observation, info).
+
+        seed: episode 0 of that seed everywhere. None: the first call gives episode 0 of make's seed, later ones a new
+            episode everywhere.
+        options: {"reset_mask": bool [num_envs]} resets those worlds alone (numpy, or an array on the device); the others
+            keep their outputs.
+        """
+        mask = self._reset_mask(options)
+        if seed is not None:
+            self._batch.reset(seed=integer("seed", seed, 0, 2**64 - 1), mask=mask)
+        elif mask is not None or not self._is_fresh:
+            self._batch.reset(mask=mask)
+        self._is_fresh = False
+        return self._show_observation(), Info(self._info, self)
+
+    @staticmethod
+    def _reset_mask(options):
+        unknown = [key for key in options or {} if key != "reset_mask"]
+        if unknown:
+            raise ValueError(f'options: unknown key "{unknown[0]}", want reset_mask')
+        mask = (options or {}).get("reset_mask")
+        return np.asarray(mask, bool) if isinstance(mask, (list, tuple)) else mask
+
+    def step(self, action):
+        """One step of every world; returns (observation, reward, terminated, truncated, info).
+
+        action: int32 or int64 [num_envs, num_agents], row-major and on the environment's device: anything with __dlpack__
+            (torch, JAX, CuPy), numpy arrays or lists on the CPU; never copied unless a list. MultiDiscrete parts have one
+            more axis, Box parts are float32 [num_envs, agents, size]. Several parts: a dict by part, and by role where
+            there are several roles; where all roles have one Discrete part, one array of all agents (a dict by role is
+            joined, which copies). An array must stay unchanged until the step has run.
+        observation: a dict of parts, the bare array where there is one; by role where there are several.
+        reward: float32, terminated, truncated: bool, [num_envs, num_agents]. terminated stays true until the reset;
+            truncated is the time limit.
+        info: active, acts, episode_start: bool [num_envs, num_agents], of the observation beside them; action_mask: bool
+            [num_envs, agents, choices] where the rules forbid actions; in same_step final_observation, shaped like the
+            observation, whose rows count where _final_observation (bool [num_envs, num_agents]) is true; statistics.
+
+        A transition counts if its agent was active before it. ValueError for an action of the wrong dtype, shape or
+        device, before anything happens. A value that is out of range or masked counts as 0 (Box: as the nearest bound)
+        and raises ValueError: on the CPU at once, after the step; on CUDA when something is next read from the device
+        (check, statistics, get_field, state_dict).
+        """
+        self._step(self._flat_actions(action))
+        return self._show_step()
+
+    def _step(self, actions, check=True):
+        self._is_fresh = False
+        self._batch.step(actions, check)
+
+    def _show_step(self):
+        reward, terminated, truncated = self._transition
+        return self._show_observation(), reward, terminated, truncated, Info(self._step_info, self)
+
+    def _show_observation(self):
+        return dict(self._observation) if isinstance(self._observation, dict) else self._observation
+
+    def act(self, policy="random", draw=0):
+        """Actions of a scripted policy for the present state, to be given to step(): views of the engine's own tensors.
+
+        policy: one of `policies`; "random" is uniform over what is allowed. draw: tells several random draws of one step
+        apart.
+        """
+        self._batch.act(str(policy), integer("draw", draw, 0, 2**32 - 1))
+        return self._own_action
+
+    # State
+
+    def get_field(self, name):
+        """A field of every world's state: a numpy array of its own, [num_envs, ...] as in `fields`. Waits."""
+        return self._batch.get_field(name)
+
+    def set_fields(self, fields):
+        """Writes fields of every world ({name: array of exactly the field's dtype and shape, or nested lists}), rebuilds
+        what follows from them and observes again; rewards and flags are cleared. All or nothing. Waits.
+        """
+        types = {line["name"]: line["dtype"] for line in self._batch.fields}
+        self._batch.set_fields({name: host_array(name, value, types.get(name)) for name, value in fields.items()})
+        self._is_fresh = False
+
+    @property
+    def fields(self):
+        """{name: (dtype, shape)} of the state, the engine's own fields `elapsed` and `episode` included."""
+        return {line["name"]: (line["dtype"], line["shape"]) for line in self._batch.fields if 0 not in line["shape"]}
+
+    def _identity(self):
+        return {"environment": self.name, "first_env": self._first_env, "autoreset_mode": self.autoreset_mode, **self.settings}
+
+    def state_dict(self):
+        """All that is needed to go on identically, as plain data: {"format", "identity", "fields": {name: numpy}}. Waits."""
+        return {"format": STATE_FORMAT, "identity": self._identity(), "fields": self._batch.save()}
+
+    def load_state_dict(self, state):
+        """Takes up where state_dict() was called, on any device and with any lanes. ValueError if the environment or its
+        settings differ. The observation is there at once; rewards and flags are cleared.
+        """
+        if not isinstance(state, dict) or state.get("format") != STATE_FORMAT:
+            raise ValueError(f"state: got format {state.get('format') if isinstance(state, dict) else type(state).__name__!r}, want {STATE_FORMAT}")
+        saved = state.get("identity", {})
+        for key, value in self._identity().items():
+            if saved.get(key) != value:
+                raise ValueError(f"state: {key}: got {saved.get(key)!r}, want {value!r}")
+        self._batch.restore({name: host_array(name, value, None) for name, value in state.get("fields", {}).items()})
+        self._is_fresh = False
+
+    def statistics(self, clear=False):
+        """Over the episodes that ended since they were cleared: {"num_episodes", "agent_steps" (of active agents; 0 where
+        agents are never inactive), "mean": {metric: float}, "standard_error": {metric: float}}. Waits.
+        """
+        return self._batch.statistics(bool(clear))
+
+    def first_episodes(self):
+        """{metric: float32 [num_envs]} of the first episode of each world since the last clear; NaN where none ended. Waits."""
+        return self._batch.first_episodes()
+
+    def check(self):
+        """Waits; ValueError that says which world, agent, step and value if an action was refused since the last call."""
+        self._batch.check()
+
+    def close(self):
+        """Gives the worlds up. Arrays that are still held stay readable."""
+        self._batch.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __repr__(self):
+        return f"flockstep.Environment({self.name!r}, num_envs={self.num_envs}, num_agents={self.num_agents}, device={self.device!r})"
+
+    # Spaces (these need gymnasium)
+
+    def observation_spaces(self, leading_envs=False):
+        """{role: space} of one agent; with leading_envs of [num_envs, agents of the role]."""
+        result = {}
+        for role in self._batch.spaces:
+            leading = (self.num_envs, role["count"]) if leading_envs else ()
+            parts = {}
+            for part in role["observation"]:
+                dtype = self._dtypes.get(self._qualified(role, part["name"]))
+                if dtype:
+                    parts[part["name"]] = spaces.box_of(part, dtype, leading)
+            if parts:
+                result[role["name"]] = spaces.as_space(spaces.unwrap(parts))
+        return result
+
+    def action_spaces(self, leading_envs=False):
+        """{role: space} of one agent; with leading_envs of [num_envs, agents of the role]."""
+        result = {}
+        for role in self._batch.spaces:
+            leading = (self.num_envs, role["count"]) if leading_envs else ()
+            parts = {part["name"]: spaces.action_space_of(part, leading) for part in role["action"]}
+            result[role["name"]] = spaces.as_space(spaces.unwrap(parts))
+        return result
+
+    @property
+    def single_observation_space(self):
+        """gymnasium space of one agent's observation; a Dict by role where there are several."""
+        return spaces.as_space(spaces.unwrap(self.observation_spaces()))
+
+    @property
+    def single_action_space(self):
+        """gymnasium space of one agent's action; a Dict by role where there are several."""
+        return spaces.as_space(spaces.unwrap(self.action_spaces()))
+
+    @property
+    def observation_space(self):
+        """gymnasium space of what step returns; holds as many bounds as there are numbers."""
+        return spaces.as_space(spaces.unwrap(self.observation_spaces(True)))
+
+    @property
+    def action_space(self):
+        """gymnasium space of what step takes."""
+        if self._batch.has_one_action_tensor and len(self.roles) > 1:
+            from gymnasium.spaces import MultiDiscrete
+
+            row = [role["action"][0]["n"][0] for role in self._batch.spaces for _ in range(role["count"])]
+            return MultiDiscrete(np.broadcast_to(row, (self.num_envs, self.num_agents)))
+        return spaces.as_space(spaces.unwrap(self.action_spaces(True)))
+
+
+def names(option, given):
+    """A list of texts from a list, a tuple or None."""
+    if given is None:
+        return []
+    if isinstance(given, str) or not all(isinstance(name, str) for name in given):
+        raise ValueError(f"{option}: got {given!r}, want a list of names")
+    return list(given)
+
+
+def dtype_name(dtype):
+    """"uint8", "float32" and so on, from a text or a dtype of numpy or torch."""
+    text = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
+    return text.removeprefix("torch.")
+
+
+def take(what, branches, keys):
+    """`branches` if its keys are these; ValueError that names both otherwise."""
+    if set(branches) != set(keys):
+        raise ValueError(f"{what}: got the keys {', '.join(map(str, branches))}, want {', '.join(keys)}")
+    return branches
+
+
+def join_roles(actions):
+    """One array [num_envs, num_agents] from one [num_envs, agents] per role; this copies. numpy and torch."""
+    if all(hasattr(action, "new_empty") for action in actions):
+        import torch
+
+        return torch.cat(list(actions), 1)
+    return np.concatenate([np.asarray(action) for action in actions], 1)
+
+
+def host_array(name, value, dtype):
+    """A numpy array of a field's value: lists become the field's own dtype; arrays keep theirs, for the engine to check."""
+    if isinstance(value, (list, tuple, int, float)):
+        return np.asarray(value, dtype)
+    if isinstance(value, np.ndarray):
+        return value
+    try:
+        return np.from_dlpack(value)
+    except Exception:
+        raise ValueError(f"field {name}: got {type(value).__name__}, want an array in host memory") from None

@@ -1,0 +1,262 @@
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <optional>
+#include <stdexcept>
+
+#include "bindings/array.h"
+#include "bindings/convert.h"
+#include "bindings/module.h"
+
+namespace py = pybind11;
+
+namespace flockstep {
+
+namespace {
+
+/// A Batch for Python: arrays instead of pointers, the caller's stream, and the GIL free while it works.
+class PyBatch {
+  public:
+    PyBatch(const std::string& name, const BatchOptions& options, const Settings& settings) {
+        {
+            const py::gil_scoped_release free;
+            holder_ = std::make_shared<BatchHolder>(make_batch(name, options, settings));
+            holder_->batch->synchronize();  // the first observation is there, whatever stream it is read on
+        }
+        for (const Tensor& own : holder_->batch->actions()) {
+            std::vector<DType> dtypes{own.dtype};
+            if (own.dtype == DType::int32) dtypes.push_back(DType::int64);
+            wanted_.push_back({holder_->batch->actions().size() > 1 ? "action " + own.name : "action", dtypes, own.shape, options.device});
+        }
+    }
+
+    Batch& batch() const {
+        if (!holder_) throw std::invalid_argument("batch: it is closed");
+        return *holder_->batch;
+    }
+    void close() {
+        if (!holder_) return;
+        given_.clear();
+        mask_.reset();
+        uploaded_mask_.reset();
+        const py::gil_scoped_release free;
+        holder_->batch->synchronize();
+        holder_.reset();
+    }
+
+    void step(const std::optional<py::sequence>& actions, bool check) {
+        Batch& batch = this->batch();
+        const Stream stream = current_stream(batch.options().device);
+        std::vector<Given> given = take_actions(actions, stream);
+        enqueue(stream, [&] { batch.step(stream); });
+        given_ = std::move(given);  // on the GPU they are still being read, the ones before no more than the stream's order says
+        if (batch.options().device.is_cuda()) return;
+        given_.clear();
+        if (check) batch.check();
+    }
+    void reset(const std::optional<uint64_t>& seed, const py::object& mask) {
+        Batch& batch = this->batch();
+        const Stream stream = current_stream(batch.options().device);
+        const uint8_t* where = mask.is_none() ? nullptr : take_mask(mask, stream);
+        if (seed && where) throw std::invalid_argument("seed: got one together with a mask, want it for a reset of all worlds");
+        enqueue(stream, [&] {
+            if (seed) batch.reset(*seed, stream);
+            else batch.reset(where, stream);
+        });
+    }
+    void act(const std::string& policy, uint32_t draw) {
+        Batch& batch = this->batch();
+        const int number = batch.find_policy(policy);
+        const Stream stream = current_stream(batch.options().device);
+        enqueue(stream, [&] { batch.act(number, draw, stream); });
+    }
+    /// Copies an action from the host into the batch's own tensor; step() takes it from there.
+    void write_action(size_t index, const py::object& action) {
+        Batch& batch = this->batch();
+        const Tensor& own = batch.actions().at(index);
+        const Given given(action, {wanted_[index].name, {own.dtype}, own.shape, {}}, {});
+        batch.memory().from_host(own.data, given.data(), size_t(own.bytes()));
+    }
+
+    void set_fields(const py::dict& fields) { write(values_of(fields), &Batch::set_fields); }
+    void restore(const py::dict& fields) { write(values_of(fields), &Batch::restore); }
+    py::array get_field(const std::string& name) { return to_array(batch().get_field(name)); }
+    py::dict save() {
+        py::dict result;
+        for (FieldValue& value : batch().save()) {
+            const py::str name(value.name);
+            result[name] = to_array(std::move(value));
+        }
+        return result;
+    }
+
+    py::list arrays(const std::vector<Tensor>& tensors, bool are_flags) const {
+        py::list list;
+        for (const Tensor& tensor : tensors) list.append(Array(holder_, tensor, are_flags && tensor.dtype == DType::uint8));
+        return list;
+    }
+
+  private:
+    template <class F>
+    void enqueue(Stream stream, F&& f) {
+        const std::shared_ptr<BatchHolder> holder = holder_;  // close() in another thread must not end it meanwhile
+        const py::gil_scoped_release free;
+        holder->order.join(stream);
+        f();
+        holder->order.mark(stream);
+    }
+    /// All of them are checked before the first is used.
+    std::vector<Given> take_actions(const std::optional<py::sequence>& actions, Stream stream) {
+        Batch& batch = this->batch();
+        std::vector<Given> given;
+        if (actions && actions->size() != wanted_.size())
+            throw std::invalid_argument("action: got " + std::to_string(actions->size()) + " arrays, want " + std::to_string(wanted_.size()));
+        for (size_t i = 0; actions && i < wanted_.size(); ++i) given.emplace_back((*actions)[i], wanted_[i], stream);
+        for (size_t i = 0; i < wanted_.size(); ++i)
+            batch.use_actions(int(i), actions ? given[i].data() : nullptr, actions ? given[i].dtype() : batch.actions()[i].dtype);
+        return given;
+    }
+    /// A mask from the batch's device, or from the host by way of a buffer of its own.
+    const uint8_t* take_mask(const py::object& mask, Stream stream) {
+        Batch& batch = this->batch();
+        const Device device = batch.options().device;
+        const bool is_host = py::isinstance<py::array>(mask) || !py::hasattr(mask, "__dlpack_device__") ||
+                             mask.attr("__dlpack_device__")().cast<std::pair<int, int>>().first == dlpack::cpu;
+        mask_.emplace(mask, Wanted{"reset_mask", {DType::uint8}, {batch.num_envs()}, is_host ? Device{} : device}, stream);
+        if (!device.is_cuda() || !is_host) return static_cast<const uint8_t*>(mask_->data());
+        if (!uploaded_mask_) uploaded_mask_.emplace(batch.memory(), size_t(batch.num_envs()), "a reset mask");
+        batch.memory().from_host(uploaded_mask_->data(), mask_->data(), size_t(batch.num_envs()));
+        return static_cast<const uint8_t*>(uploaded_mask_->data());
+    }
+    static std::vector<FieldValue> values_of(const py::dict& fields) {
+        std::vector<FieldValue> values;
+        for (const auto& [name, array] : fields) values.push_back(field_of(py::str(name), py::cast<py::array>(array)));
+        return values;
+    }
+    void write(const std::vector<FieldValue>& values, void (Batch::*f)(const std::vector<FieldValue>&)) {
+        Batch& batch = this->batch();
+        const py::gil_scoped_release free;
+        (batch.*f)(values);
+        batch.synchronize();  // it ran on the default stream, which other streams need not follow
+    }
+
+    std::shared_ptr<BatchHolder> holder_;
+    std::vector<Wanted> wanted_;
+    std::vector<Given> given_;
+    std::optional<Given> mask_;
+    std::optional<Buffer> uploaded_mask_;
+};
+
+std::unique_ptr<PyBatch> make(const std::string& name, int64_t num_envs, const std::string& device, uint64_t seed,
+                              const std::string& autoreset_mode, const std::string& final_observation, int64_t first_env,
+                              bool spread_phases, bool statistics, std::vector<std::string> outputs,
+                              const std::map<std::string, std::string>& dtypes, int lanes, bool cpu_team, const py::dict& settings) {
+    BatchOptions options;
+    options.num_envs = num_envs;
+    options.device = find_device(device);
+    options.seed = seed;
+    options.autoreset_mode = AutoresetMode(choice_of("autoreset_mode", autoreset_mode, {"same_step", "next_step", "disabled"}));
+    options.final_observation = FinalObservation(choice_of("final_observation", final_observation, {"none", "all", "truncated"}));
+    options.first_env = first_env;
+    options.spread_phases = spread_phases;
+    options.statistics = statistics;
+    options.outputs = std::move(outputs);
+    for (const auto& [part, dtype] : dtypes) options.dtypes[part] = observation_dtype(dtype);
+    options.lanes = lanes;
+    options.cpu_team = cpu_team;
+    return std::make_unique<PyBatch>(name, options, settings_of(settings));
+}
+
+py::dict statistics_of(PyBatch& self, bool clear) {
+    const Statistics statistics = self.batch().statistics(clear);
+    py::dict mean, error, result;
+    for (const Statistics::Metric& metric : statistics.metrics) {
+        mean[py::str(metric.name)] = metric.mean;
+        error[py::str(metric.name)] = metric.standard_error;
+    }
+    result["num_episodes"] = statistics.num_episodes;
+    result["agent_steps"] = statistics.agent_steps;
+    result["mean"] = mean;
+    result["standard_error"] = error;
+    return result;
+}
+
+py::dict first_episodes_of(PyBatch& self) {
+    py::dict result;
+    for (const auto& [name, values] : self.batch().first_episodes())
+        result[py::str(name)] = py::array_t<float>(py::ssize_t(values.size()), values.data());
+    return result;
+}
+
+py::list fields_of(const PyBatch& self) {
+    py::list list;
+    for (const FieldInfo& info : self.batch().fields()) {
+        std::vector<int64_t> shape{self.batch().num_envs()};
+        shape.insert(shape.end(), info.counts.begin(), info.counts.end());
+        if (info.components > 1) shape.push_back(info.components);
+        py::dict line;
+        line["name"] = info.name;
+        line["dtype"] = name_of(info.dtype);
+        line["shape"] = py::tuple(py::cast(shape));
+        line["derived"] = info.derived;
+        list.append(line);
+    }
+    return list;
+}
+
+void bind_arrays_of(py::class_<PyBatch>& batch) {
+    batch.def_property_readonly("observations", [](const PyBatch& b) { return b.arrays(b.batch().observations(), false); })
+        .def_property_readonly("final_observations", [](const PyBatch& b) { return b.arrays(b.batch().final_observations(), false); })
+        .def_property_readonly("action_masks", [](const PyBatch& b) { return b.arrays(b.batch().action_masks(), true); })
+        .def_property_readonly("outputs", [](const PyBatch& b) { return b.arrays(b.batch().outputs(), true); },
+                               "reward float32; terminated, truncated, active, acts, episode_start bool; [num_envs, num_agents].")
+        .def_property_readonly("actions", [](const PyBatch& b) { return b.arrays(b.batch().actions(), false); },
+                               "The engine's own action tensors, which act() fills and step(None) reads.");
+}
+
+void bind_facts_of(py::class_<PyBatch>& batch) {
+    batch.def_property_readonly("environment", [](const PyBatch& b) { return b.batch().environment(); })
+        .def_property_readonly("device", [](const PyBatch& b) { return b.batch().options().device.name(); })
+        .def_property_readonly("num_envs", [](const PyBatch& b) { return b.batch().num_envs(); })
+        .def_property_readonly("num_agents", [](const PyBatch& b) { return b.batch().num_agents(); })
+        .def_property_readonly("settings", [](const PyBatch& b) { return to_dict(b.batch().settings()); })
+        .def_property_readonly("spaces", [](const PyBatch& b) { return to_list(b.batch().spaces()); })
+        .def_property_readonly("has_one_action_tensor", [](const PyBatch& b) { return b.batch().has_one_action_tensor(); })
+        .def_property_readonly("policies", [](const PyBatch& b) { return b.batch().policies(); })
+        .def_property_readonly("metric_names", [](const PyBatch& b) { return b.batch().metric_names(); })
+        .def_property_readonly("fields", &fields_of, "Fields of the state: dicts of name, dtype, shape and whether it is derived.")
+        .def_property_readonly("minimum_bytes_per_env", [](const PyBatch& b) { return b.batch().minimum_bytes_per_env(); });
+}
+
+}  // namespace
+
+void bind_batch(py::module_& module) {
+    py::class_<PyBatch> batch(module, "Batch", "Worlds of one environment, stepped together. flockstep.make() wraps it; see there for the options.");
+    batch.def(py::init(&make), py::arg("name"), py::kw_only(), py::arg("num_envs") = 1, py::arg("device") = "auto", py::arg("seed") = 0,
+              py::arg("autoreset_mode") = "same_step", py::arg("final_observation") = "none", py::arg("first_env") = 0,
+              py::arg("spread_phases") = false, py::arg("statistics") = true, py::arg("outputs") = std::vector<std::string>{},
+              py::arg("dtypes") = std::map<std::string, std::string>{}, py::arg("lanes") = 0, py::arg("cpu_team") = false,
+              py::arg("settings") = py::dict());
+    batch
+        .def("step", &PyBatch::step, py::arg("actions") = py::none(), py::arg("check") = true,
+             "One step. actions: one array per action tensor, or None for the engine's own. Enqueued on the caller's current stream; on\n"
+             "the CPU it is done on return, and `check` reports a refused action at once.")
+        .def("reset", &PyBatch::reset, py::arg("seed") = py::none(), py::arg("mask") = py::none(),
+             "Episode 0 of a seed everywhere; or a new episode everywhere or where mask (bool or uint8 [num_envs]) is true.")
+        .def("act", &PyBatch::act, py::arg("policy") = "random", py::arg("draw") = 0, "Fills the engine's own action tensors.")
+        .def("write_action", &PyBatch::write_action, py::arg("index"), py::arg("action"),
+             "Copies host memory into one of the engine's own action tensors. Waits.")
+        .def("get_field", &PyBatch::get_field, py::arg("name"), "A field of every world, as a numpy array of its own. Waits.")
+        .def("set_fields", &PyBatch::set_fields, py::arg("fields"), "Writes fields (name: numpy array) and observes again. All or nothing.")
+        .def("save", &PyBatch::save, "All that is needed to go on identically: name: numpy array. Waits.")
+        .def("restore", &PyBatch::restore, py::arg("fields"))
+        .def("statistics", &statistics_of, py::arg("clear") = false, "Means and standard errors over the episodes that ended. Waits.")
+        .def("first_episodes", &first_episodes_of, "Metrics of each world's first episode, float32 [num_envs]; NaN where none ended. Waits.")
+        .def("check", [](PyBatch& b) { b.batch().check(); }, "Waits; ValueError if an action was refused since the last call.")
+        .def("synchronize", [](PyBatch& b) { b.batch().synchronize(); }, py::call_guard<py::gil_scoped_release>())
+        .def("close", &PyBatch::close, "Gives up the batch; its memory goes with the last view of it.");
+    bind_arrays_of(batch);
+    bind_facts_of(batch);
+}
+
+}  // namespace flockstep

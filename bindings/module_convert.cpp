@@ -1,0 +1,136 @@
+#include "bindings/convert.h"
+
+#include <pybind11/stl.h>
+
+#include <stdexcept>
+
+#include "bindings/array.h"
+
+namespace py = pybind11;
+
+namespace flockstep {
+
+namespace {
+[[noreturn]] void refuse(const std::string& name, const std::string& got, const std::string& want) {
+    throw std::invalid_argument(name + ": got " + got + ", want " + want);
+}
+std::string type_of(py::handle value) { return value.is_none() ? "None" : py::str(py::type::handle_of(value).attr("__name__")); }
+
+Value value_of(const std::string& name, py::object value) {
+    if (py::hasattr(value, "__fspath__")) value = value.attr("__fspath__")();
+    if (py::hasattr(value, "dtype") && py::hasattr(value, "item") && py::len(value.attr("shape")) == 0) value = value.attr("item")();
+    if (py::isinstance<py::bool_>(value)) return value.cast<bool>();
+    if (py::isinstance<py::str>(value)) return value.cast<std::string>();
+    if (py::isinstance<py::float_>(value)) return value.cast<double>();
+    if (!py::isinstance<py::int_>(value)) refuse(name, type_of(value), "true or false, a number or a text");
+    int overflow = 0;
+    const int64_t number = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
+    if (overflow) refuse(name, py::str(value), "an integer of 64 bits");
+    return number;
+}
+
+py::dict part_of(const ObservationPart& part) {
+    py::dict result;
+    result["name"] = part.name;
+    result["shape"] = py::tuple(py::cast(part.shape));
+    result["low"] = part.low;
+    result["high"] = part.high;
+    result["enabled"] = part.enabled;
+    return result;
+}
+py::dict part_of(const ActionPart& part) {
+    constexpr const char* kinds[] = {"discrete", "multi_discrete", "box"};
+    py::dict result;
+    result["name"] = part.name;
+    result["kind"] = kinds[int(part.kind)];
+    result["n"] = part.n;
+    result["size"] = part.size;
+    result["low"] = part.low;
+    result["high"] = part.high;
+    return result;
+}
+}  // namespace
+
+Settings settings_of(const py::dict& given) {
+    Settings settings;
+    for (const auto& [key, value] : given) {
+        const std::string name = py::str(key);
+        settings.set(name, value_of(name, py::reinterpret_borrow<py::object>(value)));
+    }
+    return settings;
+}
+
+py::dict to_dict(const Settings& settings) {
+    py::dict result;
+    for (const auto& [name, value] : settings.values()) result[py::str(name)] = py::cast(value);
+    return result;
+}
+
+py::dict to_dict(const EnvironmentEntry& entry) {
+    py::list settings;
+    for (const FieldDescription& field : entry.info.fields) {
+        py::dict line;
+        line["name"] = field.name;
+        line["type"] = field.type;
+        line["default"] = field.default_value;
+        line["want"] = field.wish;
+        line["help"] = field.help;
+        settings.append(line);
+    }
+    py::dict result;
+    result["name"] = entry.name;
+    result["summary"] = entry.info.summary;
+    result["is_test"] = entry.is_test;
+    result["settings"] = settings;
+    return result;
+}
+
+py::list to_list(const Spaces& spaces) {
+    py::list roles;
+    for (const Role& role : spaces.roles) {
+        py::list observation, action;
+        for (const ObservationPart& part : role.observation) observation.append(part_of(part));
+        for (const ActionPart& part : role.action) action.append(part_of(part));
+        py::dict line;
+        line["name"] = role.name;
+        line["first"] = role.first;
+        line["count"] = role.count;
+        line["observation"] = observation;
+        line["action"] = action;
+        roles.append(line);
+    }
+    return roles;
+}
+
+py::array to_array(FieldValue value) {
+    const std::vector<py::ssize_t> shape(value.shape.begin(), value.shape.end());
+    auto* bytes = new std::vector<char>(std::move(value.bytes));
+    const py::capsule base(bytes, [](void* held) { delete static_cast<std::vector<char>*>(held); });
+    return py::array(numpy_dtype(value.dtype), shape, bytes->data(), base);
+}
+
+FieldValue field_of(const std::string& name, const py::array& given) {
+    const py::array array = py::module_::import("numpy").attr("ascontiguousarray")(given);
+    const std::string type = py::str(array.dtype());
+    FieldValue value{name, DType::bit, std::vector<int64_t>(given.shape(), given.shape() + given.ndim()), {}};
+    for (int d = int(DType::uint8); d <= int(DType::float64); ++d)
+        if (type == name_of(DType(d))) value.dtype = DType(d);
+    if (type == "bool") value.dtype = DType::uint8;
+    if (value.dtype == DType::bit) refuse("field " + name, type + " " + shape_text(value.shape), "integers, float32 or float64 in native byte order");
+    const char* data = static_cast<const char*>(array.data());
+    value.bytes.assign(data, data + array.nbytes());
+    return value;
+}
+
+int choice_of(const char* what, const std::string& given, std::initializer_list<const char*> names) {
+    std::string list;
+    int index = 0;
+    for (const char* name : names) {
+        if (given == name) return index;
+        list += (index ? index + 1 == int(names.size()) ? " or " : ", " : "") + std::string(name);
+        ++index;
+    }
+    refuse(what, "\"" + given + "\"", list);
+}
+
+}  // namespace flockstep

@@ -1,0 +1,102 @@
+"""What the Python tests share: where recordings are, which devices there are, and what must not be skipped.
+
+FLOCKSTEP_GOLDEN: folder of recordings, one folder per environment (default ../shared/golden beside the repository).
+FLOCKSTEP_REQUIRE: comma-separated; "golden" and "gpu" turn the skips that their absence causes into failures.
+The package is imported from PYTHONPATH or, failing that, from build/python.
+"""
+
+import importlib.util
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+GOLDEN = Path(os.environ.get("FLOCKSTEP_GOLDEN", REPOSITORY / "../shared/golden"))
+REQUIRED = set(os.environ.get("FLOCKSTEP_REQUIRE", "").split(","))
+compared_files = {}  # (environment, device): file names
+compared_transitions = Counter()
+
+if importlib.util.find_spec("flockstep") is None:
+    sys.path.insert(0, str(REPOSITORY / "build/python"))
+
+
+def miss(kind, reason):
+    """Skips with a word; fails where FLOCKSTEP_REQUIRE asks for `kind` ("golden", "gpu")."""
+    if kind in REQUIRED:
+        pytest.fail(f"{reason}, and FLOCKSTEP_REQUIRE asks for {kind}")
+    pytest.skip(reason)
+
+
+def golden_files(environment, pattern="*.npz"):
+    """Recordings of an environment as pytest parameters, named by file; one that skips or fails where there are none."""
+    files = sorted((GOLDEN / environment).glob(pattern))
+    return [pytest.param(path, id=path.stem) for path in files] or [pytest.param(None, id="no-recordings")]
+
+
+def load_golden(path, environment):
+    """The recording as a dict of arrays."""
+    import numpy as np
+
+    if path is None:
+        miss("golden", f"no recordings of {environment} under {GOLDEN}")
+    with np.load(path) as recording:
+        return {name: recording[name] for name in recording.files}
+
+
+def count_golden(environment, device, path, transitions):
+    """Notes what was compared, for the lines at the end of the run."""
+    compared_files.setdefault((environment, device), set()).add(Path(path).name)
+    compared_transitions[environment, device] += int(transitions)
+
+
+def require_device(name):
+    """The device's name as batches report it; skips with a word where it cannot be used."""
+    flockstep = pytest.importorskip("flockstep", reason="the Python module is not built")
+    if name != "cpu":
+        why = flockstep.why_no_gpu()
+        if why:
+            miss("gpu", f"no usable GPU: {why}")
+    return flockstep.find_device(name)
+
+
+@pytest.fixture(params=["cpu", "cuda"])
+def device(request):
+    """Each device that is there."""
+    return require_device(request.param)
+
+
+def to_numpy(array):
+    """A numpy copy of whatever an environment returned."""
+    return array.cpu().numpy().copy() if hasattr(array, "cpu") else array.copy()
+
+
+def to_device(array, device):
+    """An action array where an environment on `device` wants it."""
+    if device == "cpu":
+        return array
+    torch = pytest.importorskip("torch")
+    return torch.from_numpy(array).to(device)
+
+
+def environments_there():
+    try:
+        import flockstep
+    except ImportError:
+        return set()
+    return set(flockstep.environments())
+
+
+def pytest_terminal_summary(terminalreporter):
+    if not compared_files:
+        return
+    terminalreporter.section("recordings compared")
+    for (environment, device), files in sorted(compared_files.items()):
+        transitions = compared_transitions[environment, device]
+        terminalreporter.line(f"{environment} on {device}: {len(files)} files, {transitions} transitions")
+    folders = {path.name for path in GOLDEN.iterdir() if path.is_dir()} if GOLDEN.is_dir() else set()
+    passed_over = sorted(folders - environments_there())
+    if passed_over:
+        terminalreporter.line(f"passed over, no such environment: {', '.join(passed_over)}")
