@@ -1,0 +1,72 @@
+#include "trainer/cli_batch.h"
+
+#include <cstdio>
+#include <stdexcept>
+
+#include "sim/registry.h"
+
+namespace flockstep {
+
+std::vector<std::string> split_list(const std::string& text) {
+    std::vector<std::string> words;
+    for (size_t begin = 0; begin <= text.size();) {
+        const size_t comma = std::min(text.find(',', begin), text.size());
+        const size_t first = text.find_first_not_of(" \t", begin),
+                     last = text.find_last_not_of(" \t", comma == 0 ? 0 : comma - 1);
+        if (first < comma) words.push_back(text.substr(first, last + 1 - first));
+        begin = comma + 1;
+    }
+    return words;
+}
+
+namespace {
+std::map<std::string, DType> read_dtypes(const std::string& text) {
+    std::map<std::string, DType> dtypes;
+    for (const std::string& word : split_list(text)) {
+        const size_t equals = word.find('=');
+        dtypes[equals == std::string::npos ? "*" : word.substr(0, equals)] =
+            observation_dtype(word.substr(equals == std::string::npos ? 0 : equals + 1));
+    }
+    return dtypes;
+}
+
+Device choose_device(const std::string& name) {
+    const Device device = find_device(name);
+    static bool has_said = false;
+    if (name == "auto" && !device.is_cuda() && !has_said) {
+        std::fprintf(stderr, "No usable GPU (%s): running on the CPU.\n", why_no_gpu().c_str());
+        has_said = true;
+    }
+    return device;
+}
+}  // namespace
+
+BatchOptions to_options(const BatchConfig& config) {
+    BatchOptions options;
+    options.num_envs = config.num_envs;
+    options.device = choose_device(config.device.str());
+    options.seed = uint64_t(config.seed);
+    options.autoreset_mode = config.autoreset_mode;
+    options.spread_phases = config.spread_phases;
+    options.statistics = config.statistics;
+    options.outputs = split_list(config.outputs.str());
+    options.dtypes = read_dtypes(config.dtype.str());
+    options.lanes = config.lanes;
+    return options;
+}
+
+SettingGroup environment_group(const std::string& name) { return {"environment", registry().find(name).info.fields}; }
+SettingGroup batch_group(const BatchConfig& defaults) { return {"batch", describe(defaults)}; }
+
+Task read_task(const std::string& name, const GivenSettings& given, const BatchConfig& defaults) {
+    Task task{name.empty() ? given.environment() : name, {}, defaults};
+    if (task.environment.empty())
+        throw std::invalid_argument("environment: got none, want its NAME; see flockstep list");
+    const SettingGroup environment = environment_group(task.environment), batch = batch_group(defaults);
+    given.refuse_unknown({environment, batch});
+    task.settings = given.of(environment);
+    given.read(task.batch, "batch");
+    return task;
+}
+
+}  // namespace flockstep

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/config.h"
+#include "sim/space.h"
+
+/// Text for people: columns, numbers, settings and spaces.
+namespace flockstep {
+
+/// Rows of cells in columns, two blanks apart; the last column is wrapped where the line would pass `width`.
+class TextTable {
+  public:
+    explicit TextTable(std::vector<std::string> heading) : rows_{std::move(heading)} {}
+    void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+    std::string text(const std::string& indent = "", size_t width = 110) const;
+
+  private:
+    std::vector<std::vector<std::string>> rows_;
+};
+
+/// Settings of one Config: key, type, default, wish, help.
+std::string settings_table(const std::vector<FieldDescription>& fields, const std::string& indent = "  ");
+
+/// Observation and action parts of each role, with dtype, shape and range.
+std::string spaces_text(const Spaces& spaces);
+
+/// "6.43e+09" style numbers with a unit letter: 6.43 G, 26.5 M, 312.
+std::string short_number(double value);
+/// "1 h 02 min", "3 min 20 s", "12 s".
+std::string duration_text(double seconds);
+/// A number with as many digits as it deserves: 2.4917, 0.01432, 500.
+std::string plain_number(double value);
+
+}  // namespace flockstep
