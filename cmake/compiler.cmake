@@ -31,7 +31,7 @@ add_library(flockstep_host INTERFACE)
 target_include_directories(flockstep_host INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(flockstep_host INTERFACE
     $<${host}:-Wall -Wextra ${quiet} -ffp-contract=off -fopenmp>
-    $<${device}:--expt-relaxed-constexpr --extended-lambda -Xcompiler=-Wall,-Wextra,${quiet_nvcc},-ffp-contract=off,-fopenmp>)
+    $<${device}:--expt-relaxed-constexpr --extended-lambda -diag-suppress=20011,20012,20014 -Xcompiler=-Wall,-Wextra,${quiet_nvcc},-ffp-contract=off,-fopenmp>)
 target_link_options(flockstep_host INTERFACE -fopenmp)
 
 # Rules, engine and their tests: the same bits on CPU and GPU.

@@ -124,6 +124,14 @@ SIM_HD void visit_scratch(const EngineView<Env>& e, ScratchOf<Env>& scratch, V& 
         scratch.fields(e.config, visit);
 }
 
+template <class Env, class Group>
+class WorldEngine;
+/// A reset that is compiled once and called: it is rare, and its registers would burden every step.
+template <class Env, class Group>
+SIM_CALLED void begin_episode_apart(Group group, const EngineView<Env>& e, int64_t env, Place place) {
+    WorldEngine<Env, Group>(group, e, env, place).begin_episode(false, false);
+}
+
 /// The functions below work on one world by all lanes of a group.
 template <class Env, class Group>
 class WorldEngine {
@@ -136,6 +144,32 @@ class WorldEngine {
         visit_scratch(e, world_.scratch, scratch);
     }
 
+    /// A new episode, without outputs; `keeps_state`: only what is derived is built. `seeded`: the first episode after
+    /// the batch was seeded.
+    SIM_HD void begin_episode(bool keeps_state, bool seeded) {
+        if (!keeps_state) {
+            const uint32_t episode = seeded ? 0 : header_.episode[0] + 1;
+            group_.sync();
+            group_.single([&] {
+                header_.episode[0] = episode;
+                header_.elapsed[0] = seeded && e_.spread_phases ? phase() : 0;
+                if (e_.mode == AutoresetMode::next_step) header_.ended[0] = 0;
+                for (int role = 0; e_.statistics && role < e_.num_roles; ++role) header_.episode_return[role] = 0.0f;
+            });
+            group_.sync();
+            world_.rng = rng(Purpose::reset, episode, 0);
+            world_.elapsed = header_.elapsed[0];
+            Env::reset(group_, world_);
+            group_.sync();
+        }
+        world_.elapsed = header_.elapsed[0];
+        if constexpr (requires { Env::derive(group_, world_); }) {
+            if (keeps_state) {
+                Env::derive(group_, world_);
+                group_.sync();
+            }
+        }
+    }
     /// Outputs of a first observation (is_reset: a new episode is begun), or of the state as it was set from outside.
     SIM_HD void begin(bool is_reset, bool seeded) {
         begin_episode(!is_reset, seeded);
@@ -155,7 +189,7 @@ class WorldEngine {
                              (e_.final_observation == FinalObservation::truncated && ending == Ending::time_limit));
         }
         for (int pass = shows_final ? 0 : 1; pass < 2; ++pass) {  // a loop, so that observe is compiled once
-            if (pass == 1 && restarts) begin_episode(false, false);
+            if (pass == 1 && restarts) restart();
             if (pass == 1) write_rows(restarts);
             observe(pass == 0);
         }
@@ -182,31 +216,13 @@ class WorldEngine {
     }
 
   private:
-    /// A new episode, without outputs; `keeps_state`: only what is derived is built. `seeded`: the first episode after
-    /// the batch was seeded.
-    SIM_HD void begin_episode(bool keeps_state, bool seeded) {
-        if (!keeps_state) {
-            const uint32_t episode = seeded ? 0 : header_.episode[0] + 1;
-            group_.sync();
-            group_.single([&] {
-                header_.episode[0] = episode;
-                header_.elapsed[0] = seeded && e_.spread_phases ? phase() : 0;
-                if (e_.mode == AutoresetMode::next_step) header_.ended[0] = 0;
-                for (int role = 0; e_.statistics && role < e_.num_roles; ++role) header_.episode_return[role] = 0.0f;
-            });
-            group_.sync();
-            world_.rng = rng(Purpose::reset, episode, 0);
-            world_.elapsed = header_.elapsed[0];
-            Env::reset(group_, world_);
-            group_.sync();
-        }
+    SIM_HD void restart() {
+        if constexpr (requires { Group::calls_are_dear; })
+            begin_episode(false, false);
+        else
+            begin_episode_apart<Env, Group>(group_, e_, env_, place_);
+        group_.sync();
         world_.elapsed = header_.elapsed[0];
-        if constexpr (requires { Env::derive(group_, world_); }) {
-            if (keeps_state) {
-                Env::derive(group_, world_);
-                group_.sync();
-            }
-        }
     }
     enum class Ending { none, rules, time_limit };
     /// The rules and the bookkeeping of one step.
@@ -285,7 +301,7 @@ class WorldEngine {
     }
     SIM_HD void report(int code, int part, int agent, int integer, int64_t value) {
         ActionError& error = e_.control->error;
-        if (!is_active(agent) || Group::atomic_exchange_if(error.code, 0, code) != 0) return;
+        if (!is_active(agent) || !claim(error.code, code)) return;
         error.part = part, error.agent = agent, error.integer = integer, error.value = value;
         error.env = env_, error.step = header_.elapsed[0];
     }

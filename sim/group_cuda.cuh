@@ -21,6 +21,7 @@ struct CudaAtomics {
 
 /// One lane per world: tiny states.
 struct LaneGroup {
+    static constexpr bool calls_are_dear = true;  // a function call per lane costs more than its code
     __device__ int lane() const { return 0; }
     __device__ int lanes() const { return 1; }
     template <class F>

@@ -1,0 +1,233 @@
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <algorithm>
+
+#include "sim/cuda_check.h"
+#include "sim/typed_batch.h"
+
+/// The CUDA backend, host side: how worlds are laid out in blocks, and the launches. The kernels are in
+/// engine_kernels.cuh. A block takes some worlds: their small state and outputs pass through shared memory as straight
+/// 16-byte copies, and the lanes of each world's group run the rules there. One launch per step.
+namespace flockstep {
+
+/// Which lanes share a world.
+enum class GroupKind { lane, warp, block, grid };
+
+/// Where things lie in a block's shared memory (grid: in global memory), in bytes.
+struct StagingPlan {
+    GroupKind kind;
+    int lanes, worlds, threads;  // per world; per block; per block
+    int tiles, scratch, actions, rewards, flags, stage, bytes;
+    int64_t blocks;
+    char* global;       // grid: memory that stands in for the shared memory, and the lanes' exchange
+    int scratch_bytes;  // per world
+};
+
+/// What a launch other than a step is to do.
+struct OtherWork {
+    bool is_reset, is_act;
+    const uint8_t* mask;
+    bool seeded;
+    int policy;
+    uint32_t draw;
+};
+
+/// Entry points of kernels; grid has one for everything.
+struct KernelSet {
+    const void* step = nullptr;   // (EngineView<Env>, StagingPlan)
+    const void* other = nullptr;  // (EngineView<Env>, StagingPlan, OtherWork)
+};
+template <class Env, GroupKind kind>
+KernelSet kernels_of();
+
+/// Environments of many agents say so, and one kernel less of each kind is compiled.
+template <class Env>
+inline constexpr bool has_no_lane_kind = requires {
+    Env::never_one_lane;
+};
+
+/// Room for GridGroup::Exchange.
+inline constexpr int grid_exchange_bytes = 8192;
+
+template <class Env>
+class CudaBatch final : public TypedBatch<Env> {
+    using Base = TypedBatch<Env>;
+    using Base::engine_;
+
+  public:
+    CudaBatch(const std::string& name, const BatchOptions& options, Blueprint<Env> blueprint)
+        : Base(name, options, std::move(blueprint)), device_(options.device.index) {
+        const DeviceScope scope(device_);
+        cuda_check(cudaDeviceGetAttribute(&shared_limit_, cudaDevAttrMaxSharedMemoryPerBlockOptin, device_),
+                   "reading the shared memory limit");
+        shared_limit_ -= 2048;  // the group's own exchange, and what the system keeps
+        choose_plan();
+        raise_limits();
+        this->reset(options.seed);
+    }
+
+  private:
+    using Launch = typename Batch::Launch;
+    using Operation = typename Batch::Operation;
+
+    static constexpr int grid_lanes = -1;
+    static constexpr int comfortable_bytes = 56 << 10;  // four blocks per multiprocessor
+
+    /// The environment's or the caller's number of lanes, or the next larger group that the worlds fit.
+    void choose_plan() {
+        int lanes = this->options_.lanes;
+        if (lanes == 0) lanes = default_lanes();
+        const bool is_group = lanes >= 1 && lanes <= 32 && (lanes & (lanes - 1)) == 0,
+                   is_block = lanes % 32 == 0 && lanes >= 64 && lanes <= 1024;
+        if (!is_group && !is_block && lanes != grid_lanes)
+            throw std::invalid_argument(
+                "lanes: got " + std::to_string(lanes) +
+                ", want 1, 2, 4, 8, 16, 32, a multiple of 32 up to 1024, or -1 for the whole grid");
+        if (is_group && fits_group(has_no_lane_kind<Env> ? std::max(lanes, 2) : lanes)) return;
+        if (lanes != grid_lanes && fits_block(is_block ? lanes : 64)) return;
+        plan_grid();
+    }
+    int default_lanes() const {
+        if constexpr (requires { Env::lanes(engine_.config); }) return Env::lanes(engine_.config);
+        int lanes = 1;
+        while (lanes < engine_.num_agents && lanes < 256) lanes *= 2;
+        return lanes;
+    }
+    bool fits_group(int lanes) {
+        const int most = most_agents_of_a_role();
+        for (int threads : {128, 64, 32}) {
+            plan_ = lay_out(lanes == 1 ? GroupKind::lane : GroupKind::warp, lanes, threads, most);
+            if (plan_.bytes <= (threads == 32 ? shared_limit_ : comfortable_bytes)) return settle();
+        }
+        return false;
+    }
+    bool fits_block(int lanes) {
+        for (int agents = most_agents_of_a_role();; agents = (agents + 1) / 2) {
+            plan_ = lay_out(GroupKind::block, lanes, lanes, agents);
+            if (plan_.bytes <= (agents == 1 ? shared_limit_ : comfortable_bytes)) return settle();
+            if (agents == 1) return false;
+        }
+    }
+    void plan_grid() {
+        for (int p = 0; p < engine_.num_parts; ++p)
+            engine_.parts[p].direct = engine_.parts[p].written == engine_.parts[p].dtype;
+        int agents = most_agents_of_a_role();
+        do {
+            plan_ = lay_out(GroupKind::grid, 1, 256, agents);
+            agents = (agents + 1) / 2;
+        } while (plan_.bytes > (1 << 28) && agents > 1);
+        settle();
+        working_memory_.emplace_back(*this->memory_, size_t(plan_.bytes) + grid_exchange_bytes,
+                                     "the grid's working memory");
+        plan_.global = static_cast<char*>(working_memory_.back().data());
+        int per_multiprocessor = 0, multiprocessors = 0;
+        cuda_check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&per_multiprocessor, kernels().step, plan_.threads, 0),
+                   "asking for the occupancy");
+        cuda_check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device_),
+                   "counting multiprocessors");
+        plan_.blocks =
+            std::clamp<int64_t>(engine_.num_agents / plan_.threads, 1, int64_t(per_multiprocessor) * multiprocessors);
+    }
+    int most_agents_of_a_role() const {
+        int most = 1;
+        for (int r = 0; r < engine_.num_roles; ++r) most = std::max(most, engine_.roles[r].count);
+        return most;
+    }
+
+    /// Offsets for blocks of `threads`; fills in where each part is staged.
+    StagingPlan lay_out(GroupKind kind, int lanes, int threads, int agents_per_range) {
+        StagingPlan plan{};
+        plan.kind = kind, plan.lanes = lanes, plan.threads = threads;
+        plan.worlds = kind == GroupKind::lane || kind == GroupKind::warp ? threads / lanes : 1;
+        tile_worlds_ = kind == GroupKind::lane ? 32 : kind == GroupKind::warp ? 32 / lanes : 1;
+        plan.scratch_bytes = int(this->scratch_bytes());
+        plan.blocks = (engine_.num_envs + plan.worlds - 1) / plan.worlds;
+        engine_.agents_per_range = agents_per_range;
+        int64_t offset = 0;
+        const auto take = [&](int64_t bytes) {
+            const int64_t at = offset;
+            offset = (offset + bytes + 15) / 16 * 16;
+            return int(std::min<int64_t>(at, INT32_MAX / 2));
+        };
+        const int64_t rows = int64_t(plan.worlds) * engine_.num_agents;
+        plan.tiles = take(kind == GroupKind::grid ? 0 : int64_t(plan.worlds) * this->world_bytes(tile_worlds_));
+        plan.scratch = take(int64_t(plan.worlds) * plan.scratch_bytes);
+        plan.actions = take(int64_t(plan.worlds) * engine_.action_words * 4);
+        plan.rewards = take(rows * 4);
+        plan.flags = take(rows * 5);
+        plan.stage = int(std::min<int64_t>(offset, INT32_MAX / 2));
+        for (int p = 0; p < engine_.num_parts; ++p) {
+            PartView& part = engine_.parts[p];
+            if (!part.wanted() || part.direct) continue;
+            const int64_t elements = int64_t(std::min(agents_per_range, part.count)) * part.elements;
+            const int64_t bytes =
+                part.written == DType::bit ? (elements + 31) / 32 * 4 + 8 : elements * part.written_size();
+            part.stage_world_bytes = int(std::min<int64_t>(bytes, INT32_MAX / 2));
+            part.stage_offset = take(bytes * plan.worlds + 16) - plan.stage;
+        }
+        plan.bytes = int(std::min<int64_t>(offset, INT32_MAX / 2));
+        return plan;
+    }
+    bool settle() {
+        this->plan_layout(tile_worlds_);
+        return true;
+    }
+
+    KernelSet kernels() const {
+        switch (plan_.kind) {
+            case GroupKind::lane:
+                return kernels_of<Env, GroupKind::lane>();
+            case GroupKind::warp:
+                return kernels_of<Env, GroupKind::warp>();
+            case GroupKind::block:
+                return kernels_of<Env, GroupKind::block>();
+            default:
+                return kernels_of<Env, GroupKind::grid>();
+        }
+    }
+    void raise_limits() {
+        if (plan_.kind == GroupKind::grid) return;
+        const auto raise = [&](const void* kernel) {
+            cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, plan_.bytes),
+                       "asking for shared memory");
+        };
+        raise(kernels().step);
+        raise(kernels().other);
+    }
+
+    void launch(const Launch& launch, Stream stream) override {
+        const DeviceScope scope(device_);
+        const auto handle = static_cast<cudaStream_t>(stream.handle);
+        OtherWork work{launch.operation == Operation::reset,
+                       launch.operation == Operation::act,
+                       launch.mask,
+                       launch.seeded,
+                       launch.policy,
+                       launch.draw};
+        bool is_step = launch.operation == Operation::step;
+        void* arguments[] = {&engine_, &plan_, &work, &is_step};
+        const dim3 blocks(unsigned(plan_.blocks)), threads(unsigned(plan_.threads));
+        const KernelSet set = kernels();
+        if (plan_.kind == GroupKind::grid) {
+            cuda_check(cudaLaunchCooperativeKernel(set.step, blocks, threads, arguments, 0, handle),
+                       "launching a step of the whole grid");
+        } else {
+            cuda_check(cudaLaunchKernel(is_step ? set.step : set.other, blocks, threads, arguments, size_t(plan_.bytes),
+                                        handle),
+                       is_step ? "launching a step" : "launching a reset or policy");
+        }
+    }
+
+    int device_, shared_limit_ = 0, tile_worlds_ = 1;
+    StagingPlan plan_{};
+    std::vector<Buffer> working_memory_;
+};
+
+template <class Env>
+std::unique_ptr<Batch> make_cuda_batch(const char* name, const BatchOptions& options, const Settings& settings) {
+    return std::make_unique<CudaBatch<Env>>(name, options, Blueprint<Env>(name, settings));
+}
+
+}  // namespace flockstep
