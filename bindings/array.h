@@ -35,10 +35,10 @@ class Array {
     pybind11::array numpy() const;
     /// A numpy array of its own in host memory, from any device. Waits.
     pybind11::array copy() const;
-    /// The methods of the array API standard's exchange protocol, which is where their arguments are explained. A copy is
-    /// made for copy=True and for dl_device=(1, 0) on CUDA, in host memory; BufferError for other devices.
-    pybind11::capsule dlpack(const pybind11::object& stream, const pybind11::object& max_version, const pybind11::object& dl_device,
-                             const pybind11::object& copy) const;
+    /// The methods of the array API standard's exchange protocol, which is where their arguments are explained. A copy
+    /// is made for copy=True and for dl_device=(1, 0) on CUDA, in host memory; BufferError for other devices.
+    pybind11::capsule dlpack(const pybind11::object& stream, const pybind11::object& max_version,
+                             const pybind11::object& dl_device, const pybind11::object& copy) const;
     dlpack::Device dlpack_device() const;
 
   private:
@@ -49,8 +49,8 @@ class Array {
 
 /// What an array from Python must be.
 struct Wanted {
-    std::string name;            // in the sentence that refuses it
-    std::vector<DType> dtypes;   // uint8 takes bool as well
+    std::string name;           // in the sentence that refuses it
+    std::vector<DType> dtypes;  // uint8 takes bool as well
     std::vector<int64_t> shape;
     Device device;
 };
@@ -58,9 +58,9 @@ struct Wanted {
 /// An array that Python gave, in use by a batch; keeps it alive.
 class Given {
   public:
-    /// From anything with __dlpack__, numpy arrays, and on the CPU nested lists of numbers. No copy but for lists. Throws
-    /// std::invalid_argument that names what was given and wanted if dtype, shape, device or layout differ. What its
-    /// producer still computes is finished before what is enqueued on `stream` later.
+    /// From anything with __dlpack__, numpy arrays, and on the CPU nested lists of numbers. No copy but for lists.
+    /// Throws std::invalid_argument that names what was given and wanted if dtype, shape, device or layout differ. What
+    /// its producer still computes is finished before what is enqueued on `stream` later.
     Given(const pybind11::object& object, const Wanted& wanted, Stream stream);
     Given(Given&& other) noexcept;
     Given& operator=(Given&& other) noexcept;
@@ -73,8 +73,8 @@ class Given {
     void take_dlpack(const pybind11::object& object, const Wanted& wanted, Stream stream);
     template <class M>
     void take_capsule(const pybind11::object& capsule, const Wanted& wanted);
-    void take(void* data, dlpack::DataType type, dlpack::Device device, const std::vector<int64_t>& shape, bool is_contiguous,
-              const Wanted& wanted);
+    void take(void* data, dlpack::DataType type, dlpack::Device device, const std::vector<int64_t>& shape,
+              bool is_contiguous, const Wanted& wanted);
     pybind11::object keep_;
     const void* data_ = nullptr;
     DType dtype_ = DType::uint8;

@@ -6,7 +6,14 @@
 namespace flockstep::dlpack {
 
 enum DeviceType : int32_t { cpu = 1, cuda = 2, pinned = 3 };
-enum TypeCode : uint8_t { signed_integer = 0, unsigned_integer = 1, floating = 2, brain_float = 4, complex_number = 5, boolean = 6 };
+enum TypeCode : uint8_t {
+    signed_integer = 0,
+    unsigned_integer = 1,
+    floating = 2,
+    brain_float = 4,
+    complex_number = 5,
+    boolean = 6
+};
 
 struct Device {
     int32_t type, index;

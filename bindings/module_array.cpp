@@ -11,7 +11,8 @@ namespace flockstep {
 
 py::dtype numpy_dtype(DType dtype) {
     if (dtype == DType::bfloat16)
-        throw std::invalid_argument("array: numpy has no bfloat16; ask for array=\"torch\" or \"dlpack\", or another dtype");
+        throw std::invalid_argument(
+            "array: numpy has no bfloat16; ask for array=\"torch\" or \"dlpack\", or another dtype");
     return py::dtype(name_of(dtype));
 }
 
@@ -33,14 +34,18 @@ dlpack::DataType dlpack_type(DType dtype, bool is_flag) {
     using namespace dlpack;
     const uint8_t bits = uint8_t(size_of(dtype) * 8);
     switch (dtype) {
-        case DType::bfloat16: return {brain_float, bits, 1};
+        case DType::bfloat16:
+            return {brain_float, bits, 1};
         case DType::float32:
-        case DType::float64: return {floating, bits, 1};
+        case DType::float64:
+            return {floating, bits, 1};
         case DType::int8:
         case DType::int16:
         case DType::int32:
-        case DType::int64: return {signed_integer, bits, 1};
-        default: return {is_flag ? boolean : unsigned_integer, bits, 1};
+        case DType::int64:
+            return {signed_integer, bits, 1};
+        default:
+            return {is_flag ? boolean : unsigned_integer, bits, 1};
     }
 }
 
@@ -92,7 +97,8 @@ dlpack::Device Array::dlpack_device() const {
 
 py::array Array::numpy() const {
     if (device().is_cuda())
-        throw std::invalid_argument(tensor_.name + ": got an array on " + device().name() + ", want one on cpu; use copy() or DLPack");
+        throw std::invalid_argument(tensor_.name + ": got an array on " + device().name() +
+                                    ", want one on cpu; use copy() or DLPack");
     const py::dtype dtype = is_flag_ ? py::dtype("bool") : numpy_dtype(tensor_.dtype);
     auto* keep = new std::shared_ptr<BatchHolder>(holder_);
     const py::capsule base(keep, [](void* kept) { delete static_cast<std::shared_ptr<BatchHolder>*>(kept); });
@@ -114,12 +120,15 @@ py::capsule Array::dlpack(const py::object& stream, const py::object& max_versio
         const auto asked = dl_device.cast<std::pair<int, int>>();
         target = {asked.first, asked.second};
     }
-    const bool is_same = target.type == own.type && target.index == own.index, forbids = !copy.is_none() && !copy.cast<bool>();
+    const bool is_same = target.type == own.type && target.index == own.index,
+               forbids = !copy.is_none() && !copy.cast<bool>();
     bool copies = !is_same || (!copy.is_none() && copy.cast<bool>());
     if (copies && (target.type != dlpack::cpu || forbids))
-        throw py::buffer_error(tensor_.name + ": a copy from " + device().name() + " can be made to host memory only, and not with copy=False");
+        throw py::buffer_error(tensor_.name + ": a copy from " + device().name() +
+                               " can be made to host memory only, and not with copy=False");
 
-    auto held = std::make_unique<Export>(Export{holder_, {}, tensor_.shape, std::vector<int64_t>(tensor_.shape.size(), 1)});
+    auto held =
+        std::make_unique<Export>(Export{holder_, {}, tensor_.shape, std::vector<int64_t>(tensor_.shape.size(), 1)});
     for (size_t i = tensor_.shape.size(); i-- > 1;) held->strides[i - 1] = held->strides[i] * tensor_.shape[i];
     void* data = tensor_.data;
     if (copies) {
@@ -152,8 +161,8 @@ torch.from_dlpack, jax.dlpack.from_dlpack and cupy.from_dlpack view it without a
         .def_property_readonly("device", [](const Array& a) { return a.device().name(); })
         .def("numpy", &Array::numpy, "A numpy view. ValueError on CUDA and for bfloat16.")
         .def("copy", &Array::copy, "A numpy array of its own in host memory. Waits for the device.")
-        .def("__dlpack__", &Array::dlpack, py::kw_only(), py::arg("stream") = py::none(), py::arg("max_version") = py::none(),
-             py::arg("dl_device") = py::none(), py::arg("copy") = py::none(),
+        .def("__dlpack__", &Array::dlpack, py::kw_only(), py::arg("stream") = py::none(),
+             py::arg("max_version") = py::none(), py::arg("dl_device") = py::none(), py::arg("copy") = py::none(),
              "A capsule for the stream that the consumer names; without one, ordered with the default stream.")
         .def("__dlpack_device__",
              [](const Array& a) {
@@ -161,8 +170,8 @@ torch.from_dlpack, jax.dlpack.from_dlpack and cupy.from_dlpack view it without a
                  return py::make_tuple(device.type, device.index);
              })
         .def("__repr__", [](const Array& a) {
-            return "<flockstep.Array " + a.tensor().name + " " + a.dtype_name() + " " + shape_text(a.tensor().shape) + " on " +
-                   a.device().name() + ">";
+            return "<flockstep.Array " + a.tensor().name + " " + a.dtype_name() + " " + shape_text(a.tensor().shape) +
+                   " on " + a.device().name() + ">";
         });
 }
 

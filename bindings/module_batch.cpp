@@ -26,7 +26,8 @@ class PyBatch {
         for (const Tensor& own : holder_->batch->actions()) {
             std::vector<DType> dtypes{own.dtype};
             if (own.dtype == DType::int32) dtypes.push_back(DType::int64);
-            wanted_.push_back({holder_->batch->actions().size() > 1 ? "action " + own.name : "action", dtypes, own.shape, options.device});
+            wanted_.push_back({holder_->batch->actions().size() > 1 ? "action " + own.name : "action", dtypes,
+                               own.shape, options.device});
         }
     }
 
@@ -36,11 +37,13 @@ class PyBatch {
     }
     void close() {
         if (!holder_) return;
+        {
+            const py::gil_scoped_release free;
+            holder_->batch->synchronize();  // nothing reads what was given any more
+        }
         given_.clear();
         mask_.reset();
         uploaded_mask_.reset();
-        const py::gil_scoped_release free;
-        holder_->batch->synchronize();
         holder_.reset();
     }
 
@@ -49,7 +52,8 @@ class PyBatch {
         const Stream stream = current_stream(batch.options().device);
         std::vector<Given> given = take_actions(actions, stream);
         enqueue(stream, [&] { batch.step(stream); });
-        given_ = std::move(given);  // on the GPU they are still being read, the ones before no more than the stream's order says
+        given_ = std::move(
+            given);  // on the GPU they are still being read, the ones before no more than the stream's order says
         if (batch.options().device.is_cuda()) return;
         given_.clear();
         if (check) batch.check();
@@ -58,10 +62,13 @@ class PyBatch {
         Batch& batch = this->batch();
         const Stream stream = current_stream(batch.options().device);
         const uint8_t* where = mask.is_none() ? nullptr : take_mask(mask, stream);
-        if (seed && where) throw std::invalid_argument("seed: got one together with a mask, want it for a reset of all worlds");
+        if (seed && where)
+            throw std::invalid_argument("seed: got one together with a mask, want it for a reset of all worlds");
         enqueue(stream, [&] {
-            if (seed) batch.reset(*seed, stream);
-            else batch.reset(where, stream);
+            if (seed)
+                batch.reset(*seed, stream);
+            else
+                batch.reset(where, stream);
         });
     }
     void act(const std::string& policy, uint32_t draw) {
@@ -92,7 +99,8 @@ class PyBatch {
 
     py::list arrays(const std::vector<Tensor>& tensors, bool are_flags) const {
         py::list list;
-        for (const Tensor& tensor : tensors) list.append(Array(holder_, tensor, are_flags && tensor.dtype == DType::uint8));
+        for (const Tensor& tensor : tensors)
+            list.append(Array(holder_, tensor, are_flags && tensor.dtype == DType::uint8));
         return list;
     }
 
@@ -110,10 +118,12 @@ class PyBatch {
         Batch& batch = this->batch();
         std::vector<Given> given;
         if (actions && actions->size() != wanted_.size())
-            throw std::invalid_argument("action: got " + std::to_string(actions->size()) + " arrays, want " + std::to_string(wanted_.size()));
+            throw std::invalid_argument("action: got " + std::to_string(actions->size()) + " arrays, want " +
+                                        std::to_string(wanted_.size()));
         for (size_t i = 0; actions && i < wanted_.size(); ++i) given.emplace_back((*actions)[i], wanted_[i], stream);
         for (size_t i = 0; i < wanted_.size(); ++i)
-            batch.use_actions(int(i), actions ? given[i].data() : nullptr, actions ? given[i].dtype() : batch.actions()[i].dtype);
+            batch.use_actions(int(i), actions ? given[i].data() : nullptr,
+                              actions ? given[i].dtype() : batch.actions()[i].dtype);
         return given;
     }
     /// A mask from the batch's device, or from the host by way of a buffer of its own.
@@ -122,7 +132,8 @@ class PyBatch {
         const Device device = batch.options().device;
         const bool is_host = py::isinstance<py::array>(mask) || !py::hasattr(mask, "__dlpack_device__") ||
                              mask.attr("__dlpack_device__")().cast<std::pair<int, int>>().first == dlpack::cpu;
-        mask_.emplace(mask, Wanted{"reset_mask", {DType::uint8}, {batch.num_envs()}, is_host ? Device{} : device}, stream);
+        mask_.emplace(mask, Wanted{"reset_mask", {DType::uint8}, {batch.num_envs()}, is_host ? Device{} : device},
+                      stream);
         if (!device.is_cuda() || !is_host) return static_cast<const uint8_t*>(mask_->data());
         if (!uploaded_mask_) uploaded_mask_.emplace(batch.memory(), size_t(batch.num_envs()), "a reset mask");
         batch.memory().from_host(uploaded_mask_->data(), mask_->data(), size_t(batch.num_envs()));
@@ -148,15 +159,18 @@ class PyBatch {
 };
 
 std::unique_ptr<PyBatch> make(const std::string& name, int64_t num_envs, const std::string& device, uint64_t seed,
-                              const std::string& autoreset_mode, const std::string& final_observation, int64_t first_env,
-                              bool spread_phases, bool statistics, std::vector<std::string> outputs,
-                              const std::map<std::string, std::string>& dtypes, int lanes, bool cpu_team, const py::dict& settings) {
+                              const std::string& autoreset_mode, const std::string& final_observation,
+                              int64_t first_env, bool spread_phases, bool statistics, std::vector<std::string> outputs,
+                              const std::map<std::string, std::string>& dtypes, int lanes, bool cpu_team,
+                              const py::dict& settings) {
     BatchOptions options;
     options.num_envs = num_envs;
     options.device = find_device(device);
     options.seed = seed;
-    options.autoreset_mode = AutoresetMode(choice_of("autoreset_mode", autoreset_mode, {"same_step", "next_step", "disabled"}));
-    options.final_observation = FinalObservation(choice_of("final_observation", final_observation, {"none", "all", "truncated"}));
+    options.autoreset_mode =
+        AutoresetMode(choice_of("autoreset_mode", autoreset_mode, {"same_step", "next_step", "disabled"}));
+    options.final_observation =
+        FinalObservation(choice_of("final_observation", final_observation, {"none", "all", "truncated"}));
     options.first_env = first_env;
     options.spread_phases = spread_phases;
     options.statistics = statistics;
@@ -205,13 +219,19 @@ py::list fields_of(const PyBatch& self) {
 }
 
 void bind_arrays_of(py::class_<PyBatch>& batch) {
-    batch.def_property_readonly("observations", [](const PyBatch& b) { return b.arrays(b.batch().observations(), false); })
-        .def_property_readonly("final_observations", [](const PyBatch& b) { return b.arrays(b.batch().final_observations(), false); })
-        .def_property_readonly("action_masks", [](const PyBatch& b) { return b.arrays(b.batch().action_masks(), true); })
-        .def_property_readonly("outputs", [](const PyBatch& b) { return b.arrays(b.batch().outputs(), true); },
-                               "reward float32; terminated, truncated, active, acts, episode_start bool; [num_envs, num_agents].")
-        .def_property_readonly("actions", [](const PyBatch& b) { return b.arrays(b.batch().actions(), false); },
-                               "The engine's own action tensors, which act() fills and step(None) reads.");
+    batch
+        .def_property_readonly("observations",
+                               [](const PyBatch& b) { return b.arrays(b.batch().observations(), false); })
+        .def_property_readonly("final_observations",
+                               [](const PyBatch& b) { return b.arrays(b.batch().final_observations(), false); })
+        .def_property_readonly("action_masks",
+                               [](const PyBatch& b) { return b.arrays(b.batch().action_masks(), true); })
+        .def_property_readonly(
+            "outputs", [](const PyBatch& b) { return b.arrays(b.batch().outputs(), true); },
+            "reward float32; terminated, truncated, active, acts, episode_start bool; [num_envs, num_agents].")
+        .def_property_readonly(
+            "actions", [](const PyBatch& b) { return b.arrays(b.batch().actions(), false); },
+            "The engine's own action tensors, which act() fills and step(None) reads.");
 }
 
 void bind_facts_of(py::class_<PyBatch>& batch) {
@@ -221,39 +241,54 @@ void bind_facts_of(py::class_<PyBatch>& batch) {
         .def_property_readonly("num_agents", [](const PyBatch& b) { return b.batch().num_agents(); })
         .def_property_readonly("settings", [](const PyBatch& b) { return to_dict(b.batch().settings()); })
         .def_property_readonly("spaces", [](const PyBatch& b) { return to_list(b.batch().spaces()); })
-        .def_property_readonly("has_one_action_tensor", [](const PyBatch& b) { return b.batch().has_one_action_tensor(); })
+        .def_property_readonly("has_one_action_tensor",
+                               [](const PyBatch& b) { return b.batch().has_one_action_tensor(); })
         .def_property_readonly("policies", [](const PyBatch& b) { return b.batch().policies(); })
         .def_property_readonly("metric_names", [](const PyBatch& b) { return b.batch().metric_names(); })
-        .def_property_readonly("fields", &fields_of, "Fields of the state: dicts of name, dtype, shape and whether it is derived.")
-        .def_property_readonly("minimum_bytes_per_env", [](const PyBatch& b) { return b.batch().minimum_bytes_per_env(); });
+        .def_property_readonly("fields", &fields_of,
+                               "Fields of the state: dicts of name, dtype, shape and whether it is derived.")
+        .def_property_readonly("minimum_bytes_per_env",
+                               [](const PyBatch& b) { return b.batch().minimum_bytes_per_env(); });
 }
 
 }  // namespace
 
 void bind_batch(py::module_& module) {
-    py::class_<PyBatch> batch(module, "Batch", "Worlds of one environment, stepped together. flockstep.make() wraps it; see there for the options.");
-    batch.def(py::init(&make), py::arg("name"), py::kw_only(), py::arg("num_envs") = 1, py::arg("device") = "auto", py::arg("seed") = 0,
-              py::arg("autoreset_mode") = "same_step", py::arg("final_observation") = "none", py::arg("first_env") = 0,
-              py::arg("spread_phases") = false, py::arg("statistics") = true, py::arg("outputs") = std::vector<std::string>{},
-              py::arg("dtypes") = std::map<std::string, std::string>{}, py::arg("lanes") = 0, py::arg("cpu_team") = false,
-              py::arg("settings") = py::dict());
+    py::class_<PyBatch> batch(
+        module, "Batch",
+        "Worlds of one environment, stepped together. flockstep.make() wraps it; see there for the options.");
+    batch.def(py::init(&make), py::arg("name"), py::kw_only(), py::arg("num_envs") = 1, py::arg("device") = "auto",
+              py::arg("seed") = 0, py::arg("autoreset_mode") = "same_step", py::arg("final_observation") = "none",
+              py::arg("first_env") = 0, py::arg("spread_phases") = false, py::arg("statistics") = true,
+              py::arg("outputs") = std::vector<std::string>{}, py::arg("dtypes") = std::map<std::string, std::string>{},
+              py::arg("lanes") = 0, py::arg("cpu_team") = false, py::arg("settings") = py::dict());
     batch
         .def("step", &PyBatch::step, py::arg("actions") = py::none(), py::arg("check") = true,
-             "One step. actions: one array per action tensor, or None for the engine's own. Enqueued on the caller's current stream; on\n"
+             "One step. actions: one array per action tensor, or None for the engine's own. Enqueued on the caller's "
+             "current stream; on\n"
              "the CPU it is done on return, and `check` reports a refused action at once.")
         .def("reset", &PyBatch::reset, py::arg("seed") = py::none(), py::arg("mask") = py::none(),
-             "Episode 0 of a seed everywhere; or a new episode everywhere or where mask (bool or uint8 [num_envs]) is true.")
-        .def("act", &PyBatch::act, py::arg("policy") = "random", py::arg("draw") = 0, "Fills the engine's own action tensors.")
+             "Episode 0 of a seed everywhere; or a new episode everywhere or where mask (bool or uint8 [num_envs]) is "
+             "true.")
+        .def("act", &PyBatch::act, py::arg("policy") = "random", py::arg("draw") = 0,
+             "Fills the engine's own action tensors.")
         .def("write_action", &PyBatch::write_action, py::arg("index"), py::arg("action"),
              "Copies host memory into one of the engine's own action tensors. Waits.")
-        .def("get_field", &PyBatch::get_field, py::arg("name"), "A field of every world, as a numpy array of its own. Waits.")
-        .def("set_fields", &PyBatch::set_fields, py::arg("fields"), "Writes fields (name: numpy array) and observes again. All or nothing.")
+        .def("get_field", &PyBatch::get_field, py::arg("name"),
+             "A field of every world, as a numpy array of its own. Waits.")
+        .def("set_fields", &PyBatch::set_fields, py::arg("fields"),
+             "Writes fields (name: numpy array) and observes again. All or nothing.")
         .def("save", &PyBatch::save, "All that is needed to go on identically: name: numpy array. Waits.")
         .def("restore", &PyBatch::restore, py::arg("fields"))
-        .def("statistics", &statistics_of, py::arg("clear") = false, "Means and standard errors over the episodes that ended. Waits.")
-        .def("first_episodes", &first_episodes_of, "Metrics of each world's first episode, float32 [num_envs]; NaN where none ended. Waits.")
-        .def("check", [](PyBatch& b) { b.batch().check(); }, "Waits; ValueError if an action was refused since the last call.")
-        .def("synchronize", [](PyBatch& b) { b.batch().synchronize(); }, py::call_guard<py::gil_scoped_release>())
+        .def("statistics", &statistics_of, py::arg("clear") = false,
+             "Means and standard errors over the episodes that ended. Waits.")
+        .def("first_episodes", &first_episodes_of,
+             "Metrics of each world's first episode, float32 [num_envs]; NaN where none ended. Waits.")
+        .def(
+            "check", [](PyBatch& b) { b.batch().check(); },
+            "Waits; ValueError if an action was refused since the last call.")
+        .def(
+            "synchronize", [](PyBatch& b) { b.batch().synchronize(); }, py::call_guard<py::gil_scoped_release>())
         .def("close", &PyBatch::close, "Gives up the batch; its memory goes with the last view of it.");
     bind_arrays_of(batch);
     bind_facts_of(batch);

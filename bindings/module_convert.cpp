@@ -1,10 +1,9 @@
-#include "bindings/convert.h"
-
 #include <pybind11/stl.h>
 
 #include <stdexcept>
 
 #include "bindings/array.h"
+#include "bindings/convert.h"
 
 namespace py = pybind11;
 
@@ -14,11 +13,14 @@ namespace {
 [[noreturn]] void refuse(const std::string& name, const std::string& got, const std::string& want) {
     throw std::invalid_argument(name + ": got " + got + ", want " + want);
 }
-std::string type_of(py::handle value) { return value.is_none() ? "None" : py::str(py::type::handle_of(value).attr("__name__")); }
+std::string type_of(py::handle value) {
+    return value.is_none() ? "None" : py::str(py::type::handle_of(value).attr("__name__"));
+}
 
 Value value_of(const std::string& name, py::object value) {
     if (py::hasattr(value, "__fspath__")) value = value.attr("__fspath__")();
-    if (py::hasattr(value, "dtype") && py::hasattr(value, "item") && py::len(value.attr("shape")) == 0) value = value.attr("item")();
+    if (py::hasattr(value, "dtype") && py::hasattr(value, "item") && py::len(value.attr("shape")) == 0)
+        value = value.attr("item")();
     if (py::isinstance<py::bool_>(value)) return value.cast<bool>();
     if (py::isinstance<py::str>(value)) return value.cast<std::string>();
     if (py::isinstance<py::float_>(value)) return value.cast<double>();
@@ -116,7 +118,9 @@ FieldValue field_of(const std::string& name, const py::array& given) {
     for (int d = int(DType::uint8); d <= int(DType::float64); ++d)
         if (type == name_of(DType(d))) value.dtype = DType(d);
     if (type == "bool") value.dtype = DType::uint8;
-    if (value.dtype == DType::bit) refuse("field " + name, type + " " + shape_text(value.shape), "integers, float32 or float64 in native byte order");
+    if (value.dtype == DType::bit)
+        refuse("field " + name, type + " " + shape_text(value.shape),
+               "integers, float32 or float64 in native byte order");
     const char* data = static_cast<const char*>(array.data());
     value.bytes.assign(data, data + array.nbytes());
     return value;

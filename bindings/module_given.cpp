@@ -13,12 +13,17 @@ namespace {
 std::optional<DType> dtype_of(dlpack::DataType type) {
     if (type.lanes != 1) return {};
     const auto pick = [&](DType b8, DType b16, DType b32, DType b64) -> std::optional<DType> {
-        return type.bits == 8 ? b8 : type.bits == 16 ? b16 : type.bits == 32 ? b32 : type.bits == 64 ? std::optional(b64) : std::nullopt;
+        return type.bits == 8    ? b8
+               : type.bits == 16 ? b16
+               : type.bits == 32 ? b32
+               : type.bits == 64 ? std::optional(b64)
+                                 : std::nullopt;
     };
     if (type.code == dlpack::boolean && type.bits == 8) return DType::uint8;
     if (type.code == dlpack::signed_integer) return pick(DType::int8, DType::int16, DType::int32, DType::int64);
     if (type.code == dlpack::unsigned_integer) return pick(DType::uint8, DType::uint16, DType::uint32, DType::uint64);
-    if (type.code == dlpack::floating && type.bits >= 32) return pick(DType::bit, DType::bit, DType::float32, DType::float64);
+    if (type.code == dlpack::floating && type.bits >= 32)
+        return pick(DType::bit, DType::bit, DType::float32, DType::float64);
     if (type.code == dlpack::brain_float && type.bits == 16) return DType::bfloat16;
     return {};
 }
@@ -38,7 +43,8 @@ bool is_on(dlpack::Device given, Device wanted) {
 }
 std::string wish(const Wanted& wanted) {
     std::string text = ", want ";
-    for (size_t i = 0; i < wanted.dtypes.size(); ++i) text += (i ? " or " : "") + std::string(name_of(wanted.dtypes[i]));
+    for (size_t i = 0; i < wanted.dtypes.size(); ++i)
+        text += (i ? " or " : "") + std::string(name_of(wanted.dtypes[i]));
     return text + " " + shape_text(wanted.shape) + " on " + wanted.device.name();
 }
 bool is_row_major(const std::vector<int64_t>& shape, const int64_t* strides) {
@@ -57,8 +63,8 @@ py::array from_list(const py::object& object, const Wanted& wanted) {
     return array;
 }
 [[noreturn]] void refuse_unshareable(const py::error_already_set& error, const Wanted& wanted) {
-    throw std::invalid_argument(wanted.name + ": got an array that cannot be shared (" + py::str(error.value()).cast<std::string>() + ")" +
-                                wish(wanted));
+    throw std::invalid_argument(wanted.name + ": got an array that cannot be shared (" +
+                                py::str(error.value()).cast<std::string>() + ")" + wish(wanted));
 }
 dlpack::Device device_of(const py::object& object, const Wanted& wanted) {
     try {
@@ -75,10 +81,15 @@ bool is_list(const py::object& object) {
 }  // namespace
 
 Given::Given(const py::object& object, const Wanted& wanted, Stream stream) {
-    if (py::isinstance<py::array>(object)) take_numpy(py::reinterpret_borrow<py::array>(object), wanted);
-    else if (py::hasattr(object, "__dlpack__")) take_dlpack(object, wanted, stream);
-    else if (is_list(object)) take_numpy(from_list(object, wanted), wanted);
-    else throw std::invalid_argument(wanted.name + ": got " + py::str(py::type::of(object).attr("__name__")).cast<std::string>() + wish(wanted));
+    if (py::isinstance<py::array>(object))
+        take_numpy(py::reinterpret_borrow<py::array>(object), wanted);
+    else if (py::hasattr(object, "__dlpack__"))
+        take_dlpack(object, wanted, stream);
+    else if (is_list(object))
+        take_numpy(from_list(object, wanted), wanted);
+    else
+        throw std::invalid_argument(wanted.name + ": got " +
+                                    py::str(py::type::of(object).attr("__name__")).cast<std::string>() + wish(wanted));
 }
 Given::Given(Given&& other) noexcept = default;
 Given& Given::operator=(Given&& other) noexcept = default;
@@ -93,9 +104,10 @@ void Given::take_numpy(const py::array& array, const Wanted& wanted) {
     const std::vector<int64_t> shape(array.shape(), array.shape() + array.ndim());
     const bool is_native = array.dtype().byteorder() != '>';
     if ((kind != 'i' && kind != 'u' && kind != 'f' && kind != 'b') || !is_native)
-        throw std::invalid_argument(wanted.name + ": got " + py::str(array.dtype()).cast<std::string>() + " " + shape_text(shape) + " on cpu" +
-                                    wish(wanted));
-    const bool is_aligned = reinterpret_cast<uintptr_t>(array.data()) % size_t(std::max<py::ssize_t>(array.itemsize(), 1)) == 0;
+        throw std::invalid_argument(wanted.name + ": got " + py::str(array.dtype()).cast<std::string>() + " " +
+                                    shape_text(shape) + " on cpu" + wish(wanted));
+    const bool is_aligned =
+        reinterpret_cast<uintptr_t>(array.data()) % size_t(std::max<py::ssize_t>(array.itemsize(), 1)) == 0;
     keep_ = array;
     take(const_cast<void*>(array.data()), {code, uint8_t(array.itemsize() * 8), 1}, {dlpack::cpu, 0}, shape,
          (array.flags() & py::array::c_style) && is_aligned, wanted);
@@ -103,24 +115,33 @@ void Given::take_numpy(const py::array& array, const Wanted& wanted) {
 
 void Given::take_dlpack(const py::object& object, const Wanted& wanted, Stream stream) {
     const dlpack::Device device = device_of(object, wanted);
-    if (!is_on(device, wanted.device)) throw std::invalid_argument(wanted.name + ": got an array on " + device_text(device) + wish(wanted));
+    if (!is_on(device, wanted.device))
+        throw std::invalid_argument(wanted.name + ": got an array on " + device_text(device) + wish(wanted));
     py::object capsule;
     try {
-        if (device.type != dlpack::cuda) capsule = object.attr("__dlpack__")();
-        else capsule = object.attr("__dlpack__")(py::arg("stream") = stream.handle ? reinterpret_cast<intptr_t>(stream.handle) : 1);
+        if (device.type != dlpack::cuda)
+            capsule = object.attr("__dlpack__")();
+        else
+            capsule = object.attr("__dlpack__")(py::arg("stream") =
+                                                    stream.handle ? reinterpret_cast<intptr_t>(stream.handle) : 1);
     } catch (py::error_already_set& error) {  // a tensor that needs its gradient, for example
         refuse_unshareable(error, wanted);
     }
-    if (PyCapsule_IsValid(capsule.ptr(), "dltensor")) take_capsule<dlpack::Managed>(capsule, wanted);
-    else if (PyCapsule_IsValid(capsule.ptr(), "dltensor_versioned")) take_capsule<dlpack::ManagedVersioned>(capsule, wanted);
-    else throw std::invalid_argument(wanted.name + ": got a __dlpack__ that gives no DLPack capsule" + wish(wanted));
+    if (PyCapsule_IsValid(capsule.ptr(), "dltensor"))
+        take_capsule<dlpack::Managed>(capsule, wanted);
+    else if (PyCapsule_IsValid(capsule.ptr(), "dltensor_versioned"))
+        take_capsule<dlpack::ManagedVersioned>(capsule, wanted);
+    else
+        throw std::invalid_argument(wanted.name + ": got a __dlpack__ that gives no DLPack capsule" + wish(wanted));
 }
 
 template <class M>
 void Given::take_capsule(const py::object& capsule, const Wanted& wanted) {
     constexpr bool is_versioned = std::is_same_v<M, dlpack::ManagedVersioned>;
-    M* managed = static_cast<M*>(PyCapsule_GetPointer(capsule.ptr(), dlpack::name_of_capsule(static_cast<M*>(nullptr))));
-    if (PyCapsule_SetName(capsule.ptr(), is_versioned ? "used_dltensor_versioned" : "used_dltensor") != 0) throw py::error_already_set();
+    M* managed =
+        static_cast<M*>(PyCapsule_GetPointer(capsule.ptr(), dlpack::name_of_capsule(static_cast<M*>(nullptr))));
+    if (PyCapsule_SetName(capsule.ptr(), is_versioned ? "used_dltensor_versioned" : "used_dltensor") != 0)
+        throw py::error_already_set();
     keep_ = py::capsule(managed, [](void* taken) {
         M* m = static_cast<M*>(taken);
         if (m->deleter) m->deleter(m);
@@ -130,13 +151,15 @@ void Given::take_capsule(const py::object& capsule, const Wanted& wanted) {
     take(static_cast<char*>(t.data) + t.byte_offset, t.dtype, t.device, shape, is_row_major(shape, t.strides), wanted);
 }
 
-void Given::take(void* data, dlpack::DataType type, dlpack::Device device, const std::vector<int64_t>& shape, bool is_contiguous,
-                 const Wanted& wanted) {
+void Given::take(void* data, dlpack::DataType type, dlpack::Device device, const std::vector<int64_t>& shape,
+                 bool is_contiguous, const Wanted& wanted) {
     const std::optional<DType> dtype = dtype_of(type);
-    const bool is_wanted = dtype && std::find(wanted.dtypes.begin(), wanted.dtypes.end(), *dtype) != wanted.dtypes.end();
+    const bool is_wanted =
+        dtype && std::find(wanted.dtypes.begin(), wanted.dtypes.end(), *dtype) != wanted.dtypes.end();
     if (!is_wanted || shape != wanted.shape || !is_on(device, wanted.device) || !is_contiguous)
-        throw std::invalid_argument(wanted.name + ": got " + type_text(type) + " " + shape_text(shape) + " on " + device_text(device) +
-                                    (is_contiguous ? "" : " that is not contiguous") + wish(wanted));
+        throw std::invalid_argument(wanted.name + ": got " + type_text(type) + " " + shape_text(shape) + " on " +
+                                    device_text(device) + (is_contiguous ? "" : " that is not contiguous") +
+                                    wish(wanted));
     data_ = data;
     dtype_ = *dtype;
 }

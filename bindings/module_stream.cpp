@@ -22,8 +22,10 @@ py::object imported(const char* name) {
 
 Stream current_stream(Device device) {
     if (!device.is_cuda()) return {};
-    if (const py::object torch = imported("torch"); !torch.is_none() && torch.attr("cuda").attr("is_initialized")().cast<bool>())
-        return {reinterpret_cast<void*>(torch.attr("cuda").attr("current_stream")(device.index).attr("cuda_stream").cast<uintptr_t>())};
+    if (const py::object torch = imported("torch");
+        !torch.is_none() && torch.attr("cuda").attr("is_initialized")().cast<bool>())
+        return {reinterpret_cast<void*>(
+            torch.attr("cuda").attr("current_stream")(device.index).attr("cuda_stream").cast<uintptr_t>())};
     if (const py::object cupy = imported("cupy"); !cupy.is_none())
         return {reinterpret_cast<void*>(cupy.attr("cuda").attr("get_current_stream")().attr("ptr").cast<uintptr_t>())};
     return {};
@@ -42,7 +44,8 @@ bool is_capturing(Stream stream) {
 
 StreamOrder::~StreamOrder() {
     if (!event_) return;
-    if (const cudaError_t error = cudaEventDestroy(static_cast<cudaEvent_t>(event_)); error != cudaSuccess)
+    const cudaError_t error = cudaEventDestroy(static_cast<cudaEvent_t>(event_));
+    if (error != cudaSuccess && error != cudaErrorCudartUnloading)  // the program may be at its end
         std::fprintf(stderr, "flockstep: destroying an event: %s\n", cudaGetErrorString(error));
 }
 

@@ -6,8 +6,8 @@
 /// does nothing.
 namespace flockstep {
 
-/// The stream that the caller's array library works on now: torch's if torch is imported and uses CUDA, else CuPy's, else
-/// the default stream. Needs the GIL; imports nothing.
+/// The stream that the caller's array library works on now: torch's if torch is imported and uses CUDA, else CuPy's,
+/// else the default stream. Needs the GIL; imports nothing.
 Stream current_stream(Device device);
 
 /// Orders the work of one batch over several streams. An event marks the end of its last work, so that a stream which
@@ -27,7 +27,7 @@ class StreamOrder {
 
   private:
     Device device_;
-    void* event_ = nullptr;   // cudaEvent_t
+    void* event_ = nullptr;  // cudaEvent_t
     void* last_ = nullptr;
     bool is_marked_ = false;  // the event stands for work that may still run
 };

@@ -12,6 +12,7 @@ from gymnasium.utils.env_checker import check_env  # noqa: E402
 from gymnasium.vector import AutoresetMode, SyncVectorEnv  # noqa: E402
 
 ID, NUM_ENVS, TOLERANCE = "flockstep/CartPole-v1", 6, 2e-6
+ONLY_PATHFINDING = pytest.mark.skipif("pathfinding" not in flockstep.environments(), reason="pathfinding is not built")
 MODES = [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP, AutoresetMode.DISABLED]
 
 
@@ -172,23 +173,49 @@ def test_the_same_works_on_the_gpu():
         assert_same_step(a, b, np.zeros(NUM_ENVS, bool))
 
 
-@pytest.mark.skipif("pathfinding" not in flockstep.environments(), reason="pathfinding is not built")
+def make_pathfinding(mode, **settings):
+    settings = {"num_agents": 4, "max_episode_steps": 5, **settings}
+    return gymnasium.make_vec("flockstep/Pathfinding-v0", num_envs=3, autoreset_mode=mode, **settings)
+
+
+@ONLY_PATHFINDING
 def test_rows_are_agents_where_there_are_several():
-    env = gymnasium.make_vec("flockstep/Pathfinding-v0", num_envs=3, num_agents=4, max_episode_steps=5, autoreset_mode=AutoresetMode.SAME_STEP)
+    env = make_pathfinding(AutoresetMode.SAME_STEP)
     observation, info = env.reset(seed=1)
     assert env.num_envs == 12 and env.num_worlds == 3 and observation.shape[0] == 12
-    assert env.observation_space.contains(observation)
-    assert info["action_mask"].dtype == np.int8 and info["_active"].all()
-    for step in range(5):
-        masks = tuple(info["action_mask"])
-        actions = np.array([env.single_action_space.sample(mask=mask) for mask in masks])
-        observation, reward, terminated, truncated, info = env.step(actions)
+    assert env.observation_space.contains(observation) and info["_active"].all()
+    for _ in range(5):
+        observation, reward, terminated, truncated, info = env.step(np.zeros(12, np.int32))
     assert reward.shape == terminated.shape == truncated.shape == (12,)
     assert truncated.all() and info["_final_obs"].all() and info["episode_start"].all()
     assert all(np.shape(row) == observation.shape[1:] for row in info["final_obs"])
 
 
-@pytest.mark.skipif("pathfinding" not in flockstep.environments(), reason="pathfinding is not built")
+@ONLY_PATHFINDING
+def test_masks_are_what_sample_wants():
+    env = make_pathfinding(AutoresetMode.NEXT_STEP, mask_obstacles=True)
+    _, info = env.reset(seed=1)
+    assert info["action_mask"].dtype == np.int8 and info["_action_mask"].all()
+    for _ in range(12):
+        masks = tuple(info["action_mask"])
+        info = env.step(np.array([env.single_action_space.sample(mask=mask) for mask in masks]))[4]
+
+
+@ONLY_PATHFINDING
+def test_a_world_resets_with_all_its_agents():
+    env = make_pathfinding(AutoresetMode.DISABLED)
+    env.reset(seed=1)
+    for _ in range(5):
+        truncated = env.step(np.zeros(12, int))[3]
+    assert truncated.all()
+    mask = np.arange(12) < 6
+    with pytest.raises(ValueError, match="a part of a world's agents"):
+        env.reset(options={"reset_mask": mask})
+    _, info = env.reset(options={"reset_mask": np.arange(12) < 4})
+    np.testing.assert_array_equal(info["episode_start"], np.arange(12) < 4)
+
+
+@ONLY_PATHFINDING
 def test_a_single_environment_of_several_agents_says_what_to_use():
     with pytest.raises(ValueError, match="want one; use flockstep.parallel_env"):
         gymnasium.make("flockstep/Pathfinding-v0", num_agents=4)

@@ -8,6 +8,7 @@ import numpy as np
 from . import arrays, spaces
 from ._flockstep import Batch
 from ._flockstep import environments as _list_environments
+from .layout import Layout
 
 log = logging.getLogger("flockstep")
 STATE_FORMAT = 1
@@ -145,11 +146,11 @@ class Environment:
         self.name, self.device, self.settings = batch.environment, batch.device, batch.settings
         self.num_envs, self.num_agents = batch.num_envs, batch.num_agents
         self.policies, self.metric_names = ["random", *batch.policies], batch.metric_names
-        self.roles = {role["name"]: range(role["first"], role["first"] + role["count"]) for role in batch.spaces}
+        self._layout = Layout(batch)
+        self.roles = self._layout.roles  # {name: range of its agents}
 
     def _check_outputs(self, wanted):
-        parts = [part["name"] for role in self._batch.spaces for part in role["observation"]]
-        known = [*dict.fromkeys(parts), *OUTPUTS]
+        known = [*self._layout.observation_names(), *OUTPUTS]
         for name in wanted:
             if name not in known and not name.startswith("action_mask."):
                 raise ValueError(f'outputs: got "{name}", want some of: {", ".join(known)}')
@@ -157,73 +158,20 @@ class Environment:
     # Arrays
 
     def _show_arrays(self, view):
-        batch = self._batch
-        shown = {array.name: view(array) for array in batch.observations}
-        self._dtypes = {array.name: array.dtype for array in batch.observations}
-        self._observation = self._by_role(shown)
+        """Prepares what reset and step return: always the same arrays."""
+        batch, layout = self._batch, self._layout
+        self._observation = layout.nest_observation({array.name: view(array) for array in batch.observations})
         outputs = {array.name: view(array) for array in batch.outputs}
         self._transition = tuple(outputs.pop(name, None) for name in ("reward", "terminated", "truncated"))
-        self._info = outputs
         masks = {array.name: view(array) for array in batch.action_masks}
-        if masks:
-            self._info["action_mask"] = self._masks_by_role(masks)
+        self._info = {**outputs, **({"action_mask": layout.nest_masks(masks)} if masks else {})}
         self._step_info = dict(self._info)
         finals = {array.name: view(array) for array in batch.final_observations}
         if finals:
-            self._step_info["final_observation"] = self._by_role(finals)
+            self._step_info["final_observation"] = layout.nest_observation(finals)
             if self._final == "all":
                 self._step_info["_final_observation"] = outputs.get("episode_start")
-        self._actions = [view(array) for array in batch.actions]
-        self._own_action = self._nest_actions(self._actions)
-
-    def _qualified(self, role, part):
-        return f"{role['name']}.{part}" if len(self.roles) > 1 else part
-
-    def _by_role(self, tensors):
-        """Observation tensors as the parts of each role; bare where there is one role or one part."""
-        result = {}
-        for role in self._batch.spaces:
-            names = [part["name"] for part in role["observation"] if self._qualified(role, part["name"]) in tensors]
-            if names:
-                result[role["name"]] = spaces.unwrap({name: tensors[self._qualified(role, name)] for name in names})
-        return result if len(self.roles) > 1 else next(iter(result.values()), None)
-
-    def _masks_by_role(self, masks):
-        result = {}
-        for role in self._batch.spaces:
-            start = self._qualified(role, "action_mask")
-            own = {name[len(start) + 1 :]: mask for name, mask in masks.items() if name == start or name.startswith(start + ".")}
-            if own:
-                result[role["name"]] = own[""] if "" in own else own
-        return result if len(self.roles) > 1 else next(iter(result.values()))
-
-    def _action_parts(self):
-        """(role, part) of every action tensor, in the engine's order; one for all where there is one tensor."""
-        if self._batch.has_one_action_tensor:
-            return [(None, "action")]
-        return [(role["name"], part["name"]) for role in self._batch.spaces for part in role["action"]]
-
-    def _nest_actions(self, tensors):
-        result = {}
-        for (role, part), tensor in zip(self._action_parts(), tensors, strict=True):
-            result.setdefault(role, {})[part] = tensor
-        result = {role: spaces.unwrap(parts) for role, parts in result.items()}
-        return result if len(result) > 1 else next(iter(result.values()))
-
-    def _flat_actions(self, action):
-        """The engine's action tensors from what step() was given."""
-        if not isinstance(action, dict):
-            return (action,)
-        if self._batch.has_one_action_tensor:
-            return (join_roles([take("action", action, self.roles)[role] for role in self.roles]),)
-        flat = []
-        by_role = {}
-        for role, part in self._action_parts():
-            by_role.setdefault(role, []).append(part)
-        for role, parts in by_role.items():
-            branch = take("action", action, by_role)[role] if len(by_role) > 1 else action
-            flat += [take("action", branch, parts)[part] for part in parts] if isinstance(branch, dict) else [branch]
-        return flat
+        self._own_action = layout.nest_actions([view(array) for array in batch.actions])
 
     # Stepping
 
@@ -271,7 +219,7 @@ class Environment:
         and raises ValueError: on the CPU at once, after the step; on CUDA when something is next read from the device
         (check, statistics, get_field, state_dict).
         """
-        self._step(self._flat_actions(action))
+        self._step(self._layout.flat_actions(action))
         return self._show_step()
 
     def _step(self, actions, check=True):
@@ -362,53 +310,25 @@ class Environment:
 
     # Spaces (these need gymnasium)
 
-    def observation_spaces(self, leading_envs=False):
-        """{role: space} of one agent; with leading_envs of [num_envs, agents of the role]."""
-        result = {}
-        for role in self._batch.spaces:
-            leading = (self.num_envs, role["count"]) if leading_envs else ()
-            parts = {}
-            for part in role["observation"]:
-                dtype = self._dtypes.get(self._qualified(role, part["name"]))
-                if dtype:
-                    parts[part["name"]] = spaces.box_of(part, dtype, leading)
-            if parts:
-                result[role["name"]] = spaces.as_space(spaces.unwrap(parts))
-        return result
-
-    def action_spaces(self, leading_envs=False):
-        """{role: space} of one agent; with leading_envs of [num_envs, agents of the role]."""
-        result = {}
-        for role in self._batch.spaces:
-            leading = (self.num_envs, role["count"]) if leading_envs else ()
-            parts = {part["name"]: spaces.action_space_of(part, leading) for part in role["action"]}
-            result[role["name"]] = spaces.as_space(spaces.unwrap(parts))
-        return result
-
     @property
     def single_observation_space(self):
         """gymnasium space of one agent's observation; a Dict by role where there are several."""
-        return spaces.as_space(spaces.unwrap(self.observation_spaces()))
+        return spaces.as_space(spaces.unwrap(self._layout.observation_spaces()))
 
     @property
     def single_action_space(self):
         """gymnasium space of one agent's action; a Dict by role where there are several."""
-        return spaces.as_space(spaces.unwrap(self.action_spaces()))
+        return spaces.as_space(spaces.unwrap(self._layout.action_spaces()))
 
     @property
     def observation_space(self):
         """gymnasium space of what step returns; holds as many bounds as there are numbers."""
-        return spaces.as_space(spaces.unwrap(self.observation_spaces(True)))
+        return spaces.as_space(spaces.unwrap(self._layout.observation_spaces(True)))
 
     @property
     def action_space(self):
         """gymnasium space of what step takes."""
-        if self._batch.has_one_action_tensor and len(self.roles) > 1:
-            from gymnasium.spaces import MultiDiscrete
-
-            row = [role["action"][0]["n"][0] for role in self._batch.spaces for _ in range(role["count"])]
-            return MultiDiscrete(np.broadcast_to(row, (self.num_envs, self.num_agents)))
-        return spaces.as_space(spaces.unwrap(self.action_spaces(True)))
+        return self._layout.action_space()
 
 
 def names(option, given):
@@ -424,22 +344,6 @@ def dtype_name(dtype):
     """"uint8", "float32" and so on, from a text or a dtype of numpy or torch."""
     text = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
     return text.removeprefix("torch.")
-
-
-def take(what, branches, keys):
-    """`branches` if its keys are these; ValueError that names both otherwise."""
-    if set(branches) != set(keys):
-        raise ValueError(f"{what}: got the keys {', '.join(map(str, branches))}, want {', '.join(keys)}")
-    return branches
-
-
-def join_roles(actions):
-    """One array [num_envs, num_agents] from one [num_envs, agents] per role; this copies. numpy and torch."""
-    if all(hasattr(action, "new_empty") for action in actions):
-        import torch
-
-        return torch.cat(list(actions), 1)
-    return np.concatenate([np.asarray(action) for action in actions], 1)
 
 
 def host_array(name, value, dtype):

@@ -74,7 +74,7 @@ class HostStepper:
 
     def step(self, action, leading):
         """action: an array [*leading, ...], or a dict of them by part, where leading holds num_envs * num_agents rows."""
-        parts = self._environment._flat_actions(action)
+        parts = self._environment._layout.flat_actions(action)
         self.send([convert(tensor, part, leading) for tensor, part in zip(self.tensors, parts, strict=True)])
         if not self._on_cpu:
             self._environment.check()
@@ -168,8 +168,8 @@ class VectorEnvironment(gymnasium.vector.VectorEnv):
         self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
         self.num_worlds, self.num_agents = self._environment.num_envs, self._environment.num_agents
         self.num_envs = self.num_worlds * self.num_agents
-        self.single_observation_space = self._environment.observation_spaces()[role]
-        self.single_action_space = self._environment.action_spaces()[role]
+        self.single_observation_space = self._environment._layout.observation_spaces()[role]
+        self.single_action_space = self._environment._layout.action_spaces()[role]
         self._is_seeded = False
         self._ended = np.zeros(self.num_worlds, bool)  # disabled: worlds that wait for a reset
 

@@ -31,7 +31,7 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
         self._role_of = [role for role, members in env.roles.items() for _ in members]
         self.possible_agents = [f"{role}_{i}" for role, members in env.roles.items() for i in range(len(members))]
         self._index = {agent: i for i, agent in enumerate(self.possible_agents)}
-        self._role_spaces = (env.observation_spaces(), env.action_spaces())
+        self._role_spaces = (env._layout.observation_spaces(), env._layout.action_spaces())
         self._spaces = ({}, {})
         self.agents = []
         self._is_seeded = False
@@ -131,10 +131,10 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
                 raise ValueError(f"action of {agent}: got {actions[agent]!r}, want one of {self.action_space(agent)}")
         dtypes = {"int32": np.int32, "float32": np.float32}
         tensors = [np.zeros(tensor.shape, dtypes[tensor.dtype]) for tensor in self._stepper.tensors]
-        if self._environment._batch.has_one_action_tensor:
+        if self._environment._layout.has_one_action:
             tensors[0][0, [self._index[agent] for agent in self.agents]] = [actions[agent] for agent in self.agents]
             return tensors
-        for tensor, (role, part) in zip(tensors, self._environment._action_parts(), strict=True):
+        for tensor, (role, part) in zip(tensors, self._environment._layout.action_parts, strict=True):
             for agent in self.agents:
                 own, i = self._place(agent)
                 if own == role:

@@ -44,6 +44,13 @@ def action_space_of(part, leading=()):
     return spaces.Discrete(part["n"][0])
 
 
+def choices(counts):
+    """MultiDiscrete of an array of numbers of choices."""
+    from gymnasium.spaces import MultiDiscrete
+
+    return MultiDiscrete(counts)
+
+
 def as_space(tree):
     """Dict spaces for nested dicts of spaces."""
     from gymnasium import spaces
