@@ -11,9 +11,8 @@ if [ "${FLOCKSTEP_NVCC:-}" = pip ]; then
 fi
 
 # What was configured before stays only if nothing that it depends on has changed: a cached compiler cannot be exchanged.
-options=$(env | grep '^FLOCKSTEP_' | grep -v -E '^FLOCKSTEP_(PYTHON|GOLDEN|DATA|REQUIRE)=' | sort || true)
-wanted="python=$(command -v "$python")
-$options"
+options=$(env | grep -E '^(CXX|FLOCKSTEP_[A-Z_]+)=' | grep -v -E '^FLOCKSTEP_(PYTHON|GOLDEN|DATA|REQUIRE|INSTANCES)=' | sort || true)
+wanted=$(printf 'python=%s\n%s' "$(command -v "$python")" "$options")
 if [ "$(cat "$build/configured" 2>/dev/null)" != "$wanted" ]; then
     cmake --fresh -S . -B "$build" -G Ninja -DFLOCKSTEP_PYTHON="$(command -v "$python")"
     printf '%s\n' "$wanted" > "$build/configured"

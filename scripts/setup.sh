@@ -99,6 +99,7 @@ if [ $((${#missing[@]} + ${#pip_missing[@]})) -gt 0 ]; then
         echo "setup: something is missing, and may not be installed from here" \
             "(that takes root on Debian 12, and no FLOCKSTEP_PYTHON)."
         [ ${#missing[@]} = 0 ] || echo "  Debian, Ubuntu:  apt-get install ${missing[*]}    (elsewhere: the same by another name)"
+        [ -n "${FLOCKSTEP_PYTHON:-}" ] || echo "  then make again: it installs scripts/requirements.txt into .venv by itself"
         [ ${#pip_missing[@]} = 0 ] || echo "  for $python:  $python -m pip install $pip_line    (missing: ${pip_missing[*]})"
     } >&2
     exit 2
