@@ -415,7 +415,7 @@ class WorldEngine {
         }
         group_.sync();
         Env::observe(group_, world_, range, writer);
-        write_masks(range, writer);
+        if (!final) write_masks(range, writer);
         group_.sync();
         for (int p = r.first_part; p < r.last_part; ++p) {
             const PartView& part = e_.parts[p];

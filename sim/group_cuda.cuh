@@ -99,7 +99,11 @@ struct WarpGroup : CudaAtomics {
     __device__ void single(F&& f) {
         if (lane_ == 0) f();
     }
-    __device__ void sync() { __syncwarp(mask); }
+    /// The fence makes results of atomics on global memory visible, which __syncwarp alone does not.
+    __device__ void sync() {
+        __threadfence_block();
+        __syncwarp(mask);
+    }
     template <class F>
     __device__ bool any(int n, F&& f) {
         bool found = false;
