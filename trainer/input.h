@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstdint>
+
+#include "sim/flush.h"
+#include "sim/space.h"
+#include "trainer/rows.h"
+
+namespace flockstep {
+
+inline constexpr int max_input_parts = 8;
+inline constexpr float observation_limit = 10.0f;  // where observations are normalised
+
+/// One observation part as it lies in memory: [steps][slot_bytes] of [role rows, elements].
+struct InputPart {
+    const void* data = nullptr;
+    DType dtype = DType::float32;
+    int elements = 0;
+    int first_column = 0;
+    int64_t slot_bytes = 0;
+
+    SIM_HD float number(int64_t step, int64_t role_row, int element) const {
+        const char* slot = static_cast<const char*>(data) + step * slot_bytes;
+        const int64_t i = role_row * elements + element;
+        if (dtype == DType::uint8) return float(reinterpret_cast<const uint8_t*>(slot)[i]);
+        if (dtype == DType::int8) return float(reinterpret_cast<const int8_t*>(slot)[i]);
+        if (dtype == DType::float32) return reinterpret_cast<const float*>(slot)[i];
+        const uint32_t bits = uint32_t(reinterpret_cast<const uint16_t*>(slot)[i]) << 16;
+        float value;
+        memcpy(&value, &bits, 4);
+        return value;
+    }
+};
+
+/// A role's observation parts side by side, as the columns of a matrix; its width is rounded up to a multiple of 8 by
+/// columns of zeros, since matrix products want aligned rows.
+struct InputColumns {
+    RoleRows rows;
+    InputPart parts[max_input_parts];
+    int num_parts = 0;
+    int columns = 0;  // that mean something
+    int width = 0;
+};
+
+/// Writes rows of the network's input: chosen samples, converted, shifted and scaled. Item: 8 columns of one row.
+struct GatherInput {
+    static constexpr int cost = 32;
+    InputColumns input;
+    const int64_t* index;     // sample of each row (-1: any); null: first_sample + row
+    int64_t first_sample;
+    const float *shift, *scale;  // [width]: (number - shift) * scale
+    float limit;                 // results are clipped to +-limit; 0: not clipped
+    bool is_bfloat16;
+    void* output;  // [rows, width], float32 or bfloat16
+
+    SIM_HD void operator()(int64_t i) const {
+        const int groups = input.width / 8;
+        const int64_t row = i / groups;
+        const int first = int(i % groups) * 8;
+        int64_t sample = index ? index[row] : first_sample + row;
+        if (sample < 0) sample = 0;
+        const int64_t step = input.rows.step(sample), role_row = input.rows.role_row(sample);
+        float number[8];
+        int p = 0;
+        SIM_UNROLL
+        for (int k = 0; k < 8; ++k) {
+            const int column = first + k;
+            while (p + 1 < input.num_parts && column >= input.parts[p + 1].first_column) ++p;
+            number[k] = column < input.columns ? normalised(input.parts[p].number(step, role_row, column - input.parts[p].first_column), column) : 0.0f;
+        }
+        store(row * input.width + first, number);
+    }
+
+  private:
+    SIM_HD float normalised(float number, int column) const {
+        const float result = (number - shift[column]) * scale[column];
+        if (limit == 0.0f) return result;
+        return result > limit ? limit : result < -limit ? -limit : result;
+    }
+    SIM_HD void store(int64_t at, const float* number) const {
+        Vector16 v;
+        if (is_bfloat16) {
+            SIM_UNROLL
+            for (int k = 0; k < 4; ++k) v.word[k] = bfloat16_bits(number[2 * k]) | bfloat16_bits(number[2 * k + 1]) << 16;
+            static_cast<Vector16*>(output)[at / 8] = v;
+            return;
+        }
+        SIM_UNROLL
+        for (int half = 0; half < 2; ++half) {
+            memcpy(&v, number + 4 * half, 16);
+            static_cast<Vector16*>(output)[at / 4 + half] = v;
+        }
+    }
+};
+
+}  // namespace flockstep

@@ -1,0 +1,120 @@
+#include <algorithm>
+
+#include "sim/cuda_check.h"
+#include "trainer/gae.h"
+#include "trainer/launch.h"
+#include "trainer/loss.h"
+#include "trainer/normalise.h"
+#include "trainer/optimiser.h"
+#include "trainer/shuffle.h"
+
+/// The CUDA side of launch.h: one kernel for items, two for sums, instantiated for each kind of item.
+namespace flockstep {
+
+namespace {
+constexpr int threads = 256;
+
+template <class Item>
+__global__ void __launch_bounds__(threads) run_kernel(const __grid_constant__ Item item, const int64_t n) {
+    const int64_t stride = int64_t(gridDim.x) * threads;
+    for (int64_t i = int64_t(blockIdx.x) * threads + threadIdx.x; i < n; i += stride) item(i);
+}
+
+/// Adds the threads' sums of one block by a fixed tree; the result is in thread 0's `local`.
+template <int num_sums>
+__device__ void add_threads(double* local) {
+    __shared__ double lane_sums[threads / 32][num_sums];
+    for (int k = 0; k < num_sums; ++k)
+        for (int offset = 16; offset > 0; offset /= 2) local[k] += __shfl_down_sync(~0u, local[k], offset);
+    if (threadIdx.x % 32 == 0)
+        for (int k = 0; k < num_sums; ++k) lane_sums[threadIdx.x / 32][k] = local[k];
+    __syncthreads();
+    if (threadIdx.x == 0)
+        for (int warp = 1; warp < threads / 32; ++warp)
+            for (int k = 0; k < num_sums; ++k) local[k] += lane_sums[warp][k];
+}
+
+/// One chunk per block: items blockIdx + blocks * i, so that the order depends on n alone.
+template <class Item>
+__global__ void __launch_bounds__(threads) sum_kernel(const __grid_constant__ Item item, const int64_t n, double* partials) {
+    double local[Item::num_sums] = {};
+    const int64_t stride = int64_t(gridDim.x) * threads;
+    for (int64_t i = int64_t(blockIdx.x) * threads + threadIdx.x; i < n; i += stride) item(i, local);
+    add_threads<Item::num_sums>(local);
+    if (threadIdx.x == 0)
+        for (int k = 0; k < Item::num_sums; ++k) partials[blockIdx.x * max_sums + k] = local[k];
+}
+
+template <int num_sums>
+__global__ void __launch_bounds__(threads) fold_kernel(const double* partials, const int chunks, double* sums, const bool adds) {
+    double local[num_sums] = {};
+    for (int k = 0; k < num_sums && int(threadIdx.x) < chunks; ++k) local[k] = partials[threadIdx.x * max_sums + k];
+    add_threads<num_sums>(local);
+    if (threadIdx.x == 0)
+        for (int k = 0; k < num_sums; ++k) sums[k] = (adds ? sums[k] : 0.0) + local[k];
+}
+static_assert(max_sum_chunks <= threads, "fold_kernel reads one chunk per thread");
+
+int64_t blocks_for(int64_t n, int64_t most) { return std::clamp<int64_t>((n + threads - 1) / threads, 1, most); }
+
+template <class Kernel>
+void load(Kernel* kernel) {
+    cudaFuncAttributes attributes;
+    cuda_check(cudaFuncGetAttributes(&attributes, kernel), "loading a kernel");
+}
+}  // namespace
+
+template <class Item>
+void run_on_cuda(const Where& where, int64_t n, const Item& item) {
+    const int64_t most_blocks = 1 << 20;
+    run_kernel<Item><<<unsigned(blocks_for(n, most_blocks)), threads, 0, static_cast<cudaStream_t>(where.stream.handle)>>>(item, n);
+    cuda_check(cudaGetLastError(), "launching a kernel of the trainer");
+}
+
+template <class Item>
+void sum_on_cuda(const Where& where, int64_t n, const Item& item, double* sums, Store store) {
+    const auto stream = static_cast<cudaStream_t>(where.stream.handle);
+    const int64_t chunks = blocks_for(n, max_sum_chunks);
+    sum_kernel<Item><<<unsigned(chunks), threads, 0, stream>>>(item, n, where.partials);
+    fold_kernel<Item::num_sums><<<1, threads, 0, stream>>>(where.partials, int(chunks), sums, store == Store::add);
+    cuda_check(cudaGetLastError(), "launching a sum of the trainer");
+}
+
+namespace {
+template <class... Items>
+struct RunItems {
+    static void load_all() { (load(run_kernel<Items>), ...); }
+};
+template <class... Items>
+struct SumItems {
+    static void load_all() { (load(sum_kernel<Items>), ...), (load(fold_kernel<Items::num_sums>), ...); }
+};
+}  // namespace
+
+void load_kernels(const Where& where) {
+    const DeviceScope scope(where.device.index);
+    RunItems<ChooseActions, KeepValues, ChooseMinibatch, ComputeAdvantage, GatherInput, PrepareAdam, AdamStep, Advance, AddNumber, SetPair, CopyVector,
+             SumColumns, MergeColumns, MergeReturns>::load_all();
+    SumItems<SumRollout, PpoLoss, SumSquares, SumReturns>::load_all();
+}
+
+template void run_on_cuda(const Where&, int64_t, const ChooseActions&);
+template void run_on_cuda(const Where&, int64_t, const KeepValues&);
+template void run_on_cuda(const Where&, int64_t, const ChooseMinibatch&);
+template void run_on_cuda(const Where&, int64_t, const ComputeAdvantage&);
+template void run_on_cuda(const Where&, int64_t, const GatherInput&);
+template void run_on_cuda(const Where&, int64_t, const PrepareAdam&);
+template void run_on_cuda(const Where&, int64_t, const AdamStep&);
+template void run_on_cuda(const Where&, int64_t, const Advance&);
+template void run_on_cuda(const Where&, int64_t, const AddNumber&);
+template void run_on_cuda(const Where&, int64_t, const SetPair&);
+template void run_on_cuda(const Where&, int64_t, const CopyVector&);
+template void run_on_cuda(const Where&, int64_t, const SumColumns&);
+template void run_on_cuda(const Where&, int64_t, const MergeColumns&);
+template void run_on_cuda(const Where&, int64_t, const MergeReturns&);
+template void sum_on_cuda(const Where&, int64_t, const SumRollout&, double*, Store);
+template void sum_on_cuda(const Where&, int64_t, const PpoLoss&, double*, Store);
+template void sum_on_cuda(const Where&, int64_t, const SumSquares&, double*, Store);
+template void sum_on_cuda(const Where&, int64_t, const SumReturns&, double*, Store);
+
+}  // namespace flockstep

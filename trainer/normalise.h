@@ -1,0 +1,114 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "trainer/input.h"
+
+/// Running means and variances of observations and of discounted returns. Chan, Golub, LeVeque 1979 merge what was seen
+/// with a rollout's own moments; the formulas are Gymnasium's NormalizeObservation and NormalizeReward.
+namespace flockstep {
+
+/// Number, mean, and sum of squared differences from the mean.
+struct Moments {
+    double count, mean, spread;
+
+    SIM_HD void merge(double n, double sum, double square_sum) {
+        if (n <= 0) return;
+        const double other = sum / n, difference = other - mean, total = count + n;
+        const double other_spread = square_sum - sum * other;
+        spread += (other_spread > 0 ? other_spread : 0.0) + difference * difference * count * n / total;
+        mean += difference * n / total;
+        count = total;
+    }
+    SIM_HD float inverse_deviation() const { return float(1.0 / sqrt(spread / count + 1e-8)); }
+};
+
+inline constexpr int observation_chunks = 1024;
+
+/// Moments of each column over one chunk of a rollout's samples. Item: chunk * columns + column.
+struct SumColumns {
+    static constexpr int cost = 1024;
+    InputColumns input;
+    const uint8_t* active;  // [num_steps][slot_rows]
+    int64_t num_samples;
+    double* partial;  // [observation_chunks, columns, 3]: count, sum, sum of squares
+
+    SIM_HD void operator()(int64_t i) const {
+        const int column = int(i % input.columns);
+        int p = 0;
+        while (p + 1 < input.num_parts && column >= input.parts[p + 1].first_column) ++p;
+        double n = 0, total = 0, squares = 0;
+        for (int64_t sample = i / input.columns; sample < num_samples; sample += observation_chunks) {
+            if (!active[input.rows.cell(sample)]) continue;
+            const double x = input.parts[p].number(input.rows.step(sample), input.rows.role_row(sample), column - input.parts[p].first_column);
+            n += 1, total += x, squares += x * x;
+        }
+        partial[3 * i] = n, partial[3 * i + 1] = total, partial[3 * i + 2] = squares;
+    }
+};
+
+/// Takes the chunks into a column's running moments, and sets its shift and scale. Integer parts keep theirs. Item: column.
+struct MergeColumns {
+    static constexpr int cost = 4096;
+    InputColumns input;
+    const double* partial;
+    Moments* moments;  // [columns]
+    float *shift, *scale;
+
+    SIM_HD void operator()(int64_t column) const {
+        int p = 0;
+        while (p + 1 < input.num_parts && column >= input.parts[p + 1].first_column) ++p;
+        if (size_of(input.parts[p].dtype) == 1) return;
+        double n = 0, total = 0, squares = 0;
+        for (int chunk = 0; chunk < observation_chunks; ++chunk) {
+            const double* from = partial + 3 * (int64_t(chunk) * input.columns + column);
+            n += from[0], total += from[1], squares += from[2];
+        }
+        moments[column].merge(n, total, squares);
+        if (moments[column].count == 0) return;
+        shift[column] = float(moments[column].mean);
+        scale[column] = moments[column].inverse_deviation();
+    }
+};
+
+/// Discounted returns as they grow along a rollout, carried over to the next one. Item: position in a slot.
+struct SumReturns {
+    static constexpr int cost = 128, num_sums = 3;
+    int num_steps;
+    int64_t slot_rows;
+    float gamma;
+    const float* reward;
+    const uint8_t *terminated, *truncated, *active;
+    float* carried;  // [slot_rows]
+
+    SIM_HD void operator()(int64_t row, double* local) const {
+        float running = carried[row];
+        for (int t = 0; t < num_steps; ++t) {
+            const int64_t cell = t * slot_rows + row;
+            if (!active[cell]) {
+                running = 0.0f;
+                continue;
+            }
+            running = gamma * running + reward[cell];
+            local[0] += 1, local[1] += running, local[2] += double(running) * running;
+            if (terminated[cell] || truncated[cell]) running = 0.0f;
+        }
+        carried[row] = running;
+    }
+};
+
+/// Item: 0.
+struct MergeReturns {
+    static constexpr int cost = 1;
+    const double* sums;
+    Moments* moments;
+    float* reward_scale;
+
+    SIM_HD void operator()(int64_t) const {
+        moments->merge(sums[0], sums[1], sums[2]);
+        if (moments->count > 0) *reward_scale = moments->inverse_deviation();
+    }
+};
+
+}  // namespace flockstep

@@ -1,0 +1,260 @@
+#include "trainer/policy.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+#include <stdexcept>
+
+#include "sim/random.h"
+
+namespace flockstep {
+
+namespace {
+constexpr int64_t alignment = 64;  // numbers between the starts of parameters: 256 bytes, 128 of bfloat16
+
+torch::TensorOptions options_for(Device device, torch::ScalarType dtype) {
+    const torch::Device where = device.is_cuda() ? torch::Device(torch::kCUDA, c10::DeviceIndex(device.index)) : torch::Device(torch::kCPU);
+    return torch::TensorOptions().dtype(dtype).device(where);
+}
+
+/// A matrix with orthonormal rows or columns, whichever are fewer, times `gain`: the Q of a matrix of normal numbers, with
+/// the signs that make it uniformly distributed (Saxe et al. 2014). Drawn from our own streams: equal on all machines
+/// with the same LAPACK.
+torch::Tensor orthogonal(int64_t rows, int64_t columns, float gain, const Rng& rng) {
+    const int64_t tall = std::max(rows, columns), wide = std::min(rows, columns);
+    torch::Tensor normal = torch::empty({tall, wide}, torch::kFloat64);
+    double* numbers = normal.data_ptr<double>();
+    for (int64_t i = 0; i < tall * wide; ++i) {
+        const Words words = rng.four(uint32_t(i & 0xFFFFF), uint32_t(i >> 20));
+        const double radius = std::sqrt(-2.0 * std::log((words.word[0] + 1.0) * 0x1p-32));
+        numbers[i] = radius * std::cos(6.283185307179586 * words.word[1] * 0x1p-32);
+    }
+    auto [q, r] = at::linalg_qr(normal);
+    q = q * r.diagonal().sign();
+    return ((rows < columns ? q.t() : q) * gain).to(torch::kFloat32).contiguous();
+}
+}  // namespace
+
+int64_t Parameter::count() const {
+    int64_t product = 1;
+    for (int64_t n : shape) product *= n;
+    return product;
+}
+
+struct Policy::Network {
+    PolicySpec spec;
+    TrainConfig config;
+    Memory& memory;
+    std::vector<int> part_order;  // parts as they lie in the input
+    int channels = 0, height = 0, width = 0;  // of the image at the front of the input; 0: there is none
+    std::vector<int> hidden, convolutions;
+    InputColumns columns;
+    std::vector<Parameter> parameters;
+    int64_t size = 0;
+    std::vector<Buffer> buffers;  // parameter, gradient, first and second moment, rounded
+    std::vector<torch::Tensor> leaves, gradient_views;
+    size_t next_leaf = 0;
+    torch::Tensor logits, value;  // of the last call, float32; value [rows, 1]
+    std::vector<torch::Tensor> outputs, output_gradients;
+
+    Network(const PolicySpec& spec, const TrainConfig& config, Memory& memory) : spec(spec), config(config), memory(memory) {
+        hidden = layer_widths("hidden", config.hidden.str());
+        order_parts();
+        columns = input_columns(spec, part_order, 1, spec.first + spec.count);
+        if (config.separate) {
+            add_tower("actor.", spec.num_actions, 0.01f, 0);
+            add_tower("critic.", 1, 1.0f, 0);
+        } else {
+            add_tower("", spec.num_actions + 1, 0.01f, spec.num_actions);
+        }
+        allocate();
+    }
+    bool is_bfloat16() const { return config.precision == Precision::bfloat16; }
+
+    /// Finds the image: the parts that share the first 2- or 3-dimensional part's height and width.
+    void order_parts() {
+        std::vector<int> rest;
+        for (size_t p = 0; p < spec.parts.size(); ++p) {
+            const std::vector<int>& shape = spec.parts[p].shape;
+            const bool is_image = config.encoder == Encoder::cnn && (shape.size() == 2 || shape.size() == 3);
+            const int h = is_image ? shape[shape.size() - 2] : 0, w = is_image ? shape.back() : 0;
+            if (is_image && (channels == 0 || (h == height && w == width))) {
+                channels += shape.size() == 3 ? shape[0] : 1, height = h, width = w;
+                part_order.push_back(int(p));
+            } else {
+                rest.push_back(int(p));
+            }
+        }
+        part_order.insert(part_order.end(), rest.begin(), rest.end());
+        if (config.encoder != Encoder::cnn) return;
+        if (channels == 0) throw std::invalid_argument("encoder: got cnn, but role " + spec.role + " sees nothing of 2 or 3 dimensions; want mlp");
+        convolutions = layer_widths("channels", config.channels.str());
+        if (std::min(height, width) < 2 * int(convolutions.size()) + 1)
+            throw std::invalid_argument("channels: got " + std::to_string(convolutions.size()) + " convolutions, which leave nothing of " +
+                                        std::to_string(height) + "x" + std::to_string(width) + " cells; want fewer");
+    }
+
+    void add(const std::string& name, std::vector<int64_t> shape, float gain, int first_rows = 0) {
+        parameters.push_back({name, std::move(shape), size, gain, first_rows});
+        size += (parameters.back().count() + alignment - 1) / alignment * alignment;
+    }
+    void add_layer(const std::string& name, std::vector<int64_t> shape, float gain, int first_rows = 0) {
+        const int64_t outputs = shape[0];
+        add(name + ".weight", std::move(shape), gain, first_rows);
+        add(name + ".bias", {outputs}, 0.0f);
+    }
+    void add_tower(const std::string& prefix, int outputs, float gain, int first_rows) {
+        int64_t wide = columns.width, in = channels;
+        for (size_t i = 0; i < convolutions.size(); ++i) {
+            add_layer(prefix + "convolution." + std::to_string(i), {convolutions[i], in, 3, 3}, std::sqrt(2.0f));
+            in = convolutions[i];
+        }
+        const int lost = 2 * int(convolutions.size());
+        if (channels) wide = in * (height - lost) * (width - lost) + columns.width - channels * height * width;
+        for (size_t i = 0; i < hidden.size(); ++i) {
+            add_layer(prefix + "hidden." + std::to_string(i), {hidden[i], wide}, std::sqrt(2.0f));
+            wide = hidden[i];
+        }
+        add_layer(prefix + "head", {outputs, wide}, gain, first_rows);
+    }
+
+    void allocate() {
+        for (const char* what : {"parameters", "gradients", "first moments", "second moments"})
+            buffers.emplace_back(memory, size_t(size) * 4, std::string("the policy's ") + what);
+        if (is_bfloat16()) buffers.emplace_back(memory, size_t(size) * 2, "the policy's rounded parameters");
+        const auto number = options_for(memory.device(), torch::kFloat32), rounded = options_for(memory.device(), torch::kBFloat16);
+        for (const Parameter& p : parameters) {
+            torch::Tensor leaf = is_bfloat16() ? torch::from_blob(static_cast<uint16_t*>(buffers[4].data()) + p.offset, p.shape, rounded)
+                                               : torch::from_blob(numbers(0) + p.offset, p.shape, number);
+            leaves.push_back(leaf.requires_grad_());
+            gradient_views.push_back(torch::from_blob(numbers(1) + p.offset, p.shape, number));
+        }
+    }
+    float* numbers(int buffer) const { return static_cast<float*>(buffers[size_t(buffer)].data()); }
+
+    const torch::Tensor& leaf() { return leaves[next_leaf++]; }
+    torch::Tensor activated(torch::Tensor x) const { return config.activation == Activation::tanh ? x.tanh_() : x.relu_(); }
+
+    /// One tower up to its head. Takes its leaves in the order in which add_tower made them.
+    torch::Tensor tower(const torch::Tensor& input) {
+        torch::Tensor x = input;
+        if (channels) {
+            const int64_t image = int64_t(channels) * height * width, stride = columns.width;
+            x = input.as_strided({input.size(0), channels, height, width}, {stride, int64_t(height) * width, width, 1});
+            for (size_t i = 0; i < convolutions.size(); ++i) {
+                const torch::Tensor &weight = leaf(), &bias = leaf();
+                x = activated(at::conv2d(x, weight, bias));
+            }
+            x = x.flatten(1);
+            if (stride > image) x = at::cat({x, input.narrow(1, image, stride - image)}, 1);
+        }
+        for (size_t i = 0; i < hidden.size(); ++i) {
+            const torch::Tensor &weight = leaf(), &bias = leaf();
+            x = activated(at::linear(x, weight, bias));
+        }
+        const torch::Tensor &weight = leaf(), &bias = leaf();
+        return at::linear(x, weight, bias).to(torch::kFloat32);
+    }
+
+    PolicyOutput run(const void* data, int64_t rows) {
+        outputs.clear(), output_gradients.clear(), next_leaf = 0;
+        const auto options = options_for(memory.device(), is_bfloat16() ? torch::kBFloat16 : torch::kFloat32);
+        const torch::Tensor input = torch::from_blob(const_cast<void*>(data), {rows, columns.width}, options);
+        if (config.separate) {
+            logits = tower(input), value = tower(input);
+            outputs = {logits, value};
+        } else {
+            outputs = {tower(input)};
+            logits = outputs[0].detach().narrow(1, 0, spec.num_actions);
+            value = outputs[0].detach().narrow(1, spec.num_actions, 1);
+        }
+        return {logits.data_ptr<float>(), logits.stride(0), value.data_ptr<float>(), value.stride(0)};
+    }
+};
+
+Policy::Policy(const PolicySpec& spec, const TrainConfig& config, Memory& memory) : network_(std::make_unique<Network>(spec, config, memory)) {}
+Policy::~Policy() = default;
+Policy::Policy(Policy&&) noexcept = default;
+
+const PolicySpec& Policy::spec() const { return network_->spec; }
+const std::vector<Parameter>& Policy::parameters() const { return network_->parameters; }
+int64_t Policy::size() const { return network_->size; }
+float* Policy::parameter() const { return network_->numbers(0); }
+float* Policy::gradient() const { return network_->numbers(1); }
+float* Policy::first_moment() const { return network_->numbers(2); }
+float* Policy::second_moment() const { return network_->numbers(3); }
+uint16_t* Policy::rounded() const { return network_->is_bfloat16() ? static_cast<uint16_t*>(network_->buffers[4].data()) : nullptr; }
+
+void Policy::initialise(uint64_t seed) {
+    Network& network = *network_;
+    std::vector<float> numbers(size_t(network.size), 0.0f);
+    for (size_t i = 0; i < network.parameters.size(); ++i) {
+        const Parameter& p = network.parameters[i];
+        if (p.shape.size() < 2) continue;
+        const int64_t outputs = p.shape[0], stride = p.count() / outputs;
+        // the columns of zeros at the end of the input have no weights
+        const int64_t inputs = network.channels == 0 && stride == network.columns.width ? network.columns.columns : stride;
+        const int64_t apart = p.first_rows ? p.first_rows : outputs;
+        for (int64_t first = 0; first < outputs; first += apart) {
+            const Rng rng{seed, uint32_t(network.spec.first), uint32_t(i), uint32_t(first), Purpose::initialise};
+            const int64_t rows = std::min(apart, outputs - first);
+            const torch::Tensor matrix = orthogonal(rows, inputs, first ? 1.0f : p.gain, rng);
+            for (int64_t row = 0; row < rows; ++row)
+                memcpy(numbers.data() + p.offset + (first + row) * stride, matrix.data_ptr<float>() + row * inputs, size_t(inputs) * 4);
+        }
+    }
+    network.memory.from_host(parameter(), numbers.data(), numbers.size() * 4);
+    refresh();
+}
+
+void Policy::refresh() {
+    if (!is_bfloat16()) return;
+    const Device device = network_->memory.device();
+    const torch::NoGradGuard no_gradient;
+    network_->memory.synchronize();
+    torch::from_blob(rounded(), {size()}, options_for(device, torch::kBFloat16))
+        .copy_(torch::from_blob(parameter(), {size()}, options_for(device, torch::kFloat32)));
+    network_->memory.synchronize();
+}
+
+InputColumns Policy::input(int64_t num_envs, int num_agents) const {
+    return input_columns(network_->spec, network_->part_order, num_envs, num_agents);
+}
+const std::vector<int>& Policy::part_order() const { return network_->part_order; }
+
+std::vector<float> Policy::input_scale() const {
+    std::vector<float> scale(size_t(network_->columns.width), 1.0f);
+    size_t column = 0;
+    for (int p : network_->part_order) {
+        const PolicySpec::Part& part = network_->spec.parts[size_t(p)];
+        for (int i = 0; i < part.elements(); ++i) scale[column++] = part.scale;
+    }
+    return scale;
+}
+
+PolicyOutput Policy::evaluate(const void* input, int64_t rows) {
+    const torch::NoGradGuard no_gradient;
+    return network_->run(input, rows);
+}
+PolicyOutput Policy::forward(const void* input, int64_t rows) {
+    const torch::AutoGradMode gradient(true);
+    return network_->run(input, rows);
+}
+
+OutputGradient Policy::output_gradient() {
+    Network& network = *network_;
+    if (network.output_gradients.empty())
+        for (const torch::Tensor& output : network.outputs) network.output_gradients.push_back(torch::empty_like(output));
+    float* logits = network.output_gradients[0].data_ptr<float>();
+    return {logits, network.config.separate ? network.output_gradients[1].data_ptr<float>() : logits + network.spec.num_actions};
+}
+
+void Policy::backward() {
+    Network& network = *network_;
+    const std::vector<torch::Tensor> gradients = torch::autograd::grad(network.outputs, network.leaves, network.output_gradients);
+    const torch::NoGradGuard no_gradient;
+    at::_foreach_copy_(network.gradient_views, gradients);
+    network.outputs.clear(), network.output_gradients.clear();
+}
+
+}  // namespace flockstep

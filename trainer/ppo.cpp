@@ -1,0 +1,306 @@
+#include "trainer/ppo.h"
+
+#include <algorithm>
+#include <chrono>
+#include <deque>
+#include <stdexcept>
+
+#include "trainer/gae.h"
+#include "trainer/graph.h"
+#include "trainer/learner.h"
+#include "trainer/phase_clock.h"
+
+namespace flockstep {
+
+namespace {
+using Clock = std::chrono::steady_clock;
+
+/// Marks of the phase clock: the iteration's start, the rollout's and the iteration's end, then two per timed step.
+enum Mark { start, rollout_end, iteration_end, first_step };
+
+void check_batch(const Batch& batch, const TrainConfig& config) {
+    const BatchOptions& options = batch.options();
+    if (options.num_envs != config.num_envs)
+        throw std::invalid_argument("num_envs: the batch has " + std::to_string(options.num_envs) + " worlds, want " + std::to_string(config.num_envs));
+    if (options.autoreset_mode != AutoresetMode::same_step || options.final_observation == FinalObservation::none)
+        throw std::invalid_argument("training needs a batch that resets in the same step and keeps final observations: see training_options()");
+    for (const char* output : {"reward", "terminated", "truncated", "active"}) batch.output(output);
+}
+
+/// Steps in which a world is cut by the time limit at most once: it has one row of final observations.
+int segment_steps(const Batch& batch, const TrainConfig& config) {
+    const auto found = batch.settings().values().find("max_episode_steps");
+    if (found == batch.settings().values().end()) return config.num_steps;
+    return int(std::min<int64_t>(config.num_steps, std::stoll(to_text(found->second))));
+}
+}  // namespace
+
+struct Trainer::Impl {
+    TrainConfig config;
+    std::unique_ptr<Batch> batch;
+    Lane lane;
+    std::vector<PolicySpec> specs;
+    Rollout rollout;
+    Buffer state_buffer, partials, final_values, carried_returns;
+    std::deque<Learner> learners;
+    Graph rollout_graph, update_graph, end_graph;
+    PhaseClock clock;
+    int segment, timed_steps;
+    int64_t iterations = 0, iterations_read = 0;
+    double seconds_before = 0;  // of training, before this process
+    Clock::time_point began = Clock::now();
+    PhaseSeconds phases;
+
+    Impl(std::unique_ptr<Batch> given, const TrainConfig& config)
+        : config(config), batch(checked(std::move(given), config)), lane(batch->memory().device()), specs(policy_specs(*batch)),
+          rollout(*batch, config.num_steps, specs), state_buffer(batch->memory(), sizeof(TrainerState), "the trainer's state"),
+          partials(batch->memory(), max_sum_chunks * max_sums * 8, "sums"),
+          final_values(batch->memory(), size_t(num_segments() * rollout.slot_rows()) * 4, "final values"),
+          carried_returns(batch->memory(), size_t(rollout.slot_rows()) * 4, "discounted returns"), rollout_graph(config.cuda_graphs),
+          update_graph(config.cuda_graphs), end_graph(config.cuda_graphs),
+          clock(batch->memory().device(), first_step + 2 * config.num_steps), segment(segment_steps(*batch, config)),
+          timed_steps(batch->memory().device().is_cuda() ? std::min(config.num_steps, 4) : config.num_steps) {
+        const Lane::Scope scope(lane);
+        for (size_t r = 0; r < specs.size(); ++r) learners.emplace_back(specs[r], this->config, *batch, rollout, r);
+        const float unscaled = 1.0f;
+        batch->memory().from_host(&state()->reward_scale, &unscaled, 4);
+        load_kernels(where());
+        for (Learner& learner : learners) learner.warm_up();
+        batch->memory().synchronize();
+        rollout.aim(config.num_steps);
+        batch->reset(uint64_t(config.seed), lane.stream());
+    }
+    static std::unique_ptr<Batch> checked(std::unique_ptr<Batch> batch, const TrainConfig& config) {
+        check_batch(*batch, config);
+        return batch;
+    }
+    int64_t num_segments() const {
+        const int steps = segment_steps(*batch, config);
+        return (config.num_steps + steps - 1) / steps;
+    }
+    TrainerState* state() { return static_cast<TrainerState*>(state_buffer.data()); }
+    Where where() const { return {batch->memory().device(), lane.stream(), static_cast<double*>(partials.data())}; }
+
+    void iterate() {
+        const Lane::Scope scope(lane);
+        set_schedule();
+        rollout_graph.run(lane, [&] {
+            clock.mark(start, lane.stream());
+            collect();
+            clock.mark(rollout_end, lane.stream());
+        });
+        const int updates = config.epochs * config.num_minibatches;
+        for (int update = 0; update < updates; ++update) update_graph.run(lane, [&] { learn(); });
+        end_graph.run(lane, [&] {
+            if (config.normalise_observation)
+                for (Learner& learner : learners) learner.normalise(where(), rollout);
+            clock.mark(iteration_end, lane.stream());
+        });
+        ++iterations;
+        if (!where().device.is_cuda()) add_phases(1);
+    }
+
+    /// Learning rate and entropy follow the share of the run that is over.
+    void set_schedule() {
+        run(where(), 1, SetPair{state()->schedule, learning_rate(), entropy_weight()});
+    }
+    double progress() const {
+        const double by_steps = double(iterations) / double(total_iterations());
+        return std::min(1.0, config.max_seconds > 0 ? std::max(by_steps, seconds() / config.max_seconds) : by_steps);
+    }
+    float learning_rate() const {
+        return config.schedule == Schedule::linear ? float(config.learning_rate * (1 - progress())) : config.learning_rate;
+    }
+    float entropy_weight() const { return float(config.entropy + (config.entropy_end - config.entropy) * progress()); }
+
+    /// The rollout: act, step, and the values that advantages need.
+    void collect() {
+        rollout.begin(where());
+        for (int t = 0; t < config.num_steps; ++t) {
+            for (Learner& learner : learners) learner.act(where(), rollout, t, state());
+            step_worlds(t);
+            if ((t + 1) % segment == 0 || t + 1 == config.num_steps) evaluate_final(t / segment);
+        }
+        for (Learner& learner : learners) learner.evaluate(where(), rollout, config.num_steps);
+        run(where(), 1, Advance{&state()->env_steps, config.num_steps});
+        estimate_advantages();
+    }
+    void step_worlds(int t) {
+        rollout.use_actions(t);
+        rollout.aim(t + 1);
+        if (t < timed_steps) clock.mark(first_step + 2 * t, lane.stream());
+        batch->step(lane.stream());
+        if (t < timed_steps) clock.mark(first_step + 2 * t + 1, lane.stream());
+    }
+    void evaluate_final(int segment_index) {
+        for (Learner& learner : learners) learner.evaluate_final(where(), final_value() + segment_index * rollout.slot_rows());
+    }
+    float* final_value() { return static_cast<float*>(final_values.data()); }
+
+    void estimate_advantages() {
+        const int64_t rows = batch->num_envs() * batch->num_agents();
+        if (config.normalise_reward) {
+            const SumReturns returns{config.num_steps,   rollout.slot_rows(), config.gamma,
+                                     rollout.reward,     rollout.terminated,  rollout.truncated,
+                                     rollout.active,     static_cast<float*>(carried_returns.data())};
+            sum(where(), rows, returns, state()->return_sums, Store::overwrite);
+            run(where(), 1, MergeReturns{state()->return_sums, &state()->reward_moments, &state()->reward_scale});
+        }
+        ComputeAdvantage gae{};
+        gae.num_steps = config.num_steps, gae.slot_rows = rollout.slot_rows(), gae.segment_steps = segment;
+        gae.gamma = config.gamma, gae.gae_lambda = config.gae_lambda;
+        gae.reward = rollout.reward, gae.value = rollout.value, gae.final_value = final_value(), gae.reward_scale = &state()->reward_scale;
+        gae.terminated = rollout.terminated, gae.truncated = rollout.truncated, gae.active = rollout.active;
+        gae.advantage = rollout.advantage, gae.value_target = rollout.value_target;
+        run(where(), rows, gae);
+        for (Learner& learner : learners) learner.sum_rollout(where(), rollout, state());
+    }
+
+    /// One minibatch of every role.
+    void learn() {
+        for (Learner& learner : learners) learner.learn(where(), rollout, state());
+        run(where(), 1, Advance{&state()->optimiser_steps, 1});
+    }
+
+    int64_t total_iterations() const {
+        const int64_t steps = config.num_envs * batch->num_agents() * config.num_steps;
+        return (config.total_steps + steps - 1) / steps;
+    }
+    double seconds() const { return seconds_before + std::chrono::duration<double>(Clock::now() - began).count(); }
+
+    /// The last iteration's phases, `times` over.
+    void add_phases(int64_t times) {
+        double stepping = 0;
+        for (int t = 0; t < timed_steps; ++t) stepping += clock.seconds(first_step + 2 * t, first_step + 2 * t + 1);
+        stepping *= double(config.num_steps) / timed_steps;
+        const double collecting = clock.seconds(start, rollout_end);
+        phases.environment += double(times) * std::min(stepping, collecting);
+        phases.policy += double(times) * std::max(collecting - stepping, 0.0);
+        phases.update += double(times) * clock.seconds(rollout_end, iteration_end);
+    }
+
+    TrainerState read_state() {
+        TrainerState copy;
+        batch->memory().to_host(&copy, state(), sizeof copy);
+        return copy;
+    }
+    IterationMetrics read_metrics();
+    Archive snapshot();
+    void restore(const Archive& archive);
+};
+
+namespace {
+double ratio(double sum, double count) { return count > 0 ? sum / count : 0.0; }
+
+/// 1 - variance of (target - value) / variance of target, over all roles.
+double explained_variance(const std::vector<double>& s) {
+    const double n = s[RolloutSums::count];
+    if (n == 0) return 0;
+    const auto variance = [&](double sum, double squares) { return squares / n - sum / n * (sum / n); };
+    const double target = variance(s[RolloutSums::target], s[RolloutSums::target_square]);
+    return target > 0 ? 1 - variance(s[RolloutSums::error], s[RolloutSums::error_square]) / target : 0;
+}
+}  // namespace
+
+IterationMetrics Trainer::Impl::read_metrics() {
+    IterationMetrics metrics;
+    metrics.statistics = batch->statistics(true);
+    std::vector<double> losses(LossSums::size + 1, 0.0), returns(RolloutSums::size, 0.0);
+    for (Learner& learner : learners) {
+        const std::vector<double> sums = learner.read_sums(), rollout_sums = learner.read_rollout_sums();
+        for (size_t i = 0; i < losses.size(); ++i) losses[i] += sums[i];
+        for (size_t i = 0; i < returns.size(); ++i) returns[i] += rollout_sums[i];
+        learner.clear_sums();
+    }
+    const int64_t new_iterations = iterations - iterations_read;
+    const double count = losses[LossSums::count], updates = double(new_iterations * config.epochs * config.num_minibatches);
+    metrics.policy_loss = ratio(losses[LossSums::policy_loss], count);
+    metrics.value_loss = ratio(losses[LossSums::value_loss], count);
+    metrics.entropy = ratio(losses[LossSums::entropy], count);
+    metrics.approximate_kl = ratio(losses[LossSums::approximate_kl], count);
+    metrics.clip_fraction = ratio(losses[LossSums::clipped], count);
+    metrics.gradient_norm = ratio(losses[LossSums::size], updates * double(learners.size()));
+    metrics.explained_variance = explained_variance(returns);
+    const TrainerState now = read_state();
+    metrics.iterations = iterations;
+    metrics.agent_steps = int64_t(now.agent_steps);
+    metrics.env_steps = now.env_steps * batch->num_envs();
+    metrics.learning_rate = now.schedule[0], metrics.entropy_weight = now.schedule[1];
+    metrics.seconds = seconds();
+    if (where().device.is_cuda() && new_iterations > 0) add_phases(new_iterations);
+    metrics.phases = phases;
+    phases = {}, iterations_read = iterations;
+    return metrics;
+}
+
+Archive Trainer::Impl::snapshot() {
+    Archive archive;
+    write_info(archive, {batch->environment(), batch->settings(), config, specs, iterations, seconds()});
+    for (Learner& learner : learners) learner.save(archive);
+    const TrainerState now = read_state();
+    archive.add("trainer.steps", DType::int64, {2}, &now.env_steps);
+    archive.add("trainer.agent_steps", DType::float64, {1}, &now.agent_steps);
+    if (config.normalise_reward) {
+        std::vector<float> carried(size_t(rollout.slot_rows()));
+        batch->memory().to_host(carried.data(), carried_returns.data(), carried.size() * 4);
+        archive.add("trainer.reward_scale", DType::float32, {1}, &now.reward_scale);
+        archive.add("trainer.reward_moments", DType::float64, {3}, &now.reward_moments);
+        archive.add("trainer.discounted_return", DType::float32, {rollout.slot_rows()}, carried.data());
+    }
+    for (const FieldValue& field : batch->save()) {
+        archive.arrays.push_back(field);
+        archive.arrays.back().name = "environment." + field.name;
+    }
+    return archive;
+}
+
+void Trainer::Impl::restore(const Archive& archive) {
+    const CheckpointInfo info = read_info(archive);
+    if (info.environment != batch->environment())
+        throw std::invalid_argument("checkpoint: it is of the environment " + info.environment + ", want " + batch->environment());
+    const Lane::Scope scope(lane);
+    batch->memory().synchronize();
+    for (Learner& learner : learners) learner.restore(archive), learner.clear_sums();
+    TrainerState now = read_state();
+    const auto take = [&](const char* name, DType dtype, std::vector<int64_t> shape) { return archive.expect(name, dtype, shape).bytes; };
+    memcpy(&now.env_steps, take("trainer.steps", DType::int64, {2}).data(), 16);
+    memcpy(&now.agent_steps, take("trainer.agent_steps", DType::float64, {1}).data(), 8);
+    if (config.normalise_reward) {
+        memcpy(&now.reward_scale, take("trainer.reward_scale", DType::float32, {1}).data(), 4);
+        memcpy(&now.reward_moments, take("trainer.reward_moments", DType::float64, {3}).data(), 24);
+        const std::vector<char> carried = take("trainer.discounted_return", DType::float32, {rollout.slot_rows()});
+        batch->memory().from_host(carried_returns.data(), carried.data(), carried.size());
+    }
+    batch->memory().from_host(state(), &now, sizeof now);
+    std::vector<FieldValue> fields;
+    for (const NamedArray& array : archive.arrays) {
+        if (array.name.rfind("environment.", 0) != 0) continue;
+        fields.push_back(array);
+        fields.back().name = array.name.substr(12);
+    }
+    rollout.aim(config.num_steps);
+    batch->restore(fields);
+    batch->memory().synchronize();
+    iterations = iterations_read = info.iterations;
+    seconds_before = info.seconds, began = Clock::now();
+}
+
+Trainer::Trainer(std::unique_ptr<Batch> batch, const TrainConfig& config) : impl_(std::make_unique<Impl>(std::move(batch), config)) {}
+Trainer::~Trainer() = default;
+void Trainer::iterate() { impl_->iterate(); }
+int64_t Trainer::total_iterations() const { return impl_->total_iterations(); }
+int64_t Trainer::iterations() const { return impl_->iterations; }
+double Trainer::progress() const { return impl_->progress(); }
+IterationMetrics Trainer::read_metrics() { return impl_->read_metrics(); }
+Archive Trainer::snapshot() { return impl_->snapshot(); }
+void Trainer::restore(const Archive& archive) { impl_->restore(archive); }
+Batch& Trainer::batch() { return *impl_->batch; }
+const TrainConfig& Trainer::config() const { return impl_->config; }
+int64_t Trainer::num_parameters() const {
+    int64_t total = 0;
+    for (Learner& learner : impl_->learners)
+        for (const Parameter& p : learner.policy().parameters()) total += p.count();
+    return total;
+}
+
+}  // namespace flockstep

@@ -1,0 +1,133 @@
+#include "trainer/rollout.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numeric>
+#include <stdexcept>
+
+#include "trainer/optimiser.h"
+
+namespace flockstep {
+
+namespace {
+int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+
+const Tensor* find_tensor(const std::vector<Tensor>& list, const std::string& name) {
+    const auto found = std::find_if(list.begin(), list.end(), [&](const Tensor& tensor) { return tensor.name == name; });
+    return found == list.end() ? nullptr : &*found;
+}
+
+/// Integers and bits are divided by their largest possible size; floats are taken as they are.
+float scale_of(const ObservationPart& part) {
+    if (part.written == DType::float32) return 1.0f;
+    float largest = 1.0f;
+    for (const auto* bounds : {&part.low, &part.high})
+        for (float bound : *bounds) largest = std::max(largest, std::abs(bound));
+    return 1.0f / largest;
+}
+}  // namespace
+
+int PolicySpec::Part::elements() const { return std::accumulate(shape.begin(), shape.end(), 1, std::multiplies<int>()); }
+
+std::vector<PolicySpec> policy_specs(const Batch& batch) {
+    if (!batch.has_one_action_tensor())
+        throw std::invalid_argument(batch.environment() + ": policies choose one Discrete action per agent; other action spaces cannot be trained yet");
+    std::vector<PolicySpec> specs;
+    const std::vector<Role>& roles = batch.spaces().roles;
+    for (const Role& role : roles) {
+        const std::string prefix = roles.size() > 1 ? role.name + "." : "";
+        PolicySpec spec{role.name, role.first, role.count, {}, role.action[0].n[0], ""};
+        for (const ObservationPart& part : role.observation)
+            if (const Tensor* tensor = find_tensor(batch.observations(), prefix + part.name))
+                spec.parts.push_back({tensor->name, tensor->dtype, part.shape, scale_of(part)});
+        if (spec.parts.empty() || spec.parts.size() > size_t(max_input_parts))
+            throw std::invalid_argument(batch.environment() + ": role " + role.name + " has " + std::to_string(spec.parts.size()) +
+                                        " observation parts, want 1 to " + std::to_string(max_input_parts));
+        if (find_tensor(batch.action_masks(), prefix + "action_mask")) spec.action_mask = prefix + "action_mask";
+        specs.push_back(std::move(spec));
+    }
+    return specs;
+}
+
+InputColumns input_columns(const PolicySpec& spec, const std::vector<int>& order, int64_t num_envs, int num_agents) {
+    InputColumns input;
+    input.rows = {num_envs, num_agents, spec.first, spec.count, round_up(num_envs * num_agents, 16)};
+    for (int p : order) {
+        const PolicySpec::Part& part = spec.parts[size_t(p)];
+        input.parts[input.num_parts++] = {nullptr, part.dtype, part.elements(), input.columns, 0};
+        input.columns += part.elements();
+    }
+    input.width = int(round_up(input.columns, 8));
+    return input;
+}
+
+Rollout::Rollout(Batch& batch, int num_steps, const std::vector<PolicySpec>& specs)
+    : batch_(batch), num_steps_(num_steps), slot_rows_(round_up(batch.num_envs() * batch.num_agents(), 16)) {
+    reward = allocate_rows<float>(num_steps, "rewards");
+    log_prob = allocate_rows<float>(num_steps, "log-probabilities");
+    advantage = allocate_rows<float>(num_steps, "advantages");
+    value_target = allocate_rows<float>(num_steps, "value targets");
+    value = allocate_rows<float>(num_steps + 1, "values");
+    terminated = allocate_rows<uint8_t>(num_steps, "terminations");
+    truncated = allocate_rows<uint8_t>(num_steps, "truncations");
+    active = allocate_rows<uint8_t>(num_steps + 1, "active agents");
+    action = allocate_rows<int32_t>(num_steps, "actions");
+    for (const PolicySpec& spec : specs) {
+        std::vector<Slots>& parts = parts_.emplace_back();
+        for (const PolicySpec::Part& part : spec.parts) parts.push_back(allocate_slots(*find_tensor(batch.observations(), part.name)));
+        const Tensor* mask = find_tensor(batch.action_masks(), spec.action_mask);
+        masks_.push_back(mask ? allocate_slots(*mask) : Slots{"", nullptr, 0});
+    }
+}
+
+Rollout::~Rollout() {
+    for (const char* output : {"reward", "terminated", "truncated", "active"}) batch_.redirect(output, nullptr);
+    for (const auto& parts : parts_)
+        for (const Slots& slots : parts) batch_.redirect(slots.output, nullptr);
+    for (const Slots& slots : masks_)
+        if (slots.data) batch_.redirect(slots.output, nullptr);
+    batch_.use_actions(0, nullptr, DType::int32);
+}
+
+template <class T>
+T* Rollout::allocate_rows(int slots, const char* what) {
+    return static_cast<T*>(buffers_.emplace_back(batch_.memory(), size_t(slots * slot_rows_) * sizeof(T), std::string("the rollout's ") + what).data());
+}
+
+Rollout::Slots Rollout::allocate_slots(const Tensor& tensor) {
+    const int64_t slot_bytes = round_up(tensor.bytes(), 16);
+    Buffer& buffer = buffers_.emplace_back(batch_.memory(), size_t((num_steps_ + 1) * slot_bytes), "the rollout's " + tensor.name);
+    return {tensor.name, static_cast<char*>(buffer.data()), slot_bytes};
+}
+
+RoleRows Rollout::rows(const PolicySpec& spec) const {
+    return {batch_.num_envs(), batch_.num_agents(), spec.first, spec.count, slot_rows_};
+}
+
+void Rollout::aim(int slot) {
+    const int64_t before = std::max(slot - 1, 0) * slot_rows_;
+    batch_.redirect("reward", reward + before);
+    batch_.redirect("terminated", terminated + before);
+    batch_.redirect("truncated", truncated + before);
+    batch_.redirect("active", active + slot * slot_rows_);
+    for (const auto& parts : parts_)
+        for (const Slots& slots : parts) batch_.redirect(slots.output, slots.data + slot * slots.slot_bytes);
+    for (const Slots& slots : masks_)
+        if (slots.data) batch_.redirect(slots.output, slots.data + slot * slots.slot_bytes);
+}
+
+void Rollout::use_actions(int step) { batch_.use_actions(0, action + step * slot_rows_, DType::int32); }
+
+void Rollout::begin(const Where& where) {
+    const auto copy = [&](char* data, int64_t bytes) {
+        run(where, bytes / 16, CopyVector{reinterpret_cast<const Vector16*>(data + num_steps_ * bytes), reinterpret_cast<Vector16*>(data)});
+    };
+    copy(reinterpret_cast<char*>(active), slot_rows_);
+    for (const auto& parts : parts_)
+        for (const Slots& slots : parts) copy(slots.data, slots.slot_bytes);
+    for (const Slots& slots : masks_)
+        if (slots.data) copy(slots.data, slots.slot_bytes);
+}
+
+}  // namespace flockstep

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/batch.h"
+#include "trainer/input.h"
+#include "trainer/launch.h"
+
+namespace flockstep {
+
+/// What one role sees and may choose; all that a policy needs to know of an environment. Comes from a batch or from a
+/// checkpoint.
+struct PolicySpec {
+    struct Part {
+        std::string name;  // the batch's name of the tensor
+        DType dtype;
+        std::vector<int> shape;  // of one agent
+        float scale;             // the network sees number * scale: integers come to -1 .. 1
+        int elements() const;
+    };
+    std::string role;
+    int first = 0, count = 0;
+    std::vector<Part> parts;
+    int num_actions = 0;
+    std::string action_mask;  // the batch's name of the tensor; empty: every action is allowed
+};
+/// One per role, in order. Throws std::invalid_argument where an action is not one Discrete part.
+std::vector<PolicySpec> policy_specs(const Batch& batch);
+
+/// Columns of the network's input; `leading` parts (by index) come first. Data pointers are null.
+InputColumns input_columns(const PolicySpec& spec, const std::vector<int>& order, int64_t num_envs, int num_agents);
+
+/// What a rollout leaves behind, on the batch's device; the engine writes into it directly. Row arrays are
+/// [steps][slot_rows] as in rows.h. Arrays marked + have a slot more, for what comes after the last step.
+class Rollout {
+  public:
+    Rollout(Batch& batch, int num_steps, const std::vector<PolicySpec>& specs);
+    ~Rollout();  // the batch writes to its own memory again
+    Rollout(const Rollout&) = delete;
+
+    int num_steps() const { return num_steps_; }
+    int64_t slot_rows() const { return slot_rows_; }
+    RoleRows rows(const PolicySpec& spec) const;
+
+    /// Lets the next launch write the observation of a slot, and the outcome of the step before it.
+    void aim(int slot);
+    /// Lets the next step read the actions of a slot.
+    void use_actions(int step);
+    /// Moves what comes after the last step to the first slot, if that is not where it is.
+    void begin(const Where& where);
+
+    float *reward, *log_prob, *advantage, *value_target;
+    float* value;                              // +
+    uint8_t *terminated, *truncated, *active;  // active +
+    int32_t* action;
+    /// Observation part `p` of role `r`, and its action mask: [steps +][slot_bytes].
+    struct Slots {
+        std::string output;
+        char* data;
+        int64_t slot_bytes;
+    };
+    const Slots& part(size_t r, size_t p) const { return parts_[r][p]; }
+    const Slots* mask(size_t r) const { return masks_[r].data ? &masks_[r] : nullptr; }
+
+  private:
+    template <class T>
+    T* allocate_rows(int slots, const char* what);
+    Slots allocate_slots(const Tensor& tensor);
+
+    Batch& batch_;
+    int num_steps_;
+    int64_t slot_rows_;
+    std::vector<Buffer> buffers_;
+    std::vector<std::vector<Slots>> parts_;
+    std::vector<Slots> masks_;
+};
+
+}  // namespace flockstep
