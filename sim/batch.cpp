@@ -42,7 +42,8 @@ int64_t FieldInfo::elements() const {
 Batch::Batch(std::string environment, const BatchOptions& options, Spaces spaces, std::unique_ptr<Memory> memory)
     : environment_(std::move(environment)), options_(options), spaces_(std::move(spaces)), memory_(std::move(memory)) {
     if (options_.num_envs < 1 || options_.num_envs > std::numeric_limits<int32_t>::max())
-        throw std::invalid_argument("num_envs: got " + std::to_string(options_.num_envs) + ", want an integer from 1 to 2147483647");
+        throw std::invalid_argument("num_envs: got " + std::to_string(options_.num_envs) +
+                                    ", want an integer from 1 to 2147483647");
 }
 Batch::~Batch() = default;
 
@@ -52,7 +53,8 @@ void* Batch::allocate(int64_t bytes, const std::string& what) {
 }
 
 bool Batch::is_wanted(const std::string& output) const {
-    return options_.outputs.empty() || std::find(options_.outputs.begin(), options_.outputs.end(), output) != options_.outputs.end();
+    return options_.outputs.empty() ||
+           std::find(options_.outputs.begin(), options_.outputs.end(), output) != options_.outputs.end();
 }
 std::string Batch::qualified(const Role& role, const std::string& part) const {
     return spaces_.roles.size() > 1 ? role.name + "." + part : part;
@@ -71,7 +73,8 @@ const Tensor& Batch::output(const std::string& name) const {
 
 void Batch::plan_outputs(EngineCommon& view) {
     if (spaces_.roles.size() > size_t(max_roles))
-        throw std::invalid_argument(environment_ + ": got " + std::to_string(spaces_.roles.size()) + " roles, want at most 8");
+        throw std::invalid_argument(environment_ + ": got " + std::to_string(spaces_.roles.size()) +
+                                    " roles, want at most 8");
     view.num_envs = options_.num_envs;
     view.first_env = options_.first_env;
     view.num_agents = num_agents();
@@ -97,10 +100,21 @@ void Batch::plan_outputs(EngineCommon& view) {
         ++view.num_roles;
     }
     for (const auto& [name, dtype] : options_.dtypes) {
-        const bool exists = name == "*" || std::any_of(observations_.begin(), observations_.end(), [&name = name](const Tensor& t) {
-                                return t.name == name || t.name.ends_with("." + name);
-                            });
-        if (!exists) throw std::invalid_argument("dtypes: got \"" + name + "\", which is no observation part of " + environment_);
+        const bool exists =
+            name == "*" || std::any_of(observations_.begin(), observations_.end(), [&name = name](const Tensor& t) {
+                return t.name == name || t.name.ends_with("." + name);
+            });
+        if (!exists)
+            throw std::invalid_argument("dtypes: got \"" + name + "\", which is no observation part of " +
+                                        environment_);
+    }
+    for (const std::string& name : options_.outputs) {
+        bool exists =
+            std::find(std::begin(row_names), std::end(row_names), name) != std::end(row_names) || name == "action_mask";
+        for (const Role& role : spaces_.roles)
+            for (const ObservationPart& part : role.observation) exists |= part.name == name;
+        if (!exists)
+            throw std::invalid_argument("outputs: got \"" + name + "\", which is no output of " + environment_);
     }
     uint8_t** const flags[] = {&view.terminated, &view.truncated, &view.active, &view.acts, &view.episode_start};
     const int64_t rows = num_envs() * num_agents();
@@ -108,15 +122,18 @@ void Batch::plan_outputs(EngineCommon& view) {
         if (!is_wanted(row_names[i])) continue;
         Tensor tensor{row_names[i], nullptr, i == 0 ? DType::float32 : DType::uint8, {num_envs(), num_agents()}};
         tensor.data = allocate(rows * size_of(tensor.dtype), tensor.name);
-        if (i == 0) view.reward = static_cast<float*>(tensor.data);
-        else *flags[i - 1] = static_cast<uint8_t*>(tensor.data);
+        if (i == 0)
+            view.reward = static_cast<float*>(tensor.data);
+        else
+            *flags[i - 1] = static_cast<uint8_t*>(tensor.data);
         outputs_.push_back(tensor);
     }
     add_actions(view);
 }
 
 void Batch::add_part(EngineCommon& view, const Role& role, int role_index, const ObservationPart& part, int mask_of) {
-    if (view.num_parts == max_parts) throw std::invalid_argument(environment_ + ": more than 24 observation parts and masks");
+    if (view.num_parts == max_parts)
+        throw std::invalid_argument(environment_ + ": more than 24 observation parts and masks");
     PartView& p = view.parts[view.num_parts++];
     p = {};
     p.written = part.written, p.dtype = part.dtype;
@@ -125,7 +142,8 @@ void Batch::add_part(EngineCommon& view, const Role& role, int role_index, const
         for (const auto& [name, dtype] : options_.dtypes)
             if (name == "*" || name == part.name || name == qualified(role, part.name)) p.dtype = dtype;
     if (part.written == DType::float32 && size_of(p.dtype) == 1)
-        throw std::invalid_argument("dtypes: got " + std::string(name_of(p.dtype)) + " for " + part.name + ", want float32 or bfloat16");
+        throw std::invalid_argument("dtypes: got " + std::string(name_of(p.dtype)) + " for " + part.name +
+                                    ", want float32 or bfloat16");
     if (!part.enabled || !is_wanted(part.name)) return;
     Tensor tensor{qualified(role, part.name), nullptr, p.dtype, with_leading({num_envs(), role.count}, part.shape)};
     tensor.data = allocate(tensor.bytes(), tensor.name);
@@ -148,7 +166,8 @@ void Batch::add_actions(EngineCommon& view) {
     int offset = 0;
     for (const Role& role : spaces_.roles) {
         for (const ActionPart& part : role.action) {
-            if (view.num_action_parts == max_action_parts) throw std::invalid_argument(environment_ + ": more than 8 action parts");
+            if (view.num_action_parts == max_action_parts)
+                throw std::invalid_argument(environment_ + ": more than 8 action parts");
             const int p = view.num_action_parts++;
             ActionView& a = view.actions[p];
             a = {};
@@ -161,7 +180,10 @@ void Batch::add_actions(EngineCommon& view) {
                 a.n_each = static_cast<const int*>(table);
             }
             if (!one) {
-                Tensor tensor{qualified(role, part.name), nullptr, a.is_box ? DType::float32 : DType::int32, {num_envs(), role.count}};
+                Tensor tensor{qualified(role, part.name),
+                              nullptr,
+                              a.is_box ? DType::float32 : DType::int32,
+                              {num_envs(), role.count}};
                 if (part.kind != ActionPart::Kind::discrete) tensor.shape.push_back(part.size);
                 tensor.data = allocate(tensor.bytes(), "actions " + tensor.name);
                 actions_.push_back(tensor);
@@ -202,17 +224,20 @@ void Batch::redirect(const std::string& output, void* data) {
     const Tensor& own = this->output(output);
     void* target = data ? data : own.data;
     if (own.name == "reward") view_->reward = static_cast<float*>(target);
-    uint8_t** const flags[] = {&view_->terminated, &view_->truncated, &view_->active, &view_->acts, &view_->episode_start};
+    uint8_t** const flags[] = {&view_->terminated, &view_->truncated, &view_->active, &view_->acts,
+                               &view_->episode_start};
     for (int i = 1; i < 6; ++i)
         if (own.name == row_names[i]) *flags[i - 1] = static_cast<uint8_t*>(target);
 }
 
-void Batch::plan_state(EngineCommon& view, std::vector<FieldInfo> fields, int world_bytes, int64_t bulk_bytes, int tile_worlds) {
+void Batch::plan_state(EngineCommon& view, std::vector<FieldInfo> fields, int world_bytes, int64_t bulk_bytes,
+                       int tile_worlds) {
     fields_ = std::move(fields);
     view.world_bytes = world_bytes;
     view.tile_worlds = tile_worlds;
     const int64_t worlds = (num_envs() + tile_worlds - 1) / tile_worlds * tile_worlds;
-    view.tiles = static_cast<char*>(allocate(worlds * world_bytes, "the state of " + std::to_string(num_envs()) + " worlds"));
+    view.tiles =
+        static_cast<char*>(allocate(worlds * world_bytes, "the state of " + std::to_string(num_envs()) + " worlds"));
     view.bulk = static_cast<char*>(allocate(bulk_bytes, "the bulk state of " + std::to_string(num_envs()) + " worlds"));
     view_ = &view;
 }
@@ -232,7 +257,9 @@ void Batch::reset(uint64_t seed, Stream stream) {
 }
 void Batch::reset(const uint8_t* mask, Stream stream) { launch({Operation::reset, mask, false, 0, 0}, stream); }
 void Batch::step(Stream stream) { launch({Operation::step, nullptr, false, 0, 0}, stream); }
-void Batch::act(int policy, uint32_t draw, Stream stream) { launch({Operation::act, nullptr, false, policy, draw}, stream); }
+void Batch::act(int policy, uint32_t draw, Stream stream) {
+    launch({Operation::act, nullptr, false, policy, draw}, stream);
+}
 
 const FieldInfo& Batch::field(const std::string& name) const {
     for (const FieldInfo& info : fields_)
@@ -253,7 +280,8 @@ namespace {
 /// Address of element i of a staged field within the bytes of all tiles.
 int64_t staged_offset(const FieldInfo& info, const EngineCommon& view, int64_t env, int64_t i) {
     const int64_t tile = env / view.tile_worlds, index = env % view.tile_worlds;
-    return tile * view.tile_worlds * view.world_bytes + info.offset * view.tile_worlds + (i * view.tile_worlds + index) * info.element_bytes;
+    return tile * view.tile_worlds * view.world_bytes + info.offset * view.tile_worlds +
+           (i * view.tile_worlds + index) * info.element_bytes;
 }
 }  // namespace
 
@@ -303,8 +331,9 @@ void Batch::set_fields(const std::vector<FieldValue>& values) {
         if (info.components > 1) want.push_back(info.components);
         const size_t bytes = size_t(num_envs() * info.elements() * info.element_bytes);
         if (value.dtype != info.dtype || value.shape != want || value.bytes.size() != bytes)
-            throw std::invalid_argument("field " + info.name + ": got " + name_of(value.dtype) + " " + shape_text(value.shape) + ", want " +
-                                        name_of(info.dtype) + " " + shape_text(want));
+            throw std::invalid_argument("field " + info.name + ": got " + name_of(value.dtype) + " " +
+                                        shape_text(value.shape) + ", want " + name_of(info.dtype) + " " +
+                                        shape_text(want));
         infos.push_back(&info);
     }
     std::vector<char> tiles = read_tiles();
@@ -329,13 +358,17 @@ void Batch::restore(const std::vector<FieldValue>& saved) {
     std::vector<FieldValue> values;
     const FieldValue* seed = nullptr;
     for (const FieldValue& value : saved) {
-        if (value.name == "seed") seed = &value;
-        else values.push_back(value);
+        if (value.name == "seed")
+            seed = &value;
+        else
+            values.push_back(value);
     }
     for (const FieldInfo& info : fields_) {
-        const bool there = std::any_of(values.begin(), values.end(), [&](const FieldValue& v) { return v.name == info.name; });
+        const bool there =
+            std::any_of(values.begin(), values.end(), [&](const FieldValue& v) { return v.name == info.name; });
         if (!info.derived && info.elements() > 0 && !there)
-            throw std::invalid_argument("state: field " + info.name + " is missing; it was saved by another environment or other settings");
+            throw std::invalid_argument("state: field " + info.name +
+                                        " is missing; it was saved by another environment or other settings");
     }
     if (!seed || seed->bytes.size() != 8) throw std::invalid_argument("state: the seed is missing");
     set_fields(values);
@@ -360,7 +393,8 @@ double total_of(const std::vector<char>& bytes, int64_t envs, int metrics, int m
 Statistics Batch::statistics(bool clear) {
     Statistics result;
     if (!options_.statistics) return result;
-    const FieldValue sum = get_field("statistic_sum"), square = get_field("statistic_square"), count = get_field("statistic_count");
+    const FieldValue sum = get_field("statistic_sum"), square = get_field("statistic_square"),
+                     count = get_field("statistic_count");
     for (int64_t env = 0; env < num_envs(); ++env) {
         int64_t pair[2];
         memcpy(pair, count.bytes.data() + env * 16, 16);
@@ -371,7 +405,8 @@ Statistics Batch::statistics(bool clear) {
         Statistics::Metric metric{metrics_[size_t(m)]};
         if (n > 0) {
             metric.mean = total_of(sum.bytes, num_envs(), int(metrics_.size()), m) / n;
-            const double variance = total_of(square.bytes, num_envs(), int(metrics_.size()), m) / n - metric.mean * metric.mean;
+            const double variance =
+                total_of(square.bytes, num_envs(), int(metrics_.size()), m) / n - metric.mean * metric.mean;
             if (n > 1) metric.standard_error = std::sqrt(std::max(variance, 0.0) / (n - 1));
         }
         result.metrics.push_back(metric);
@@ -408,15 +443,17 @@ void Batch::check() {
     memory_->zero(&view_->control->error, sizeof error);
     const ActionView& a = view_->actions[error.part];
     std::string want = "one that the action mask allows";
-    if (error.code == 1 && a.is_box) want = "a number from " + to_text(double(a.low)) + " to " + to_text(double(a.high));
+    if (error.code == 1 && a.is_box)
+        want = "a number from " + to_text(double(a.low)) + " to " + to_text(double(a.high));
     else if (error.code == 1) {
         int n = a.n;
         if (a.n_each) memory_->to_host(&n, a.n_each + error.integer, 4);
         want = "an integer from 0 to " + std::to_string(n - 1);
     }
-    throw std::invalid_argument("action of world " + std::to_string(error.env) + ", agent " + std::to_string(error.agent) + " at step " +
-                                std::to_string(error.step) + ": got " + std::to_string(error.value) + ", want " + want +
-                                " (it counted as " + (a.is_box ? "the nearest bound)" : "0)"));
+    throw std::invalid_argument("action of world " + std::to_string(error.env) + ", agent " +
+                                std::to_string(error.agent) + " at step " + std::to_string(error.step) + ": got " +
+                                std::to_string(error.value) + ", want " + want + " (it counted as " +
+                                (a.is_box ? "the nearest bound)" : "0)"));
 }
 
 int64_t Batch::minimum_bytes_per_env() const {

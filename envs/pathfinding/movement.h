@@ -71,17 +71,19 @@ SIM_HD void resolve_moves(Group& group, W& world) {
     group.sync();
 }
 
+template <class W>
+SIM_HD void mark_legacy_occupancy(W& world, Cell cell, bool occupied) {
+    const int r = world.config.obs_radius, column = cell.column + r;
+    uint32_t& word = world.state.occupancy[(cell.row + r) * world.config.grid_words() + (column >> 5)];
+    const uint32_t bit = 1u << (column & 31);
+    word = occupied ? word | bit : word & ~bit;
+}
 /// The agents window of POGEMA up to 2.0 under soft: each agent in turn clears its old cell and marks its new one, so a
-/// follower's mark is erased by a leader of higher index. `before(agent)` is where an agent stood.
+/// follower's mark is erased by a leader of higher index. `before` is where the agent stood.
 template <class W>
 SIM_HD void update_legacy_occupancy(W& world, int agent, Cell before) {
-    const int words = world.config.grid_words(), r = world.config.obs_radius;
-    const Cell now = world.state.position[agent];
-    const auto word = [&](Cell cell) -> uint32_t& {
-        return world.state.occupancy[(cell.row + r) * words + ((cell.column + r) >> 5)];
-    };
-    word(before) &= ~(1u << ((before.column + r) & 31));
-    word(now) |= 1u << ((now.column + r) & 31);
+    mark_legacy_occupancy(world, before, false);
+    mark_legacy_occupancy(world, world.state.position[agent], true);
 }
 
 }  // namespace flockstep::pathfinding

@@ -142,7 +142,7 @@ struct Pathfinding {
     template <class Group>
     SIM_HD static void mark_legacy_occupancy(Group& group, World<Pathfinding>& world) {
         const Config& c = world.config;
-        if (c.collision_system != CollisionSystem::soft || c.soft_occupancy != SoftOccupancy::legacy) return;
+        if (!c.has_legacy_occupancy()) return;
         group.for_each(c.grid_rows() * c.grid_words(), [&](int i) { world.state.occupancy[i] = 0; });
         group.sync();
         group.for_each(world.state.num_present[0], [&](int agent) {
@@ -166,7 +166,7 @@ struct Pathfinding {
                                                                   pathfinding::distance_at(world, agent, now));
             return before;
         };
-        if (c.collision_system == CollisionSystem::soft && c.soft_occupancy == SoftOccupancy::legacy) {
+        if (c.has_legacy_occupancy()) {
             group.single([&] {  // what it shows depends on the order
                 for (int agent = 0; agent < c.num_agents; ++agent) {
                     if (!pathfinding::is_present(world, agent)) continue;
@@ -193,11 +193,19 @@ struct Pathfinding {
             world.state.arrival_steps[0] += arrivals * (world.elapsed + 1);
         });
         group.for_each(n, [&](int agent) {
-            if (arrives(world, agent)) {
+            world.scratch.succeeds[agent] = arrives(world, agent);
+            if (world.scratch.succeeds[agent]) {
                 outcome.reward(agent) += 1.0f;
                 world.state.finished[agent] = 1;
             }
             outcome.terminated(agent) = world.state.finished[agent];
+        });
+        if (!world.config.has_legacy_occupancy()) return;
+        group.sync();
+        group.single([&] {
+            for (int agent = 0; agent < n; ++agent)
+                if (world.scratch.succeeds[agent])
+                    pathfinding::mark_legacy_occupancy(world, world.state.position[agent], false);
         });
     }
     /// nothing: all are paid when all stand on their goals, which ends the episode.

@@ -90,6 +90,9 @@ struct PathfindingConfig {
     SIM_HD int window() const { return 2 * obs_radius + 1; }
     SIM_HD int cells() const { return height * width; }
     SIM_HD bool needs_distances() const { return distances || shows_cost || shows_intent || distance_reward != 0.0f; }
+    SIM_HD bool has_legacy_occupancy() const {
+        return collision_system == CollisionSystem::soft && soft_occupancy == SoftOccupancy::legacy;
+    }
     SIM_HD bool is_lifelong() const { return on_target == OnTarget::restart; }
     /// The bordered grid: obs_radius more cells on each side, rows of bits.
     SIM_HD int grid_rows() const { return height + 2 * obs_radius; }

@@ -35,7 +35,7 @@ struct PathfindingState {
     SIM_HD void fields(const Config& c, const PathfindingShared& shared, V& visit) {
         const int n = c.num_agents;
         const bool pogema = c.generator == MapGenerator::pogema, lifelong = c.is_lifelong();
-        const bool legacy = c.collision_system == CollisionSystem::soft && c.soft_occupancy == SoftOccupancy::legacy;
+        const bool legacy = c.has_legacy_occupancy();
         visit("position", position, n);
         visit("goal", goal, n);
         visit("finished", finished, c.on_target == OnTarget::finish ? n : 0);

@@ -10,7 +10,7 @@ template <class Group, class W>
 SIM_HD void prepare_grids(Group& group, W& world) {
     const PathfindingConfig& c = world.config;
     const int words = c.grid_words(), total = c.grid_rows() * words, r = c.obs_radius;
-    const bool legacy = c.collision_system == CollisionSystem::soft && c.soft_occupancy == SoftOccupancy::legacy;
+    const bool legacy = c.has_legacy_occupancy();
     const bool copies = PathfindingScratch::copies_walls(c);
     group.for_each(total, [&](int i) {
         if (copies) world.scratch.walls[i] = world.state.walls[i];
