@@ -69,7 +69,7 @@ SIM_HD void observe_windows(Group& group, const W& world, AgentRange range, cons
 }
 
 /// Steps to the own goal from each cell of the window, less those from the own cell, within +-cost_clip; cost_clip + 1
-/// for cells from which the goal cannot be reached: obstacles, the outside, other components.
+/// for cells from which the goal cannot be reached: obstacles, the outside, other components, all of a padding agent's.
 template <class Group, class W>
 SIM_HD void observe_costs(Group& group, const W& world, AgentRange range, const ObservationWriter& out, int part) {
     const PathfindingConfig& c = world.config;
@@ -81,7 +81,8 @@ SIM_HD void observe_costs(Group& group, const W& world, AgentRange range, const 
         const int map_row = cell.row + row - c.obs_radius, first = cell.column - c.obs_radius;
         const uint16_t* field = distance_field(world, agent);
         const int own = field[index_of(world, cell)];
-        const bool outside = map_row < 0 || map_row >= size.row;
+        const bool is_padding = agent >= world.state.num_present[0];  // has no field of its own
+        const bool outside = is_padding || map_row < 0 || map_row >= size.row;
         for (int k = 0; k < window; ++k) {
             const int column = first + k;
             const int steps =
