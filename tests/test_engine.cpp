@@ -1,0 +1,217 @@
+#include "tests/test_engine.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace flockstep {
+
+void register_test_environments(Registry& registry);
+
+namespace {
+
+const Registry& full_registry() {
+    static const bool done = [] {
+        if (registry().entries().empty()) register_product_environments(registry());
+        register_test_environments(registry());
+        return true;
+    }();
+    (void)done;
+    return registry();
+}
+
+using Values = std::map<std::string, std::string>;
+Values merged(Values values, const Values& more) {
+    for (const auto& [key, value] : more) values[key] = value;
+    return values;
+}
+
+const Values small_map = {{"num_agents", "8"}, {"size", "8"}, {"density", "0.2"}, {"max_episode_steps", "13"}};
+const char* const all_parts = "windows,cost_to_go,intent";
+
+std::vector<EngineCase> list_cases() {
+    std::vector<EngineCase> cases;
+    for (const EnvironmentEntry& entry : full_registry().entries())
+        if (entry.name != "pathfinding")
+            cases.push_back({entry.name, entry.name, settings_of({{"max_episode_steps", "13"}})});
+    const std::vector<EngineCase> modes = pathfinding_modes(small_map);
+    cases.insert(cases.end(), modes.begin(), modes.end());
+    const auto add = [&](const std::string& name, const Values& more) {
+        cases.push_back({"pathfinding " + name, "pathfinding", settings_of(merged(small_map, more))});
+    };
+    const Values lifelong = {{"on_target", "restart"}, {"collision_system", "soft"}};
+    add("all parts", merged(lifelong, {{"observation", all_parts}}));
+    add("all parts, finish", {{"observation", all_parts}});
+    add("all parts, nothing", {{"observation", all_parts}, {"on_target", "nothing"}, {"num_agents", "2"}});
+    add("costs alone", merged(lifelong, {{"observation", "cost_to_go"}, {"cost_clip", "3"}}));
+    add("ragged", merged(lifelong, {{"min_agents", "2"}, {"min_size", "5"}, {"min_density", "0"}}));
+    add("ragged, finish", {{"min_agents", "1"}, {"min_size", "5"}, {"observation", all_parts}});
+    add("64 agents", merged(lifelong, {{"num_agents", "64"}, {"size", "16"}, {"observation", "windows,cost_to_go"}}));
+    add("one agent", {{"num_agents", "1"}, {"size", "4"}, {"obs_radius", "1"}});
+    add("two cells", {{"num_agents", "1"}, {"height", "2"}, {"width", "2"}, {"density", "0"}, {"obs_radius", "2"}});
+    add("oblong", merged(lifelong, {{"height", "5"}, {"width", "40"}, {"obs_radius", "3"}}));
+    add("wide windows", merged(lifelong, {{"obs_radius", "17"}, {"distance_reward", "0.1"}}));
+    add("masked", merged(lifelong, {{"mask_obstacles", "true"}}));
+    add("legacy occupancy", merged(lifelong, {{"soft_occupancy", "legacy"}}));
+    add("pool of mazes", merged(lifelong, {{"generator", "maze"}, {"size", "11"}, {"num_maps", "3"}}));
+    add("pool of rooms", merged(lifelong, {{"generator", "rooms"}, {"size", "16"}, {"num_maps", "3"}}));
+    add("warehouse", merged(lifelong, {{"generator", "warehouse"}, {"shelf_rows", "2"}, {"shelf_columns", "2"}}));
+    add("pogema", merged(lifelong, {{"generator", "pogema"}}));
+    add("pogema, finish", {{"generator", "pogema"}});
+    return cases;
+}
+
+bool has_word(const char* list, const std::string& word) {
+    for (std::string rest = list ? list : ""; !rest.empty();) {
+        const size_t comma = rest.find(',');
+        if (rest.substr(0, comma) == word) return true;
+        rest = comma == std::string::npos ? "" : rest.substr(comma + 1);
+    }
+    return false;
+}
+
+/// Bytes of `count` worlds that differ first, as a sentence; "" if none does.
+std::string first_difference(const std::string& name, const std::vector<char>& a, const std::vector<char>& b,
+                             int64_t envs_a, int64_t envs_b, Span span) {
+    const size_t row = a.size() / size_t(envs_a), other_row = b.size() / size_t(envs_b);
+    if (row != other_row) return name + ": rows of " + std::to_string(row) + " and " + std::to_string(other_row);
+    const int64_t count = span.count < 0 ? std::min(envs_a, envs_b) : span.count;
+    const char *at_a = a.data() + size_t(span.first_a) * row, *at_b = b.data() + size_t(span.first_b) * row;
+    const size_t bytes = size_t(count) * row;
+    if (bytes == 0 || memcmp(at_a, at_b, bytes) == 0) return "";
+    const size_t i = size_t(std::mismatch(at_a, at_a + bytes, at_b).first - at_a);
+    return name + " of world " + std::to_string(i / row) + ", byte " + std::to_string(i % row) + ": " +
+           std::to_string(uint8_t(at_a[i])) + " and " + std::to_string(uint8_t(at_b[i]));
+}
+
+int64_t count_active(Batch& batch, Span span) {
+    const Tensor& active = batch.output("active");
+    const std::vector<char> bytes = host_bytes(batch, active);
+    const int64_t agents = batch.num_agents(), count = span.count < 0 ? batch.num_envs() : span.count;
+    return std::count(bytes.begin() + span.first_a * agents, bytes.begin() + (span.first_a + count) * agents, char(1));
+}
+
+void mix(uint64_t& hash, const std::vector<char>& bytes) {
+    for (char byte : bytes) hash = (hash ^ uint8_t(byte)) * 1099511628211u;
+}
+}  // namespace
+
+Settings settings_of(const Values& values) {
+    Settings settings;
+    for (const auto& [key, value] : values) settings.set(key, value);
+    return settings;
+}
+
+const std::vector<EngineCase>& engine_cases() {
+    static const std::vector<EngineCase> cases = list_cases();
+    return cases;
+}
+const EngineCase& engine_case(const std::string& name) {
+    for (const EngineCase& c : engine_cases())
+        if (c.name == name) return c;
+    throw std::logic_error("no case " + name);
+}
+
+std::vector<EngineCase> pathfinding_modes(const Values& settings) {
+    std::vector<EngineCase> cases;
+    for (const std::string on_target : {"finish", "nothing", "restart"})
+        for (const std::string collisions : {"priority", "block_both", "soft"})
+            cases.push_back(
+                {"pathfinding " + on_target + ", " + collisions, "pathfinding",
+                 settings_of(merged(settings, {{"on_target", on_target}, {"collision_system", collisions}}))});
+    return cases;
+}
+
+std::unique_ptr<Batch> make(const EngineCase& c, const BatchOptions& options) {
+    full_registry();
+    return make_batch(c.environment, options, c.settings);
+}
+
+BatchOptions some_envs(int64_t num_envs, uint64_t seed) {
+    BatchOptions options;
+    options.num_envs = num_envs;
+    options.seed = seed;
+    options.final_observation = FinalObservation::all;
+    return options;
+}
+
+std::vector<char> host_bytes(Batch& batch, const Tensor& tensor) { return host_values<char>(batch, tensor); }
+
+std::vector<Tensor> written_tensors(const Batch& batch) {
+    std::vector<Tensor> tensors = batch.observations();
+    for (const auto* list : {&batch.action_masks(), &batch.outputs()})
+        tensors.insert(tensors.end(), list->begin(), list->end());
+    for (Tensor tensor : batch.final_observations()) {
+        tensor.name = "final " + tensor.name;
+        tensors.push_back(tensor);
+    }
+    return tensors;
+}
+
+std::string difference(Batch& a, Batch& b, Span span) {
+    const std::vector<Tensor> of_a = written_tensors(a), of_b = written_tensors(b);
+    if (of_a.size() != of_b.size()) return "the number of outputs";
+    for (size_t i = 0; i < of_a.size(); ++i) {
+        const std::string found = first_difference(of_a[i].name, host_bytes(a, of_a[i]), host_bytes(b, of_b[i]),
+                                                   a.num_envs(), b.num_envs(), span);
+        if (!found.empty()) return found;
+    }
+    return "";
+}
+
+std::string state_difference(Batch& a, Batch& b, Span span) {
+    for (const FieldInfo& field : a.fields()) {
+        if (field.elements() == 0 || field.derived) continue;
+        const std::string found = first_difference("field " + field.name, a.get_field(field.name).bytes,
+                                                   b.get_field(field.name).bytes, a.num_envs(), b.num_envs(), span);
+        if (!found.empty()) return found;
+    }
+    return "";
+}
+
+std::string played_difference(Batch& a, Batch& b, int steps, Span span, int policy, int64_t* agent_steps) {
+    for (int step = 0;; ++step) {
+        const std::string found = difference(a, b, span);
+        if (!found.empty()) return "after step " + std::to_string(step) + ": " + found;
+        if (step == steps) break;
+        if (agent_steps) *agent_steps += count_active(a, span);
+        for (Batch* batch : {&a, &b}) {
+            batch->act(policy);
+            batch->step();
+        }
+    }
+    return state_difference(a, b, span);
+}
+
+void play(Batch& batch, int steps, int policy) {
+    for (int step = 0; step < steps; ++step) {
+        batch.act(policy);
+        batch.step();
+    }
+}
+
+uint64_t played_hash(Batch& batch, int steps) {
+    uint64_t hash = 14695981039346656037u;
+    for (int step = 0; step <= steps; ++step) {
+        for (const Tensor& tensor : written_tensors(batch)) mix(hash, host_bytes(batch, tensor));
+        if (step < steps) play(batch, 1);
+    }
+    for (const FieldValue& field : batch.save()) mix(hash, field.bytes);
+    return hash;
+}
+
+bool gpu_is_there() {
+    const std::string why = why_no_gpu(0);
+    if (why.empty()) return true;
+    if (has_word(std::getenv("FLOCKSTEP_REQUIRE"), "gpu")) FAIL("no GPU: " << why);
+    std::printf("skipped: %s: no GPU: %s\n", Catch::getResultCapture().getCurrentTestName().c_str(), why.c_str());
+    return false;
+}
+
+BatchOptions on_gpu(BatchOptions options) {
+    options.device = {0};
+    return options;
+}
+
+}  // namespace flockstep

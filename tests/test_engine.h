@@ -1,0 +1,87 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/batch.h"
+#include "sim/registry.h"
+#include "tests/catch.h"
+
+/// What the tests of all environments share: the list of what is tested, and comparisons of two batches by their bytes.
+namespace flockstep {
+
+/// One environment under one choice of settings. Episodes are short, so that 40 steps see several of them.
+struct EngineCase {
+    std::string name, environment;
+    Settings settings;
+};
+/// Every registered environment, pathfinding under many settings.
+const std::vector<EngineCase>& engine_cases();
+const EngineCase& engine_case(const std::string& name);
+/// The cases of pathfinding: every mode by every collision system, with the parts observed that `observation` lists.
+std::vector<EngineCase> pathfinding_modes(const std::map<std::string, std::string>& settings);
+
+Settings settings_of(const std::map<std::string, std::string>& values);
+/// The case's batch; final observations are kept unless `options` says otherwise by `outputs` or mode.
+std::unique_ptr<Batch> make(const EngineCase& c, const BatchOptions& options);
+BatchOptions some_envs(int64_t num_envs, uint64_t seed = 7);
+
+/// A tensor's values on the host.
+std::vector<char> host_bytes(Batch& batch, const Tensor& tensor);
+template <class T>
+std::vector<T> host_values(Batch& batch, const Tensor& tensor) {
+    std::vector<T> values(size_t(tensor.bytes()) / sizeof(T));
+    batch.memory().to_host(values.data(), tensor.data, values.size() * sizeof(T));
+    return values;
+}
+template <class T>
+std::vector<T> values_of(const FieldValue& field) {
+    std::vector<T> values(field.bytes.size() / sizeof(T));
+    memcpy(values.data(), field.bytes.data(), field.bytes.size());
+    return values;
+}
+/// Writes host values into one of the batch's tensors.
+template <class T>
+void put(Batch& batch, const Tensor& tensor, const std::vector<T>& values) {
+    REQUIRE(int64_t(values.size() * sizeof(T)) == tensor.bytes());
+    batch.memory().from_host(tensor.data, values.data(), values.size() * sizeof(T));
+}
+
+/// All tensors that a step writes: observations, masks, rows, final observations.
+std::vector<Tensor> written_tensors(const Batch& batch);
+
+/// Worlds [first_a, first_a + count) of one batch beside [first_b, first_b + count) of another; count < 0: all.
+struct Span {
+    int64_t first_a = 0, first_b = 0, count = -1;
+};
+/// The first difference between what two batches show now, as "reward of world 2, byte 4", or "".
+std::string difference(Batch& a, Batch& b, Span span = {});
+/// The same for the fields of their states, but for what is derived: the rest of it may hold working memory.
+std::string state_difference(Batch& a, Batch& b, Span span = {});
+/// Steps both batches by one of their policies and compares what they show after each step, and their states at the
+/// end: "" or the first difference. agent_steps counts those of active agents.
+std::string played_difference(Batch& a, Batch& b, int steps, Span span = {}, int policy = -1,
+                              int64_t* agent_steps = nullptr);
+void play(Batch& batch, int steps, int policy = -1);
+
+/// FNV-1a over everything that `steps` steps show and that the state holds in the end.
+uint64_t played_hash(Batch& batch, int steps);
+
+/// True where tests can use a GPU; else says that they are skipped, or fails if FLOCKSTEP_REQUIRE contains "gpu".
+bool gpu_is_there();
+BatchOptions on_gpu(BatchOptions options);
+
+/// The message of the std::exception that `f` throws, or "no error".
+template <class F>
+std::string error_of(F f) {
+    try {
+        f();
+    } catch (const std::exception& error) {
+        return error.what();
+    }
+    return "no error";
+}
+
+}  // namespace flockstep

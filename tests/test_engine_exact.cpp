@@ -1,0 +1,137 @@
+#include <cstdio>
+
+#include "tests/test_engine.h"
+
+/// Every environment gives the same bytes, however its worlds are laid out and whoever computes them.
+namespace flockstep {
+namespace {
+constexpr int num_steps = 40;
+
+BatchOptions with_order(int item_order) {
+    BatchOptions options = some_envs(5);
+    options.item_order = item_order;
+    return options;
+}
+}  // namespace
+
+TEST_CASE("every environment: the same seed gives the same bytes") {
+    for (const EngineCase& c : engine_cases()) {
+        DYNAMIC_SECTION(c.name) {
+            const auto a = make(c, some_envs(5)), b = make(c, some_envs(5));
+            CHECK(played_difference(*a, *b, num_steps) == "");
+        }
+    }
+}
+
+TEST_CASE("every environment: a reset with a seed forgets what was played before") {
+    for (const EngineCase& c : engine_cases()) {
+        DYNAMIC_SECTION(c.name) {
+            BatchOptions options = some_envs(5, 8);
+            options.statistics = false, options.final_observation = FinalObservation::none;
+            const auto a = make(c, options), b = make(c, options);
+            play(*b, num_steps);
+            a->reset(uint64_t{7}), b->reset(uint64_t{7});
+            CHECK(played_difference(*a, *b, 20) == "");
+        }
+    }
+}
+
+TEST_CASE("every environment: another seed gives other worlds") {
+    for (const EngineCase& c : engine_cases()) {
+        DYNAMIC_SECTION(c.name) {
+            const auto a = make(c, some_envs(5)), b = make(c, some_envs(5, 8));
+            CHECK(played_difference(*a, *b, num_steps) != "");
+        }
+    }
+}
+
+TEST_CASE("every environment: env 3 of 4 equals env 3 of 257, and env 0 where the first env is 3") {
+    for (const EngineCase& c : engine_cases()) {
+        DYNAMIC_SECTION(c.name) {
+            BatchOptions shifted = some_envs(2);
+            shifted.first_env = 3;
+            const auto few = make(c, some_envs(4)), many = make(c, some_envs(257));
+            CHECK(played_difference(*few, *many, 30, {0, 0, 4}) == "");
+            const auto again = make(c, some_envs(4)), later = make(c, shifted);
+            CHECK(played_difference(*again, *later, 30, {3, 0, 1}) == "");
+        }
+    }
+}
+
+TEST_CASE("every environment: the order of items and what memory held before do not matter") {
+    for (const EngineCase& c : engine_cases()) {
+        DYNAMIC_SECTION(c.name) {
+            for (int order : {-1, 7}) {
+                INFO("item order " << order);
+                const auto plain = make(c, some_envs(5)), other = make(c, with_order(order));
+                CHECK(played_difference(*plain, *other, num_steps) == "");
+            }
+        }
+    }
+}
+
+TEST_CASE("every environment: all threads on one world give what one thread gives") {
+    BatchOptions team = some_envs(3);
+    team.cpu_team = true;
+    for (const EngineCase& c : engine_cases()) {
+        DYNAMIC_SECTION(c.name) {
+            const auto plain = make(c, some_envs(3)), other = make(c, team);
+            CHECK(played_difference(*plain, *other, 15) == "");
+        }
+    }
+}
+
+TEST_CASE("every environment: CPU equals GPU, whatever the number of lanes") {
+    if (!gpu_is_there()) return;
+    for (const EngineCase& c : engine_cases()) {
+        DYNAMIC_SECTION(c.name) {
+            for (int lanes : {0, 1, 2, 8, 32, 64, 256, 1024, -1}) {
+                INFO("lanes " << lanes);
+                BatchOptions options = on_gpu(some_envs(37));
+                options.lanes = lanes;
+                const auto host = make(c, some_envs(37)), device = make(c, options);
+                CHECK(played_difference(*host, *device, lanes == 0 ? num_steps : 20) == "");
+            }
+        }
+    }
+}
+
+TEST_CASE("every environment: CPU equals GPU in every autoreset mode, with spread phases") {
+    if (!gpu_is_there()) return;
+    for (const EngineCase& c : engine_cases()) {
+        for (AutoresetMode mode : {AutoresetMode::same_step, AutoresetMode::next_step, AutoresetMode::disabled}) {
+            DYNAMIC_SECTION(c.name << ", mode " << int(mode)) {
+                BatchOptions options = some_envs(65);
+                options.autoreset_mode = mode, options.spread_phases = true;
+                options.final_observation = FinalObservation::truncated;
+                const auto host = make(c, options), device = make(c, on_gpu(options));
+                CHECK(played_difference(*host, *device, 30) == "");
+            }
+        }
+    }
+}
+
+TEST_CASE("pathfinding: CPU equals GPU over a million agent-steps of each mode and collision system") {
+    if (!gpu_is_there()) return;
+    for (const char* parts : {"windows", "windows,cost_to_go,intent"}) {
+        const auto modes = pathfinding_modes(
+            {{"num_agents", "64"}, {"size", "32"}, {"max_episode_steps", "61"}, {"observation", parts}});
+        for (const EngineCase& c : modes) {
+            DYNAMIC_SECTION(c.name << ", " << parts) {
+                BatchOptions options = some_envs(160);
+                options.spread_phases = true;
+                const auto host = make(c, options), device = make(c, on_gpu(options));
+                const bool plans = std::string(parts) != "windows";
+                int64_t agent_steps = 0;
+                for (int round = 0; agent_steps < 1'000'000 && round < 40; ++round) {
+                    const int policy = plans && round % 2 == 1 ? 0 : -1;
+                    REQUIRE(played_difference(*host, *device, 40, {}, policy, &agent_steps) == "");
+                }
+                std::printf("%s, %s: %lld agent-steps compared\n", c.name.c_str(), parts, (long long)agent_steps);
+                CHECK(agent_steps >= 1'000'000);
+            }
+        }
+    }
+}
+
+}  // namespace flockstep
