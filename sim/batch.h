@@ -16,20 +16,20 @@ namespace flockstep {
 
 /// How a batch of worlds is run; what the worlds are is in the environment's own settings.
 struct BatchOptions {
-    int64_t num_envs = 1;              // worlds, 1 .. 2^31 - 1
-    Device device;                     // where they live
-    uint64_t seed = 0;                 // of everything random, unless reset() is given another
-    int64_t first_env = 0;             // global index of the first world: rank * num_envs when ranks share a seed
+    int64_t num_envs = 1;   // worlds, 1 .. 2^31 - 1
+    Device device;          // where they live
+    uint64_t seed = 0;      // of everything random, unless reset() is given another
+    int64_t first_env = 0;  // global index of the first world: rank * num_envs when ranks share a seed
     AutoresetMode autoreset_mode = AutoresetMode::same_step;
-    bool spread_phases = false;        // the first episodes begin at random points of their time limit; not in statistics
-    bool statistics = true;            // keep episode returns, lengths and the environment's metrics
+    bool spread_phases = false;  // the first episodes begin at random points of their time limit; not in statistics
+    bool statistics = true;      // keep episode returns, lengths and the environment's metrics
     FinalObservation final_observation = FinalObservation::none;  // SAME_STEP: which last observations are kept
-    std::vector<std::string> outputs;  // empty: all. Otherwise names of observation parts and of reward, terminated,
-                                       // truncated, active, acts, episode_start, action_mask
+    std::vector<std::string> outputs;     // empty: all. Otherwise names of observation parts and of reward, terminated,
+                                          // truncated, active, acts, episode_start, action_mask
     std::map<std::string, DType> dtypes;  // storage of observation parts, by name; "*" for all
-    int lanes = 0;                     // lanes per world on the GPU; 0: the environment's choice
-    int item_order = 1;                // CPU, for tests: -1 backwards, > 1 a stride; see ReorderedHostGroup
-    bool cpu_team = false;             // CPU: all threads on each world in turn, for worlds of very many agents
+    int lanes = 0;                        // lanes per world on the GPU; 0: the environment's choice
+    int item_order = 1;                   // CPU, for tests: -1 backwards, > 1 a stride; see ReorderedHostGroup
+    bool cpu_team = false;                // CPU: all threads on each world in turn, for worlds of very many agents
 };
 
 /// A tensor at a fixed address for the batch's life: row-major, never reallocated.
@@ -58,7 +58,7 @@ struct FieldInfo {
     int components, element_bytes;
     std::vector<int64_t> counts;  // per world
     bool staged, derived;
-    int64_t offset;               // staged: bytes within a world; bulk: bytes from the start of all bulk arrays
+    int64_t offset;  // staged: bytes within a world; bulk: bytes from the start of all bulk arrays
     int64_t elements() const;
 };
 
@@ -93,8 +93,8 @@ class Batch {
 
     /// Observation parts: "name", or "role.name" where there are several roles; [num_envs, count, shape...].
     const std::vector<Tensor>& observations() const { return observations_; }
-    /// The same for rows whose episode ended: row [env] is written in the step that ends it and stays until the next such
-    /// step. Empty unless asked for.
+    /// The same for rows whose episode ended: row [env] is written in the step that ends it and stays until the next
+    /// such step. Empty unless asked for.
     const std::vector<Tensor>& final_observations() const { return final_observations_; }
     /// One tensor per action part where the rules forbid actions: uint8 [num_envs, count, choices], 1 = allowed.
     const std::vector<Tensor>& action_masks() const { return action_masks_; }
@@ -108,13 +108,14 @@ class Batch {
     /// integers. Null: the engine's own again.
     void use_actions(int action, const void* data, DType dtype);
 
-    /// Lets the next launches write one output (by its Tensor's name) to other memory of the same shape and dtype, aligned
-    /// to 16 bytes: a rollout collects without copying. Null: its own memory again.
+    /// Lets the next launches write one output (by its Tensor's name) to other memory of the same shape and dtype,
+    /// aligned to 16 bytes: a rollout collects without copying. Null: its own memory again.
     void redirect(const std::string& output, void* data);
 
     /// Seeds the batch and begins episode 0 everywhere.
     void reset(uint64_t seed, Stream stream = {});
-    /// A new episode everywhere, or where `mask` (uint8 [num_envs] on the device) is not 0. Other rows keep their outputs.
+    /// A new episode everywhere, or where `mask` (uint8 [num_envs] on the device) is not 0. Other rows keep their
+    /// outputs.
     void reset(const uint8_t* mask = nullptr, Stream stream = {});
     /// One step of every world: one fixed sequence that can be captured in a CUDA graph.
     void step(Stream stream = {});
@@ -139,7 +140,8 @@ class Batch {
     std::map<std::string, std::vector<float>> first_episodes();
     const std::vector<std::string>& metric_names() const { return metrics_; }
 
-    /// Waits, and throws std::invalid_argument if an action was refused since the last call: which world, agent, step, value.
+    /// Waits, and throws std::invalid_argument if an action was refused since the last call: which world, agent, step,
+    /// value.
     void check();
     void synchronize() { memory_->synchronize(); }
     Memory& memory() { return *memory_; }
@@ -160,7 +162,8 @@ class Batch {
 
     /// To be called by the constructor of the typed batch, in this order.
     void plan_outputs(EngineCommon& view);
-    void plan_state(EngineCommon& view, std::vector<FieldInfo> fields, int world_bytes, int64_t bulk_bytes, int tile_worlds);
+    void plan_state(EngineCommon& view, std::vector<FieldInfo> fields, int world_bytes, int64_t bulk_bytes,
+                    int tile_worlds);
     EngineCommon* view_ = nullptr;  // the typed batch's; its action inputs are rewritten by use_actions
 
     std::string environment_;

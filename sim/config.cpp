@@ -26,7 +26,8 @@ std::string number(double value) {
 
 [[noreturn]] void refuse(const char* name, const Value& value, const std::string& wish) {
     const bool is_text = std::holds_alternative<std::string>(value);
-    throw std::invalid_argument(std::string(name) + ": got " + (is_text ? "\"" + to_text(value) + "\"" : to_text(value)) + ", want " + wish);
+    throw std::invalid_argument(std::string(name) + ": got " +
+                                (is_text ? "\"" + to_text(value) + "\"" : to_text(value)) + ", want " + wish);
 }
 
 int edit_distance(const std::string& a, const std::string& b) {
@@ -64,12 +65,14 @@ FieldRule one_of(std::vector<const char*> names) {
 std::string FieldRule::wish(const char* type) const {
     if (!names.empty()) {
         std::string list;
-        for (size_t i = 0; i < names.size(); ++i) list += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + std::string(names[i]);
+        for (size_t i = 0; i < names.size(); ++i)
+            list += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + std::string(names[i]);
         return list;
     }
     const std::string kind = std::string(is_even ? "even " : "") + type;
     const std::string article = kind[0] == 'i' || kind[0] == 'e' ? "an " : "a ";
-    if (std::isfinite(low) && std::isfinite(high)) return article + kind + " from " + number(low) + " to " + number(high);
+    if (std::isfinite(low) && std::isfinite(high))
+        return article + kind + " from " + number(low) + " to " + number(high);
     if (std::isfinite(low)) return article + kind + " >= " + number(low);
     return article + kind;
 }
@@ -88,7 +91,8 @@ void Settings::refuse_unread(const std::string& where, const std::vector<std::st
         const auto nearest = std::min_element(known.begin(), known.end(), [&key = key](const auto& a, const auto& b) {
             return edit_distance(key, a) < edit_distance(key, b);
         });
-        if (nearest != known.end() && edit_distance(key, *nearest) <= 3) sentence += ", did you mean \"" + *nearest + "\"?";
+        if (nearest != known.end() && edit_distance(key, *nearest) <= 3)
+            sentence += ", did you mean \"" + *nearest + "\"?";
         throw std::invalid_argument(sentence);
     }
 }

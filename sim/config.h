@@ -80,20 +80,31 @@ std::string convert_text(const char* name, const Value& value);
 
 template <class T>
 constexpr const char* type_name() {
-    if constexpr (std::is_same_v<T, bool>) return "bool";
-    else if constexpr (std::is_enum_v<T>) return "name";
-    else if constexpr (std::is_same_v<T, Text>) return "text";
-    else if constexpr (std::is_floating_point_v<T>) return "number";
-    else return "integer";
+    if constexpr (std::is_same_v<T, bool>)
+        return "bool";
+    else if constexpr (std::is_enum_v<T>)
+        return "name";
+    else if constexpr (std::is_same_v<T, Text>)
+        return "text";
+    else if constexpr (std::is_floating_point_v<T>)
+        return "number";
+    else
+        return "integer";
 }
 template <class T>
 Value to_value(const T& field, const FieldRule& rule) {
-    if constexpr (std::is_same_v<T, bool>) return field;
-    else if constexpr (std::is_enum_v<T>) return std::string(rule.names.at(size_t(field)));
-    else if constexpr (std::is_same_v<T, Text>) return field.str();
-    else if constexpr (std::is_same_v<T, float>) return std::stod(to_text(double(field)).c_str());
-    else if constexpr (std::is_floating_point_v<T>) return double(field);
-    else return int64_t(field);
+    if constexpr (std::is_same_v<T, bool>)
+        return field;
+    else if constexpr (std::is_enum_v<T>)
+        return std::string(rule.names.at(size_t(field)));
+    else if constexpr (std::is_same_v<T, Text>)
+        return field.str();
+    else if constexpr (std::is_same_v<T, float>)
+        return std::stod(to_text(double(field)).c_str());
+    else if constexpr (std::is_floating_point_v<T>)
+        return double(field);
+    else
+        return int64_t(field);
 }
 
 /// Visitor that takes the fields it is given from Settings and checks them against their rules.
@@ -103,11 +114,16 @@ struct FieldReader {
     void operator()(const char* name, T& field, const FieldRule& rule, const char*) {
         const Value* value = settings.read(name);
         if (!value) return;
-        if constexpr (std::is_same_v<T, bool>) field = convert_bool(name, *value);
-        else if constexpr (std::is_enum_v<T>) field = T(convert_name(name, *value, rule));
-        else if constexpr (std::is_same_v<T, Text>) field = Text(convert_text(name, *value));
-        else if constexpr (std::is_floating_point_v<T>) field = T(convert_float(name, *value, rule));
-        else field = T(convert_int(name, *value, rule));
+        if constexpr (std::is_same_v<T, bool>)
+            field = convert_bool(name, *value);
+        else if constexpr (std::is_enum_v<T>)
+            field = T(convert_name(name, *value, rule));
+        else if constexpr (std::is_same_v<T, Text>)
+            field = Text(convert_text(name, *value));
+        else if constexpr (std::is_floating_point_v<T>)
+            field = T(convert_float(name, *value, rule));
+        else
+            field = T(convert_int(name, *value, rule));
     }
 };
 struct FieldLister {

@@ -48,6 +48,9 @@ inline constexpr bool has_no_lane_kind = requires {
     Env::never_one_lane;
 };
 
+/// Most lanes of a block's group: more would leave each of them too few registers.
+inline constexpr int max_block_lanes = 256;
+
 /// Room for GridGroup::Exchange.
 inline constexpr int grid_exchange_bytes = 8192;
 
@@ -80,11 +83,11 @@ class CudaBatch final : public TypedBatch<Env> {
         int lanes = this->options_.lanes;
         if (lanes == 0) lanes = default_lanes();
         const bool is_group = lanes >= 1 && lanes <= 32 && (lanes & (lanes - 1)) == 0,
-                   is_block = lanes % 32 == 0 && lanes >= 64 && lanes <= 1024;
+                   is_block = lanes % 32 == 0 && lanes >= 64 && lanes <= max_block_lanes;
         if (!is_group && !is_block && lanes != grid_lanes)
             throw std::invalid_argument(
                 "lanes: got " + std::to_string(lanes) +
-                ", want 1, 2, 4, 8, 16, 32, a multiple of 32 up to 1024, or -1 for the whole grid");
+                ", want 1, 2, 4, 8, 16, 32, a multiple of 32 up to 256, or -1 for the whole grid");
         if (is_group && fits_group(has_no_lane_kind<Env> ? std::max(lanes, 2) : lanes)) return;
         if (lanes != grid_lanes && fits_block(is_block ? lanes : 64)) return;
         plan_grid();

@@ -34,7 +34,8 @@ class HostBatch final : public TypedBatch<Env> {
         for (int p = 0; p < engine_.num_parts; ++p) {
             PartView& part = engine_.parts[p];
             part.direct = part.written == part.dtype;
-            if (part.wanted() && !part.direct) largest = std::max<int64_t>(largest, part.elements * part.written_size());
+            if (part.wanted() && !part.direct)
+                largest = std::max<int64_t>(largest, part.elements * part.written_size());
         }
         engine_.agents_per_range = int(std::clamp<int64_t>(budget / largest, 1, std::max(engine_.num_agents, 1)));
         int64_t offset = 0;
@@ -43,7 +44,8 @@ class HostBatch final : public TypedBatch<Env> {
             if (part.direct || !part.wanted()) continue;
             part.stage_offset = int(offset);
             const int64_t elements = int64_t(std::min(engine_.agents_per_range, part.count)) * part.elements;
-            offset += (part.written == DType::bit ? (elements + 31) / 32 * 4 + 8 : elements * part.written_size() + 32) + 15;
+            offset +=
+                (part.written == DType::bit ? (elements + 31) / 32 * 4 + 8 : elements * part.written_size() + 32) + 15;
             offset = offset / 16 * 16;
         }
         stage_bytes_ = offset;
@@ -79,9 +81,12 @@ class HostBatch final : public TypedBatch<Env> {
     void run_world(Group& group, const Launch& launch, int64_t env, char* own) {
         if (launch.mask && !launch.mask[env]) return;
         WorldEngine<Env, Group> world(group, engine_, env, place(env, own));
-        if (launch.operation == Operation::step) world.step();
-        else if (launch.operation == Operation::act) world.act(launch.policy, launch.draw);
-        else world.begin(launch.operation == Operation::reset, launch.seeded);
+        if (launch.operation == Operation::step)
+            world.step();
+        else if (launch.operation == Operation::act)
+            world.act(launch.policy, launch.draw);
+        else
+            world.begin(launch.operation == Operation::reset, launch.seeded);
     }
 
     void launch(const Launch& launch, Stream) override {

@@ -94,7 +94,7 @@ __device__ __forceinline__ void move_out(const EngineView<Env>& e, const Staging
 }
 
 template <class Env, GroupKind kind>
-__global__ void __launch_bounds__(kind == GroupKind::block ? 1024 : 128)
+__global__ void __launch_bounds__(kind == GroupKind::block ? max_block_lanes : 128)
     step_kernel(const __grid_constant__ EngineView<Env> e, const __grid_constant__ StagingPlan plan) {
     extern __shared__ __align__(16) char shared[];
     __shared__ BlockGroup::Exchange exchange;
@@ -118,7 +118,7 @@ __global__ void __launch_bounds__(kind == GroupKind::block ? 1024 : 128)
 
 /// Resets, refreshes and scripted policies: rare, so rows are written in place.
 template <class Env, GroupKind kind>
-__global__ void __launch_bounds__(kind == GroupKind::block ? 1024 : 128)
+__global__ void __launch_bounds__(kind == GroupKind::block ? max_block_lanes : 128)
     other_kernel(const __grid_constant__ EngineView<Env> e, const __grid_constant__ StagingPlan plan,
                  const OtherWork work) {
     extern __shared__ __align__(16) char shared[];

@@ -42,5 +42,6 @@
 ///   static const char* refuses_policy(const Config&, int p)  why it cannot run under these settings, or null
 ///   [optional] HD static void act(group, world, p, const ActionWriter&) [optional] static int lanes(const Config&)
 ///   lanes per world the GPU should use: 1, 2, 4, ..., 32, or a
-///                                                          multiple of 32 up to 1,024 for a block [optional]
-///   static constexpr bool never_one_lane = true            spares the compiler the kernels of one lane per world [optional]
+///                                                          multiple of 32 up to 256 for a block   [optional]
+///   static constexpr bool never_one_lane = true            spares the compiler the kernels of one lane per world
+///   [optional]

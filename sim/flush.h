@@ -17,7 +17,8 @@ struct alignas(16) Vector16 {
 /// Stores past the caches: nobody reads an observation again within the step.
 SIM_HD void stream_store(char* destination, const Vector16& value) {
 #ifdef __CUDA_ARCH__
-    __stcs(reinterpret_cast<uint4*>(destination), make_uint4(value.word[0], value.word[1], value.word[2], value.word[3]));
+    __stcs(reinterpret_cast<uint4*>(destination),
+           make_uint4(value.word[0], value.word[1], value.word[2], value.word[3]));
 #else
     memcpy(destination, &value, 16);
 #endif
@@ -70,9 +71,12 @@ struct NumberSource {
     const In* elements;
     static constexpr int size = Size;
     SIM_HD uint32_t number(int64_t i) const {
-        if constexpr (size == 4) return float_bits(float(elements[i]));
-        else if constexpr (size == 2) return bfloat16_bits(float(elements[i]));
-        else return uint8_t(elements[i]);
+        if constexpr (size == 4)
+            return float_bits(float(elements[i]));
+        else if constexpr (size == 2)
+            return bfloat16_bits(float(elements[i]));
+        else
+            return uint8_t(elements[i]);
     }
     SIM_HD Vector16 vector(int64_t i) const {
         Vector16 v;
@@ -92,9 +96,12 @@ struct NumberSource {
 };
 
 SIM_HD void store_number(char* destination, int size, uint32_t bits) {
-    if (size == 4) *reinterpret_cast<uint32_t*>(destination) = bits;
-    else if (size == 2) *reinterpret_cast<uint16_t*>(destination) = uint16_t(bits);
-    else *reinterpret_cast<uint8_t*>(destination) = uint8_t(bits);
+    if (size == 4)
+        *reinterpret_cast<uint32_t*>(destination) = bits;
+    else if (size == 2)
+        *reinterpret_cast<uint16_t*>(destination) = uint16_t(bits);
+    else
+        *reinterpret_cast<uint8_t*>(destination) = uint8_t(bits);
 }
 
 /// Lane `lane` of `lanes` moves its share of `count` elements.
@@ -113,18 +120,24 @@ SIM_HD void move_elements(int lane, int lanes, char* destination, const Source& 
 template <class In>
 SIM_HD void move_numbers(int lane, int lanes, char* destination, const char* staged, DType dtype, int64_t count) {
     const In* elements = reinterpret_cast<const In*>(staged);
-    if (dtype == DType::float32) move_elements(lane, lanes, destination, NumberSource<In, 4>{elements}, count);
-    else if (dtype == DType::bfloat16) move_elements(lane, lanes, destination, NumberSource<In, 2>{elements}, count);
-    else if constexpr (sizeof(In) == 1) move_elements(lane, lanes, destination, NumberSource<In, 1>{elements}, count);
+    if (dtype == DType::float32)
+        move_elements(lane, lanes, destination, NumberSource<In, 4>{elements}, count);
+    else if (dtype == DType::bfloat16)
+        move_elements(lane, lanes, destination, NumberSource<In, 2>{elements}, count);
+    else if constexpr (sizeof(In) == 1)
+        move_elements(lane, lanes, destination, NumberSource<In, 1>{elements}, count);
 }
 
 /// Moves `count` staged elements of a part to `destination`.
 SIM_HD void move_part(int lane, int lanes, const PartView& part, char* destination, const char* staged, int64_t count) {
     if (part.written == DType::bit) {
         const uint32_t* words = reinterpret_cast<const uint32_t*>(staged);
-        if (part.dtype == DType::float32) move_elements(lane, lanes, destination, BitSource<float>{words}, count);
-        else if (part.dtype == DType::bfloat16) move_elements(lane, lanes, destination, BitSource<uint16_t>{words}, count);
-        else move_elements(lane, lanes, destination, BitSource<uint8_t>{words}, count);
+        if (part.dtype == DType::float32)
+            move_elements(lane, lanes, destination, BitSource<float>{words}, count);
+        else if (part.dtype == DType::bfloat16)
+            move_elements(lane, lanes, destination, BitSource<uint16_t>{words}, count);
+        else
+            move_elements(lane, lanes, destination, BitSource<uint8_t>{words}, count);
     } else if (part.written == DType::float32) {
         move_numbers<float>(lane, lanes, destination, staged, part.dtype, count);
     } else if (part.written == DType::int8) {

@@ -15,8 +15,9 @@ struct Device {
     bool operator==(const Device&) const = default;
 };
 
-/// "cpu", "cuda", "cuda:1" or "auto" (the GPU if a usable one is there, else the CPU). Throws std::invalid_argument that
-/// says why a GPU that was asked for cannot be used: absent, driver too old, architecture not built, built without CUDA.
+/// "cpu", "cuda", "cuda:1" or "auto" (the GPU if a usable one is there, else the CPU). Throws std::invalid_argument
+/// that says why a GPU that was asked for cannot be used: absent, driver too old, architecture not built, built without
+/// CUDA.
 Device find_device(const std::string& name);
 /// Why no GPU can be used, or an empty string if one can.
 std::string why_no_gpu(int index = 0);
@@ -33,7 +34,8 @@ class Memory {
   public:
     virtual ~Memory() = default;
     virtual Device device() const = 0;
-    /// Zeroed, aligned to 256 bytes. Throws std::runtime_error that says how much was needed for `what` and how much is free.
+    /// Zeroed, aligned to 256 bytes. Throws std::runtime_error that says how much was needed for `what` and how much is
+    /// free.
     virtual void* allocate(size_t bytes, const std::string& what) = 0;
     virtual void release(void* data) = 0;
     /// These wait.
@@ -47,7 +49,8 @@ std::unique_ptr<Memory> make_memory(Device device);
 /// An allocation that frees itself.
 class Buffer {
   public:
-    Buffer(Memory& memory, size_t bytes, const std::string& what) : memory_(&memory), data_(memory.allocate(bytes, what)) {}
+    Buffer(Memory& memory, size_t bytes, const std::string& what)
+        : memory_(&memory), data_(memory.allocate(bytes, what)) {}
     Buffer(Buffer&& other) noexcept : memory_(other.memory_), data_(other.data_) { other.data_ = nullptr; }
     Buffer& operator=(Buffer&&) = delete;
     ~Buffer() {

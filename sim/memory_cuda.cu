@@ -1,8 +1,7 @@
-#include "sim/memory_cuda.h"
-
 #include <cstdio>
 
 #include "sim/cuda_check.h"
+#include "sim/memory_cuda.h"
 
 namespace flockstep {
 
@@ -19,8 +18,9 @@ class CudaMemory final : public Memory {
             cudaGetLastError();
             size_t free = 0, total = 0;
             cudaMemGetInfo(&free, &total);
-            throw std::runtime_error("memory of " + device().name() + ": " + what + " needs " + std::to_string(bytes >> 20) +
-                                     " MiB, free are " + std::to_string(free >> 20) + " MiB");
+            throw std::runtime_error("memory of " + device().name() + ": " + what + " needs " +
+                                     std::to_string(bytes >> 20) + " MiB, free are " + std::to_string(free >> 20) +
+                                     " MiB");
         }
         cuda_check(error, ("allocating " + what).c_str());
         zero(data, bytes);
@@ -67,8 +67,9 @@ std::string why_no_gpu(int index) {
             int driver = 0;
             cudaDriverGetVersion(&driver);
             if (driver == 0) return "there is no NVIDIA driver on this machine";
-            return "the NVIDIA driver supports CUDA " + std::to_string(driver / 1000) + "." + std::to_string(driver % 1000 / 10) +
-                   ", this build needs " + std::to_string(CUDART_VERSION / 1000) + ".0 or newer";
+            return "the NVIDIA driver supports CUDA " + std::to_string(driver / 1000) + "." +
+                   std::to_string(driver % 1000 / 10) + ", this build needs " + std::to_string(CUDART_VERSION / 1000) +
+                   ".0 or newer";
         }
         return cudaGetErrorString(error);
     }
@@ -79,8 +80,8 @@ std::string why_no_gpu(int index) {
         cudaGetLastError();
         cudaDeviceProp properties;
         cudaGetDeviceProperties(&properties, index);
-        return std::string(properties.name) + " is sm_" + std::to_string(properties.major) + std::to_string(properties.minor) +
-               ", which this build has no code for";
+        return std::string(properties.name) + " is sm_" + std::to_string(properties.major) +
+               std::to_string(properties.minor) + ", which this build has no code for";
     }
     return "";
 }
@@ -90,8 +91,9 @@ std::string describe_cuda_device(int index) {
     cuda_check(cudaGetDeviceProperties(&properties, index), "reading the device's properties");
     int driver = 0;
     cudaDriverGetVersion(&driver);
-    return std::string(properties.name) + " (sm_" + std::to_string(properties.major) + std::to_string(properties.minor) + ", CUDA driver " +
-           std::to_string(driver / 1000) + "." + std::to_string(driver % 1000 / 10) + ")";
+    return std::string(properties.name) + " (sm_" + std::to_string(properties.major) +
+           std::to_string(properties.minor) + ", CUDA driver " + std::to_string(driver / 1000) + "." +
+           std::to_string(driver % 1000 / 10) + ")";
 }
 
 std::unique_ptr<Memory> make_cuda_memory(int index) { return std::make_unique<CudaMemory>(index); }

@@ -10,15 +10,15 @@ namespace flockstep {
 
 /// One tensor that the engine writes for a role: an observation part, or the action mask of an action part.
 struct PartView {
-    char* output;           // [num_envs, count, elements] of `dtype`; null: nobody asked for it
-    char* final_output;     // the same shape; holds the rows whose episode ended
-    DType written, dtype;   // as rules write it, as it is stored
-    bool direct;            // rules write straight to the output
-    int mask_of;            // >= 0: the action mask of that action part
-    int role, first, count; // agents
-    int elements;           // per agent
-    int stage_offset;       // bytes, within the staging memory of the worlds that share it
-    int stage_world_bytes;  // bytes from one of these worlds to the next
+    char* output;            // [num_envs, count, elements] of `dtype`; null: nobody asked for it
+    char* final_output;      // the same shape; holds the rows whose episode ended
+    DType written, dtype;    // as rules write it, as it is stored
+    bool direct;             // rules write straight to the output
+    int mask_of;             // >= 0: the action mask of that action part
+    int role, first, count;  // agents
+    int elements;            // per agent
+    int stage_offset;        // bytes, within the staging memory of the worlds that share it
+    int stage_world_bytes;   // bytes from one of these worlds to the next
 
     SIM_HD bool wanted() const { return output != nullptr; }
     SIM_HD int written_size() const { return written == DType::float32 ? 4 : 1; }

@@ -44,7 +44,8 @@ struct Rng {
 
     /// Draws 4 * block .. 4 * block + 3 of an agent (or of any other item, < 2^20; block < 4,096).
     SIM_HD Words four(uint32_t agent, uint32_t block) const {
-        return philox(env, episode, (step << 8) | uint32_t(purpose), (agent << 12) | block, uint32_t(seed), uint32_t(seed >> 32));
+        return philox(env, episode, (step << 8) | uint32_t(purpose), (agent << 12) | block, uint32_t(seed),
+                      uint32_t(seed >> 32));
     }
     /// Draw number `draw` (< 16,384) of an agent: 32 bits.
     SIM_HD uint32_t bits(uint32_t agent, uint32_t draw) const { return four(agent, draw >> 2).word[draw & 3]; }

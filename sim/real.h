@@ -62,7 +62,8 @@ SIM_HD float exponential(float x) {
     const float turns = x * 1.44269504f;
     const int k = int(turns < 0.0f ? turns - 0.5f : turns + 0.5f);
     const float f = (x - float(k) * 0.693145752f) - float(k) * 1.42860677e-6f;
-    const float m = 1.0f + f * (1.0f + f * (0.5f + f * (1.0f / 6 + f * (1.0f / 24 + f * (1.0f / 120 + f * (1.0f / 720))))));
+    const float m =
+        1.0f + f * (1.0f + f * (0.5f + f * (1.0f / 6 + f * (1.0f / 24 + f * (1.0f / 120 + f * (1.0f / 720))))));
     const int half = k / 2;  // two factors, since 2^k itself may pass the largest float
     const uint32_t low = uint32_t(half + 127) << 23, high = uint32_t(k - half + 127) << 23;
     float scale_low, scale_high;
@@ -80,7 +81,8 @@ SIM_HD float angle_of(float y, float x) {
     float t = small / large, base = 0.0f;
     if (t > 0.41421356f) base = 0.785398163f, t = (t - 1.0f) / (t + 1.0f);
     const float s = t * t;
-    float value = base + (t + t * s * (-0.333329491539f + s * (0.199777106478f + s * (-0.138776856032f + s * 0.0805374449538f))));
+    float value =
+        base + (t + t * s * (-0.333329491539f + s * (0.199777106478f + s * (-0.138776856032f + s * 0.0805374449538f))));
     if (ay > ax) value = 1.57079633f - value;
     if (x < 0) value = 3.14159265f - value;
     return y < 0 ? -value : value;

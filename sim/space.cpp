@@ -5,7 +5,7 @@
 namespace flockstep {
 
 const char* name_of(DType dtype) {
-    constexpr const char* names[] = {"bit",   "uint8", "int8",   "bfloat16", "float32", "int16",
+    constexpr const char* names[] = {"bit",    "uint8", "int8",   "bfloat16", "float32", "int16",
                                      "uint16", "int32", "uint32", "int64",    "uint64",  "float64"};
     return names[int(dtype)];
 }
@@ -16,7 +16,8 @@ DType observation_dtype(const std::string& name) {
     throw std::invalid_argument("dtype: got \"" + name + "\", want uint8, int8, bfloat16 or float32");
 }
 
-Role& Role::observes(std::string part, DType written, std::vector<int> shape, std::vector<float> low, std::vector<float> high) {
+Role& Role::observes(std::string part, DType written, std::vector<int> shape, std::vector<float> low,
+                     std::vector<float> high) {
     const auto bound = [&](float bit, float u8, float i8, float f32) {
         return written == DType::bit ? bit : written == DType::uint8 ? u8 : written == DType::int8 ? i8 : f32;
     };

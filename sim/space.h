@@ -10,7 +10,20 @@ namespace flockstep {
 
 /// Number types of outputs, fields and actions. `bit` exists only as the form in which an observation part is written:
 /// one bit per element, spread to a number type on its way to memory.
-enum class DType : uint8_t { bit, uint8, int8, bfloat16, float32, int16, uint16, int32, uint32, int64, uint64, float64 };
+enum class DType : uint8_t {
+    bit,
+    uint8,
+    int8,
+    bfloat16,
+    float32,
+    int16,
+    uint16,
+    int32,
+    uint32,
+    int64,
+    uint64,
+    float64
+};
 
 /// Bytes of one number; a bit counts as 0.
 constexpr int size_of(DType dtype) {
@@ -24,16 +37,26 @@ DType observation_dtype(const std::string& name);
 
 template <class T>
 constexpr DType dtype_of() {
-    if constexpr (std::is_same_v<T, uint8_t> || std::is_same_v<T, bool>) return DType::uint8;
-    else if constexpr (std::is_same_v<T, int8_t>) return DType::int8;
-    else if constexpr (std::is_same_v<T, float>) return DType::float32;
-    else if constexpr (std::is_same_v<T, double>) return DType::float64;
-    else if constexpr (std::is_same_v<T, int16_t>) return DType::int16;
-    else if constexpr (std::is_same_v<T, uint16_t>) return DType::uint16;
-    else if constexpr (std::is_same_v<T, int32_t>) return DType::int32;
-    else if constexpr (std::is_same_v<T, uint32_t>) return DType::uint32;
-    else if constexpr (sizeof(T) == 8 && std::is_signed_v<T>) return DType::int64;
-    else return DType::uint64;
+    if constexpr (std::is_same_v<T, uint8_t> || std::is_same_v<T, bool>)
+        return DType::uint8;
+    else if constexpr (std::is_same_v<T, int8_t>)
+        return DType::int8;
+    else if constexpr (std::is_same_v<T, float>)
+        return DType::float32;
+    else if constexpr (std::is_same_v<T, double>)
+        return DType::float64;
+    else if constexpr (std::is_same_v<T, int16_t>)
+        return DType::int16;
+    else if constexpr (std::is_same_v<T, uint16_t>)
+        return DType::uint16;
+    else if constexpr (std::is_same_v<T, int32_t>)
+        return DType::int32;
+    else if constexpr (std::is_same_v<T, uint32_t>)
+        return DType::uint32;
+    else if constexpr (sizeof(T) == 8 && std::is_signed_v<T>)
+        return DType::int64;
+    else
+        return DType::uint64;
 }
 
 inline constexpr float infinity = std::numeric_limits<float>::infinity();
@@ -41,11 +64,11 @@ inline constexpr float infinity = std::numeric_limits<float>::infinity();
 /// One named part of an observation: a tensor of its own, [num_envs, agents of the role, shape...].
 struct ObservationPart {
     std::string name;
-    DType written;            // how rules write it: bit, uint8, int8 or float32
-    std::vector<int> shape;   // of one agent
-    std::vector<float> low;   // bounds: one for all elements, or one per element
+    DType written;           // how rules write it: bit, uint8, int8 or float32
+    std::vector<int> shape;  // of one agent
+    std::vector<float> low;  // bounds: one for all elements, or one per element
     std::vector<float> high;
-    bool enabled = true;      // a part that the configuration leaves out keeps its number and is never written
+    bool enabled = true;           // a part that the configuration leaves out keeps its number and is never written
     DType dtype = DType::float32;  // how it is stored; the natural one unless BatchOptions::dtypes says otherwise
 
     int elements() const {
@@ -60,9 +83,9 @@ struct ActionPart {
     enum class Kind : uint8_t { discrete, multi_discrete, box };
     std::string name;
     Kind kind;
-    std::vector<int> n;        // choices per integer
-    int size = 1;              // integers or floats per agent
-    float low = 0, high = 0;   // Box only
+    std::vector<int> n;       // choices per integer
+    int size = 1;             // integers or floats per agent
+    float low = 0, high = 0;  // Box only
 };
 
 /// A kind of agent: agents [first, first + count) of every world, with observation and action parts of their own.
@@ -73,7 +96,8 @@ struct Role {
     std::vector<ActionPart> action;
 
     /// Chainable builders. Bounds default to all floats, 0..1 for bits, and the type's range for bytes.
-    Role& observes(std::string part, DType written, std::vector<int> shape, std::vector<float> low = {}, std::vector<float> high = {});
+    Role& observes(std::string part, DType written, std::vector<int> shape, std::vector<float> low = {},
+                   std::vector<float> high = {});
     Role& disabled_unless(bool enabled);  // the part added last
     Role& chooses(std::string part, int n);
     Role& chooses_each(std::string part, std::vector<int> n);

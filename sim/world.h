@@ -26,13 +26,17 @@ struct Nothing {
 namespace detail {
 template <class Env>
 auto shared_of() {
-    if constexpr (requires { typename Env::Shared; }) return typename Env::Shared{};
-    else return Nothing{};
+    if constexpr (requires { typename Env::Shared; })
+        return typename Env::Shared{};
+    else
+        return Nothing{};
 }
 template <class Env>
 auto scratch_of() {
-    if constexpr (requires { typename Env::Scratch; }) return typename Env::Scratch{};
-    else return Nothing{};
+    if constexpr (requires { typename Env::Scratch; })
+        return typename Env::Scratch{};
+    else
+        return Nothing{};
 }
 }  // namespace detail
 template <class Env>

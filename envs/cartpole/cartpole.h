@@ -5,8 +5,8 @@
 namespace flockstep {
 
 /// CartPole: keep a pole upright on a cart by pushing the cart left or right.
-/// Source: Barto, Sutton, Anderson 1983; rules and constants of Gymnasium's CartPole-v1. Difference: float32 throughout,
-/// where Gymnasium steps in float64 and rounds the observation.
+/// Source: Barto, Sutton, Anderson 1983; rules and constants of Gymnasium's CartPole-v1. Difference: float32
+/// throughout, where Gymnasium steps in float64 and rounds the observation.
 struct CartPole {
     static constexpr const char* summary = "balance a pole on a cart (Gymnasium's CartPole-v1)";
     struct Config {
@@ -45,18 +45,23 @@ struct CartPole {
 
     template <class Group>
     SIM_HD static void step(Group& group, World<CartPole>& world, const Actions& action, const Outcome& outcome) {
-        constexpr float gravity = 9.8f, pole_mass = 0.1f, total_mass = 1.1f, half_length = 0.5f, force = 10.0f, dt = 0.02f;
+        constexpr float gravity = 9.8f, pole_mass = 0.1f, total_mass = 1.1f, half_length = 0.5f, force = 10.0f,
+                        dt = 0.02f;
         constexpr float position_limit = 2.4f, angle_limit = 0.20943951f;  // 12 degrees
         group.single([&] {
-            float x = world.state.body[0], dx = world.state.body[1], angle = world.state.body[2], spin = world.state.body[3];
+            float x = world.state.body[0], dx = world.state.body[1], angle = world.state.body[2],
+                  spin = world.state.body[3];
             const float sine = real::sine(angle), cosine = real::cosine(angle);
-            const float push = ((action[0] ? force : -force) + pole_mass * half_length * spin * spin * sine) / total_mass;
-            const float spin_rate = (gravity * sine - cosine * push) / (half_length * (4.0f / 3.0f - pole_mass * cosine * cosine / total_mass));
+            const float push =
+                ((action[0] ? force : -force) + pole_mass * half_length * spin * spin * sine) / total_mass;
+            const float spin_rate = (gravity * sine - cosine * push) /
+                                    (half_length * (4.0f / 3.0f - pole_mass * cosine * cosine / total_mass));
             const float acceleration = push - pole_mass * half_length * spin_rate * cosine / total_mass;
             x += dt * dx, dx += dt * acceleration, angle += dt * spin, spin += dt * spin_rate;
             world.state.body[0] = x, world.state.body[1] = dx, world.state.body[2] = angle, world.state.body[3] = spin;
             outcome.reward(0) = 1.0f;
-            outcome.terminated(0) = x < -position_limit || x > position_limit || angle < -angle_limit || angle > angle_limit;
+            outcome.terminated(0) =
+                x < -position_limit || x > position_limit || angle < -angle_limit || angle > angle_limit;
         });
     }
 

@@ -35,10 +35,10 @@ struct Pathfinding {
         return spaces;
     }
     static constexpr bool never_one_lane = true;
-    /// Two lanes per agent, one for each channel of its window that takes work.
+    /// A lane per agent, up to 128: more of them wait for each other longer than they work.
     static int lanes(const Config& c) {
         int lanes = 32;
-        while (lanes < 2 * c.num_agents && lanes < 256) lanes *= 2;
+        while (lanes < c.num_agents && lanes < 128) lanes *= 2;
         return lanes;
     }
 
