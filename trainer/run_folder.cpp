@@ -1,0 +1,74 @@
+#include "trainer/run_folder.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <stdexcept>
+
+namespace flockstep {
+
+namespace fs = std::filesystem;
+
+namespace {
+std::string time_stamp() {
+    const std::time_t now = std::time(nullptr);
+    std::tm local{};
+    localtime_r(&now, &local);
+    char text[32];
+    std::strftime(text, sizeof text, "%Y%m%d-%H%M%S", &local);
+    return text;
+}
+
+[[noreturn]] void fail(const fs::path& path, const std::string& what, int error) {
+    throw std::runtime_error(path.string() + ": " + what + ": " + strerror(error));
+}
+
+void write_all(int file, const fs::path& path, const std::string& text) {
+    for (size_t done = 0; done < text.size();) {
+        const ssize_t count = write(file, text.data() + done, text.size() - done);
+        if (count < 0 && errno != EINTR) fail(path, "cannot be written", errno);
+        done += count > 0 ? size_t(count) : 0;
+    }
+    if (fsync(file) != 0) fail(path, "cannot be synced to disk", errno);
+}
+}  // namespace
+
+RunFolder RunFolder::create(const fs::path& parent, const std::string& name) {
+    std::error_code error;
+    fs::create_directories(parent, error);
+    if (error) fail(parent, "cannot be made", error.value());
+    const std::string wanted = name + "-" + time_stamp();
+    for (int number = 1;; ++number) {
+        const fs::path path = parent / (number == 1 ? wanted : wanted + "-" + std::to_string(number));
+        if (fs::create_directory(path, error)) return RunFolder(path);
+        if (error) fail(path, "cannot be made", error.value());
+    }
+}
+
+RunFolder RunFolder::open(const fs::path& path) {
+    RunFolder run(path.has_filename() ? path : path.parent_path());
+    for (const fs::path& file : {run.config(), run.checkpoint()})
+        if (!fs::is_regular_file(file))
+            throw std::invalid_argument("resume: got \"" + path.string() + "\", want a run folder; there is no " +
+                                        file.string());
+    return run;
+}
+
+void write_whole_file(const fs::path& path, const std::string& text) {
+    const fs::path temporary = path.string() + ".partial";
+    const int file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (file < 0) fail(temporary, "cannot be opened", errno);
+    try {
+        write_all(file, temporary, text);
+    } catch (...) {
+        close(file);
+        throw;
+    }
+    close(file);
+    if (std::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "cannot be renamed", errno);
+}
+
+}  // namespace flockstep
