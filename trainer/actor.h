@@ -11,8 +11,8 @@ namespace flockstep {
 /// Trained policies that act in a batch of their own: for evaluation, replays and other programs.
 class Actor {
   public:
-    /// `archive`: Trainer::snapshot() or read_archive(). The batch must outlive the actor and have the same roles, parts
-    /// and actions, in any number of worlds, and of agents where there is one role. Works on the batch's device.
+    /// `archive`: Trainer::snapshot() or read_archive(). The batch must outlive the actor and have the same roles,
+    /// parts and actions, in any number of worlds, and of agents where there is one role. Works on the batch's device.
     /// Throws std::invalid_argument where they differ.
     Actor(const Archive& archive, Batch& batch, uint64_t seed);
     ~Actor();

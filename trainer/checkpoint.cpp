@@ -13,16 +13,21 @@ using Json = nlohmann::ordered_json;
 
 Json to_json(const Settings& settings) {
     Json json = Json::object();
-    for (const auto& [key, value] : settings.values()) std::visit([&, &key = key](const auto& v) { json[key] = v; }, value);
+    for (const auto& [key, value] : settings.values())
+        std::visit([&, &key = key](const auto& v) { json[key] = v; }, value);
     return json;
 }
 Settings to_settings(const Json& json) {
     Settings settings;
     for (const auto& [key, value] : json.items()) {
-        if (value.is_boolean()) settings.set(key, value.get<bool>());
-        else if (value.is_number_integer()) settings.set(key, value.get<int64_t>());
-        else if (value.is_number()) settings.set(key, value.get<double>());
-        else settings.set(key, value.get<std::string>());
+        if (value.is_boolean())
+            settings.set(key, value.get<bool>());
+        else if (value.is_number_integer())
+            settings.set(key, value.get<int64_t>());
+        else if (value.is_number())
+            settings.set(key, value.get<double>());
+        else
+            settings.set(key, value.get<std::string>());
     }
     return settings;
 }
@@ -32,17 +37,25 @@ Json to_json(const std::vector<PolicySpec>& specs) {
     for (const PolicySpec& spec : specs) {
         Json parts = Json::array();
         for (const PolicySpec::Part& part : spec.parts)
-            parts.push_back({{"name", part.name}, {"dtype", name_of(part.dtype)}, {"shape", part.shape}, {"scale", part.scale}});
-        list.push_back({{"role", spec.role}, {"first", spec.first}, {"count", spec.count}, {"parts", parts}, {"num_actions", spec.num_actions}, {"action_mask", spec.action_mask}});
+            parts.push_back(
+                {{"name", part.name}, {"dtype", name_of(part.dtype)}, {"shape", part.shape}, {"scale", part.scale}});
+        list.push_back({{"role", spec.role},
+                        {"first", spec.first},
+                        {"count", spec.count},
+                        {"parts", parts},
+                        {"num_actions", spec.num_actions},
+                        {"action_mask", spec.action_mask}});
     }
     return list;
 }
 std::vector<PolicySpec> to_specs(const Json& list) {
     std::vector<PolicySpec> specs;
     for (const Json& json : list) {
-        PolicySpec spec{json.at("role"), json.at("first"), json.at("count"), {}, json.at("num_actions"), json.at("action_mask")};
+        PolicySpec spec{json.at("role"),        json.at("first"),      json.at("count"), {},
+                        json.at("num_actions"), json.at("action_mask")};
         for (const Json& part : json.at("parts"))
-            spec.parts.push_back({part.at("name"), observation_dtype(part.at("dtype")), part.at("shape"), part.at("scale")});
+            spec.parts.push_back(
+                {part.at("name"), observation_dtype(part.at("dtype")), part.at("shape"), part.at("scale")});
         specs.push_back(std::move(spec));
     }
     return specs;
@@ -61,10 +74,11 @@ void write_info(Archive& archive, const CheckpointInfo& info) {
 
 CheckpointInfo read_info(const Archive& archive) {
     if (archive.text("format") != "flockstep checkpoint")
-        throw std::invalid_argument("checkpoint: its format is \"" + archive.text("format") + "\", want \"flockstep checkpoint\"");
+        throw std::invalid_argument("checkpoint: its format is \"" + archive.text("format") +
+                                    "\", want \"flockstep checkpoint\"");
     if (archive.text("format_version") != std::to_string(checkpoint_version))
-        throw std::invalid_argument("checkpoint: its format version is " + archive.text("format_version") + ", this Flockstep reads " +
-                                    std::to_string(checkpoint_version));
+        throw std::invalid_argument("checkpoint: its format version is " + archive.text("format_version") +
+                                    ", this Flockstep reads " + std::to_string(checkpoint_version));
     try {
         CheckpointInfo info;
         info.environment = archive.text("environment");
@@ -87,7 +101,9 @@ struct FlatArray {
 };
 std::vector<FlatArray> flat_arrays(const Policy& policy, bool with_moments) {
     std::vector<FlatArray> arrays{{"parameter", policy.parameter()}};
-    if (with_moments) arrays.insert(arrays.end(), {{"first_moment", policy.first_moment()}, {"second_moment", policy.second_moment()}});
+    if (with_moments)
+        arrays.insert(arrays.end(),
+                      {{"first_moment", policy.first_moment()}, {"second_moment", policy.second_moment()}});
     return arrays;
 }
 }  // namespace
@@ -97,7 +113,8 @@ void save_policy(Archive& archive, const Policy& policy, Memory& memory) {
     for (const FlatArray& flat : flat_arrays(policy, true)) {
         memory.to_host(numbers.data(), flat.data, numbers.size() * 4);
         for (const Parameter& p : policy.parameters())
-            archive.add(policy.spec().role + "." + flat.name + "." + p.name, DType::float32, p.shape, numbers.data() + p.offset);
+            archive.add(policy.spec().role + "." + flat.name + "." + p.name, DType::float32, p.shape,
+                        numbers.data() + p.offset);
     }
 }
 
@@ -105,7 +122,8 @@ void restore_policy(const Archive& archive, Policy& policy, Memory& memory, bool
     for (const FlatArray& flat : flat_arrays(policy, with_moments)) {
         std::vector<float> numbers(size_t(policy.size()), 0.0f);
         for (const Parameter& p : policy.parameters()) {
-            const NamedArray& array = archive.expect(policy.spec().role + "." + flat.name + "." + p.name, DType::float32, p.shape);
+            const NamedArray& array =
+                archive.expect(policy.spec().role + "." + flat.name + "." + p.name, DType::float32, p.shape);
             memcpy(numbers.data() + p.offset, array.bytes.data(), array.bytes.size());
         }
         memory.from_host(flat.data, numbers.data(), numbers.size() * 4);

@@ -13,8 +13,8 @@ namespace flockstep {
 /// A named array on the host, row-major.
 using NamedArray = FieldValue;
 
-/// What a checkpoint file holds: named arrays and texts. The file is safetensors (data only, never code; any safetensors
-/// reader opens it): 8 bytes length of the header, a JSON header, the bytes.
+/// What a checkpoint file holds: named arrays and texts. The file is safetensors (data only, never code; any
+/// safetensors reader opens it): 8 bytes length of the header, a JSON header, the bytes.
 struct Archive {
     std::map<std::string, std::string> metadata;
     std::vector<NamedArray> arrays;
@@ -27,8 +27,8 @@ struct Archive {
     void add(const std::string& name, DType dtype, std::vector<int64_t> shape, const void* data);
 };
 
-/// Writes to a temporary name beside `path`, syncs, and renames: whoever reads `path` finds the old file or the new one,
-/// whenever the process or the machine stops. Throws std::runtime_error that names the file.
+/// Writes to a temporary name beside `path`, syncs, and renames: whoever reads `path` finds the old file or the new
+/// one, whenever the process or the machine stops. Throws std::runtime_error that names the file.
 void write_archive(const std::string& path, const Archive& archive);
 /// Throws std::invalid_argument that names the file and what is wrong with it.
 Archive read_archive(const std::string& path);

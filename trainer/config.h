@@ -14,8 +14,8 @@ enum class Encoder : int { mlp, cnn };
 enum class Activation : int { tanh, relu };
 enum class Precision : int { float32, bfloat16 };
 
-/// Settings of a training run. PPO: Schulman et al. 2017; details as in CleanRL's and Stable-Baselines3's, except where a
-/// field says otherwise. One agent that takes one step is one agent-step.
+/// Settings of a training run. PPO: Schulman et al. 2017; details as in CleanRL's and Stable-Baselines3's, except where
+/// a field says otherwise. One agent that takes one step is one agent-step.
 struct TrainConfig {
     int64_t total_steps = 1'000'000;
     int64_t num_envs = 256;
@@ -57,11 +57,13 @@ struct TrainConfig {
         f("num_minibatches", num_minibatches, between(1, 1 << 20), "optimiser steps per pass");
         f("gamma", gamma, between(0, 1), "discount per step");
         f("gae_lambda", gae_lambda, between(0, 1), "decay of generalised advantage estimation");
-        f("clip", clip, between(0, 10), "a step may change an action's probability by this factor, up or down, and gain");
+        f("clip", clip, between(0, 10),
+          "a step may change an action's probability by this factor, up or down, and gain");
         f("value_clip", value_clip, at_least(0), "a step may move a value by this much and gain; 0: any");
         f("value_loss", value_loss, at_least(0), "weight of the value loss, half the mean squared error");
         f("entropy", entropy, at_least(0), "weight of the entropy bonus at the start");
-        f("entropy_end", entropy_end, at_least(0), "weight of the entropy bonus at the end; changes linearly in between");
+        f("entropy_end", entropy_end, at_least(0),
+          "weight of the entropy bonus at the end; changes linearly in between");
         f("learning_rate", learning_rate, at_least(0), "Adam's step size at the start");
         f("schedule", schedule, one_of({"constant", "linear"}), "of the learning rate; linear falls to 0 at the end");
         f("max_gradient_norm", max_gradient_norm, at_least(0), "longer gradients are shortened to this; 0: never");
@@ -69,20 +71,25 @@ struct TrainConfig {
         f("normalise_advantage", normalise_advantage, any_value(), "to mean 0 and deviation 1 over each rollout");
         f("normalise_observation", normalise_observation, any_value(),
           "float observations to mean 0 and deviation 1 of all that was seen, clipped to 10");
-        f("normalise_reward", normalise_reward, any_value(), "divide rewards by the deviation of the discounted return");
+        f("normalise_reward", normalise_reward, any_value(),
+          "divide rewards by the deviation of the discounted return");
         f("encoder", encoder, one_of({"mlp", "cnn"}),
-          "cnn: 3x3 convolutions over the 2- and 3-dimensional parts of equal height and width, before the hidden layers");
+          "cnn: 3x3 convolutions over the 2- and 3-dimensional parts of equal height and width, before the hidden "
+          "layers");
         f("hidden", hidden, any_value(), "width of each hidden layer");
         f("channels", channels, any_value(), "cnn: channels of each convolution");
-        f("separate", separate, any_value(), "actor and critic share no layers; false: they differ in the last one only");
+        f("separate", separate, any_value(),
+          "actor and critic share no layers; false: they differ in the last one only");
         f("activation", activation, one_of({"tanh", "relu"}), "after each layer but the last");
         f("precision", precision, one_of({"float32", "bfloat16"}),
           "of matrix products and activations; weights, losses and the optimiser are float32 throughout");
         f("spread_phases", spread_phases, any_value(), "the first episodes begin at random points of their time limit");
-        f("cuda_graphs", cuda_graphs, any_value(), "replay captured graphs; false: launch each kernel, to look for errors");
+        f("cuda_graphs", cuda_graphs, any_value(),
+          "replay captured graphs; false: launch each kernel, to look for errors");
         f("seed", seed, at_least(0), "of worlds, weights, actions and minibatches");
         f("max_seconds", max_seconds, at_least(0),
-          "training ends after this time, and schedules with it; 0: no limit. Such a run cannot be repeated bit for bit");
+          "training ends after this time, and schedules with it; 0: no limit. Such a run cannot be repeated bit for "
+          "bit");
         f("checkpoint_every", checkpoint_every, at_least(0), "seconds between checkpoints; 0: at the end only");
     }
 };

@@ -6,10 +6,10 @@
 
 namespace flockstep {
 
-/// Advantages and value targets of a rollout. GAE: Schulman et al. 2016, with the two ends of an episode kept apart: after
-/// a termination there is nothing, after the time limit there is V(final_observation). A transition counts if its agent
-/// was active before it; an agent that is gone afterwards, without a reset, has ended as if terminated.
-/// Arrays are [num_steps][slot_rows] (value and active: one slot more). Item: position in a slot.
+/// Advantages and value targets of a rollout. GAE: Schulman et al. 2016, with the two ends of an episode kept apart:
+/// after a termination there is nothing, after the time limit there is V(final_observation). A transition counts if its
+/// agent was active before it; an agent that is gone afterwards, without a reset, has ended as if terminated. Arrays
+/// are [num_steps][slot_rows] (value and active: one slot more). Item: position in a slot.
 struct ComputeAdvantage {
     static constexpr int cost = 256;
     int num_steps;
@@ -18,8 +18,8 @@ struct ComputeAdvantage {
     float gamma, gae_lambda;
     const float* reward;
     const float* value;
-    const float* final_value;     // V(final_observation) of the truncation in that segment, if there was one
-    const float* reward_scale;    // [1]; null: 1
+    const float* final_value;   // V(final_observation) of the truncation in that segment, if there was one
+    const float* reward_scale;  // [1]; null: 1
     const uint8_t *terminated, *truncated, *active;
     float *advantage, *value_target;
 

@@ -34,15 +34,15 @@ class Lane {
     std::unique_ptr<Impl> impl_;
 };
 
-/// A fixed sequence of kernels. On a GPU the first run captures it as a CUDA graph and every run replays that: pointers,
-/// sizes and plain arguments are those of the capture, so what changes must be read on the device. On the CPU, or where
-/// graphs are switched off, every run does the work.
+/// A fixed sequence of kernels. On a GPU the first run captures it as a CUDA graph and every run replays that:
+/// pointers, sizes and plain arguments are those of the capture, so what changes must be read on the device. On the
+/// CPU, or where graphs are switched off, every run does the work.
 class Graph {
   public:
     explicit Graph(bool captures = true);
     ~Graph();
-    /// To be called within a Lane::Scope. Everything the work needs must have run once before (libraries allocate and load
-    /// kernels when they are first used). Does not wait.
+    /// To be called within a Lane::Scope. Everything the work needs must have run once before (libraries allocate and
+    /// load kernels when they are first used). Does not wait.
     void run(const Lane& lane, const std::function<void()>& work);
 
   private:

@@ -46,7 +46,7 @@ struct InputColumns {
 struct GatherInput {
     static constexpr int cost = 32;
     InputColumns input;
-    const int64_t* index;     // sample of each row (-1: any); null: first_sample + row
+    const int64_t* index;  // sample of each row (-1: any); null: first_sample + row
     int64_t first_sample;
     const float *shift, *scale;  // [width]: (number - shift) * scale
     float limit;                 // results are clipped to +-limit; 0: not clipped
@@ -66,7 +66,10 @@ struct GatherInput {
         for (int k = 0; k < 8; ++k) {
             const int column = first + k;
             while (p + 1 < input.num_parts && column >= input.parts[p + 1].first_column) ++p;
-            number[k] = column < input.columns ? normalised(input.parts[p].number(step, role_row, column - input.parts[p].first_column), column) : 0.0f;
+            number[k] =
+                column < input.columns
+                    ? normalised(input.parts[p].number(step, role_row, column - input.parts[p].first_column), column)
+                    : 0.0f;
         }
         store(row * input.width + first, number);
     }
@@ -81,7 +84,8 @@ struct GatherInput {
         Vector16 v;
         if (is_bfloat16) {
             SIM_UNROLL
-            for (int k = 0; k < 4; ++k) v.word[k] = bfloat16_bits(number[2 * k]) | bfloat16_bits(number[2 * k + 1]) << 16;
+            for (int k = 0; k < 4; ++k)
+                v.word[k] = bfloat16_bits(number[2 * k]) | bfloat16_bits(number[2 * k + 1]) << 16;
             static_cast<Vector16*>(output)[at / 8] = v;
             return;
         }

@@ -36,7 +36,8 @@ __device__ void add_threads(double* local) {
 
 /// One chunk per block: items blockIdx + blocks * i, so that the order depends on n alone.
 template <class Item>
-__global__ void __launch_bounds__(threads) sum_kernel(const __grid_constant__ Item item, const int64_t n, double* partials) {
+__global__ void __launch_bounds__(threads)
+    sum_kernel(const __grid_constant__ Item item, const int64_t n, double* partials) {
     double local[Item::num_sums] = {};
     const int64_t stride = int64_t(gridDim.x) * threads;
     for (int64_t i = int64_t(blockIdx.x) * threads + threadIdx.x; i < n; i += stride) item(i, local);
@@ -46,7 +47,8 @@ __global__ void __launch_bounds__(threads) sum_kernel(const __grid_constant__ It
 }
 
 template <int num_sums>
-__global__ void __launch_bounds__(threads) fold_kernel(const double* partials, const int chunks, double* sums, const bool adds) {
+__global__ void __launch_bounds__(threads)
+    fold_kernel(const double* partials, const int chunks, double* sums, const bool adds) {
     double local[num_sums] = {};
     for (int k = 0; k < num_sums && int(threadIdx.x) < chunks; ++k) local[k] = partials[threadIdx.x * max_sums + k];
     add_threads<num_sums>(local);
@@ -67,7 +69,8 @@ void load(Kernel* kernel) {
 template <class Item>
 void run_on_cuda(const Where& where, int64_t n, const Item& item) {
     const int64_t most_blocks = 1 << 20;
-    run_kernel<Item><<<unsigned(blocks_for(n, most_blocks)), threads, 0, static_cast<cudaStream_t>(where.stream.handle)>>>(item, n);
+    run_kernel<Item>
+        <<<unsigned(blocks_for(n, most_blocks)), threads, 0, static_cast<cudaStream_t>(where.stream.handle)>>>(item, n);
     cuda_check(cudaGetLastError(), "launching a kernel of the trainer");
 }
 
@@ -93,8 +96,8 @@ struct SumItems {
 
 void load_kernels(const Where& where) {
     const DeviceScope scope(where.device.index);
-    RunItems<ChooseActions, KeepValues, ChooseMinibatch, ComputeAdvantage, GatherInput, PrepareAdam, AdamStep, Advance, AddNumber, SetPair, CopyVector,
-             SumColumns, MergeColumns, MergeReturns>::load_all();
+    RunItems<ChooseActions, KeepValues, ChooseMinibatch, ComputeAdvantage, GatherInput, PrepareAdam, AdamStep, Advance,
+             AddNumber, SetPair, CopyVector, SumColumns, MergeColumns, MergeReturns>::load_all();
     SumItems<SumRollout, PpoLoss, SumSquares, SumReturns>::load_all();
 }
 

@@ -11,8 +11,13 @@ constexpr int norm_sum = LossSums::size, num_sums = LossSums::size + 1;
 }  // namespace
 
 Learner::Learner(const PolicySpec& spec, const TrainConfig& config, Batch& batch, const Rollout& rollout, size_t role)
-    : config_(config), batch_(batch), rows_(rollout.rows(spec)), role_(role), num_samples_(config.num_steps * rows_.size()),
-      minibatch_size_((num_samples_ + config.num_minibatches - 1) / config.num_minibatches), policy_(spec, config, batch.memory()) {
+    : config_(config),
+      batch_(batch),
+      rows_(rollout.rows(spec)),
+      role_(role),
+      num_samples_(config.num_steps * rows_.size()),
+      minibatch_size_((num_samples_ + config.num_minibatches - 1) / config.num_minibatches),
+      policy_(spec, config, batch.memory()) {
     input_ = final_input_ = policy_.input(batch.num_envs(), batch.num_agents());
     for (int i = 0; i < input_.num_parts; ++i) {
         const size_t p = size_t(policy_.part_order()[size_t(i)]);
@@ -22,9 +27,11 @@ Learner::Learner(const PolicySpec& spec, const TrainConfig& config, Batch& batch
             if (tensor.name == spec.parts[p].name) final_input_.parts[i].data = tensor.data;
     }
     const auto allocate = [&](int64_t bytes, const char* what) {
-        return static_cast<char*>(buffers_.emplace_back(batch.memory(), size_t(bytes), std::string("the policy's ") + what).data());
+        return static_cast<char*>(
+            buffers_.emplace_back(batch.memory(), size_t(bytes), std::string("the policy's ") + what).data());
     };
-    network_input_ = allocate(std::max(rows_.size(), minibatch_size_) * input_.width * policy_.input_number_bytes(), "input");
+    network_input_ =
+        allocate(std::max(rows_.size(), minibatch_size_) * input_.width * policy_.input_number_bytes(), "input");
     index_ = reinterpret_cast<int64_t*>(allocate(minibatch_size_ * 8, "minibatch"));
     shift_ = reinterpret_cast<float*>(allocate(input_.width * 8, "input scale"));
     scale_ = shift_ + input_.width;
@@ -36,7 +43,8 @@ Learner::Learner(const PolicySpec& spec, const TrainConfig& config, Batch& batch
     adam_ = reinterpret_cast<AdamScalars*>(allocate(sizeof(AdamScalars), "optimiser"));
     moments_ = reinterpret_cast<Moments*>(allocate(input_.columns * int64_t(sizeof(Moments)), "moments"));
     if (config.normalise_observation)
-        column_sums_ = reinterpret_cast<double*>(allocate(int64_t(observation_chunks) * input_.columns * 24, "sums of moments"));
+        column_sums_ =
+            reinterpret_cast<double*>(allocate(int64_t(observation_chunks) * input_.columns * 24, "sums of moments"));
     policy_.initialise(uint64_t(config.seed));
 }
 
@@ -45,7 +53,8 @@ void Learner::act(const Where& where, const Rollout& rollout, int step, const Tr
     choose.rows = rows_;
     choose.policy = look(where, input_, nullptr, step * rows_.size(), rows_.size());
     choose.n = policy_.spec().num_actions;
-    if (const Rollout::Slots* mask = rollout.mask(role_)) choose.mask = reinterpret_cast<const uint8_t*>(mask->data + step * mask->slot_bytes);
+    if (const Rollout::Slots* mask = rollout.mask(role_))
+        choose.mask = reinterpret_cast<const uint8_t*>(mask->data + step * mask->slot_bytes);
     choose.seed = uint64_t(config_.seed), choose.first_env = batch_.options().first_env;
     choose.counter = &state->env_steps, choose.counter_offset = step;
     const int64_t at = step * rollout.slot_rows();
@@ -63,20 +72,24 @@ void Learner::evaluate_final(const Where& where, float* value) {
     run(where, rows_.size(), KeepValues{rows_, output, value});
 }
 
-PolicyOutput Learner::look(const Where& where, const InputColumns& input, const int64_t* index, int64_t first_sample, int64_t rows) {
+PolicyOutput Learner::look(const Where& where, const InputColumns& input, const int64_t* index, int64_t first_sample,
+                           int64_t rows) {
     const float limit = config_.normalise_observation ? observation_limit : 0.0f;
-    run(where, rows * (input.width / 8), GatherInput{input, index, first_sample, shift_, scale_, limit, policy_.is_bfloat16(), network_input_});
+    run(where, rows * (input.width / 8),
+        GatherInput{input, index, first_sample, shift_, scale_, limit, policy_.is_bfloat16(), network_input_});
     return index ? policy_.forward(network_input_, rows) : policy_.evaluate(network_input_, rows);
 }
 
 void Learner::sum_rollout(const Where& where, const Rollout& rollout, TrainerState* state) {
-    sum(where, num_samples_, SumRollout{rows_, rollout.active, rollout.advantage, rollout.value_target}, rollout_sums_, Store::overwrite);
+    sum(where, num_samples_, SumRollout{rows_, rollout.active, rollout.advantage, rollout.value_target}, rollout_sums_,
+        Store::overwrite);
     run(where, 1, AddNumber{rollout_sums_ + RolloutSums::count, &state->agent_steps});
 }
 
 void Learner::learn(const Where& where, const Rollout& rollout, const TrainerState* state) {
     run(where, minibatch_size_,
-        ChooseMinibatch{&state->optimiser_steps, uint64_t(config_.seed), num_samples_, minibatch_size_, config_.num_minibatches, uint32_t(role_), index_});
+        ChooseMinibatch{&state->optimiser_steps, uint64_t(config_.seed), num_samples_, minibatch_size_,
+                        config_.num_minibatches, uint32_t(role_), index_});
 
     PpoLoss loss{};
     loss.rows = rows_, loss.index = index_;
@@ -84,7 +97,8 @@ void Learner::learn(const Where& where, const Rollout& rollout, const TrainerSta
     loss.n = policy_.spec().num_actions;
     if (const Rollout::Slots* mask = rollout.mask(role_))
         loss.mask = reinterpret_cast<const uint8_t*>(mask->data), loss.mask_slot = mask->slot_bytes;
-    loss.active = rollout.active, loss.action = rollout.action, loss.log_prob = rollout.log_prob, loss.value = rollout.value;
+    loss.active = rollout.active, loss.action = rollout.action, loss.log_prob = rollout.log_prob,
+    loss.value = rollout.value;
     loss.advantage = rollout.advantage, loss.value_target = rollout.value_target;
     loss.rollout_sums = rollout_sums_, loss.entropy_weight = &state->schedule[1];
     loss.clip = config_.clip, loss.value_clip = config_.value_clip, loss.value_weight = config_.value_loss;
@@ -95,13 +109,17 @@ void Learner::learn(const Where& where, const Rollout& rollout, const TrainerSta
 
     policy_.backward();
     sum(where, policy_.size(), SumSquares{policy_.gradient()}, square_norm_, Store::overwrite);
-    run(where, 1, PrepareAdam{square_norm_, &state->schedule[0], &state->optimiser_steps, config_.max_gradient_norm, adam_, sums_ + norm_sum});
+    run(where, 1,
+        PrepareAdam{square_norm_, &state->schedule[0], &state->optimiser_steps, config_.max_gradient_norm, adam_,
+                    sums_ + norm_sum});
     run(where, policy_.size(),
-        AdamStep{policy_.gradient(), adam_, config_.adam_epsilon, policy_.parameter(), policy_.first_moment(), policy_.second_moment(), policy_.rounded()});
+        AdamStep{policy_.gradient(), adam_, config_.adam_epsilon, policy_.parameter(), policy_.first_moment(),
+                 policy_.second_moment(), policy_.rounded()});
 }
 
 void Learner::normalise(const Where& where, const Rollout& rollout) {
-    run(where, int64_t(observation_chunks) * input_.columns, SumColumns{input_, rollout.active, num_samples_, column_sums_});
+    run(where, int64_t(observation_chunks) * input_.columns,
+        SumColumns{input_, rollout.active, num_samples_, column_sums_});
     run(where, input_.columns, MergeColumns{input_, column_sums_, moments_, shift_, scale_});
 }
 

@@ -52,7 +52,8 @@ class Learner {
     void restore(const Archive& archive);
 
   private:
-    PolicyOutput look(const Where& where, const InputColumns& input, const int64_t* index, int64_t first_sample, int64_t rows);
+    PolicyOutput look(const Where& where, const InputColumns& input, const int64_t* index, int64_t first_sample,
+                      int64_t rows);
 
     const TrainConfig& config_;
     Batch& batch_;

@@ -39,9 +39,9 @@ struct LossSums {
 };
 
 /// The gradient of PPO's loss by the network's output, and the sums of its parts, in one pass. Schulman et al. 2017,
-/// equations 7 and 9; value clipping and the estimate of the KL divergence (Schulman 2020, "Approximating KL divergence",
-/// k3) as in CleanRL. Each sample weighs 1 / (samples of the rollout that count / num_minibatches): minibatches with
-/// fewer active agents do not weigh more per agent. Item: row of the minibatch.
+/// equations 7 and 9; value clipping and the estimate of the KL divergence (Schulman 2020, "Approximating KL
+/// divergence", k3) as in CleanRL. Each sample weighs 1 / (samples of the rollout that count / num_minibatches):
+/// minibatches with fewer active agents do not weigh more per agent. Item: row of the minibatch.
 struct PpoLoss {
     static constexpr int cost = 128, num_sums = LossSums::size;
     RoleRows rows;
@@ -78,7 +78,8 @@ struct PpoLoss {
         const uint8_t* allowed = mask ? mask + rows.step(sample) * mask_slot + rows.role_row(sample) * n : nullptr;
         const Categorical distribution(policy.logits + i * policy.logits_stride, allowed, n);
         const int chosen = action[cell];
-        const float slope = policy_slope(distribution.log_prob(chosen) - log_prob[cell], normalised(advantage[cell]), local);
+        const float slope =
+            policy_slope(distribution.log_prob(chosen) - log_prob[cell], normalised(advantage[cell]), local);
         const float entropy = distribution.entropy();
         local[LossSums::entropy] += entropy;
         for (int k = 0; k < n; ++k) {
@@ -98,7 +99,9 @@ struct PpoLoss {
     }
     /// Derivative of the clipped objective by the action's new log-probability.
     SIM_HD float policy_slope(float log_ratio, float gain, double* local) const {
-        const float ratio = expf(log_ratio), clipped_ratio = ratio < 1 - clip ? 1 - clip : ratio > 1 + clip ? 1 + clip : ratio;
+        const float ratio = expf(log_ratio), clipped_ratio = ratio < 1 - clip   ? 1 - clip
+                                                             : ratio > 1 + clip ? 1 + clip
+                                                                                : ratio;
         const float plain = ratio * gain, clipped = clipped_ratio * gain;
         local[LossSums::policy_loss] -= plain < clipped ? plain : clipped;
         local[LossSums::approximate_kl] += (ratio - 1) - log_ratio;

@@ -41,14 +41,16 @@ struct SumColumns {
         double n = 0, total = 0, squares = 0;
         for (int64_t sample = i / input.columns; sample < num_samples; sample += observation_chunks) {
             if (!active[input.rows.cell(sample)]) continue;
-            const double x = input.parts[p].number(input.rows.step(sample), input.rows.role_row(sample), column - input.parts[p].first_column);
+            const double x = input.parts[p].number(input.rows.step(sample), input.rows.role_row(sample),
+                                                   column - input.parts[p].first_column);
             n += 1, total += x, squares += x * x;
         }
         partial[3 * i] = n, partial[3 * i + 1] = total, partial[3 * i + 2] = squares;
     }
 };
 
-/// Takes the chunks into a column's running moments, and sets its shift and scale. Integer parts keep theirs. Item: column.
+/// Takes the chunks into a column's running moments, and sets its shift and scale. Integer parts keep theirs. Item:
+/// column.
 struct MergeColumns {
     static constexpr int cost = 4096;
     InputColumns input;

@@ -45,7 +45,7 @@ struct PrepareAdam {
 
 /// One step of Adam (Kingma, Ba 2015). Item: parameter.
 struct AdamStep {
-    static constexpr int cost = 8;
+    static constexpr int cost = 4;
     const float* gradient;
     const AdamScalars* scalars;
     float epsilon;

@@ -39,7 +39,8 @@ void PhaseClock::mark(int mark, [[maybe_unused]] Stream stream) {
         cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
         cuda_check(cudaStreamIsCapturing(handle, &status), "asking whether a stream is captured");
         const bool captures = status == cudaStreamCaptureStatusActive;  // then the event becomes a node of the graph
-        cuda_check(cudaEventRecordWithFlags(impl_->events[size_t(mark)], handle, captures ? cudaEventRecordExternal : cudaEventRecordDefault),
+        cuda_check(cudaEventRecordWithFlags(impl_->events[size_t(mark)], handle,
+                                            captures ? cudaEventRecordExternal : cudaEventRecordDefault),
                    "recording an event");
         return;
     }
@@ -51,7 +52,8 @@ double PhaseClock::seconds(int from, int to) const {
 #ifdef FLOCKSTEP_WITH_CUDA
     if (impl_->device.is_cuda()) {
         float milliseconds = 0;
-        cuda_check(cudaEventElapsedTime(&milliseconds, impl_->events[size_t(from)], impl_->events[size_t(to)]), "reading events");
+        cuda_check(cudaEventElapsedTime(&milliseconds, impl_->events[size_t(from)], impl_->events[size_t(to)]),
+                   "reading events");
         return milliseconds * 1e-3;
     }
 #endif

@@ -13,13 +13,14 @@ namespace {
 constexpr int64_t alignment = 64;  // numbers between the starts of parameters: 256 bytes, 128 of bfloat16
 
 torch::TensorOptions options_for(Device device, torch::ScalarType dtype) {
-    const torch::Device where = device.is_cuda() ? torch::Device(torch::kCUDA, c10::DeviceIndex(device.index)) : torch::Device(torch::kCPU);
+    const torch::Device where =
+        device.is_cuda() ? torch::Device(torch::kCUDA, c10::DeviceIndex(device.index)) : torch::Device(torch::kCPU);
     return torch::TensorOptions().dtype(dtype).device(where);
 }
 
-/// A matrix with orthonormal rows or columns, whichever are fewer, times `gain`: the Q of a matrix of normal numbers, with
-/// the signs that make it uniformly distributed (Saxe et al. 2014). Drawn from our own streams: equal on all machines
-/// with the same LAPACK.
+/// A matrix with orthonormal rows or columns, whichever are fewer, times `gain`: the Q of a matrix of normal numbers,
+/// with the signs that make it uniformly distributed (Saxe et al. 2014). Drawn from our own streams: equal on all
+/// machines with the same LAPACK.
 torch::Tensor orthogonal(int64_t rows, int64_t columns, float gain, const Rng& rng) {
     const int64_t tall = std::max(rows, columns), wide = std::min(rows, columns);
     torch::Tensor normal = torch::empty({tall, wide}, torch::kFloat64);
@@ -45,7 +46,7 @@ struct Policy::Network {
     PolicySpec spec;
     TrainConfig config;
     Memory& memory;
-    std::vector<int> part_order;  // parts as they lie in the input
+    std::vector<int> part_order;              // parts as they lie in the input
     int channels = 0, height = 0, width = 0;  // of the image at the front of the input; 0: there is none
     std::vector<int> hidden, convolutions;
     InputColumns columns;
@@ -57,7 +58,8 @@ struct Policy::Network {
     torch::Tensor logits, value;  // of the last call, float32; value [rows, 1]
     std::vector<torch::Tensor> outputs, output_gradients;
 
-    Network(const PolicySpec& spec, const TrainConfig& config, Memory& memory) : spec(spec), config(config), memory(memory) {
+    Network(const PolicySpec& spec, const TrainConfig& config, Memory& memory)
+        : spec(spec), config(config), memory(memory) {
         hidden = layer_widths("hidden", config.hidden.str());
         order_parts();
         columns = input_columns(spec, part_order, 1, spec.first + spec.count);
@@ -87,11 +89,14 @@ struct Policy::Network {
         }
         part_order.insert(part_order.end(), rest.begin(), rest.end());
         if (config.encoder != Encoder::cnn) return;
-        if (channels == 0) throw std::invalid_argument("encoder: got cnn, but role " + spec.role + " sees nothing of 2 or 3 dimensions; want mlp");
+        if (channels == 0)
+            throw std::invalid_argument("encoder: got cnn, but role " + spec.role +
+                                        " sees nothing of 2 or 3 dimensions; want mlp");
         convolutions = layer_widths("channels", config.channels.str());
         if (std::min(height, width) < 2 * int(convolutions.size()) + 1)
-            throw std::invalid_argument("channels: got " + std::to_string(convolutions.size()) + " convolutions, which leave nothing of " +
-                                        std::to_string(height) + "x" + std::to_string(width) + " cells; want fewer");
+            throw std::invalid_argument("channels: got " + std::to_string(convolutions.size()) +
+                                        " convolutions, which leave nothing of " + std::to_string(height) + "x" +
+                                        std::to_string(width) + " cells; want fewer");
     }
 
     void add(const std::string& name, std::vector<int64_t> shape, float gain, int first_rows = 0) {
@@ -122,10 +127,12 @@ struct Policy::Network {
         for (const char* what : {"parameters", "gradients", "first moments", "second moments"})
             buffers.emplace_back(memory, size_t(size) * 4, std::string("the policy's ") + what);
         if (is_bfloat16()) buffers.emplace_back(memory, size_t(size) * 2, "the policy's rounded parameters");
-        const auto number = options_for(memory.device(), torch::kFloat32), rounded = options_for(memory.device(), torch::kBFloat16);
+        const auto number = options_for(memory.device(), torch::kFloat32),
+                   rounded = options_for(memory.device(), torch::kBFloat16);
         for (const Parameter& p : parameters) {
-            torch::Tensor leaf = is_bfloat16() ? torch::from_blob(static_cast<uint16_t*>(buffers[4].data()) + p.offset, p.shape, rounded)
-                                               : torch::from_blob(numbers(0) + p.offset, p.shape, number);
+            torch::Tensor leaf =
+                is_bfloat16() ? torch::from_blob(static_cast<uint16_t*>(buffers[4].data()) + p.offset, p.shape, rounded)
+                              : torch::from_blob(numbers(0) + p.offset, p.shape, number);
             leaves.push_back(leaf.requires_grad_());
             gradient_views.push_back(torch::from_blob(numbers(1) + p.offset, p.shape, number));
         }
@@ -133,7 +140,9 @@ struct Policy::Network {
     float* numbers(int buffer) const { return static_cast<float*>(buffers[size_t(buffer)].data()); }
 
     const torch::Tensor& leaf() { return leaves[next_leaf++]; }
-    torch::Tensor activated(torch::Tensor x) const { return config.activation == Activation::tanh ? x.tanh_() : x.relu_(); }
+    torch::Tensor activated(torch::Tensor x) const {
+        return config.activation == Activation::tanh ? x.tanh_() : x.relu_();
+    }
 
     /// One tower up to its head. Takes its leaves in the order in which add_tower made them.
     torch::Tensor tower(const torch::Tensor& input) {
@@ -172,7 +181,8 @@ struct Policy::Network {
     }
 };
 
-Policy::Policy(const PolicySpec& spec, const TrainConfig& config, Memory& memory) : network_(std::make_unique<Network>(spec, config, memory)) {}
+Policy::Policy(const PolicySpec& spec, const TrainConfig& config, Memory& memory)
+    : network_(std::make_unique<Network>(spec, config, memory)) {}
 Policy::~Policy() = default;
 Policy::Policy(Policy&&) noexcept = default;
 
@@ -183,7 +193,9 @@ float* Policy::parameter() const { return network_->numbers(0); }
 float* Policy::gradient() const { return network_->numbers(1); }
 float* Policy::first_moment() const { return network_->numbers(2); }
 float* Policy::second_moment() const { return network_->numbers(3); }
-uint16_t* Policy::rounded() const { return network_->is_bfloat16() ? static_cast<uint16_t*>(network_->buffers[4].data()) : nullptr; }
+uint16_t* Policy::rounded() const {
+    return network_->is_bfloat16() ? static_cast<uint16_t*>(network_->buffers[4].data()) : nullptr;
+}
 
 void Policy::initialise(uint64_t seed) {
     Network& network = *network_;
@@ -193,14 +205,16 @@ void Policy::initialise(uint64_t seed) {
         if (p.shape.size() < 2) continue;
         const int64_t outputs = p.shape[0], stride = p.count() / outputs;
         // the columns of zeros at the end of the input have no weights
-        const int64_t inputs = network.channels == 0 && stride == network.columns.width ? network.columns.columns : stride;
+        const int64_t inputs =
+            network.channels == 0 && stride == network.columns.width ? network.columns.columns : stride;
         const int64_t apart = p.first_rows ? p.first_rows : outputs;
         for (int64_t first = 0; first < outputs; first += apart) {
             const Rng rng{seed, uint32_t(network.spec.first), uint32_t(i), uint32_t(first), Purpose::initialise};
             const int64_t rows = std::min(apart, outputs - first);
             const torch::Tensor matrix = orthogonal(rows, inputs, first ? 1.0f : p.gain, rng);
             for (int64_t row = 0; row < rows; ++row)
-                memcpy(numbers.data() + p.offset + (first + row) * stride, matrix.data_ptr<float>() + row * inputs, size_t(inputs) * 4);
+                memcpy(numbers.data() + p.offset + (first + row) * stride, matrix.data_ptr<float>() + row * inputs,
+                       size_t(inputs) * 4);
         }
     }
     network.memory.from_host(parameter(), numbers.data(), numbers.size() * 4);
@@ -244,14 +258,17 @@ PolicyOutput Policy::forward(const void* input, int64_t rows) {
 OutputGradient Policy::output_gradient() {
     Network& network = *network_;
     if (network.output_gradients.empty())
-        for (const torch::Tensor& output : network.outputs) network.output_gradients.push_back(torch::empty_like(output));
+        for (const torch::Tensor& output : network.outputs)
+            network.output_gradients.push_back(torch::empty_like(output));
     float* logits = network.output_gradients[0].data_ptr<float>();
-    return {logits, network.config.separate ? network.output_gradients[1].data_ptr<float>() : logits + network.spec.num_actions};
+    return {logits, network.config.separate ? network.output_gradients[1].data_ptr<float>()
+                                            : logits + network.spec.num_actions};
 }
 
 void Policy::backward() {
     Network& network = *network_;
-    const std::vector<torch::Tensor> gradients = torch::autograd::grad(network.outputs, network.leaves, network.output_gradients);
+    const std::vector<torch::Tensor> gradients =
+        torch::autograd::grad(network.outputs, network.leaves, network.output_gradients);
     const torch::NoGradGuard no_gradient;
     at::_foreach_copy_(network.gradient_views, gradients);
     network.outputs.clear(), network.output_gradients.clear();

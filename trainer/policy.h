@@ -30,10 +30,10 @@ struct OutputGradient {
 /// moments are flat float32 arrays of `size` numbers on the device, so that the optimiser takes them in one go. With
 /// bfloat16 the network computes with a rounded copy of its parameters.
 ///
-/// mlp: all observation parts side by side -> hidden layers -> logits and value. cnn: parts of equal height and width are
-/// stacked as channels -> 3x3 convolutions without padding -> joined by the other parts -> hidden layers -> the same.
-/// Orthogonal initialisation with gain sqrt(2), 0.01 for logits and 1 for the value, as is usual for PPO (Engstrom et al.
-/// 2020, Andrychowicz et al. 2021).
+/// mlp: all observation parts side by side -> hidden layers -> logits and value. cnn: parts of equal height and width
+/// are stacked as channels -> 3x3 convolutions without padding -> joined by the other parts -> hidden layers -> the
+/// same. Orthogonal initialisation with gain sqrt(2), 0.01 for logits and 1 for the value, as is usual for PPO
+/// (Engstrom et al. 2020, Andrychowicz et al. 2021).
 class Policy {
   public:
     /// Throws std::invalid_argument where the settings fit no network.

@@ -21,9 +21,11 @@ enum Mark { start, rollout_end, iteration_end, first_step };
 void check_batch(const Batch& batch, const TrainConfig& config) {
     const BatchOptions& options = batch.options();
     if (options.num_envs != config.num_envs)
-        throw std::invalid_argument("num_envs: the batch has " + std::to_string(options.num_envs) + " worlds, want " + std::to_string(config.num_envs));
+        throw std::invalid_argument("num_envs: the batch has " + std::to_string(options.num_envs) + " worlds, want " +
+                                    std::to_string(config.num_envs));
     if (options.autoreset_mode != AutoresetMode::same_step || options.final_observation == FinalObservation::none)
-        throw std::invalid_argument("training needs a batch that resets in the same step and keeps final observations: see training_options()");
+        throw std::invalid_argument(
+            "training needs a batch that resets in the same step and keeps final observations: see training_options()");
     for (const char* output : {"reward", "terminated", "truncated", "active"}) batch.output(output);
 }
 
@@ -52,13 +54,20 @@ struct Trainer::Impl {
     PhaseSeconds phases;
 
     Impl(std::unique_ptr<Batch> given, const TrainConfig& config)
-        : config(config), batch(checked(std::move(given), config)), lane(batch->memory().device()), specs(policy_specs(*batch)),
-          rollout(*batch, config.num_steps, specs), state_buffer(batch->memory(), sizeof(TrainerState), "the trainer's state"),
+        : config(config),
+          batch(checked(std::move(given), config)),
+          lane(batch->memory().device()),
+          specs(policy_specs(*batch)),
+          rollout(*batch, config.num_steps, specs),
+          state_buffer(batch->memory(), sizeof(TrainerState), "the trainer's state"),
           partials(batch->memory(), max_sum_chunks * max_sums * 8, "sums"),
           final_values(batch->memory(), size_t(num_segments() * rollout.slot_rows()) * 4, "final values"),
-          carried_returns(batch->memory(), size_t(rollout.slot_rows()) * 4, "discounted returns"), rollout_graph(config.cuda_graphs),
-          update_graph(config.cuda_graphs), end_graph(config.cuda_graphs),
-          clock(batch->memory().device(), first_step + 2 * config.num_steps), segment(segment_steps(*batch, config)),
+          carried_returns(batch->memory(), size_t(rollout.slot_rows()) * 4, "discounted returns"),
+          rollout_graph(config.cuda_graphs),
+          update_graph(config.cuda_graphs),
+          end_graph(config.cuda_graphs),
+          clock(batch->memory().device(), first_step + 2 * config.num_steps),
+          segment(segment_steps(*batch, config)),
           timed_steps(batch->memory().device().is_cuda() ? std::min(config.num_steps, 4) : config.num_steps) {
         const Lane::Scope scope(lane);
         for (size_t r = 0; r < specs.size(); ++r) learners.emplace_back(specs[r], this->config, *batch, rollout, r);
@@ -101,15 +110,14 @@ struct Trainer::Impl {
     }
 
     /// Learning rate and entropy follow the share of the run that is over.
-    void set_schedule() {
-        run(where(), 1, SetPair{state()->schedule, learning_rate(), entropy_weight()});
-    }
+    void set_schedule() { run(where(), 1, SetPair{state()->schedule, learning_rate(), entropy_weight()}); }
     double progress() const {
         const double by_steps = double(iterations) / double(total_iterations());
         return std::min(1.0, config.max_seconds > 0 ? std::max(by_steps, seconds() / config.max_seconds) : by_steps);
     }
     float learning_rate() const {
-        return config.schedule == Schedule::linear ? float(config.learning_rate * (1 - progress())) : config.learning_rate;
+        return config.schedule == Schedule::linear ? float(config.learning_rate * (1 - progress()))
+                                                   : config.learning_rate;
     }
     float entropy_weight() const { return float(config.entropy + (config.entropy_end - config.entropy) * progress()); }
 
@@ -133,23 +141,25 @@ struct Trainer::Impl {
         if (t < timed_steps) clock.mark(first_step + 2 * t + 1, lane.stream());
     }
     void evaluate_final(int segment_index) {
-        for (Learner& learner : learners) learner.evaluate_final(where(), final_value() + segment_index * rollout.slot_rows());
+        for (Learner& learner : learners)
+            learner.evaluate_final(where(), final_value() + segment_index * rollout.slot_rows());
     }
     float* final_value() { return static_cast<float*>(final_values.data()); }
 
     void estimate_advantages() {
         const int64_t rows = batch->num_envs() * batch->num_agents();
         if (config.normalise_reward) {
-            const SumReturns returns{config.num_steps,   rollout.slot_rows(), config.gamma,
-                                     rollout.reward,     rollout.terminated,  rollout.truncated,
-                                     rollout.active,     static_cast<float*>(carried_returns.data())};
+            const SumReturns returns{
+                config.num_steps,   rollout.slot_rows(), config.gamma,   rollout.reward,
+                rollout.terminated, rollout.truncated,   rollout.active, static_cast<float*>(carried_returns.data())};
             sum(where(), rows, returns, state()->return_sums, Store::overwrite);
             run(where(), 1, MergeReturns{state()->return_sums, &state()->reward_moments, &state()->reward_scale});
         }
         ComputeAdvantage gae{};
         gae.num_steps = config.num_steps, gae.slot_rows = rollout.slot_rows(), gae.segment_steps = segment;
         gae.gamma = config.gamma, gae.gae_lambda = config.gae_lambda;
-        gae.reward = rollout.reward, gae.value = rollout.value, gae.final_value = final_value(), gae.reward_scale = &state()->reward_scale;
+        gae.reward = rollout.reward, gae.value = rollout.value, gae.final_value = final_value(),
+        gae.reward_scale = &state()->reward_scale;
         gae.terminated = rollout.terminated, gae.truncated = rollout.truncated, gae.active = rollout.active;
         gae.advantage = rollout.advantage, gae.value_target = rollout.value_target;
         run(where(), rows, gae);
@@ -213,7 +223,8 @@ IterationMetrics Trainer::Impl::read_metrics() {
         learner.clear_sums();
     }
     const int64_t new_iterations = iterations - iterations_read;
-    const double count = losses[LossSums::count], updates = double(new_iterations * config.epochs * config.num_minibatches);
+    const double count = losses[LossSums::count],
+                 updates = double(new_iterations * config.epochs * config.num_minibatches);
     metrics.policy_loss = ratio(losses[LossSums::policy_loss], count);
     metrics.value_loss = ratio(losses[LossSums::value_loss], count);
     metrics.entropy = ratio(losses[LossSums::entropy], count);
@@ -257,12 +268,15 @@ Archive Trainer::Impl::snapshot() {
 void Trainer::Impl::restore(const Archive& archive) {
     const CheckpointInfo info = read_info(archive);
     if (info.environment != batch->environment())
-        throw std::invalid_argument("checkpoint: it is of the environment " + info.environment + ", want " + batch->environment());
+        throw std::invalid_argument("checkpoint: it is of the environment " + info.environment + ", want " +
+                                    batch->environment());
     const Lane::Scope scope(lane);
     batch->memory().synchronize();
     for (Learner& learner : learners) learner.restore(archive), learner.clear_sums();
     TrainerState now = read_state();
-    const auto take = [&](const char* name, DType dtype, std::vector<int64_t> shape) { return archive.expect(name, dtype, shape).bytes; };
+    const auto take = [&](const char* name, DType dtype, std::vector<int64_t> shape) {
+        return archive.expect(name, dtype, shape).bytes;
+    };
     memcpy(&now.env_steps, take("trainer.steps", DType::int64, {2}).data(), 16);
     memcpy(&now.agent_steps, take("trainer.agent_steps", DType::float64, {1}).data(), 8);
     if (config.normalise_reward) {
@@ -285,7 +299,8 @@ void Trainer::Impl::restore(const Archive& archive) {
     seconds_before = info.seconds, began = Clock::now();
 }
 
-Trainer::Trainer(std::unique_ptr<Batch> batch, const TrainConfig& config) : impl_(std::make_unique<Impl>(std::move(batch), config)) {}
+Trainer::Trainer(std::unique_ptr<Batch> batch, const TrainConfig& config)
+    : impl_(std::make_unique<Impl>(std::move(batch), config)) {}
 Trainer::~Trainer() = default;
 void Trainer::iterate() { impl_->iterate(); }
 int64_t Trainer::total_iterations() const { return impl_->total_iterations(); }

@@ -34,8 +34,8 @@ struct IterationMetrics {
 ///
 /// Everything lives on the batch's device. One iteration is one rollout of num_steps and epochs * num_minibatches
 /// optimiser steps; on a GPU both are captured as CUDA graphs and nothing in between waits for the device.
-/// With the same settings, seed, device model, thread count and library versions it gives the same bits, interrupted and
-/// resumed or not (unless max_seconds bends the schedules).
+/// With the same settings, seed, device model, thread count and library versions it gives the same bits, interrupted
+/// and resumed or not (unless max_seconds bends the schedules).
 class Trainer {
   public:
     /// Takes the batch over and resets it with config.seed. The batch must have been made with training_options(), or

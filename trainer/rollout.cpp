@@ -14,7 +14,8 @@ namespace {
 int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
 const Tensor* find_tensor(const std::vector<Tensor>& list, const std::string& name) {
-    const auto found = std::find_if(list.begin(), list.end(), [&](const Tensor& tensor) { return tensor.name == name; });
+    const auto found =
+        std::find_if(list.begin(), list.end(), [&](const Tensor& tensor) { return tensor.name == name; });
     return found == list.end() ? nullptr : &*found;
 }
 
@@ -28,11 +29,15 @@ float scale_of(const ObservationPart& part) {
 }
 }  // namespace
 
-int PolicySpec::Part::elements() const { return std::accumulate(shape.begin(), shape.end(), 1, std::multiplies<int>()); }
+int PolicySpec::Part::elements() const {
+    return std::accumulate(shape.begin(), shape.end(), 1, std::multiplies<int>());
+}
 
 std::vector<PolicySpec> policy_specs(const Batch& batch) {
     if (!batch.has_one_action_tensor())
-        throw std::invalid_argument(batch.environment() + ": policies choose one Discrete action per agent; other action spaces cannot be trained yet");
+        throw std::invalid_argument(
+            batch.environment() +
+            ": policies choose one Discrete action per agent; other action spaces cannot be trained yet");
     std::vector<PolicySpec> specs;
     const std::vector<Role>& roles = batch.spaces().roles;
     for (const Role& role : roles) {
@@ -42,8 +47,9 @@ std::vector<PolicySpec> policy_specs(const Batch& batch) {
             if (const Tensor* tensor = find_tensor(batch.observations(), prefix + part.name))
                 spec.parts.push_back({tensor->name, tensor->dtype, part.shape, scale_of(part)});
         if (spec.parts.empty() || spec.parts.size() > size_t(max_input_parts))
-            throw std::invalid_argument(batch.environment() + ": role " + role.name + " has " + std::to_string(spec.parts.size()) +
-                                        " observation parts, want 1 to " + std::to_string(max_input_parts));
+            throw std::invalid_argument(batch.environment() + ": role " + role.name + " has " +
+                                        std::to_string(spec.parts.size()) + " observation parts, want 1 to " +
+                                        std::to_string(max_input_parts));
         if (find_tensor(batch.action_masks(), prefix + "action_mask")) spec.action_mask = prefix + "action_mask";
         specs.push_back(std::move(spec));
     }
@@ -75,7 +81,8 @@ Rollout::Rollout(Batch& batch, int num_steps, const std::vector<PolicySpec>& spe
     action = allocate_rows<int32_t>(num_steps, "actions");
     for (const PolicySpec& spec : specs) {
         std::vector<Slots>& parts = parts_.emplace_back();
-        for (const PolicySpec::Part& part : spec.parts) parts.push_back(allocate_slots(*find_tensor(batch.observations(), part.name)));
+        for (const PolicySpec::Part& part : spec.parts)
+            parts.push_back(allocate_slots(*find_tensor(batch.observations(), part.name)));
         const Tensor* mask = find_tensor(batch.action_masks(), spec.action_mask);
         masks_.push_back(mask ? allocate_slots(*mask) : Slots{"", nullptr, 0});
     }
@@ -92,12 +99,16 @@ Rollout::~Rollout() {
 
 template <class T>
 T* Rollout::allocate_rows(int slots, const char* what) {
-    return static_cast<T*>(buffers_.emplace_back(batch_.memory(), size_t(slots * slot_rows_) * sizeof(T), std::string("the rollout's ") + what).data());
+    return static_cast<T*>(
+        buffers_
+            .emplace_back(batch_.memory(), size_t(slots * slot_rows_) * sizeof(T), std::string("the rollout's ") + what)
+            .data());
 }
 
 Rollout::Slots Rollout::allocate_slots(const Tensor& tensor) {
     const int64_t slot_bytes = round_up(tensor.bytes(), 16);
-    Buffer& buffer = buffers_.emplace_back(batch_.memory(), size_t((num_steps_ + 1) * slot_bytes), "the rollout's " + tensor.name);
+    Buffer& buffer =
+        buffers_.emplace_back(batch_.memory(), size_t((num_steps_ + 1) * slot_bytes), "the rollout's " + tensor.name);
     return {tensor.name, static_cast<char*>(buffer.data()), slot_bytes};
 }
 
@@ -121,7 +132,9 @@ void Rollout::use_actions(int step) { batch_.use_actions(0, action + step * slot
 
 void Rollout::begin(const Where& where) {
     const auto copy = [&](char* data, int64_t bytes) {
-        run(where, bytes / 16, CopyVector{reinterpret_cast<const Vector16*>(data + num_steps_ * bytes), reinterpret_cast<Vector16*>(data)});
+        run(where, bytes / 16,
+            CopyVector{reinterpret_cast<const Vector16*>(data + num_steps_ * bytes),
+                       reinterpret_cast<Vector16*>(data)});
     };
     copy(reinterpret_cast<char*>(active), slot_rows_);
     for (const auto& parts : parts_)

@@ -73,17 +73,17 @@ class Categorical {
 struct ChooseActions {
     static constexpr int cost = 64;
     RoleRows rows;
-    PolicyOutput policy;   // [role rows]
-    const uint8_t* mask;   // [role rows, n], 1 = allowed; null: all are
+    PolicyOutput policy;  // [role rows]
+    const uint8_t* mask;  // [role rows, n], 1 = allowed; null: all are
     int n;
     bool deterministic;
     uint64_t seed;
     int64_t first_env;
     const int64_t* counter;  // [1]; null: 0
     int64_t counter_offset;
-    int32_t* action;        // slot [num_envs, num_agents]
-    float* log_prob;        // the same; null: not wanted
-    float* value;           // the same; null: not wanted
+    int32_t* action;  // slot [num_envs, num_agents]
+    float* log_prob;  // the same; null: not wanted
+    float* value;     // the same; null: not wanted
 
     SIM_HD void operator()(int64_t i) const {
         const Categorical distribution(policy.logits + i * policy.logits_stride, mask ? mask + i * n : nullptr, n);
@@ -95,7 +95,8 @@ struct ChooseActions {
     }
     SIM_HD float uniform(int64_t i) const {
         const int64_t count = (counter ? *counter : 0) + counter_offset;
-        const Rng rng{seed, uint32_t(first_env + i / rows.count), uint32_t(count >> 24), uint32_t(count & 0xFFFFFF), Purpose::action};
+        const Rng rng{seed, uint32_t(first_env + i / rows.count), uint32_t(count >> 24), uint32_t(count & 0xFFFFFF),
+                      Purpose::action};
         return rng.uniform(uint32_t(rows.first + i % rows.count), 0);
     }
 };

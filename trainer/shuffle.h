@@ -44,8 +44,8 @@ class Permutation {
     int half_bits_ = 1;
 };
 
-/// Chooses the samples of the minibatch that the optimiser's step counter says: index[i] is a sample number, or -1 where
-/// the last minibatch of a pass has no more. Every sample is in one minibatch of each pass.
+/// Chooses the samples of the minibatch that the optimiser's step counter says: index[i] is a sample number, or -1
+/// where the last minibatch of a pass has no more. Every sample is in one minibatch of each pass.
 struct ChooseMinibatch {
     static constexpr int cost = 32;
     const int64_t* optimiser_steps;  // [1], done so far
@@ -56,9 +56,12 @@ struct ChooseMinibatch {
     int64_t* index;  // [minibatch_size]
 
     SIM_HD void operator()(int64_t i) const {
-        const int64_t pass = *optimiser_steps / num_minibatches, position = *optimiser_steps % num_minibatches * minibatch_size + i;
+        const int64_t pass = *optimiser_steps / num_minibatches,
+                      position = *optimiser_steps % num_minibatches * minibatch_size + i;
         const Rng rng{seed, role, uint32_t(pass >> 24), uint32_t(pass & 0xFFFFFF), Purpose::shuffle};
-        index[i] = position < num_samples ? int64_t(Permutation(uint64_t(num_samples), rng.four(0, 0))(uint64_t(position))) : -1;
+        index[i] = position < num_samples
+                       ? int64_t(Permutation(uint64_t(num_samples), rng.four(0, 0))(uint64_t(position)))
+                       : -1;
     }
 };
 
