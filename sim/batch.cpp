@@ -71,6 +71,23 @@ const Tensor& Batch::output(const std::string& name) const {
     throw std::invalid_argument(environment_ + ": output \"" + name + "\" is not written; add it to outputs");
 }
 
+void Batch::refuse_unknown_outputs() const {
+    std::vector<std::string> known;
+    for (const Role& role : spaces_.roles)
+        for (const ObservationPart& part : role.observation) known.push_back(qualified(role, part.name));
+    known.insert(known.end(), std::begin(row_names), std::end(row_names));
+    known.push_back("action_mask");
+    for (const std::string& name : options_.outputs) {
+        const bool is_known = std::any_of(known.begin(), known.end(), [&](const std::string& each) {
+            return each == name || each.ends_with("." + name) || name.starts_with("action_mask.");
+        });
+        if (is_known) continue;
+        std::string list;
+        for (const std::string& each : known) list += (list.empty() ? "" : ", ") + each;
+        throw std::invalid_argument("outputs: got \"" + name + "\", want some of: " + list);
+    }
+}
+
 void Batch::plan_outputs(EngineCommon& view) {
     if (spaces_.roles.size() > size_t(max_roles))
         throw std::invalid_argument(environment_ + ": got " + std::to_string(spaces_.roles.size()) +
@@ -108,14 +125,7 @@ void Batch::plan_outputs(EngineCommon& view) {
             throw std::invalid_argument("dtypes: got \"" + name + "\", which is no observation part of " +
                                         environment_);
     }
-    for (const std::string& name : options_.outputs) {
-        bool exists =
-            std::find(std::begin(row_names), std::end(row_names), name) != std::end(row_names) || name == "action_mask";
-        for (const Role& role : spaces_.roles)
-            for (const ObservationPart& part : role.observation) exists |= part.name == name;
-        if (!exists)
-            throw std::invalid_argument("outputs: got \"" + name + "\", which is no output of " + environment_);
-    }
+    refuse_unknown_outputs();
     uint8_t** const flags[] = {&view.terminated, &view.truncated, &view.active, &view.acts, &view.episode_start};
     const int64_t rows = num_envs() * num_agents();
     for (int i = 0; i < 6; ++i) {
@@ -144,7 +154,7 @@ void Batch::add_part(EngineCommon& view, const Role& role, int role_index, const
     if (part.written == DType::float32 && size_of(p.dtype) == 1)
         throw std::invalid_argument("dtypes: got " + std::string(name_of(p.dtype)) + " for " + part.name +
                                     ", want float32 or bfloat16");
-    if (!part.enabled || !is_wanted(part.name)) return;
+    if (!part.enabled || !(is_wanted(part.name) || is_wanted(qualified(role, part.name)))) return;
     Tensor tensor{qualified(role, part.name), nullptr, p.dtype, with_leading({num_envs(), role.count}, part.shape)};
     tensor.data = allocate(tensor.bytes(), tensor.name);
     p.output = static_cast<char*>(tensor.data);

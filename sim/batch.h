@@ -176,6 +176,7 @@ class Batch {
   private:
     void add_part(EngineCommon& view, const Role& role, int role_index, const ObservationPart& part, int mask_of);
     void add_actions(EngineCommon& view);
+    void refuse_unknown_outputs() const;
     bool is_wanted(const std::string& output) const;
     std::string qualified(const Role& role, const std::string& part) const;
     const FieldInfo& field(const std::string& name) const;

@@ -96,7 +96,10 @@ class HostBatch final : public TypedBatch<Env> {
 #pragma omp parallel
             {
                 HostTeamGroup group(exchange);
-                for (int64_t env = 0; env < engine_.num_envs; ++env) run_world(group, launch, env, base);
+                for (int64_t env = 0; env < engine_.num_envs; ++env) {
+                    run_world(group, launch, env, base);
+                    group.sync();  // the next world uses the same working memory
+                }
             }
         } else if (const int order = this->options_.item_order; order != 1) {
             for (int64_t env = 0; env < engine_.num_envs; ++env) {

@@ -35,6 +35,8 @@ std::vector<EngineCase> list_cases() {
     for (const EnvironmentEntry& entry : full_registry().entries())
         if (entry.name != "pathfinding")
             cases.push_back({entry.name, entry.name, settings_of({{"max_episode_steps", "13"}})});
+    cases.push_back({"test_cards, short hands", "test_cards", settings_of({{"hand_size", "2"}})});
+    cases.push_back({"test_crowd, seven agents", "test_crowd", settings_of({{"num_agents", "7"}})});
     const std::vector<EngineCase> modes = pathfinding_modes(small_map);
     cases.insert(cases.end(), modes.begin(), modes.end());
     const auto add = [&](const std::string& name, const Values& more) {

@@ -95,6 +95,7 @@ struct SumItems {
 }  // namespace
 
 void load_kernels(const Where& where) {
+    if (!where.device.is_cuda()) return;
     const DeviceScope scope(where.device.index);
     RunItems<ChooseActions, KeepValues, ChooseMinibatch, ComputeAdvantage, GatherInput, PrepareAdam, AdamStep, Advance,
              AddNumber, SetPair, CopyVector, SumColumns, MergeColumns, MergeReturns>::load_all();

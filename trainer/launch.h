@@ -40,7 +40,7 @@ void run([[maybe_unused]] const Where& where, int64_t n, const Item& item) {
 #ifdef FLOCKSTEP_WITH_CUDA
     if (where.device.is_cuda()) return run_on_cuda(where, n, item);
 #endif
-    const int64_t worth_threads = 1 << 15;  // nanoseconds, about; a parallel region costs several thousand
+    const int64_t worth_threads = 1 << 18;  // nanoseconds, about; a parallel region costs several thousand
 #pragma omp parallel for schedule(static) if (n * Item::cost >= worth_threads)
     for (int64_t i = 0; i < n; ++i) item(i);
 }
@@ -53,7 +53,7 @@ void sum(const Where& where, int64_t n, const Item& item, double* sums, Store st
 #ifdef FLOCKSTEP_WITH_CUDA
     if (where.device.is_cuda()) return sum_on_cuda(where, n, item, sums, store);
 #endif
-    const int64_t chunk = (n + max_sum_chunks - 1) / max_sum_chunks, worth_threads = 1 << 15;
+    const int64_t chunk = (n + max_sum_chunks - 1) / max_sum_chunks, worth_threads = 1 << 18;
 #pragma omp parallel for schedule(static) if (n * Item::cost >= worth_threads)
     for (int64_t c = 0; c < max_sum_chunks; ++c) {
         double local[max_sums] = {};

@@ -18,6 +18,20 @@ torch::TensorOptions options_for(Device device, torch::ScalarType dtype) {
     return torch::TensorOptions().dtype(dtype).device(where);
 }
 
+/// Small products are left to one thread: two that wait for each other gain little there, and lose much where other
+/// programs run. `products`: multiplications per pass.
+class ThreadScope {
+  public:
+    explicit ThreadScope(int64_t products) : before_(at::get_num_threads()) {
+        if (products < 20'000'000) at::set_num_threads(1);
+    }
+    ~ThreadScope() { at::set_num_threads(before_); }
+    ThreadScope(const ThreadScope&) = delete;
+
+  private:
+    int before_;
+};
+
 /// A matrix with orthonormal rows or columns, whichever are fewer, times `gain`: the Q of a matrix of normal numbers,
 /// with the signs that make it uniformly distributed (Saxe et al. 2014). Drawn from our own streams: equal on all
 /// machines with the same LAPACK.
@@ -166,6 +180,7 @@ struct Policy::Network {
     }
 
     PolicyOutput run(const void* data, int64_t rows) {
+        const ThreadScope threads(rows * size);
         outputs.clear(), output_gradients.clear(), next_leaf = 0;
         const auto options = options_for(memory.device(), is_bfloat16() ? torch::kBFloat16 : torch::kFloat32);
         const torch::Tensor input = torch::from_blob(const_cast<void*>(data), {rows, columns.width}, options);
@@ -267,6 +282,7 @@ OutputGradient Policy::output_gradient() {
 
 void Policy::backward() {
     Network& network = *network_;
+    const ThreadScope threads(network.logits.size(0) * network.size);
     const std::vector<torch::Tensor> gradients =
         torch::autograd::grad(network.outputs, network.leaves, network.output_gradients);
     const torch::NoGradGuard no_gradient;

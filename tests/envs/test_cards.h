@@ -1,0 +1,80 @@
+#pragma once
+
+#include "sim/environment.h"
+
+namespace flockstep {
+
+/// Climb: in turn, players lay a card higher than the one on the table, or pass, which clears the table for the next.
+/// Who is first without cards takes 1 from each of the others. Every card comes from a deck of its own.
+/// Shows turns (`acts`), a hand that others do not see, action masks (`allowed`) and an end by the rules.
+struct Climb {
+    static constexpr const char* summary = "a card game: turns, hidden hands, action masks";
+    static constexpr int ranks = 13;
+    struct Config {
+        int max_episode_steps = 200, num_players = 3, hand_size = 4;
+        template <class F>
+        void fields(F f) {
+            f("max_episode_steps", max_episode_steps, between(1, 1 << 23), "steps until truncation");
+            f("num_players", num_players, between(2, 32), "players");
+            f("hand_size", hand_size, between(1, 100), "cards that each is dealt");
+        }
+    };
+    struct State {
+        Field<uint8_t> hand;       // [num_players, ranks] cards of each rank
+        Field<int32_t> turn, top;  // whose turn it is; 1 + rank of the card on the table, or 0
+        template <class V>
+        SIM_HD void fields(const Config& c, V& visit) {
+            visit("hand", hand, c.num_players, ranks), visit("turn", turn, 1), visit("top", top, 1);
+        }
+    };
+    enum { hand_part, table_part };
+    static Spaces spaces(const Config& c) {
+        Spaces spaces;
+        spaces.add("player", c.num_players)
+            .observes("hand", DType::uint8, {ranks}, {0}, {float(c.hand_size)})
+            .observes("table", DType::bit, {1 + ranks})  // one-hot
+            .chooses("card", 1 + ranks);                 // 0 passes
+        return spaces;
+    }
+    template <class Group>
+    SIM_HD static void reset(Group& group, World<Climb>& world) {
+        State& s = world.state;
+        group.for_each(world.config.num_players, [&](int player) {
+            for (int rank = 0; rank < ranks; ++rank) s.hand[player * ranks + rank] = 0;
+            for (int card = 0; card < world.config.hand_size; ++card)
+                ++s.hand[player * ranks + int(world.rng.below(uint32_t(player), uint32_t(card), ranks))];
+        });
+        group.single([&] { s.turn[0] = 0, s.top[0] = 0; });
+    }
+    template <class Group>
+    SIM_HD static void step(Group& group, World<Climb>& world, const Actions& action, const Outcome& outcome) {
+        State& s = world.state;
+        const int n = world.config.num_players, player = s.turn[0], card = action[player];
+        const bool won =
+            group.all(ranks, [&](int rank) { return s.hand[player * ranks + rank] == (rank + 1 == card); });
+        group.single([&] {
+            if (card > 0) --s.hand[player * ranks + card - 1];
+            s.top[0] = card, s.turn[0] = won ? player : (player + 1) % n;  // won: nobody else acts until the reset
+        });
+        group.for_each(won ? n : 0, [&](int other) {
+            if (card > 0) outcome.reward(other) = other == player ? float(n - 1) : -1.0f;
+            outcome.terminated(other) = 1;
+        });
+    }
+    SIM_HD static bool acts(const World<Climb>& world, int player) { return player == world.state.turn[0]; }
+    SIM_HD static bool allowed(const World<Climb>& world, int player, int, int card) {
+        const State& s = world.state;
+        return card == 0 || (player == s.turn[0] && card > s.top[0] && s.hand[player * ranks + card - 1] > 0);
+    }
+    template <class Group>
+    SIM_HD static void observe(Group& group, World<Climb>& world, AgentRange range, const ObservationWriter& out) {
+        group.for_each(range.last - range.first, [&](int i) {
+            const int player = range.first + i;
+            for (int rank = 0; out.wants(hand_part) && rank < ranks; ++rank)
+                out.row<uint8_t>(hand_part, player)[rank] = world.state.hand[player * ranks + rank];
+            if (out.wants(table_part)) out.bits(group, table_part, player, world.state.top[0], 1, 1u);
+        });
+    }
+};
+
+}  // namespace flockstep

@@ -1,0 +1,79 @@
+#pragma once
+
+#include "sim/environment.h"
+
+namespace flockstep {
+
+/// Crowd: agents on a ring with two places for each, one agent to a place; they like company at their sides. In even
+/// steps they can go left, in odd ones right. Shows one world of up to a million agents: bulk state, derived state,
+/// neighbours, sums over everybody.
+struct Crowd {
+    static constexpr const char* summary = "up to 1,000,000 agents in one world";
+    struct Config {
+        int max_episode_steps = 100, num_agents = 500;
+        template <class F>
+        void fields(F f) {
+            f("max_episode_steps", max_episode_steps, between(1, 1 << 23), "steps until truncation");
+            f("num_agents", num_agents, between(1, 1000000), "agents");
+        }
+    };
+    struct State {
+        Bulk<int32_t> place;  // [num_agents] 0 .. 2 * num_agents - 1
+        Bulk<uint8_t> taken;  // [2 * num_agents] derived: somebody stands there
+        template <class V>
+        SIM_HD void fields(const Config& c, V& visit) {
+            visit("place", place, c.num_agents), visit.derived("taken", taken, 2 * c.num_agents);
+        }
+    };
+    static Spaces spaces(const Config& c) {
+        Spaces spaces;
+        spaces.add("agent", c.num_agents).observes("around", DType::bit, {5}).chooses("go", 2);
+        return spaces;
+    }
+    SIM_HD static int beside(const World<Crowd>& world, int agent, int offset) {
+        return (world.state.place[agent] + offset + 2 * world.config.num_agents) % (2 * world.config.num_agents);
+    }
+    SIM_HD static int company(const World<Crowd>& world, int agent) {
+        return world.state.taken[beside(world, agent, -1)] + world.state.taken[beside(world, agent, 1)];
+    }
+    template <class Group>
+    SIM_HD static void reset(Group& group, World<Crowd>& world) {
+        group.for_each(world.config.num_agents, [&](int agent) {
+            world.state.place[agent] = 2 * agent + int(world.rng.below(uint32_t(agent), 0, 2));
+        });
+        group.sync();
+        derive(group, world);
+    }
+    template <class Group>
+    SIM_HD static void derive(Group& group, World<Crowd>& world) {
+        const int n = world.config.num_agents;
+        group.for_each(2 * n, [&](int place) { world.state.taken[place] = 0; });
+        group.sync();
+        group.for_each(n, [&](int agent) { world.state.taken[world.state.place[agent]] = 1; });
+        group.sync();
+    }
+    template <class Group>
+    SIM_HD static void step(Group& group, World<Crowd>& world, const Actions& go, const Outcome& outcome) {
+        const int n = world.config.num_agents, way = world.elapsed % 2 ? 1 : -1;
+        group.for_each(n, [&](int agent) {
+            const int to = beside(world, agent, way);
+            if (go[agent] && !world.state.taken[to]) world.state.place[agent] = to;
+        });
+        group.sync();
+        derive(group, world);
+        const float mean = group.sum(n, [&](int agent) { return float(company(world, agent)); }) / float(n);
+        const bool lonely = group.any(n, [&](int agent) { return company(world, agent) == 0; });
+        group.for_each(n, [&](int agent) {
+            outcome.reward(agent) = float(company(world, agent)) + mean, outcome.terminated(agent) = !lonely;
+        });
+    }
+    template <class Group>
+    SIM_HD static void observe(Group& group, World<Crowd>& world, AgentRange range, const ObservationWriter& out) {
+        group.for_each(out.wants(0) ? 5 * (range.last - range.first) : 0, [&](int i) {
+            const int agent = range.first + i / 5, k = i % 5;
+            if (world.state.taken[beside(world, agent, k - 2)]) out.bits(group, 0, agent, k, 1, 1u);
+        });
+    }
+};
+
+}  // namespace flockstep

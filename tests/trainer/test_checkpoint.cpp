@@ -1,0 +1,177 @@
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "sim/registry.h"
+#include "tests/catch.h"
+#include "trainer/actor.h"
+#include "trainer/ppo.h"
+
+using namespace flockstep;
+
+namespace {
+/// A folder of its own that goes away.
+struct Folder {
+    std::filesystem::path path =
+        std::filesystem::temp_directory_path() / ("flockstep-test-" + std::to_string(getpid()));
+    Folder() { std::filesystem::create_directories(path); }
+    ~Folder() { std::filesystem::remove_all(path); }
+    std::string file(const std::string& name) const { return (path / name).string(); }
+};
+
+void write(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
+std::string read(const std::string& path) {
+    std::ifstream stream(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(stream), {}};
+}
+std::string safetensors(const std::string& header, const std::string& data = "") {
+    const uint64_t size = header.size();
+    return std::string(reinterpret_cast<const char*>(&size), 8) + header + data;
+}
+
+TrainConfig small_config() {
+    TrainConfig config;
+    config.num_envs = 16, config.num_steps = 8, config.epochs = 2, config.num_minibatches = 2, config.hidden = "16";
+    config.total_steps = 16 * 8 * 6, config.normalise_observation = config.normalise_reward = true;
+    return config;
+}
+std::unique_ptr<Batch> cartpole(const BatchOptions& options, int max_episode_steps = 20) {
+    if (registry().entries().empty()) register_product_environments(registry());
+    Settings settings;
+    settings.set("max_episode_steps", int64_t(max_episode_steps));
+    return make_batch("cartpole", options, settings);
+}
+std::unique_ptr<Trainer> trainer(const TrainConfig& config, Device device = {}) {
+    return std::make_unique<Trainer>(cartpole(training_options(config, device)), config);
+}
+void check_same(const Archive& a, const Archive& b) {
+    REQUIRE(a.arrays.size() == b.arrays.size());
+    for (size_t i = 0; i < a.arrays.size(); ++i) {
+        INFO(a.arrays[i].name);
+        CHECK(a.arrays[i].name == b.arrays[i].name);
+        CHECK(a.arrays[i].bytes == b.arrays[i].bytes);
+    }
+}
+}  // namespace
+
+TEST_CASE("checkpoint: three iterations, a file, and three more equal six, bit for bit") {
+    const Folder folder;
+    std::vector<Device> devices{{}};
+    if (why_no_gpu().empty())
+        devices.push_back({0});
+    else
+        WARN("no GPU: " << why_no_gpu());
+    for (Device device : devices) {
+        const auto whole = trainer(small_config(), device), first = trainer(small_config(), device);
+        for (int i = 0; i < 6; ++i) whole->iterate();
+        for (int i = 0; i < 3; ++i) first->iterate();
+        first->save(folder.file("half"));
+        const auto second = trainer(small_config(), device);
+        second->iterate();  // what it did before does not matter
+        second->load(folder.file("half"));
+        CHECK(second->iterations() == 3);
+        for (int i = 0; i < 3; ++i) second->iterate();
+        CHECK(second->is_finished());
+        check_same(second->snapshot(), whole->snapshot());
+    }
+}
+
+TEST_CASE("checkpoint: an actor from a file acts as one from the trainer, in other numbers of worlds") {
+    const Folder folder;
+    const auto run = trainer(small_config());
+    run->iterate();
+    run->save(folder.file("it"));
+    BatchOptions options;
+    options.num_envs = 5;
+    const auto one = cartpole(options), other = cartpole(options);
+    Actor from_trainer(run->snapshot(), *one, 3), from_file(read_archive(folder.file("it")), *other, 3);
+    for (int i = 0; i < 10; ++i) {
+        from_trainer.act(i % 2), from_file.act(i % 2);
+        REQUIRE(memcmp(one->actions()[0].data, other->actions()[0].data, 5 * 4) == 0);
+        one->step(), other->step();
+    }
+    CHECK(from_file.info().environment == "cartpole");
+    CHECK(from_file.info().config.hidden.str() == "16");
+    CHECK(to_text(from_file.info().environment_settings.values().at("max_episode_steps")) == "20");
+}
+
+TEST_CASE("checkpoint: a file is replaced as a whole or not at all") {
+    const Folder folder;
+    Archive archive;
+    archive.metadata["a"] = "1";
+    archive.add("x", DType::int32, {2}, "12345678");
+    write_archive(folder.file("it"), archive);
+    CHECK(!std::filesystem::exists(folder.file("it.partial")));
+    const Archive back = read_archive(folder.file("it"));
+    CHECK(back.metadata == archive.metadata);
+    CHECK(back.expect("x", DType::int32, {2}).bytes == std::vector<char>{'1', '2', '3', '4', '5', '6', '7', '8'});
+    const std::string before = read(folder.file("it"));
+    std::filesystem::create_directory(folder.file("it.partial"));  // so that the next write fails
+    CHECK_THROWS_AS(write_archive(folder.file("it"), archive), std::runtime_error);
+    CHECK(read(folder.file("it")) == before);
+    CHECK_THROWS_AS(write_archive(folder.file("no/such/folder"), archive), std::runtime_error);
+}
+
+TEST_CASE("checkpoint: files that are none, or damaged, get one sentence each") {
+    const Folder folder;
+    const std::string path = folder.file("it");
+    const auto sentence = [&](const std::string& bytes) {
+        write(path, bytes);
+        try {
+            read_archive(path);
+        } catch (const std::invalid_argument& error) {
+            return std::string(error.what()).substr(("checkpoint " + path + ": ").size());
+        }
+        return std::string("accepted");
+    };
+    CHECK(sentence("") == "it has 0 bytes, too few for a safetensors file");
+    CHECK(sentence("not a checkpoint at all") == "it is no safetensors file");
+    CHECK(sentence(safetensors("{}").substr(0, 9)) ==
+          "it ends within its header: the file is cut short, or no safetensors file");
+    CHECK(sentence(safetensors("{\"x\"")) == "its header is not JSON: it is damaged, or no safetensors file");
+    CHECK(sentence(safetensors("{\"x\": 3}")) == "an entry of its header is malformed");
+    const std::string entry = "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}";
+    CHECK(sentence(safetensors(entry, "1234")) == "it ends before the array x does: the file is cut short");
+    CHECK(sentence(safetensors(entry, "12345678")) == "accepted");
+    CHECK(sentence(safetensors("{\"x\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", "12345678")) ==
+          "the shape [3] of x does not fit its 8 bytes");
+    CHECK(sentence(safetensors("{\"x\":{\"dtype\":\"F32\",\"shape\":[-3],\"data_offsets\":[0,8]}}", "12345678")) ==
+          "the shape of x is impossible");
+    CHECK(sentence(safetensors("{\"x\":{\"dtype\":\"C64\",\"shape\":[1],\"data_offsets\":[0,8]}}", "12345678")) ==
+          "it holds an array of type C64, which is none that Flockstep writes");
+    CHECK_THROWS_WITH(read_archive(folder.file("absent")),
+                      "checkpoint " + folder.file("absent") + ": it cannot be read: No such file or directory");
+}
+
+TEST_CASE("checkpoint: a foreign one, or one that does not fit, is refused") {
+    const auto one = trainer(small_config());
+    const Archive good = one->snapshot();
+    const auto refuses = [&](const Archive& archive, const std::string& sentence) {
+        CHECK_THROWS_WITH(trainer(small_config())->restore(archive), sentence);
+    };
+    Archive bad = good;
+    bad.metadata.clear();
+    refuses(bad, "checkpoint: its metadata has no \"format\"; it is none of Flockstep's");
+    bad = good;
+    bad.metadata["format_version"] = "99";
+    refuses(bad, "checkpoint: its format version is 99, this Flockstep reads 1");
+    bad = good;
+    bad.metadata["progress"] = "{";
+    refuses(bad, "checkpoint: its metadata is damaged");
+    bad = good;
+    bad.metadata["environment"] = "chess";
+    refuses(bad, "checkpoint: it is of the environment chess, want cartpole");
+    bad = good;
+    std::erase_if(bad.arrays, [](const NamedArray& array) { return array.name == "agent.parameter.actor.head.bias"; });
+    refuses(bad, "checkpoint: the array agent.parameter.actor.head.bias is missing");
+
+    TrainConfig other = small_config();
+    other.hidden = "32";
+    CHECK_THROWS_WITH(trainer(other)->restore(good),
+                      "checkpoint: agent.parameter.actor.hidden.0.weight is float32 [16,8], want float32 [32,8]");
+    other = small_config();
+    other.num_envs = 8;
+    CHECK_THROWS_AS(trainer(other)->restore(good), std::invalid_argument);
+}

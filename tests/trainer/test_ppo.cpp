@@ -1,0 +1,121 @@
+#include <cmath>
+
+#include "sim/registry.h"
+#include "tests/catch.h"
+#include "trainer/actor.h"
+#include "trainer/ppo.h"
+
+using namespace flockstep;
+
+namespace {
+std::unique_ptr<Trainer> make_trainer(const TrainConfig& config, Device device, int max_episode_steps = 500) {
+    if (registry().entries().empty()) register_product_environments(registry());
+    Settings settings;
+    settings.set("max_episode_steps", int64_t(max_episode_steps));
+    return std::make_unique<Trainer>(make_batch("cartpole", training_options(config, device), settings), config);
+}
+
+/// Mean return of the first episode of each of 200 worlds.
+double score(Trainer& trainer) {
+    BatchOptions options;
+    options.num_envs = 200, options.seed = 1000, options.device = trainer.batch().memory().device();
+    const auto batch = make_batch("cartpole", options, {});
+    Actor actor(trainer.snapshot(), *batch, 5);
+    for (int i = 0; i < 500; ++i) {
+        actor.act(false);
+        batch->step();
+    }
+    double total = 0;
+    const auto first = batch->first_episodes();
+    for (float x : first.at("episode_return")) total += x;
+    return total / 200;
+}
+
+TrainConfig quick_config() {
+    TrainConfig config;
+    config.total_steps = 100'000, config.num_envs = 64, config.epochs = 10, config.learning_rate = 3e-3f;
+    config.gamma = 0.98f, config.gae_lambda = 0.8f, config.entropy = 0.0f;
+    return config;
+}
+std::vector<Device> devices() {
+    std::vector<Device> list{{}};
+    if (why_no_gpu().empty())
+        list.push_back({0});
+    else
+        WARN("no GPU: " << why_no_gpu());
+    return list;
+}
+}  // namespace
+
+TEST_CASE("PPO learns CartPole") {
+    for (Device device : devices()) {
+        const auto trainer = make_trainer(quick_config(), device);
+        CHECK(score(*trainer) < 60);
+        while (!trainer->is_finished()) trainer->iterate();
+        const IterationMetrics metrics = trainer->read_metrics();
+        CHECK(metrics.agent_steps == metrics.iterations * 64 * 32);
+        CHECK(metrics.agent_steps == metrics.env_steps);
+        CHECK(metrics.gradient_norm > 0);
+        CHECK(metrics.entropy > 0);
+        CHECK(metrics.learning_rate < 1e-3);
+        CHECK(metrics.statistics.num_episodes > 100);
+        CHECK(score(*trainer) > 400);
+    }
+}
+
+TEST_CASE("PPO learns CartPole with shared layers, bfloat16, normalised observations and rewards") {
+    TrainConfig config = quick_config();
+    config.total_steps = 60'000, config.separate = false, config.precision = Precision::bfloat16,
+    config.normalise_observation = config.normalise_reward = true;
+    for (Device device : devices()) {
+        const auto trainer = make_trainer(config, device);
+        while (!trainer->is_finished()) trainer->iterate();
+        CHECK(score(*trainer) > 150);
+    }
+}
+
+TEST_CASE("PPO: rollouts longer than an episode bootstrap from each time limit") {
+    TrainConfig config = quick_config();
+    config.num_envs = 8, config.num_steps = 33, config.total_steps = 8 * 33 * 3;
+    const auto trainer = make_trainer(config, {}, 10);
+    while (!trainer->is_finished()) trainer->iterate();
+    const IterationMetrics metrics = trainer->read_metrics();
+    CHECK(std::isfinite(metrics.value_loss));
+    CHECK(metrics.iterations == 3);
+}
+
+TEST_CASE("PPO: the GPU goes the CPU's way, with and without graphs") {
+    if (!why_no_gpu().empty()) {
+        WARN("skipped: " << why_no_gpu());
+        return;
+    }
+    TrainConfig config = quick_config();
+    config.total_steps = 64 * 32 * 2;
+    std::vector<IterationMetrics> metrics;
+    std::vector<Archive> ends;
+    for (int way = 0; way < 3; ++way) {
+        config.cuda_graphs = way == 2;
+        const auto trainer = make_trainer(config, way == 0 ? Device{} : Device{0});
+        while (!trainer->is_finished()) trainer->iterate();
+        metrics.push_back(trainer->read_metrics());
+        ends.push_back(trainer->snapshot());
+    }
+    CHECK(metrics[1].value_loss == Catch::Approx(metrics[0].value_loss).epsilon(0.05));
+    CHECK(metrics[1].entropy == Catch::Approx(metrics[0].entropy).epsilon(0.02));
+    for (size_t i = 0; i < ends[1].arrays.size(); ++i) {
+        INFO(ends[1].arrays[i].name);
+        CHECK(ends[1].arrays[i].bytes == ends[2].arrays[i].bytes);
+    }
+}
+
+TEST_CASE("PPO: a batch that was made for something else is refused") {
+    TrainConfig config = quick_config();
+    if (registry().entries().empty()) register_product_environments(registry());
+    BatchOptions options;
+    CHECK_THROWS_WITH(Trainer(make_batch("cartpole", options, {}), config),
+                      "num_envs: the batch has 1 worlds, want 64");
+    options.num_envs = 64;
+    CHECK_THROWS_WITH(
+        Trainer(make_batch("cartpole", options, {}), config),
+        "training needs a batch that resets in the same step and keeps final observations: see training_options()");
+}

@@ -1,0 +1,243 @@
+#include <torch/torch.h>
+
+#include "tests/trainer/device_array.h"
+#include "trainer/loss.h"
+#include "trainer/optimiser.h"
+#include "trainer/policy.h"
+
+using namespace flockstep;
+
+namespace {
+std::vector<float> numbers(size_t size, uint32_t stream, float scale = 1.0f) {
+    std::vector<float> values(size);
+    for (uint32_t i = 0; i < size; ++i) values[i] = scale * (2 * test_number(i, stream) - 1);
+    return values;
+}
+torch::Tensor tensor(const std::vector<float>& values) { return torch::tensor(values); }
+
+/// PPO's loss written with LibTorch's operators; all samples count.
+torch::Tensor reference_loss(torch::Tensor logits, torch::Tensor value, torch::Tensor mask, torch::Tensor action,
+                             torch::Tensor log_prob, torch::Tensor old_value, torch::Tensor advantage,
+                             torch::Tensor target, double value_clip) {
+    const torch::Tensor log_probs = torch::log_softmax(logits.masked_fill(mask == 0, -1e9), 1);
+    const torch::Tensor now = log_probs.gather(1, action.unsqueeze(1)).squeeze(1), ratio = (now - log_prob).exp();
+    advantage = (advantage - advantage.mean()) / (advantage.std(false) + 1e-8);
+    const torch::Tensor policy_loss = -torch::min(ratio * advantage, ratio.clamp(0.8, 1.2) * advantage).mean();
+    torch::Tensor error = (value - target).square();
+    if (value_clip > 0)
+        error = torch::max(error, (old_value + (value - old_value).clamp(-value_clip, value_clip) - target).square());
+    const torch::Tensor entropy = -(log_probs.exp() * log_probs).sum(1).mean();
+    return policy_loss + 0.5 * 0.5 * error.mean() - 0.01 * entropy;
+}
+}  // namespace
+
+TEST_CASE("loss: its gradient equals autograd's") {
+    const int64_t size = 333;
+    const int n = 5;
+    const float value_clip = GENERATE(0.0f, 0.3f);
+    std::vector<uint8_t> mask(size_t(size * n), 1), active(size_t(size), 1);
+    std::vector<int32_t> action(static_cast<size_t>(size));
+    std::vector<int64_t> index(static_cast<size_t>(size));
+    for (uint32_t i = 0; i < size; ++i) {
+        for (uint32_t k = 0; k < n; ++k) mask[i * n + k] = test_number(i * n + k, 7) < 0.7f;
+        action[i] = int32_t(5 * test_number(i, 8));
+        mask[i * n + uint32_t(action[i])] = 1;
+        index[i] = size - 1 - i;
+    }
+    const std::vector<float> logits = numbers(size_t(size * n), 1, 2), value = numbers(size_t(size), 2),
+                             log_prob = numbers(size_t(size), 3, 0.3f);
+    const std::vector<float> old_value = numbers(size_t(size), 4), advantage = numbers(size_t(size), 5, 3),
+                             target = numbers(size_t(size), 6);
+    std::vector<float> shifted_log_prob(log_prob);
+    for (float& x : shifted_log_prob) x -= 1.5f;
+
+    torch::Tensor reference_logits = tensor(logits).view({size, n}).requires_grad_(),
+                  reference_value = tensor(value).requires_grad_();
+    const torch::Tensor order = torch::tensor(index), masks = torch::from_blob(mask.data(), {size, n}, torch::kUInt8);
+    const torch::Tensor loss =
+        reference_loss(reference_logits, reference_value, masks.index_select(0, order),
+                       torch::tensor(action).to(torch::kInt64).index_select(0, order),
+                       tensor(shifted_log_prob).index_select(0, order), tensor(old_value).index_select(0, order),
+                       tensor(advantage).index_select(0, order), tensor(target).index_select(0, order), value_clip);
+    loss.backward();
+
+    for (Device device : test_devices()) {
+        Bench bench(device);
+        const RoleRows rows{size, 1, 0, 1, size};
+        DeviceArray<float> d_logits(bench, logits), d_value(bench, value), d_log_prob(bench, shifted_log_prob),
+            d_old(bench, old_value);
+        DeviceArray<float> d_advantage(bench, advantage), d_target(bench, target),
+            logits_gradient(bench, logits.size()), value_gradient(bench, value.size());
+        DeviceArray<float> entropy_weight(bench, std::vector<float>{0.01f});
+        DeviceArray<uint8_t> d_mask(bench, mask), d_active(bench, active);
+        DeviceArray<int32_t> d_action(bench, action);
+        DeviceArray<int64_t> d_index(bench, index);
+        DeviceArray<double> rollout_sums(bench, size_t(RolloutSums::size)), sums(bench, size_t(LossSums::size));
+        sum(bench.where(), size, SumRollout{rows, d_active.data(), d_advantage.data(), d_target.data()},
+            rollout_sums.data(), Store::overwrite);
+        PpoLoss item{rows,
+                     d_index.data(),
+                     {d_logits.data(), n, d_value.data(), 1},
+                     n,
+                     d_active.data(),
+                     d_mask.data(),
+                     0,
+                     d_action.data(),
+                     d_log_prob.data(),
+                     d_old.data(),
+                     d_advantage.data(),
+                     d_target.data(),
+                     rollout_sums.data(),
+                     entropy_weight.data(),
+                     0.2f,
+                     value_clip,
+                     0.5f,
+                     1,
+                     true,
+                     logits_gradient.data(),
+                     value_gradient.data()};
+        sum(bench.where(), size, item, sums.data(), Store::overwrite);
+        const std::vector<float> got = logits_gradient.read(), got_value = value_gradient.read();
+        CHECK((tensor(got).view({size, n}) - reference_logits.grad()).abs().max().item<double>() < 2e-6);
+        CHECK((tensor(got_value) - reference_value.grad()).abs().max().item<double>() < 2e-6);
+        const std::vector<double> s = sums.read();
+        const double total = (s[LossSums::policy_loss] + 0.5 * s[LossSums::value_loss] - 0.01 * s[LossSums::entropy]) /
+                             s[LossSums::count];
+        CHECK(total == Catch::Approx(loss.item<double>()).epsilon(1e-5));
+    }
+}
+
+TEST_CASE("loss: inactive agents and samples beyond the end have no gradient and are not counted") {
+    Bench bench({});
+    const RoleRows rows{4, 1, 0, 1, 4};
+    DeviceArray<float> ones(bench, std::vector<float>(8, 1.0f)), logits(bench, numbers(8, 1)),
+        logits_gradient(bench, numbers(8, 2)), value_gradient(bench, numbers(4, 3));
+    DeviceArray<uint8_t> active(bench, std::vector<uint8_t>{1, 0, 1, 1});
+    DeviceArray<int32_t> action(bench, 4);
+    DeviceArray<int64_t> index(bench, std::vector<int64_t>{0, 1, -1, 3});
+    DeviceArray<double> rollout_sums(bench, size_t(RolloutSums::size)), sums(bench, size_t(LossSums::size));
+    sum(bench.where(), 4, SumRollout{rows, active.data(), ones.data(), ones.data()}, rollout_sums.data(),
+        Store::overwrite);
+    CHECK(rollout_sums.read()[RolloutSums::count] == 3);
+    PpoLoss item{rows,
+                 index.data(),
+                 {logits.data(), 2, logits.data(), 1},
+                 2,
+                 active.data(),
+                 nullptr,
+                 0,
+                 action.data(),
+                 ones.data(),
+                 ones.data(),
+                 ones.data(),
+                 ones.data(),
+                 rollout_sums.data(),
+                 ones.data(),
+                 0.2f,
+                 0.0f,
+                 0.5f,
+                 1,
+                 false,
+                 logits_gradient.data(),
+                 value_gradient.data()};
+    sum(bench.where(), 4, item, sums.data(), Store::overwrite);
+    CHECK(sums.read()[LossSums::count] == 2);
+    for (size_t i : {2, 3, 4, 5}) CHECK(logits_gradient.read()[i] == 0.0f);
+    CHECK(value_gradient.read()[1] == 0.0f);
+    CHECK(value_gradient.read()[3] != 0.0f);
+}
+
+TEST_CASE("optimiser: fifty steps equal torch::optim::Adam with clip_grad_norm_") {
+    const size_t size = 1000;
+    torch::Tensor reference = tensor(numbers(size, 1)).requires_grad_();
+    torch::optim::Adam adam({reference}, torch::optim::AdamOptions(0.01).eps(1e-5));
+    std::vector<std::vector<float>> gradients;
+    for (uint32_t step = 0; step < 50; ++step) gradients.push_back(numbers(size, 100 + step, step % 2 ? 1.0f : 0.01f));
+    for (const std::vector<float>& gradient : gradients) {
+        reference.mutable_grad() = tensor(gradient);
+        torch::nn::utils::clip_grad_norm_({reference}, 0.5);
+        adam.step();
+    }
+    for (Device device : test_devices()) {
+        Bench bench(device);
+        DeviceArray<float> parameter(bench, numbers(size, 1)), first(bench, size), second(bench, size),
+            rate(bench, std::vector<float>{0.01f});
+        DeviceArray<uint16_t> rounded(bench, size);
+        DeviceArray<double> square(bench, 1), norms(bench, 1);
+        DeviceArray<int64_t> steps(bench, 1);
+        DeviceArray<AdamScalars> scalars(bench, 1);
+        for (const std::vector<float>& values : gradients) {
+            DeviceArray<float> gradient(bench, values);
+            sum(bench.where(), int64_t(size), SumSquares{gradient.data()}, square.data(), Store::overwrite);
+            run(bench.where(), 1,
+                PrepareAdam{square.data(), rate.data(), steps.data(), 0.5f, scalars.data(), norms.data()});
+            run(bench.where(), int64_t(size),
+                AdamStep{gradient.data(), scalars.data(), 1e-5f, parameter.data(), first.data(), second.data(),
+                         rounded.data()});
+            run(bench.where(), 1, Advance{steps.data(), 1});
+        }
+        CHECK((tensor(parameter.read()) - reference.detach()).abs().max().item<double>() < 2e-5);
+        CHECK(norms.read()[0] > 50 / 2 * 10);  // every other gradient has a norm of about 18
+        const torch::Tensor as_bfloat16 = tensor(parameter.read()).to(torch::kBFloat16);
+        CHECK(memcmp(rounded.read().data(), as_bfloat16.data_ptr(), size * 2) == 0);
+    }
+}
+
+TEST_CASE(
+    "policy: separate and shared towers, both encoders and both precisions start near uniform and have gradients "
+    "everywhere") {
+    TrainConfig config;
+    config.encoder = GENERATE(Encoder::mlp, Encoder::cnn);
+    config.separate = GENERATE(true, false);
+    config.precision = GENERATE(Precision::float32, Precision::bfloat16);
+    config.hidden = "32,16", config.channels = "4,8";
+    const PolicySpec spec{"agent",
+                          0,
+                          2,
+                          {{"vector", DType::float32, {3}, 1.0f},
+                           {"image", DType::uint8, {2, 7, 7}, 1.0f},
+                           {"more", DType::int8, {7, 7}, 0.1f}},
+                          5,
+                          ""};
+    Bench bench({});
+    Policy policy(spec, config, *bench.memory);
+    policy.initialise(3);
+    const InputColumns input = policy.input(1, 2);
+    CHECK(input.columns == 3 + 98 + 49);
+    CHECK(input.width == 152);
+    const int64_t rows = 6;
+    torch::Tensor data = tensor(numbers(size_t(rows * input.width), 1)).view({rows, input.width});
+    data.narrow(1, input.columns, input.width - input.columns).zero_();
+    if (policy.is_bfloat16()) data = data.to(torch::kBFloat16);
+    const PolicyOutput output = policy.forward(data.data_ptr(), rows);
+    for (int64_t row = 0; row < rows; ++row)
+        CHECK(Categorical(output.logits + row * output.logits_stride, nullptr, 5).entropy() > 1.59f);
+    const OutputGradient gradient = policy.output_gradient();
+    for (int64_t row = 0; row < rows; ++row) {
+        for (int k = 0; k < 5; ++k) gradient.logits[row * output.logits_stride + k] = float(k);
+        gradient.value[row * output.value_stride] = 1.0f;
+    }
+    policy.backward();
+    for (const Parameter& p : policy.parameters()) {
+        float largest = 0;
+        for (int64_t i = 0; i < p.count(); ++i) largest = std::max(largest, std::abs(policy.gradient()[p.offset + i]));
+        INFO(p.name);
+        CHECK(largest > 0);
+    }
+}
+
+TEST_CASE("policy: settings that fit no network are refused") {
+    const PolicySpec flat{"agent", 0, 1, {{"vector", DType::float32, {3}, 1.0f}}, 2, ""};
+    const PolicySpec image{"agent", 0, 1, {{"image", DType::uint8, {1, 5, 5}, 1.0f}}, 2, ""};
+    Bench bench({});
+    TrainConfig config;
+    config.hidden = "64,x";
+    CHECK_THROWS_WITH(Policy(flat, config, *bench.memory),
+                      "hidden: got \"64,x\", want widths from 1 to 65536 with commas between, such as 64,64");
+    config.hidden = "64", config.encoder = Encoder::cnn;
+    CHECK_THROWS_WITH(Policy(flat, config, *bench.memory),
+                      "encoder: got cnn, but role agent sees nothing of 2 or 3 dimensions; want mlp");
+    config.channels = "4,4,4";
+    CHECK_THROWS_WITH(Policy(image, config, *bench.memory),
+                      "channels: got 3 convolutions, which leave nothing of 5x5 cells; want fewer");
+}
