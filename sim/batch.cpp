@@ -39,6 +39,11 @@ int64_t FieldInfo::elements() const {
     return product;
 }
 
+FieldPlace FieldInfo::place(char* all_bulk) const {
+    if (staged) return {nullptr, offset};
+    return {all_bulk + offset, elements() * element_bytes};
+}
+
 Batch::Batch(std::string environment, const BatchOptions& options, Spaces spaces, std::unique_ptr<Memory> memory)
     : environment_(std::move(environment)), options_(options), spaces_(std::move(spaces)), memory_(std::move(memory)) {
     if (options_.num_envs < 1 || options_.num_envs > std::numeric_limits<int32_t>::max())
@@ -151,6 +156,7 @@ void Batch::add_part(EngineCommon& view, const Role& role, int role_index, const
     if (mask_of < 0)
         for (const auto& [name, dtype] : options_.dtypes)
             if (name == "*" || name == part.name || name == qualified(role, part.name)) p.dtype = dtype;
+    p.agent_bytes = p.elements * size_of(p.dtype), p.env_bytes = int64_t(p.count) * p.agent_bytes;
     if (part.written == DType::float32 && size_of(p.dtype) == 1)
         throw std::invalid_argument("dtypes: got " + std::string(name_of(p.dtype)) + " for " + part.name +
                                     ", want float32 or bfloat16");
@@ -248,7 +254,10 @@ void Batch::plan_state(EngineCommon& view, std::vector<FieldInfo> fields, int wo
     const int64_t worlds = (num_envs() + tile_worlds - 1) / tile_worlds * tile_worlds;
     view.tiles =
         static_cast<char*>(allocate(worlds * world_bytes, "the state of " + std::to_string(num_envs()) + " worlds"));
-    view.bulk = static_cast<char*>(allocate(bulk_bytes, "the bulk state of " + std::to_string(num_envs()) + " worlds"));
+    bulk_ = static_cast<char*>(allocate(bulk_bytes, "the bulk state of " + std::to_string(num_envs()) + " worlds"));
+    if (fields_.size() > size_t(max_state_fields))
+        throw std::logic_error(environment_ + ": more than 48 fields of state");
+    for (size_t i = 0; i < fields_.size(); ++i) view.state_fields[i] = fields_[i].place(bulk_);
     view_ = &view;
 }
 
@@ -302,7 +311,7 @@ FieldValue Batch::read_field(const FieldInfo& info, const std::vector<char>* til
     const int64_t elements = info.elements();
     value.bytes.resize(size_t(num_envs() * elements * info.element_bytes));
     if (!info.staged) {
-        memory_->to_host(value.bytes.data(), view_->bulk + info.offset, value.bytes.size());
+        memory_->to_host(value.bytes.data(), bulk_ + info.offset, value.bytes.size());
         return value;
     }
     char* to = value.bytes.data();
@@ -314,7 +323,7 @@ FieldValue Batch::read_field(const FieldInfo& info, const std::vector<char>* til
 
 void Batch::write_field(const FieldInfo& info, const FieldValue& value, std::vector<char>* tiles) {
     if (!info.staged) {
-        memory_->from_host(view_->bulk + info.offset, value.bytes.data(), value.bytes.size());
+        memory_->from_host(bulk_ + info.offset, value.bytes.data(), value.bytes.size());
         return;
     }
     const char* from = value.bytes.data();
@@ -398,18 +407,23 @@ double total_of(const std::vector<char>& bytes, int64_t envs, int metrics, int m
         for (size_t i = 0; i < width; ++i) leaves[i] += leaves[i + width];
     return leaves[0];
 }
+int64_t total_of(const FieldValue& counts) {
+    int64_t total = 0;
+    for (size_t at = 0; at < counts.bytes.size(); at += 8) {
+        int64_t count;
+        memcpy(&count, counts.bytes.data() + at, 8);
+        total += count;
+    }
+    return total;
+}
 }  // namespace
 
 Statistics Batch::statistics(bool clear) {
     Statistics result;
     if (!options_.statistics) return result;
-    const FieldValue sum = get_field("statistic_sum"), square = get_field("statistic_square"),
-                     count = get_field("statistic_count");
-    for (int64_t env = 0; env < num_envs(); ++env) {
-        int64_t pair[2];
-        memcpy(pair, count.bytes.data() + env * 16, 16);
-        result.num_episodes += pair[0], result.agent_steps += pair[1];
-    }
+    const FieldValue sum = get_field("statistic_sum"), square = get_field("statistic_square");
+    result.num_episodes = total_of(get_field("statistic_count"));
+    result.agent_steps = total_of(get_field("agent_steps"));
     const double n = double(result.num_episodes);
     for (int m = 0; m < int(metrics_.size()); ++m) {
         Statistics::Metric metric{metrics_[size_t(m)]};
@@ -421,12 +435,20 @@ Statistics Batch::statistics(bool clear) {
         }
         result.metrics.push_back(metric);
     }
-    if (clear)
-        for (const char* name : {"statistic_sum", "statistic_square", "statistic_first", "statistic_count"}) {
-            const FieldInfo& info = field(name);
-            memory_->zero(view_->bulk + info.offset, size_t(num_envs() * info.elements() * info.element_bytes));
-        }
+    if (clear) clear_statistics();
     return result;
+}
+
+void Batch::clear_statistics() {
+    for (const char* name : {"statistic_sum", "statistic_square", "statistic_first", "statistic_count"}) {
+        const FieldInfo& info = field(name);
+        memory_->zero(bulk_ + info.offset, size_t(num_envs() * info.elements() * info.element_bytes));
+    }
+    const FieldInfo& steps = field("agent_steps");
+    if (steps.elements() == 0) return;
+    std::vector<char> tiles = read_tiles();
+    write_field(steps, {steps.name, steps.dtype, {}, std::vector<char>(size_t(num_envs()) * 8, 0)}, &tiles);
+    memory_->from_host(view_->tiles, tiles.data(), tiles.size());
 }
 
 std::map<std::string, std::vector<float>> Batch::first_episodes() {
@@ -437,8 +459,11 @@ std::map<std::string, std::vector<float>> Batch::first_episodes() {
         values.resize(size_t(num_envs()));
         for (size_t env = 0; env < values.size(); ++env) {
             int64_t episodes;
-            memcpy(&episodes, count.bytes.data() + env * 16, 8);
-            memcpy(&values[env], first.bytes.data() + (env * metrics_.size() + m) * 4, 4);
+            memcpy(&episodes, count.bytes.data() + env * 8, 8);
+            uint32_t inverted;
+            memcpy(&inverted, first.bytes.data() + (env * metrics_.size() + m) * 4, 4);
+            inverted = ~inverted;
+            memcpy(&values[env], &inverted, 4);
             if (episodes == 0) values[env] = std::numeric_limits<float>::quiet_NaN();
         }
     }

@@ -60,6 +60,8 @@ struct FieldInfo {
     bool staged, derived;
     int64_t offset;  // staged: bytes within a world; bulk: bytes from the start of all bulk arrays
     int64_t elements() const;
+    /// For the engine; `all_bulk`: the start of all bulk arrays.
+    FieldPlace place(char* all_bulk) const;
 };
 
 /// Means over the episodes that ended since the statistics were cleared.
@@ -183,11 +185,13 @@ class Batch {
     FieldValue read_field(const FieldInfo& info, const std::vector<char>* tiles);
     void write_field(const FieldInfo& info, const FieldValue& value, std::vector<char>* tiles);
     std::vector<char> read_tiles();
+    void clear_statistics();
     void* allocate(int64_t bytes, const std::string& what);
 
     std::vector<FieldInfo> fields_;
     std::vector<Tensor> observations_, final_observations_, action_masks_, outputs_, actions_;
     void* own_output_[max_parts] = {};
+    char* bulk_ = nullptr;  // all bulk arrays, one after the other
     std::vector<Buffer> buffers_;
 };
 

@@ -30,6 +30,11 @@ struct ActionView {
     int n;              // choices of a Discrete part
     const int* n_each;  // choices of a MultiDiscrete part, by integer; null for the others
     float low, high;
+
+    /// Of word i of a world's actions for this part: the agent, and which of its `size` words. Most parts have one,
+    /// and a division is dear.
+    SIM_HD int agent(int i) const { return first + (size == 1 ? i : i / size); }
+    SIM_HD int component(int i) const { return size == 1 ? 0 : i % size; }
 };
 /// Where an action was refused first. `code` 0: nowhere; 1: out of range; 2: forbidden by the action mask.
 struct ActionError {
@@ -51,8 +56,9 @@ struct EngineCommon {
     AutoresetMode mode;
     FinalObservation final_observation;
     bool spread_phases, statistics;
-    char *tiles, *bulk;
+    char* tiles;
     int tile_worlds, world_bytes;
+    FieldPlace state_fields[max_state_fields], scratch_fields[max_scratch_fields];
     RoleView roles[max_roles];
     PartView parts[max_parts];
     ActionView actions[max_action_parts];
@@ -76,22 +82,25 @@ struct Header {
     Field<uint32_t> episode;        // resets since the batch was seeded
     Field<uint8_t> ended;           // NEXT_STEP: the episode ended in the last step
     Field<float> episode_return;    // by role: rewards so far, mean over its agents
+    Field<int64_t> agent_steps;     // of active agents since the statistics were cleared
     Bulk<double> statistic_sum;     // by metric, over the episodes that ended since the statistics were cleared
     Bulk<double> statistic_square;  // sum of squares
-    Bulk<float> statistic_first;    // value of the first of these episodes
-    Bulk<int64_t> statistic_count;  // [0] episodes, [1] agent-steps of active agents
+    Bulk<int32_t> statistic_first;  // the bits of its value in the first of these episodes, inverted; 0: none ended
+    Bulk<int64_t> statistic_count;  // these episodes
 
+    /// `some_inactive`: agents can be inactive, so that agent-steps are counted.
     template <class V>
-    SIM_HD void fields(const EngineCommon& e, V& visit) {
+    SIM_HD void fields(const EngineCommon& e, bool some_inactive, V& visit) {
         const int metrics = e.statistics ? e.num_metrics : 0;
         visit("elapsed", elapsed, 1);
         visit("episode", episode, 1);
         visit("ended", ended, int(e.mode == AutoresetMode::next_step));
         visit("episode_return", episode_return, e.statistics ? e.num_roles : 0);
+        visit("agent_steps", agent_steps, int(e.statistics && some_inactive));
         visit("statistic_sum", statistic_sum, metrics);
         visit("statistic_square", statistic_square, metrics);
         visit("statistic_first", statistic_first, metrics);
-        visit("statistic_count", statistic_count, e.statistics ? 2 : 0);
+        visit("statistic_count", statistic_count, int(e.statistics));
     }
 };
 
@@ -108,9 +117,20 @@ struct Place {
     bool flush_later;  // the caller moves the staged bytes and floats of all these worlds together
 };
 
+template <class Env>
+inline constexpr bool some_inactive = requires(const World<Env>& world) {
+    Env::active(world, 0);
+};
+/// Environments of one agent with one observation part and one Discrete action say so: what follows from it is then
+/// known to the compiler.
+template <class Env>
+inline constexpr bool is_single = requires {
+    Env::single_agent;
+};
+
 template <class Env, class V>
 SIM_HD void visit_state(const EngineView<Env>& e, Header& header, typename Env::State& state, V& visit) {
-    header.fields(e, visit);
+    header.fields(e, some_inactive<Env>, visit);
     if constexpr (requires { state.fields(e.config, *e.shared, visit); })
         state.fields(e.config, *e.shared, visit);
     else
@@ -138,9 +158,9 @@ class WorldEngine {
   public:
     SIM_HD WorldEngine(Group& group, const EngineView<Env>& e, int64_t env, const Place& place)
         : group_(group), e_(e), env_(env), place_(place), world_{e.config, *e.shared, {}, {}, {}, 0} {
-        Binder binder{place.tile, e.bulk, e.num_envs, env, place.tile_worlds, place.tile_index, 0, 0};
-        visit_state(e, header_, world_.state, binder);
-        Binder scratch{place.scratch, nullptr, 0, 0, place.tile_worlds, place.tile_index, 0, 0};
+        Binder<Group::tile_worlds> state{e.state_fields, place.tile, env, place.tile_worlds, place.tile_index};
+        visit_state(e, header_, world_.state, state);
+        Binder<Group::tile_worlds> scratch{e.scratch_fields, place.scratch, 0, place.tile_worlds, place.tile_index};
         visit_scratch(e, world_.scratch, scratch);
     }
 
@@ -154,7 +174,7 @@ class WorldEngine {
                 header_.episode[0] = episode;
                 header_.elapsed[0] = seeded && e_.spread_phases ? phase() : 0;
                 if (e_.mode == AutoresetMode::next_step) header_.ended[0] = 0;
-                for (int role = 0; e_.statistics && role < e_.num_roles; ++role) header_.episode_return[role] = 0.0f;
+                for (int role = 0; e_.statistics && role < num_roles(); ++role) header_.episode_return[role] = 0.0f;
             });
             group_.sync();
             world_.rng = rng(Purpose::reset, episode, 0);
@@ -178,6 +198,18 @@ class WorldEngine {
         observe(false);
     }
 
+    /// Brings the world's actions to place.action as they were given; step() judges them. Apart, so that a caller who
+    /// waits for the state can wait for both at once.
+    SIM_HD static void fetch_actions(Group& group, const EngineView<Env>& e, int64_t env, const Place& place) {
+        for (int p = 0; p < (is_single<Env> ? 1 : e.num_action_parts); ++p) {
+            const ActionView a = action_part(e, p);
+            int32_t* to = place.action + e.action_offset[p];
+            const int64_t start = env * a.env_stride;
+            group.for_each(a.count * a.size, [&](int i) { to[i] = given_word(a, start + i); });
+        }
+    }
+
+    /// After fetch_actions().
     SIM_HD void step() {
         clear_outcome();
         bool restarts = e_.mode == AutoresetMode::next_step && header_.ended[0], shows_final = false;
@@ -207,8 +239,8 @@ class WorldEngine {
         else if constexpr (requires { Env::act(group_, world_, policy, ActionWriter{}); })
             Env::act(group_, world_, policy, ActionWriter{place_.action});
         group_.sync();
-        for (int p = 0; p < e_.num_action_parts; ++p) {
-            const ActionView& a = e_.actions[p];
+        for (int p = 0; p < num_action_parts(); ++p) {
+            const ActionView a = action_part(e_, p);
             const int32_t* from = place_.action + e_.action_offset[p];
             auto* to = static_cast<int32_t*>(const_cast<void*>(a.input)) + env_ * a.env_stride;
             group_.for_each(a.count * a.size, [&](int i) { to[i] = from[i]; });
@@ -216,6 +248,18 @@ class WorldEngine {
     }
 
   private:
+    SIM_HD int num_agents() const { return is_single<Env> ? 1 : e_.num_agents; }
+    SIM_HD int num_roles() const { return is_single<Env> ? 1 : e_.num_roles; }
+    SIM_HD int num_action_parts() const { return is_single<Env> ? 1 : e_.num_action_parts; }
+    SIM_HD RoleView role(int r) const {
+        if constexpr (is_single<Env>) return {0, 1, 0, e_.num_parts};
+        return e_.roles[r];
+    }
+    SIM_HD static ActionView action_part(const EngineView<Env>& e, int p) {
+        ActionView a = e.actions[p];
+        if constexpr (is_single<Env>) a.first = 0, a.count = a.size = 1, a.is_box = false, a.n_each = nullptr;
+        return a;
+    }
     SIM_HD void restart() {
         if constexpr (requires { Group::calls_are_dear; })
             begin_episode(false, false);
@@ -227,7 +271,7 @@ class WorldEngine {
     enum class Ending { none, rules, time_limit };
     /// The rules and the bookkeeping of one step.
     SIM_HD Ending play() {
-        take_actions();
+        judge_actions();
         const uint32_t episode = header_.episode[0];
         world_.elapsed = header_.elapsed[0];
         world_.rng = rng(Purpose::step, episode, uint32_t(world_.elapsed) + 1);
@@ -253,37 +297,36 @@ class WorldEngine {
         return true;
     }
     SIM_HD void clear_outcome() {
-        group_.for_each(e_.num_agents, [&](int agent) {
+        group_.for_each(num_agents(), [&](int agent) {
             place_.reward[agent] = 0.0f;
             place_.terminated[agent] = 0;
             place_.truncated[agent] = 0;
         });
     }
 
-    /// Brings the world's actions to place.action; what is out of range or forbidden becomes 0 and is reported.
-    SIM_HD void take_actions() {
-        for (int p = 0; p < e_.num_action_parts; ++p) {
-            const ActionView& a = e_.actions[p];
-            int32_t* to = place_.action + e_.action_offset[p];
-            if (a.is_box) {
-                const float* from = static_cast<const float*>(a.input) + env_ * a.env_stride;
-                group_.for_each(a.count * a.size, [&](int i) { to[i] = take_float(a, p, i, from[i]); });
-            } else if (a.is_int64) {
-                const int64_t* from = static_cast<const int64_t*>(a.input) + env_ * a.env_stride;
-                group_.for_each(a.count * a.size, [&](int i) { to[i] = take_choice(a, p, i, from[i]); });
-            } else {
-                const int32_t* from = static_cast<const int32_t*>(a.input) + env_ * a.env_stride;
-                group_.for_each(a.count * a.size, [&](int i) { to[i] = take_choice(a, p, i, from[i]); });
-            }
+    /// A word of an action tensor; int64 that no int32 holds becomes -1.
+    SIM_HD static int32_t given_word(const ActionView& a, int64_t at) {
+        if (!a.is_int64) return static_cast<const int32_t*>(a.input)[at];
+        const int64_t value = static_cast<const int64_t*>(a.input)[at];
+        return value == int32_t(value) ? int32_t(value) : -1;
+    }
+    /// What is out of range or forbidden becomes 0 (Box: the nearest bound) and is reported.
+    SIM_HD void judge_actions() {
+        for (int p = 0; p < num_action_parts(); ++p) {
+            const ActionView a = action_part(e_, p);
+            int32_t* words = place_.action + e_.action_offset[p];
+            group_.for_each(a.count * a.size, [&](int i) {
+                words[i] = a.is_box ? judge_float(a, p, i, words[i]) : judge_choice(a, p, i, words[i]);
+            });
         }
         group_.sync();
     }
-    SIM_HD int32_t take_choice(const ActionView& a, int part, int i, int64_t value) {
-        const int n = a.n_each ? a.n_each[i % a.size] : a.n;
+    SIM_HD int32_t judge_choice(const ActionView& a, int part, int i, int32_t value) {
+        const int agent = a.agent(i), k = a.component(i), n = a.n_each ? a.n_each[k] : a.n;
         const bool in_range = value >= 0 && value < n;
-        if (in_range && is_allowed(a.first + i / a.size, part, choice_index(a, i % a.size, int(value))))
-            return int32_t(value);
-        report(in_range ? 2 : 1, part, a.first + i / a.size, i % a.size, value);
+        if (in_range && is_allowed(agent, part, choice_index(a, k, value))) return value;
+        const int64_t at = env_ * a.env_stride + i;
+        report(in_range ? 2 : 1, part, agent, k, a.is_int64 ? static_cast<const int64_t*>(a.input)[at] : value);
         return 0;
     }
     /// Choices of a MultiDiscrete part are numbered through its integers.
@@ -292,12 +335,12 @@ class WorldEngine {
         for (int j = 0; j < k; ++j) before += a.n_each[j];
         return before + value;
     }
-    SIM_HD int32_t take_float(const ActionView& a, int part, int i, float value) {
-        if (!(value >= a.low && value <= a.high)) {
-            report(1, part, a.first + i / a.size, i % a.size, value != value ? 0 : int64_t(value));
-            value = value > a.high ? a.high : value >= a.low ? value : a.low;
-        }
-        return int32_t(float_bits(value));
+    SIM_HD int32_t judge_float(const ActionView& a, int part, int i, int32_t word) {
+        float value;
+        memcpy(&value, &word, 4);
+        if (value >= a.low && value <= a.high) return word;
+        report(1, part, a.agent(i), a.component(i), value != value ? 0 : int64_t(value));
+        return int32_t(float_bits(value > a.high ? a.high : a.low));
     }
     SIM_HD void report(int code, int part, int agent, int integer, int64_t value) {
         ActionError& error = e_.control->error;
@@ -307,11 +350,11 @@ class WorldEngine {
     }
 
     SIM_HD void act_at_random(uint32_t draw) {
-        for (int p = 0; p < e_.num_action_parts; ++p) {
-            const ActionView& a = e_.actions[p];
+        for (int p = 0; p < num_action_parts(); ++p) {
+            const ActionView a = action_part(e_, p);
             int32_t* to = place_.action + e_.action_offset[p];
             group_.for_each(a.count * a.size, [&](int i) {
-                const int agent = a.first + i / a.size, k = i % a.size;
+                const int agent = a.agent(i), k = a.component(i);
                 const uint32_t bits =
                     world_.rng.bits(uint32_t(agent), (draw + uint32_t(e_.action_offset[p] + k)) & 16383u);
                 if (a.is_box) {
@@ -330,9 +373,9 @@ class WorldEngine {
 
     SIM_HD void count_agent_steps() {
         if (!e_.statistics) return;
-        if constexpr (requires { Env::active(world_, 0); }) {
-            const int count = group_.count(e_.num_agents, [&](int agent) { return int(is_active(agent)); });
-            group_.single([&] { header_.statistic_count[1] += count; });
+        if constexpr (some_inactive<Env>) {
+            const int count = group_.count(num_agents(), [&](int agent) { return is_active(agent); });
+            group_.single([&] { header_.agent_steps[0] += count; });
         }
     }
 
@@ -340,15 +383,15 @@ class WorldEngine {
     SIM_HD Ending close_step(uint32_t episode) {
         const int elapsed = world_.elapsed + 1;
         const bool time_is_up = elapsed >= e_.config.max_episode_steps;
-        if (time_is_up) group_.for_each(e_.num_agents, [&](int agent) { place_.truncated[agent] = 1; });
+        if (time_is_up) group_.for_each(num_agents(), [&](int agent) { place_.truncated[agent] = 1; });
         const bool finished =
-            group_.all(e_.num_agents, [&](int agent) { return place_.terminated[agent] || !is_active(agent); });
+            group_.all(num_agents(), [&](int agent) { return place_.terminated[agent] || !is_active(agent); });
         const bool ended = time_is_up || finished;
         if (e_.statistics) {
-            for (int role = 0; role < e_.num_roles; ++role) {
-                const RoleView& r = e_.roles[role];
+            for (int index = 0; index < num_roles(); ++index) {
+                const RoleView r = role(index);
                 const float total = group_.sum(r.count, [&](int i) { return place_.reward[r.first + i]; });
-                group_.single([&] { header_.episode_return[role] += total / float(r.count); });
+                group_.single([&] { header_.episode_return[index] += total / float(r.count); });
             }
         }
         world_.elapsed = elapsed;
@@ -362,29 +405,27 @@ class WorldEngine {
     }
 
     SIM_HD void record_episode() {
-        const bool first = header_.statistic_count[0] == 0;
         for (int m = 0; m < e_.num_metrics; ++m) {
             float value = 0.0f;
-            if (m < e_.num_roles)
+            if (m < num_roles())
                 value = header_.episode_return[m];
-            else if (m == e_.num_roles)
+            else if (m == num_roles())
                 value = float(world_.elapsed);
             else if constexpr (requires { Env::metric(group_, world_, 0); })
-                value = Env::metric(group_, world_, m - e_.num_roles - 1);
+                value = Env::metric(group_, world_, m - num_roles() - 1);
             group_.single([&] {
-                header_.statistic_sum[m] += double(value);
-                header_.statistic_square[m] += double(value) * double(value);
-                if (first) header_.statistic_first[m] = value;
+                group_.accumulate(header_.statistic_sum[m], double(value));
+                group_.accumulate(header_.statistic_square[m], double(value) * double(value));
+                group_.atomic_exchange_if(header_.statistic_first[m], 0, int32_t(~float_bits(value)));
             });
         }
-        group_.sync();
-        group_.single([&] { header_.statistic_count[0] += 1; });
+        group_.single([&] { group_.accumulate(header_.statistic_count[0], int64_t{1}); });
         group_.sync();
     }
 
     /// The flags that belong to the observation.
     SIM_HD void write_rows(bool starts) {
-        group_.for_each(e_.num_agents, [&](int agent) {
+        group_.for_each(num_agents(), [&](int agent) {
             place_.episode_start[agent] = starts;
             place_.active[agent] = is_active(agent);
             if constexpr (requires { Env::acts(world_, agent); })
@@ -395,7 +436,11 @@ class WorldEngine {
     }
 
     SIM_HD void observe(bool final) {
-        for (int role = 0; role < e_.num_roles; ++role) {
+        if constexpr (is_single<Env>) {
+            observe_range({0, 0, 1}, final);
+            return;
+        }
+        for (int role = 0; role < num_roles(); ++role) {
             const RoleView& r = e_.roles[role];
             const int chunk = e_.agents_per_range < r.count ? e_.agents_per_range : r.count;
             for (int first = r.first; first < r.first + r.count; first += chunk) {
@@ -405,7 +450,7 @@ class WorldEngine {
         }
     }
     SIM_HD void observe_range(AgentRange range, bool final) {
-        const RoleView& r = e_.roles[range.role];
+        const RoleView r = role(range.role);
         const ObservationWriter writer(e_.parts, place_.stage, env_, place_.slot, range.first, final);
         for (int p = r.first_part; p < r.last_part; ++p) {
             if (!e_.parts[p].wanted() || e_.parts[p].written != DType::bit) continue;
@@ -422,13 +467,14 @@ class WorldEngine {
             if (!part.wanted() || part.direct || (final && !part.final_output)) continue;
             if (place_.flush_later && !final && part.written != DType::bit) continue;
             move_part(group_.lane(), group_.lanes(), part, part.rows(final, env_, range.first), writer.staged(p),
-                      int64_t(range.last - range.first) * part.elements);
+                      (range.last - range.first) * part.elements);
         }
         group_.sync();
     }
     SIM_HD void write_masks(AgentRange range, const ObservationWriter& writer) {
         if constexpr (requires { Env::allowed(world_, 0, 0, 0); }) {
-            for (int p = e_.roles[range.role].first_part; p < e_.roles[range.role].last_part; ++p) {
+            const RoleView r = role(range.role);
+            for (int p = r.first_part; p < r.last_part; ++p) {
                 const PartView& part = e_.parts[p];
                 if (part.mask_of < 0 || !part.wanted()) continue;
                 group_.for_each((range.last - range.first) * part.elements, [&](int i) {

@@ -21,8 +21,9 @@ struct StagingPlan {
     int lanes, worlds, threads;  // per world; per block; per block
     int tiles, scratch, actions, rewards, flags, stage, bytes;
     int64_t blocks;
-    char* global;       // grid: memory that stands in for the shared memory, and the lanes' exchange
-    int scratch_bytes;  // per world
+    int64_t tiled_worlds;  // num_envs, and worlds that only fill the last tile
+    char* global;          // grid: memory that stands in for the shared memory, and the lanes' exchange
+    int scratch_bytes;     // per world
 };
 
 /// What a launch other than a step is to do.
@@ -145,8 +146,9 @@ class CudaBatch final : public TypedBatch<Env> {
         plan.kind = kind, plan.lanes = lanes, plan.threads = threads;
         plan.worlds = kind == GroupKind::lane || kind == GroupKind::warp ? threads / lanes : 1;
         tile_worlds_ = kind == GroupKind::lane ? 32 : kind == GroupKind::warp ? 32 / lanes : 1;
-        plan.scratch_bytes = int(this->scratch_bytes());
+        plan.scratch_bytes = int(this->plan_scratch());
         plan.blocks = (engine_.num_envs + plan.worlds - 1) / plan.worlds;
+        plan.tiled_worlds = (engine_.num_envs + tile_worlds_ - 1) / tile_worlds_ * tile_worlds_;
         engine_.agents_per_range = agents_per_range;
         int64_t offset = 0;
         const auto take = [&](int64_t bytes) {

@@ -49,7 +49,7 @@ class HostBatch final : public TypedBatch<Env> {
             offset = offset / 16 * 16;
         }
         stage_bytes_ = offset;
-        scratch_bytes_ = this->scratch_bytes();
+        scratch_bytes_ = this->plan_scratch();
         const int64_t row_bytes = (int64_t(engine_.num_agents) * 9 + engine_.action_words * 4 + 63) / 64 * 64;
         thread_bytes_ = (stage_bytes_ + scratch_bytes_ + row_bytes + 4096 + 255) / 256 * 256;
         const int threads = this->options_.cpu_team ? 1 : omp_get_max_threads();
@@ -80,10 +80,13 @@ class HostBatch final : public TypedBatch<Env> {
     template <class Group>
     void run_world(Group& group, const Launch& launch, int64_t env, char* own) {
         if (launch.mask && !launch.mask[env]) return;
-        WorldEngine<Env, Group> world(group, engine_, env, place(env, own));
-        if (launch.operation == Operation::step)
+        const Place here = place(env, own);
+        WorldEngine<Env, Group> world(group, engine_, env, here);
+        if (launch.operation == Operation::step) {
+            WorldEngine<Env, Group>::fetch_actions(group, engine_, env, here);
+            group.sync();
             world.step();
-        else if (launch.operation == Operation::act)
+        } else if (launch.operation == Operation::act)
             world.act(launch.policy, launch.draw);
         else
             world.begin(launch.operation == Operation::reset, launch.seeded);

@@ -1,53 +1,85 @@
 #pragma once
 
+#include <cuda_pipeline.h>
+
 #include "sim/engine.h"
 #include "sim/engine_cuda.h"
 #include "sim/group_cuda.cuh"
 
 /// The kernels of the CUDA backend. A block takes some worlds: their small state and outputs pass through shared memory
-/// as straight 16-byte copies, and the lanes of each world's group run the rules there. One launch per step.
+/// as straight 16-byte copies, and the lanes of each world's group run the rules there. One launch per step. Where
+/// groups lie within a warp, each warp goes its own way and never waits for its block.
 namespace flockstep {
 
-__device__ __forceinline__ void copy_vectors(void* to, const void* from, int64_t bytes) {
-    for (int64_t i = threadIdx.x; i < bytes / 16; i += blockDim.x)
-        static_cast<uint4*>(to)[i] = __ldcs(static_cast<const uint4*>(from) + i);
-}
-__device__ __forceinline__ void stream_vectors(void* to, const void* from, int64_t bytes) {
-    for (int64_t i = threadIdx.x; i < bytes / 16; i += blockDim.x)
-        __stcs(static_cast<uint4*>(to) + i, static_cast<const uint4*>(from)[i]);
-}
-
-/// The group of this thread and the place of its world, for kinds that live in a block.
+/// The lanes that move the memory of some worlds together, and these worlds: a warp has a tile of its own where groups
+/// lie within a warp; else the block has one world.
 template <GroupKind kind>
-struct BlockLanes;
-template <>
-struct BlockLanes<GroupKind::lane> {
-    static __device__ LaneGroup group(const StagingPlan&, BlockGroup::Exchange&) { return {}; }
-};
-template <>
-struct BlockLanes<GroupKind::warp> {
-    static __device__ WarpGroup group(const StagingPlan& plan, BlockGroup::Exchange&) {
-        return {int(threadIdx.x), plan.lanes};
+struct Crew {
+    static constexpr bool is_block = kind == GroupKind::block;
+    int lane, lanes, first_slot, count;  // first_slot: of its worlds within the block
+    int64_t block_env, first_env;
+
+    __device__ Crew(const EngineCommon& e, const StagingPlan& plan) : block_env(int64_t(blockIdx.x) * plan.worlds) {
+        const int worlds = is_block ? 1 : 32 / plan.lanes;
+        lane = is_block ? int(threadIdx.x) : int(threadIdx.x) & 31, lanes = is_block ? int(blockDim.x) : 32;
+        first_slot = is_block ? 0 : int(threadIdx.x) / 32 * worlds;
+        first_env = block_env + first_slot;
+        count = int(max(int64_t{0}, min(int64_t(worlds), e.num_envs - first_env)));
+    }
+    __device__ int slot(const StagingPlan& plan) const { return is_block ? 0 : int(threadIdx.x) / plan.lanes; }
+    __device__ void sync() const {
+        if (is_block)
+            __syncthreads();
+        else
+            __syncwarp();
     }
 };
-template <>
-struct BlockLanes<GroupKind::block> {
-    static __device__ BlockGroup group(const StagingPlan&, BlockGroup::Exchange& exchange) {
+template <GroupKind kind>
+__device__ __forceinline__ auto group_of_thread(const StagingPlan& plan, BlockGroup::Exchange& exchange) {
+    if constexpr (kind == GroupKind::lane)
+        return LaneGroup{};
+    else if constexpr (kind == GroupKind::warp)
+        return WarpGroup(int(threadIdx.x), plan.lanes);
+    else
         return BlockGroup(exchange);
+}
+
+/// The tile of a crew's worlds, in shared memory and where it belongs, as 16-byte vectors.
+template <GroupKind kind>
+struct CrewTile {
+    const Crew<kind>& crew;
+    uint4 *staged, *home;
+    int vectors;
+
+    __device__ CrewTile(const Crew<kind>& crew, const EngineCommon& e, const StagingPlan& plan, char* shared)
+        : crew(crew),
+          staged(reinterpret_cast<uint4*>(shared + plan.tiles + crew.first_slot * e.world_bytes)),
+          home(reinterpret_cast<uint4*>(e.tiles + crew.first_env * e.world_bytes)),
+          vectors(e.world_bytes * e.tile_worlds / 16) {}
+    /// The tile is there after wait() and a sync.
+    __device__ void fetch() const {
+        SIM_ROLLED
+        for (int i = crew.lane; i < vectors; i += crew.lanes) __pipeline_memcpy_async(staged + i, home + i, 16);
+        __pipeline_commit();
+    }
+    __device__ void wait() const { __pipeline_wait_prior(0); }
+    __device__ void bring_back() const {
+        SIM_ROLLED
+        for (int i = crew.lane; i < vectors; i += crew.lanes) __stcs(home + i, staged[i]);
     }
 };
 
 /// A world's place in shared memory. `staged`: its rows too; otherwise they lie in the outputs themselves, where
-/// wanted.
-template <class Env>
+/// wanted. `fixed_worlds`: worlds per tile, or 0 if that is only known at run time.
+template <int fixed_worlds, class Env>
 __device__ __forceinline__ Place block_place(const EngineView<Env>& e, const StagingPlan& plan, char* shared,
                                              int64_t env, int slot, bool staged) {
-    const int n = e.num_agents, all = plan.worlds * n;
-    const int tile = slot / e.tile_worlds;
+    const int n = is_single<Env> ? 1 : e.num_agents, all = plan.worlds * n;
+    const int tile_worlds = fixed_worlds ? fixed_worlds : e.tile_worlds, tile = slot / tile_worlds;
     Place p;
-    p.tile = shared + plan.tiles + int64_t(tile) * e.tile_worlds * e.world_bytes;
-    p.tile_index = slot % e.tile_worlds, p.tile_worlds = e.tile_worlds;
-    p.scratch = shared + plan.scratch + int64_t(tile) * e.tile_worlds * plan.scratch_bytes;
+    p.tile = shared + plan.tiles + tile * tile_worlds * e.world_bytes;
+    p.tile_index = slot % tile_worlds, p.tile_worlds = tile_worlds;
+    p.scratch = shared + plan.scratch + tile * tile_worlds * plan.scratch_bytes;
     p.action = reinterpret_cast<int32_t*>(shared + plan.actions) + slot * e.action_words;
     p.reward = reinterpret_cast<float*>(shared + plan.rewards) + slot * n;
     uint8_t* flags = reinterpret_cast<uint8_t*>(shared + plan.flags) + slot * n;
@@ -67,80 +99,108 @@ __device__ __forceinline__ Place block_place(const EngineView<Env>& e, const Sta
     return p;
 }
 
-/// Moves what a step wrote for the block's worlds: state, rows, staged observations.
-template <class Env>
-__device__ __forceinline__ void move_out(const EngineView<Env>& e, const StagingPlan& plan, char* shared, int64_t first,
-                                         int worlds) {
-    const int n = e.num_agents, lane = int(threadIdx.x), lanes = int(blockDim.x);
-    const int64_t rows = int64_t(worlds) * n;
-    const int all = plan.worlds * n;
-    if (e.reward)
-        move_numbers<float>(lane, lanes, reinterpret_cast<char*>(e.reward + first * n), shared + plan.rewards,
-                            DType::float32, rows);
-    uint8_t* const flags[] = {e.terminated, e.truncated, e.active, e.acts, e.episode_start};
-    SIM_UNROLL
-    for (int i = 0; i < 5; ++i)
-        if (flags[i])
-            move_numbers<uint8_t>(lane, lanes, reinterpret_cast<char*>(flags[i] + first * n),
-                                  shared + plan.flags + i * all, DType::uint8, rows);
-    if (plan.worlds == 1) return;
+/// One agent's row of every output, from `place` (row `from` of it) to row `to` of the tensors.
+__device__ __forceinline__ void move_row(const EngineCommon& e, const Place& place, int from, int64_t to) {
+    if (e.reward) __stcs(e.reward + to, place.reward[from]);
+    if (e.terminated) __stcs(e.terminated + to, place.terminated[from]);
+    if (e.truncated) __stcs(e.truncated + to, place.truncated[from]);
+    if (e.active) __stcs(e.active + to, place.active[from]);
+    if (e.acts) __stcs(e.acts + to, place.acts[from]);
+    if (e.episode_start) __stcs(e.episode_start + to, place.episode_start[from]);
+}
+/// Moves the staged observations of a crew's worlds.
+template <GroupKind kind>
+__device__ __forceinline__ void move_observations(const Crew<kind>& crew, const EngineCommon& e,
+                                                  const StagingPlan& plan, const char* shared) {
     for (int p = 0; p < e.num_parts; ++p) {
         const PartView& part = e.parts[p];
         if (!part.wanted() || part.direct || part.written == DType::bit) continue;
-        move_part(lane, lanes, part, part.rows(false, first, part.first),
-                  shared + part.stage_offset + plan.stage + part.stage_shift(first, part.first),
-                  int64_t(worlds) * part.count * part.elements);
+        const char* staged = shared + plan.stage + part.stage_offset + crew.first_slot * part.stage_world_bytes +
+                             part.stage_shift(crew.block_env, part.first);
+        move_part(crew.lane, crew.lanes, part, part.rows(false, crew.first_env, part.first), staged,
+                  crew.count * part.count * part.elements);
     }
 }
 
+/// Lanes of the largest block that runs a kernel, and how many such blocks a multiprocessor shall hold at once: what
+/// registers a lane may use follows from it. Steps wait for memory and for each other, so they want many lanes; resets
+/// and policies get more registers.
+template <GroupKind kind>
+constexpr int most_threads = kind == GroupKind::block ? max_block_lanes : 128;
+template <GroupKind kind>
+constexpr int step_blocks = kind == GroupKind::block  ? 4
+                            : kind == GroupKind::warp ? 8
+                                                      : 10;
+template <GroupKind kind>
+constexpr int other_blocks = kind == GroupKind::block ? 2 : 4;
+
 template <class Env, GroupKind kind>
-__global__ void __launch_bounds__(kind == GroupKind::block ? max_block_lanes : 128)
+__global__ void __launch_bounds__(most_threads<kind>, step_blocks<kind>)
     step_kernel(const __grid_constant__ EngineView<Env> e, const __grid_constant__ StagingPlan plan) {
     extern __shared__ __align__(16) char shared[];
     __shared__ BlockGroup::Exchange exchange;
-    const int64_t first = int64_t(blockIdx.x) * plan.worlds;
-    const int64_t padded = (e.num_envs + e.tile_worlds - 1) / e.tile_worlds * e.tile_worlds;
-    const int worlds = int(min(int64_t(plan.worlds), e.num_envs - first));
-    const int64_t tile_bytes = min(int64_t(plan.worlds), padded - first) * e.world_bytes;
-    copy_vectors(shared + plan.tiles, e.tiles + first * e.world_bytes, tile_bytes);
-    __syncthreads();
-    const int slot = kind == GroupKind::block ? 0 : int(threadIdx.x) / plan.lanes;
-    if (slot < worlds) {
-        auto group = BlockLanes<kind>::group(plan, exchange);
-        WorldEngine<Env, decltype(group)> world(group, e, first + slot,
-                                                block_place(e, plan, shared, first + slot, slot, true));
-        world.step();
+    const Crew<kind> crew(e, plan);
+    if (crew.count == 0) return;
+    const CrewTile<kind> tile(crew, e, plan, shared);
+    tile.fetch();
+    auto group = group_of_thread<kind>(plan, exchange);
+    using Group = decltype(group);
+    const int slot = crew.slot(plan);
+    const int64_t env = crew.block_env + slot;
+    const bool has_world = slot < crew.first_slot + crew.count;
+    Place place = block_place<Group::tile_worlds>(e, plan, shared, env, slot, true);
+    float own_reward;
+    uint8_t own_flags[5];
+    constexpr bool keeps_row = is_single<Env> && kind == GroupKind::lane;  // in registers
+    if (keeps_row) {
+        place.reward = &own_reward, place.terminated = own_flags, place.truncated = own_flags + 1;
+        place.active = own_flags + 2, place.acts = own_flags + 3, place.episode_start = own_flags + 4;
     }
-    __syncthreads();
-    stream_vectors(e.tiles + first * e.world_bytes, shared + plan.tiles, tile_bytes);
-    move_out(e, plan, shared, first, worlds);
+    if (has_world) WorldEngine<Env, Group>::fetch_actions(group, e, env, place);
+    tile.wait();
+    crew.sync();
+    if (has_world) {
+        WorldEngine<Env, Group>(group, e, env, place).step();
+        if (keeps_row) move_row(e, place, 0, env);
+    }
+    crew.sync();
+    tile.bring_back();
+    if (!keeps_row) {
+        const Place first = block_place<Group::tile_worlds>(e, plan, shared, crew.first_env, crew.first_slot, true);
+        const int n = e.num_agents;
+        for (int row = crew.lane; row < crew.count * n; row += crew.lanes)
+            move_row(e, first, row, crew.first_env * n + row);
+    }
+    if (kind != GroupKind::block) move_observations(crew, e, plan, shared);
 }
 
 /// Resets, refreshes and scripted policies: rare, so rows are written in place.
 template <class Env, GroupKind kind>
-__global__ void __launch_bounds__(kind == GroupKind::block ? max_block_lanes : 128)
+__global__ void __launch_bounds__(most_threads<kind>, other_blocks<kind>)
     other_kernel(const __grid_constant__ EngineView<Env> e, const __grid_constant__ StagingPlan plan,
                  const OtherWork work) {
     extern __shared__ __align__(16) char shared[];
     __shared__ BlockGroup::Exchange exchange;
-    const int64_t first = int64_t(blockIdx.x) * plan.worlds;
-    const int64_t padded = (e.num_envs + e.tile_worlds - 1) / e.tile_worlds * e.tile_worlds;
-    const int worlds = int(min(int64_t(plan.worlds), e.num_envs - first));
-    const int64_t tile_bytes = min(int64_t(plan.worlds), padded - first) * e.world_bytes;
-    copy_vectors(shared + plan.tiles, e.tiles + first * e.world_bytes, tile_bytes);
-    __syncthreads();
-    const int slot = kind == GroupKind::block ? 0 : int(threadIdx.x) / plan.lanes;
-    if (slot < worlds && !(work.mask && !work.mask[first + slot])) {
-        auto group = BlockLanes<kind>::group(plan, exchange);
-        WorldEngine<Env, decltype(group)> world(group, e, first + slot,
-                                                block_place(e, plan, shared, first + slot, slot, false));
+    const Crew<kind> crew(e, plan);
+    if (crew.count == 0) return;
+    const CrewTile<kind> tile(crew, e, plan, shared);
+    tile.fetch();
+    tile.wait();
+    crew.sync();
+    const int slot = crew.slot(plan);
+    const int64_t env = crew.block_env + slot;
+    if (slot < crew.first_slot + crew.count && !(work.mask && !work.mask[env])) {
+        auto group = group_of_thread<kind>(plan, exchange);
+        using Group = decltype(group);
+        WorldEngine<Env, Group> world(group, e, env,
+                                      block_place<Group::tile_worlds>(e, plan, shared, env, slot, false));
         if (work.is_act)
             world.act(work.policy, work.draw);
         else
             world.begin(work.is_reset, work.seeded);
     }
-    __syncthreads();
-    stream_vectors(e.tiles + first * e.world_bytes, shared + plan.tiles, tile_bytes);
+    crew.sync();
+    tile.bring_back();
 }
 
 /// One world after the other by the whole grid; state stays where it is.
@@ -153,12 +213,14 @@ __global__ void __launch_bounds__(256)
     for (int64_t env = 0; env < e.num_envs; ++env) {
         if (work.mask && !work.mask[env]) continue;
         GridGroup group(exchange);
-        Place place = block_place(e, plan, plan.global, env, 0, false);
+        Place place = block_place<1>(e, plan, plan.global, env, 0, false);
         place.tile = e.tiles + env * e.world_bytes;
         WorldEngine<Env, GridGroup> world(group, e, env, place);
-        if (is_step)
+        if (is_step) {
+            WorldEngine<Env, GridGroup>::fetch_actions(group, e, env, place);
+            group.sync();
             world.step();
-        else if (work.is_act)
+        } else if (work.is_act)
             world.act(work.policy, work.draw);
         else
             world.begin(work.is_reset, work.seeded);

@@ -6,6 +6,7 @@
 #include "sim/observation.h"
 #include "sim/random.h"
 #include "sim/real.h"
+#include "sim/short_run.h"
 #include "sim/space.h"
 #include "sim/world.h"
 

@@ -37,31 +37,36 @@ constexpr ElementType element_of() {
     return {dtype_of<T>(), 1};
 }
 
-/// Walks the fields of a State or Scratch and binds them to one world's memory. Small fields follow each other in the
-/// world's tile; within a tile, entry i of a field of all `tile_worlds` worlds lies side by side, so that a warp of
-/// one-lane worlds reads and writes whole lines. Bulk fields have one array each for all worlds, world after world.
-struct Binder {
-    char* tile;          // this world's tile, or null: only count bytes
-    char* bulk;          // all bulk arrays, one after the other
-    int64_t num_envs;    // worlds that each bulk array holds
-    int64_t env;         // this world within the bulk arrays
-    int tile_worlds;     // worlds that share the tile
-    int tile_index;      // this world within the tile
-    int64_t tile_bytes;  // small bytes of one world so far
-    int64_t bulk_bytes;  // bulk bytes of all worlds so far
+/// Where one field lies, laid out by the host. A staged field: `bytes` of its world's tile in front of it. A bulk
+/// field: `bulk` is world 0's array, `bytes` the way to the next world's.
+struct FieldPlace {
+    char* bulk;
+    int64_t bytes;
+};
+inline constexpr int max_state_fields = 48, max_scratch_fields = 24;
 
+/// Walks the fields of a State or Scratch in order and binds them to one world's memory. Within a tile, entry i of a
+/// field of all `tile_worlds` worlds lies side by side, so that a warp of one-lane worlds reads and writes whole lines.
+/// `fixed_worlds`: tile_worlds where the kind of group decides it, which makes strides constants; else 0.
+template <int fixed_worlds>
+struct Binder {
+    const FieldPlace* places;  // on the GPU in constant memory: addresses are made where they are used
+    char* tile;
+    int64_t env;
+    int tile_worlds;  // worlds that share the tile
+    int tile_index;   // this world within the tile
+    int next = 0;
+
+    SIM_HD int stride() const { return fixed_worlds ? fixed_worlds : tile_worlds; }
     template <class T, class... Counts>
-    SIM_HD void operator()(const char*, Field<T>& field, Counts... counts) {
-        tile_bytes = (tile_bytes + int64_t(alignof(T)) - 1) / int64_t(alignof(T)) * int64_t(alignof(T));
-        field.first = reinterpret_cast<T*>(tile + tile_bytes * tile_worlds) + tile_index;
-        field.stride = tile_worlds;
-        tile_bytes += (int64_t(sizeof(T)) * ... * int64_t(counts));
+    SIM_HD void operator()(const char*, Field<T>& field, Counts...) {
+        field.first = reinterpret_cast<T*>(tile + int(places[next++].bytes) * stride()) + tile_index;
+        field.stride = stride();
     }
     template <class T, class... Counts>
-    SIM_HD void operator()(const char*, Bulk<T>& field, Counts... counts) {
-        const int64_t count = (int64_t(1) * ... * int64_t(counts));
-        field.first = reinterpret_cast<T*>(bulk + bulk_bytes) + env * count;
-        bulk_bytes = (bulk_bytes + num_envs * count * int64_t(sizeof(T)) + 255) / 256 * 256;
+    SIM_HD void operator()(const char*, Bulk<T>& field, Counts...) {
+        field.first = reinterpret_cast<T*>(places[next].bulk + env * places[next].bytes);
+        ++next;
     }
     /// What can be rebuilt from the rest is bound like any other field; it is only never saved.
     template <class F, class... Counts>

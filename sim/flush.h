@@ -42,25 +42,33 @@ template <class Out>
 struct BitSource {
     const uint32_t* words;
     static constexpr int size = sizeof(Out);
+    static constexpr int per_vector = 16 / size;
     static constexpr uint32_t one = size == 4 ? 0x3F800000u : size == 2 ? 0x3F80u : 1u;
-    SIM_HD uint32_t chunk(int64_t i, int count) const {  // bits [i, i + count), count <= 16
-        const int shift = int(i & 31);
+    SIM_HD uint32_t number(int i) const { return (words[i >> 5] >> (i & 31) & 1) * one; }
+    SIM_HD Vector16 vector(int i) const {
+        const int shift = i & 31;
         uint64_t pair = words[i >> 5];
-        if (shift + count > 32) pair |= uint64_t{words[(i >> 5) + 1]} << 32;
-        return uint32_t(pair >> shift) & ((1u << count) - 1);
+        if (shift + per_vector > 32) pair |= uint64_t{words[(i >> 5) + 1]} << 32;
+        return spread(uint32_t(pair >> shift));
     }
-    SIM_HD uint32_t number(int64_t i) const { return (words[i >> 5] >> (i & 31) & 1) * one; }
-    SIM_HD Vector16 vector(int64_t i) const {
+    /// vector(v * per_vector): no bits of two words.
+    SIM_HD Vector16 whole_vector(int v) const {
+        if constexpr (size == 1) return spread(reinterpret_cast<const uint16_t*>(words)[v]);
+        if constexpr (size == 2) return spread(reinterpret_cast<const uint8_t*>(words)[v]);
+        return spread(reinterpret_cast<const uint8_t*>(words)[v >> 1] >> (v & 1) * 4);
+    }
+
+  private:
+    /// The low bits as numbers.
+    SIM_HD static Vector16 spread(uint32_t bits) {
         Vector16 v;
-        if constexpr (size == 1) {
-            const uint32_t bits = chunk(i, 16);
-            for (int k = 0; k < 4; ++k) v.word[k] = (bits >> (4 * k) & 15u) * 0x204081u & 0x01010101u;
-        } else if constexpr (size == 2) {
-            const uint32_t bits = chunk(i, 8);
-            for (int k = 0; k < 4; ++k) v.word[k] = ((bits >> (2 * k) & 1u) | (bits >> (2 * k + 1) & 1u) << 16) * one;
-        } else {
-            const uint32_t bits = chunk(i, 4);
-            for (int k = 0; k < 4; ++k) v.word[k] = (bits >> k & 1u) * one;
+        for (int k = 0; k < 4; ++k) {
+            if constexpr (size == 1)
+                v.word[k] = (bits >> (4 * k) & 15u) * 0x204081u & 0x01010101u;
+            else if constexpr (size == 2)
+                v.word[k] = (bits >> (2 * k) & 1u ? one : 0) | (bits >> (2 * k + 1) & 1u ? one << 16 : 0);
+            else
+                v.word[k] = bits >> k & 1u ? one : 0;
         }
         return v;
     }
@@ -69,8 +77,8 @@ struct BitSource {
 template <class In, int Size>
 struct NumberSource {
     const In* elements;
-    static constexpr int size = Size;
-    SIM_HD uint32_t number(int64_t i) const {
+    static constexpr int size = Size, per_vector = 16 / size;
+    SIM_HD uint32_t number(int i) const {
         if constexpr (size == 4)
             return float_bits(float(elements[i]));
         else if constexpr (size == 2)
@@ -78,7 +86,8 @@ struct NumberSource {
         else
             return uint8_t(elements[i]);
     }
-    SIM_HD Vector16 vector(int64_t i) const {
+    SIM_HD Vector16 whole_vector(int v) const { return vector(v * per_vector); }
+    SIM_HD Vector16 vector(int i) const {
         Vector16 v;
         if constexpr (size == sizeof(In)) {
             const char* from = reinterpret_cast<const char*>(elements + i);
@@ -104,21 +113,38 @@ SIM_HD void store_number(char* destination, int size, uint32_t bits) {
         *reinterpret_cast<uint8_t*>(destination) = uint8_t(bits);
 }
 
-/// Lane `lane` of `lanes` moves its share of `count` elements.
+/// Lane `lane` of `lanes` moves its share of `count` elements; what is staged at a time has fewer than 2^31.
 template <class Source>
-SIM_HD void move_elements(int lane, int lanes, char* destination, const Source& source, int64_t count) {
-    constexpr int size = Source::size, per_vector = 16 / size;
-    const int64_t to_boundary = ((16 - (reinterpret_cast<uintptr_t>(destination) & 15)) & 15) / size;
-    const int64_t head = to_boundary < count ? to_boundary : count, vectors = (count - head) / per_vector;
-    for (int64_t i = lane; i < head; i += lanes) store_number(destination + i * size, size, source.number(i));
-    for (int64_t v = lane; v < vectors; v += lanes)
-        stream_store(destination + (head + v * per_vector) * size, source.vector(head + v * per_vector));
-    for (int64_t i = head + vectors * per_vector + lane; i < count; i += lanes)
+SIM_HD void move_elements(int lane, int lanes, char* destination, const Source& source, int count) {
+    constexpr int size = Source::size, per_vector = Source::per_vector;
+    const int to_boundary = int((16 - (reinterpret_cast<uintptr_t>(destination) & 15)) & 15) / size;
+    const int head = to_boundary < count ? to_boundary : count, vectors = (count - head) / per_vector;
+    SIM_ROLLED
+    for (int i = lane; i < head; i += lanes) store_number(destination + i * size, size, source.number(i));
+    if (head == 0) {
+        int v = lane;
+        SIM_ROLLED
+        for (; v + 3 * lanes < vectors; v += 4 * lanes) {  // reads first: a read does not pass a store
+            Vector16 four[4];
+            SIM_UNROLL
+            for (int k = 0; k < 4; ++k) four[k] = source.whole_vector(v + k * lanes);
+            SIM_UNROLL
+            for (int k = 0; k < 4; ++k) stream_store(destination + (v + k * lanes) * 16, four[k]);
+        }
+        SIM_ROLLED
+        for (; v < vectors; v += lanes) stream_store(destination + v * 16, source.whole_vector(v));
+    } else {
+        SIM_ROLLED
+        for (int v = lane; v < vectors; v += lanes)
+            stream_store(destination + head * size + v * 16, source.vector(head + v * per_vector));
+    }
+    SIM_ROLLED
+    for (int i = head + vectors * per_vector + lane; i < count; i += lanes)
         store_number(destination + i * size, size, source.number(i));
 }
 
 template <class In>
-SIM_HD void move_numbers(int lane, int lanes, char* destination, const char* staged, DType dtype, int64_t count) {
+SIM_HD void move_numbers(int lane, int lanes, char* destination, const char* staged, DType dtype, int count) {
     const In* elements = reinterpret_cast<const In*>(staged);
     if (dtype == DType::float32)
         move_elements(lane, lanes, destination, NumberSource<In, 4>{elements}, count);
@@ -129,7 +155,7 @@ SIM_HD void move_numbers(int lane, int lanes, char* destination, const char* sta
 }
 
 /// Moves `count` staged elements of a part to `destination`.
-SIM_HD void move_part(int lane, int lanes, const PartView& part, char* destination, const char* staged, int64_t count) {
+SIM_HD void move_part(int lane, int lanes, const PartView& part, char* destination, const char* staged, int count) {
     if (part.written == DType::bit) {
         const uint32_t* words = reinterpret_cast<const uint32_t*>(staged);
         if (part.dtype == DType::float32)

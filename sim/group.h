@@ -12,12 +12,14 @@
 ///   group.single(f)            f() on one lane
 ///   group.sync()               what any lane wrote before is seen by all lanes after
 ///   group.any(n, f), all       true in all lanes if f(i) is true for any / every i; contains a sync
-///   group.count(n, f)          sum of the ints f(i)
+///   group.count(n, f)          sum of the ints or bools f(i)
 ///   group.sum(n, f)            sum of the floats f(i), in one fixed tree that does not depend on the lanes
 ///   group.min(n, f)            smallest int f(i); INT32_MAX for n == 0
 ///   group.for_each_team(n, max_teams, f)  f(team, team_index, i): items that are worth several lanes each; a team is a
 ///                              group itself, team_index < max_teams tells teams apart that work at the same time
 ///   group.atomic_or, atomic_min, atomic_add, atomic_exchange_if   on State or Scratch, between lanes of this group
+///   group.accumulate(slot, value)  slot += value for a double or an int64_t that this lane alone touches and does not
+///                              read in this call: the GPU does not wait for the sum
 ///
 /// All lanes must reach sync, any, all, count, sum, min and for_each_team together.
 /// This file holds the groups of the CPU backend; those of the GPU are in group_cuda.cuh.
@@ -67,8 +69,17 @@ struct TreeSum {
     }
 };
 
+/// Adds, as the CPU does it.
+struct HostAccumulate {
+    template <class T>
+    static void accumulate(T& slot, T value) {
+        slot += value;
+    }
+};
+
 /// One lane per world, in index order: the CPU backend's normal case.
-struct HostGroup {
+struct HostGroup : HostAccumulate {
+    static constexpr int tile_worlds = 1;
     int lane() const { return 0; }
     int lanes() const { return 1; }
     template <class F>
@@ -146,8 +157,9 @@ struct ReorderedHostGroup : HostGroup {
 };
 
 /// All threads of an OpenMP parallel region on one world: for worlds with more work than there are worlds.
-class HostTeamGroup {
+class HostTeamGroup : public HostAccumulate {
   public:
+    static constexpr int tile_worlds = 1;
     /// What the lanes exchange; one object per parallel region.
     struct Exchange {
         float leaf[sum_leaves];

@@ -3,16 +3,26 @@
 #include <cooperative_groups.h>
 
 #include <cstdint>
+#include <type_traits>
 
 #include "sim/group.h"
 
 /// The groups of the CUDA backend; see group.h for what each function promises.
 namespace flockstep {
 
-// The loops of min() are not unrolled: unrolled by four, nvcc 13.0 computes a wrong minimum for sm_90.
+// Loops over items are not unrolled: most run once or twice. In min() that is a must: unrolled by four, nvcc 13.0
+// computes a wrong minimum for sm_90.
+
+/// Adds without waiting for the sum.
+struct CudaAccumulate {
+    static __device__ void accumulate(double& slot, double value) { atomicAdd(&slot, value); }
+    static __device__ void accumulate(int64_t& slot, int64_t value) {
+        atomicAdd(reinterpret_cast<unsigned long long*>(&slot), static_cast<unsigned long long>(value));
+    }
+};
 
 /// Between lanes of any CUDA group.
-struct CudaAtomics {
+struct CudaAtomics : CudaAccumulate {
     static __device__ void atomic_or(uint32_t& word, uint32_t bits) { atomicOr(&word, bits); }
     static __device__ void atomic_min(int& slot, int value) { atomicMin(&slot, value); }
     static __device__ int atomic_add(int& slot, int value) { return atomicAdd(&slot, value); }
@@ -22,7 +32,8 @@ struct CudaAtomics {
 };
 
 /// One lane per world: tiny states.
-struct LaneGroup {
+struct LaneGroup : CudaAccumulate {
+    static constexpr int tile_worlds = 32;
     static constexpr bool calls_are_dear = true;  // a function call per lane costs more than its code
     __device__ int lane() const { return 0; }
     __device__ int lanes() const { return 1; }
@@ -54,7 +65,7 @@ struct LaneGroup {
     template <class F>
     __device__ int min(int n, F&& f) {
         int smallest = INT32_MAX;
-#pragma unroll 1
+        SIM_ROLLED
         for (int i = 0; i < n; ++i) smallest = ::min(smallest, int(f(i)));
         return smallest;
     }
@@ -85,6 +96,7 @@ struct LaneGroup {
 
 /// 2 to 32 neighbouring lanes of a warp, a power of two.
 struct WarpGroup : CudaAtomics {
+    static constexpr int tile_worlds = 0;  // 32 / lanes
     int lane_, lanes_;
     uint32_t mask;  // the group's lanes in the warp
 
@@ -96,6 +108,7 @@ struct WarpGroup : CudaAtomics {
     __device__ int lanes() const { return lanes_; }
     template <class F>
     __device__ void for_each(int n, F&& f) {
+        SIM_ROLLED
         for (int i = lane_; i < n; i += lanes_) f(i);
     }
     template <class F>
@@ -110,6 +123,7 @@ struct WarpGroup : CudaAtomics {
     template <class F>
     __device__ bool any(int n, F&& f) {
         bool found = false;
+        SIM_ROLLED
         for (int i = lane_; i < n; i += lanes_) found |= bool(f(i));
         return __any_sync(mask, found);
     }
@@ -120,14 +134,23 @@ struct WarpGroup : CudaAtomics {
     template <class F>
     __device__ int count(int n, F&& f) {
         int total = 0;
-        for (int i = lane_; i < n; i += lanes_) total += f(i);
-        for (int distance = 1; distance < lanes_; distance *= 2) total += __shfl_xor_sync(mask, total, distance);
-        return total;
+        if constexpr (std::is_same_v<decltype(f(0)), bool>) {
+            for (int first = 0; first < n; first += lanes_) {
+                const int i = first + lane_;
+                total += __popc(__ballot_sync(mask, i < n && f(i)));
+            }
+            return total;
+        } else {
+            SIM_ROLLED
+            for (int i = lane_; i < n; i += lanes_) total += f(i);
+            for (int distance = 1; distance < lanes_; distance *= 2) total += __shfl_xor_sync(mask, total, distance);
+            return total;
+        }
     }
     template <class F>
     __device__ int min(int n, F&& f) {
         int smallest = INT32_MAX;
-#pragma unroll 1
+        SIM_ROLLED
         for (int i = lane_; i < n; i += lanes_) smallest = ::min(smallest, int(f(i)));
         for (int distance = 1; distance < lanes_; distance *= 2)
             smallest = ::min(smallest, __shfl_xor_sync(mask, smallest, distance));
@@ -154,6 +177,7 @@ struct WarpGroup : CudaAtomics {
 
 /// A whole block; its size is a multiple of 32.
 struct BlockGroup : CudaAtomics {
+    static constexpr int tile_worlds = 1;
     /// Shared memory that the lanes exchange results through.
     struct Exchange {
         float value[32];
@@ -166,6 +190,7 @@ struct BlockGroup : CudaAtomics {
     __device__ int lanes() const { return int(blockDim.x); }
     template <class F>
     __device__ void for_each(int n, F&& f) {
+        SIM_ROLLED
         for (int i = int(threadIdx.x); i < n; i += int(blockDim.x)) f(i);
     }
     template <class F>
@@ -176,6 +201,7 @@ struct BlockGroup : CudaAtomics {
     template <class F>
     __device__ bool any(int n, F&& f) {
         bool found = false;
+        SIM_ROLLED
         for (int i = int(threadIdx.x); i < n; i += int(blockDim.x)) found |= bool(f(i));
         return __syncthreads_or(found);
     }
@@ -186,13 +212,22 @@ struct BlockGroup : CudaAtomics {
     template <class F>
     __device__ int count(int n, F&& f) {
         int total = 0;
-        for (int i = int(threadIdx.x); i < n; i += int(blockDim.x)) total += f(i);
-        return combine(int(__reduce_add_sync(~0u, total)), [](int a, int b) { return a + b; });
+        if constexpr (std::is_same_v<decltype(f(0)), bool>) {
+            for (int first = 0; first < n; first += int(blockDim.x)) {
+                const int i = first + int(threadIdx.x);
+                total += __syncthreads_count(i < n && f(i));
+            }
+            return total;
+        } else {
+            SIM_ROLLED
+            for (int i = int(threadIdx.x); i < n; i += int(blockDim.x)) total += f(i);
+            return combine(int(__reduce_add_sync(~0u, total)), [](int a, int b) { return a + b; });
+        }
     }
     template <class F>
     __device__ int min(int n, F&& f) {
         int smallest = INT32_MAX;
-#pragma unroll 1
+        SIM_ROLLED
         for (int i = int(threadIdx.x); i < n; i += int(blockDim.x)) smallest = ::min(smallest, int(f(i)));
         return combine(__reduce_min_sync(~0u, smallest), [](int a, int b) { return ::min(a, b); });
     }
@@ -239,6 +274,7 @@ struct BlockGroup : CudaAtomics {
 
 /// The whole grid of a cooperative launch on one world: worlds of very many agents.
 struct GridGroup : CudaAtomics {
+    static constexpr int tile_worlds = 1;
     /// Global memory that the lanes exchange results through.
     struct Exchange {
         float leaf[sum_leaves];
@@ -251,6 +287,7 @@ struct GridGroup : CudaAtomics {
     __device__ int lanes() const { return int(gridDim.x * blockDim.x); }
     template <class F>
     __device__ void for_each(int n, F&& f) {
+        SIM_ROLLED
         for (int64_t i = lane(); i < n; i += lanes()) f(int(i));
     }
     template <class F>

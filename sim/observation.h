@@ -17,6 +17,8 @@ struct PartView {
     int mask_of;             // >= 0: the action mask of that action part
     int role, first, count;  // agents
     int elements;            // per agent
+    int agent_bytes;         // of the stored elements
+    int64_t env_bytes;       // of a world's rows
     int stage_offset;        // bytes, within the staging memory of the worlds that share it
     int stage_world_bytes;   // bytes from one of these worlds to the next
 
@@ -24,8 +26,7 @@ struct PartView {
     SIM_HD int written_size() const { return written == DType::float32 ? 4 : 1; }
     /// Start of the rows of agents [first_agent, ...) of one world.
     SIM_HD char* rows(bool final, int64_t env, int first_agent) const {
-        const int size = dtype == DType::float32 ? 4 : dtype == DType::bfloat16 ? 2 : 1;
-        return (final ? final_output : output) + (env * count + first_agent - first) * int64_t(elements) * size;
+        return (final ? final_output : output) + env * env_bytes + int64_t(first_agent - first) * agent_bytes;
     }
     /// Parts that are stored as they were written lie in the staging memory at the same offset within 16 bytes as at
     /// their destination, so that whole vectors can be moved. `first_env`: the first of the worlds that share it.

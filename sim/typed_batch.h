@@ -93,13 +93,17 @@ class TypedBatch : public Batch {
         FieldCollector collector = collect_fields();
         plan_state(engine_, std::move(collector.list), world_bytes(tile_worlds), collector.bulk_bytes, tile_worlds);
     }
-    int64_t scratch_bytes() const {
-        Binder binder{nullptr, nullptr, 0, 0, 1, 0, 0, 0};
+    /// Lays out the fields of Scratch; gives their bytes per world.
+    int64_t plan_scratch() {
+        FieldCollector collector{1, {}};
         EngineView<Env> view = engine_;
         view.shared = &blueprint_.shared;
         ScratchOf<Env> scratch;
-        visit_scratch(view, scratch, binder);
-        return (binder.tile_bytes + 15) / 16 * 16;
+        visit_scratch(view, scratch, collector);
+        if (collector.list.size() > size_t(max_scratch_fields))
+            throw std::logic_error(environment_ + ": more than 24 fields of scratch");
+        for (size_t i = 0; i < collector.list.size(); ++i) engine_.scratch_fields[i] = collector.list[i].place(nullptr);
+        return (collector.tile_bytes + 15) / 16 * 16;
     }
 
     Blueprint<Env> blueprint_;

@@ -8,7 +8,7 @@ namespace flockstep {
 
 /// A place on a map, 0-based, row 0 on top, without any border. Sides are at most 4096, so 16 bits do, negatives
 /// included.
-struct Cell {
+struct alignas(4) Cell {
     int16_t row, column;
 };
 

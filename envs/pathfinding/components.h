@@ -67,8 +67,8 @@ SIM_HD void find_components_of(Group& group, W& world) {
         return;
     }
     if (PathfindingScratch::labels_here(world.config)) {
-        label_components(group, world, world.scratch.label);
-        group.for_each(cells, [&](int cell) { world.state.component[cell] = world.scratch.label[cell]; });
+        label_components(group, world, world.scratch.by_cell);
+        group.for_each(cells, [&](int cell) { world.state.component[cell] = world.scratch.by_cell[cell]; });
     } else {
         label_components(group, world, world.state.component);
     }

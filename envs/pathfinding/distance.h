@@ -57,7 +57,7 @@ SIM_HD void search_from_goal(Team& team, int team_index, W& world, int agent) {
     for (int wave = 1;; ++wave) {
         const int from = (wave - 1) & 1, to = wave & 1;  // planes 0 and 1 are frontiers, plane 2 is what was visited
         const bool goes_on = team.count(total, [&](int i) {
-            const int word = i % words;
+            const int map_row = words == 1 ? i : i / words, word = i - map_row * words;
             const uint32_t own = plane(from, i);
             uint32_t next = own << 1 | own >> 1;
             if (word > 0) next |= plane(from, i - 1) >> 31;
@@ -67,9 +67,9 @@ SIM_HD void search_from_goal(Team& team, int team_index, W& world, int agent) {
             next &= world.scratch.open[i] & ~plane(2, i);
             plane(to, i) = next;
             plane(2, i) |= next;
-            uint16_t* row = field + (i / words) * width + word * 32;
+            uint16_t* row = field + map_row * width + word * 32;
             for (uint32_t left = next; left; left &= left - 1) row[__builtin_ffs(int(left)) - 1] = uint16_t(wave);
-            return int(next != 0);
+            return next != 0;
         }) > 0;
         team.sync();
         if (!goes_on) return;

@@ -2,7 +2,7 @@
 
 #include "envs/pathfinding/state.h"
 
-/// Cells of one world: obstacles, the bordered grid of bits, and a hash table from cells to agents.
+/// Cells of one world: obstacles, the bordered grid of bits, and a table from cells to agents.
 /// `W` is World<Pathfinding> throughout; cells are row-major indices on a map of config.width columns.
 namespace flockstep::pathfinding {
 
@@ -46,30 +46,30 @@ SIM_HD bool is_present(const W& world, int agent) {
     return world.config.on_target != OnTarget::finish || !world.state.finished[agent];
 }
 
-/// An open hash table of cells in scratch memory, filled by all lanes at once. Where an entry lands depends on who came
-/// first; what is found does not.
+/// A table from cells to agents in scratch memory, filled by all lanes at once: an entry per cell where the map is
+/// small for its agents, else open hashing. Where a hashed entry lands depends on who came first; what is found does
+/// not.
 template <class Group, class W>
 struct CellTable {
     Group& group;
     W& world;
+    bool is_direct;
     int mask;
 
     SIM_HD CellTable(Group& group, W& world)
-        : group(group), world(world), mask(PathfindingScratch::table_size(world.config) - 1) {}
+        : group(group),
+          world(world),
+          is_direct(PathfindingScratch::has_direct_table(world.config)),
+          mask(PathfindingScratch::table_size(world.config) - 1) {}
 
-    SIM_HD void clear(int winner) {
-        group.for_each(mask + 1, [&](int i) {
-            world.scratch.key[i] = nowhere;
-            world.scratch.occupant[i] = nobody;
-            world.scratch.winner[i] = winner;
-        });
-    }
-    SIM_HD int first_slot(int cell) const {
-        const uint32_t hash = uint32_t(cell) * 2654435761u;
-        return int((hash ^ hash >> 15) & uint32_t(mask));
+    /// No entries, or entries that hold `occupant`.
+    SIM_HD void clear(int occupant = nobody) {
+        group.for_each(mask + 1, [&](int i) { world.scratch.occupant[i] = occupant; });
+        if (!is_direct) group.for_each(mask + 1, [&](int i) { world.scratch.key[i] = nowhere; });
     }
     /// The entry of a cell, made if there is none.
     SIM_HD int insert(int cell) {
+        if (is_direct) return cell;
         for (int slot = first_slot(cell);; slot = (slot + 1) & mask) {
             const int old = group.atomic_exchange_if(world.scratch.key[slot], nowhere, cell);
             if (old == nowhere || old == cell) return slot;
@@ -77,6 +77,7 @@ struct CellTable {
     }
     /// The entry of a cell, or -1.
     SIM_HD int find(int cell) const {
+        if (is_direct) return cell;
         for (int slot = first_slot(cell);; slot = (slot + 1) & mask) {
             const int key = world.scratch.key[slot];
             if (key == cell) return slot;
@@ -88,14 +89,20 @@ struct CellTable {
         return slot < 0 ? nobody : world.scratch.occupant[slot];
     }
     /// Enters all present agents at their cells. Contains a sync before and after.
-    SIM_HD void enter_agents(int winner) {
-        clear(winner);
+    SIM_HD void enter_agents() {
+        clear();
         group.sync();
         group.for_each(world.config.num_agents, [&](int agent) {
             if (!is_present(world, agent)) return;
             world.scratch.occupant[insert(index_of(world, world.state.position[agent]))] = agent;
         });
         group.sync();
+    }
+
+  private:
+    SIM_HD int first_slot(int cell) const {
+        const uint32_t hash = uint32_t(cell) * 2654435761u;
+        return int((hash ^ hash >> 15) & uint32_t(mask));
     }
 };
 

@@ -9,66 +9,67 @@ namespace flockstep::pathfinding {
 template <class Group, class W>
 SIM_HD void find_wants(Group& group, W& world, const Actions& action) {
     group.for_each(world.config.num_agents, [&](int agent) {
-        const Cell to = neighbour(world.state.position[agent], action[agent]);
-        const bool stays = action[agent] == 0 || !is_present(world, agent) || is_wall(world, to);
+        const int choice = action[agent];
+        const Cell to = neighbour(world.state.position[agent], choice);
+        const bool stays = choice == 0 || !is_present(world, agent) || is_wall(world, to);
         world.scratch.want[agent] = stays ? nowhere : index_of(world, to);
     });
 }
 
-/// Whether an agent may compete for the cell it wants at all.
+/// Whether an agent at `cell` may compete for the cell that it wants at all; `occupant` is who stands there.
 ///   priority    agents move one after the other: the cell is empty, or its occupant has moved before
 ///   block_both  the cell is empty
 ///   soft        the occupant does not want to swap places
-template <class Group, class W>
-SIM_HD bool may_compete(const CellTable<Group, W>& table, const W& world, int agent) {
-    const int want = world.scratch.want[agent];
-    if (want == nowhere) return false;
-    const int other = table.occupant(want);
-    if (other == nobody) return true;
-    if (world.config.collision_system == CollisionSystem::priority) return other < agent;
+template <class W>
+SIM_HD bool may_compete(const W& world, int agent, int cell, int occupant) {
+    if (occupant == nobody) return true;
+    if (world.config.collision_system == CollisionSystem::priority) return occupant < agent;
     if (world.config.collision_system == CollisionSystem::block_both) return false;
-    return world.scratch.want[other] != index_of(world, world.state.position[agent]);
+    return world.scratch.want[occupant] != cell;
 }
 
-/// Whether an agent that competes really moves. Lowest index wins a cell; an occupied one is entered if its occupant
-/// moves too. Walking from occupant to occupant ends at an empty cell, at somebody who stays, or (soft) back here: a
-/// cycle rotates. A cell has one winner, so the walk cannot enter a cycle that it did not start in.
-template <class W>
-SIM_HD bool moves_on(const W& world, int agent) {
-    const PathfindingScratch& scratch = world.scratch;
-    if (world.config.collision_system == CollisionSystem::block_both)
-        return scratch.moves[agent] && scratch.winner[scratch.want[agent]] == 1;
+/// Whether an agent gets the cell that it wants, before it is known whether the occupant leaves: the lowest index wins;
+/// under block_both nobody does who has a rival. Rivals stand around the cell. An index beyond the map's edge names a
+/// cell of another row, but nobody there wants this cell.
+template <class Group, class W>
+SIM_HD bool wins_cell(const CellTable<Group, W>& table, const W& world, int agent) {
+    const int want = world.scratch.want[agent];
+    if (want == nowhere) return false;
+    const int occupant = table.occupant(want);
+    if (!may_compete(world, agent, index_of(world, world.state.position[agent]), occupant)) return false;
+    const int width = world.config.width, cells = world.config.cells();
+    const bool refuses_rivals = world.config.collision_system == CollisionSystem::block_both;
+    const auto loses_to = [&](int cell) {
+        if (cell < 0 || cell >= cells) return false;
+        const int rival = table.occupant(cell);
+        if (rival == nobody || rival == agent || world.scratch.want[rival] != want) return false;
+        return (refuses_rivals || rival < agent) && may_compete(world, rival, cell, occupant);
+    };
+    return !(loses_to(want - width) || loses_to(want + width) || loses_to(want - 1) || loses_to(want + 1));
+}
+
+/// Whether an agent really moves: who wins an occupied cell enters it if its occupant moves too. Walking from occupant
+/// to occupant ends at an empty cell, at somebody who stays, or (soft) back here: a cycle rotates. A cell has one
+/// winner, so the walk cannot enter a cycle that it did not start in.
+template <class Group, class W>
+SIM_HD bool moves_on(const CellTable<Group, W>& table, const W& world, int agent) {
     for (int walker = agent;;) {
-        if (!scratch.moves[walker]) return false;
-        const int slot = scratch.want[walker];
-        if (scratch.winner[slot] != walker) return false;
-        walker = scratch.occupant[slot];
+        if (!world.scratch.moves[walker]) return false;
+        walker = table.occupant(world.scratch.want[walker]);
         if (walker == nobody || walker == agent) return true;
     }
 }
 
-/// Finds out who moves, into scratch.succeeds; positions stay as they are. `want` of competing agents becomes the entry
-/// of their cell in the table.
+/// Finds out who moves, into scratch.succeeds; positions stay as they are. Whose action is whose is known to `action`.
 template <class Group, class W>
-SIM_HD void resolve_moves(Group& group, W& world) {
+SIM_HD void resolve_moves(Group& group, W& world, const Actions& action) {
     const int n = world.config.num_agents;
-    const bool counts = world.config.collision_system == CollisionSystem::block_both;
     CellTable<Group, W> table(group, world);
-    table.enter_agents(counts ? 0 : INT32_MAX);
-    group.for_each(n, [&](int agent) { world.scratch.moves[agent] = may_compete(table, world, agent); });
+    find_wants(group, world, action);
+    table.enter_agents();
+    group.for_each(n, [&](int agent) { world.scratch.moves[agent] = wins_cell(table, world, agent); });
     group.sync();
-    group.for_each(n, [&](int agent) {
-        if (!world.scratch.moves[agent]) return;
-        const int slot = table.insert(world.scratch.want[agent]);
-        world.scratch.want[agent] = slot;
-        if (counts)
-            group.atomic_add(world.scratch.winner[slot], 1);
-        else
-            group.atomic_min(world.scratch.winner[slot], agent);
-    });
-    group.sync();
-    group.for_each(n, [&](int agent) { world.scratch.succeeds[agent] = moves_on(world, agent); });
-    group.sync();
+    group.for_each(n, [&](int agent) { world.scratch.succeeds[agent] = moves_on(table, world, agent); });
 }
 
 template <class W>

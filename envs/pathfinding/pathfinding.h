@@ -63,8 +63,7 @@ struct Pathfinding {
 
     template <class Group>
     SIM_HD static void step(Group& group, World<Pathfinding>& world, const Actions& action, const Outcome& outcome) {
-        pathfinding::find_wants(group, world, action);
-        pathfinding::resolve_moves(group, world);
+        pathfinding::resolve_moves(group, world, action);
         move(group, world, action, outcome);
         if (world.config.on_target == OnTarget::finish)
             finish(group, world, outcome);
@@ -110,7 +109,7 @@ struct Pathfinding {
             if (m < 2) return m == 0 ? float(arrivals) / float(n) : float(arrivals == n);
             return float(state.arrival_steps[0] + (n - arrivals) * world.elapsed) / float(n);
         }
-        const int on_goal = group.count(n, [&](int agent) { return int(state.position[agent] == state.goal[agent]); });
+        const int on_goal = group.count(n, [&](int agent) { return state.position[agent] == state.goal[agent]; });
         if (m < 2) return m == 0 ? float(on_goal) / float(n) : float(on_goal == n);
         if (m == 2) return float(world.elapsed);
         const auto cost = [&](int agent) {
@@ -167,6 +166,7 @@ struct Pathfinding {
             return before;
         };
         if (c.has_legacy_occupancy()) {
+            group.sync();
             group.single([&] {  // what it shows depends on the order
                 for (int agent = 0; agent < c.num_agents; ++agent) {
                     if (!pathfinding::is_present(world, agent)) continue;
@@ -187,7 +187,7 @@ struct Pathfinding {
     template <class Group>
     SIM_HD static void finish(Group& group, World<Pathfinding>& world, const Outcome& outcome) {
         const int n = world.config.num_agents;
-        const int arrivals = group.count(n, [&](int agent) { return int(arrives(world, agent)); });
+        const int arrivals = group.count(n, [&](int agent) { return arrives(world, agent); });
         group.single([&] {
             world.state.arrivals[0] += arrivals;
             world.state.arrival_steps[0] += arrivals * (world.elapsed + 1);
@@ -231,7 +231,12 @@ struct Pathfinding {
     SIM_HD static void restart(Group& group, World<Pathfinding>& world, const Outcome& outcome) {
         const int n = world.config.num_agents;
         const bool plans = world.config.needs_distances();
-        group.single([&] { world.scratch.num_renewed[0] = 0; });
+        const int renewed = group.count(n, [&](int agent) { return arrives(world, agent); });
+        if (renewed == 0) return;
+        group.single([&] {
+            world.state.arrivals[0] += renewed;
+            world.scratch.num_renewed[0] = 0;
+        });
         group.sync();
         group.for_each(n, [&](int agent) {
             if (!arrives(world, agent)) return;
@@ -240,10 +245,8 @@ struct Pathfinding {
             if (plans) world.state.last_on_goal[agent] = world.elapsed + 1;
             world.scratch.renewed[group.atomic_add(world.scratch.num_renewed[0], 1)] = agent;
         });
+        if (!plans) return;
         group.sync();
-        const int renewed = world.scratch.num_renewed[0];
-        group.single([&] { world.state.arrivals[0] += renewed; });
-        if (!plans || renewed == 0) return;
         pathfinding::find_open_cells(group, world);
         pathfinding::compute_distances(group, world, renewed, [&](int i) { return world.scratch.renewed[i]; });
     }

@@ -62,7 +62,7 @@ SIM_HD int order_actions(const W& world, int agent) {
 
 /// The serial core, on one lane, with an explicit stack. scratch.untried holds each agent's remaining actions,
 /// next_step the action it has decided on (-1: none yet), want the agent that it pushes for. A cell's reservation is
-/// the table's `winner`: the agent that will stand there.
+/// scratch.by_cell at its entry: the agent that will stand there.
 template <class Group, class W>
 struct PibtCore {
     CellTable<Group, W>& table;
@@ -73,10 +73,10 @@ struct PibtCore {
     }
     SIM_HD int reserved_by(int cell) const {
         const int slot = table.find(cell);
-        return slot < 0 ? INT32_MAX : world.scratch.winner[slot];
+        return slot < 0 ? nobody : world.scratch.by_cell[slot];
     }
     SIM_HD void reserve(int agent, int action) {
-        world.scratch.winner[table.insert(cell_after(agent, action))] = agent;
+        world.scratch.by_cell[table.insert(cell_after(agent, action))] = agent;
         world.scratch.next_step[agent] = action;
     }
 
@@ -107,7 +107,7 @@ struct PibtCore {
             if (action == 7) return stuck;
             world.scratch.untried[agent] >>= 3;
             const int cell = cell_after(agent, action);
-            if (reserved_by(cell) != INT32_MAX) continue;
+            if (reserved_by(cell) != nobody) continue;
             const int other = table.occupant(cell);
             const bool swaps =
                 other != nobody && other != agent && world.scratch.next_step[other] >= 0 &&
@@ -130,7 +130,8 @@ SIM_HD void act_by_pibt(Group& group, W& world, const ActionWriter& action) {
     const int n = world.config.num_agents;
     rank_agents(group, world);
     CellTable<Group, W> table(group, world);
-    table.enter_agents(INT32_MAX);
+    group.for_each(PathfindingScratch::table_size(world.config), [&](int i) { world.scratch.by_cell[i] = nobody; });
+    table.enter_agents();
     group.for_each(n, [&](int agent) {
         world.scratch.untried[agent] = order_actions(world, agent);
         world.scratch.next_step[agent] = -1;

@@ -53,7 +53,7 @@ template <class Group, class W, class Draw, class Eligible, class Take>
 SIM_HD void place_apart(Group& group, W& world, Draw draw, Eligible is_eligible, Take take) {
     constexpr int max_rounds = 48;
     const int n = world.state.num_present[0], words = world.config.grid_words(), cells = world.config.cells();
-    CellTable<Group, W> table(group, world);
+    CellTable<Group, W> table(group, world);  // of the cells that are competed for
     const auto is_taken = [&](int cell) {
         const Cell c = cell_at(cell, world.config.width);
         return bit_at(world.scratch.crowd, words, c.row, c.column);
@@ -74,13 +74,13 @@ SIM_HD void place_apart(Group& group, W& world, Draw draw, Eligible is_eligible,
         group.for_each(n, [&](int agent) {
             const int cell = world.scratch.moves[agent] ? nowhere : draw(agent, round);
             const bool competes = cell != nowhere && is_eligible(cell, agent) && !is_taken(cell);
-            world.scratch.want[agent] = competes ? table.insert(cell) : nowhere;
-            if (competes) group.atomic_min(world.scratch.winner[world.scratch.want[agent]], agent);
+            world.scratch.want[agent] = competes ? cell : nowhere;
+            if (competes) group.atomic_min(world.scratch.occupant[table.insert(cell)], agent);
         });
         group.sync();
         group.for_each(n, [&](int agent) {
-            const int slot = world.scratch.want[agent];
-            if (slot != nowhere && world.scratch.winner[slot] == agent) settle(agent, world.scratch.key[slot]);
+            const int cell = world.scratch.want[agent];
+            if (cell != nowhere && table.occupant(cell) == agent) settle(agent, cell);
         });
         group.sync();
     }

@@ -68,19 +68,25 @@ struct PathfindingState {
 struct PathfindingScratch {
     using Config = PathfindingConfig;
     static constexpr int max_teams = 8;
-    Field<int32_t> key, occupant, winner;     // open hash table of cells: see CellTable
-    Field<int32_t> want;                      // [num_agents] cell, or -1: stays
-    Field<uint8_t> moves, succeeds;           // [num_agents]
-    Field<int32_t> renewed, num_renewed;      // agents with a new goal
-    Field<uint32_t> walls, crowd;             // [grid_rows, grid_words] obstacles and agents of the bordered grid
-    Field<uint32_t> frontier;                 // [teams, 3, height, map_words]
-    Field<uint32_t> open;                     // [height, map_words] free cells
-    Field<int32_t> label;                     // [cells] where that is small
+    Field<int32_t> key, occupant;         // table of cells: see CellTable
+    Field<int32_t> by_cell;               // a reset: labels of small maps' cells; pibt: who reserved an entry's cell
+    Field<int32_t> want;                  // [num_agents] cell, or -1: stays
+    Field<uint8_t> moves, succeeds;       // [num_agents]
+    Field<int32_t> renewed, num_renewed;  // agents with a new goal
+    Field<uint32_t> walls, crowd;         // [grid_rows, grid_words] obstacles and agents of the bordered grid
+    Field<uint32_t> frontier;             // [teams, 3, height, map_words]
+    Field<uint32_t> open;                 // [height, map_words] free cells
     Field<int32_t> rank, next_step, untried;  // [num_agents] pibt
     Field<uint8_t> bits;                      // [num_agents] intent
 
-    /// Entries of the hash table: at most half full.
+    /// An entry for each cell costs less than hashing where agents are many; pibt looks at their neighbours too.
+    SIM_HD static bool has_direct_table(const Config& c) {
+        const int cells = c.cells();
+        return cells <= 4096 && cells <= c.num_agents * (c.needs_distances() ? 64 : 24);
+    }
+    /// Entries of the table: hashed, it is at most half full.
     SIM_HD static int table_size(const Config& c) {
+        if (has_direct_table(c)) return c.cells();
         const int needed = c.num_agents * (c.needs_distances() ? 12 : 4);
         int size = 64;
         while (size < needed) size *= 2;
@@ -88,7 +94,8 @@ struct PathfindingScratch {
     }
     SIM_HD static int num_teams(const Config& c) {
         const int bytes = 3 * c.height * c.map_words() * 4, fitting = 16384 / bytes;
-        return fitting < 1 ? 1 : fitting < max_teams ? fitting : max_teams;
+        const int most = max_teams < (c.num_agents + 31) / 32 ? max_teams : (c.num_agents + 31) / 32;
+        return fitting < 1 ? 1 : fitting < most ? fitting : most;
     }
     SIM_HD static bool copies_walls(const Config& c) { return c.grid_rows() * c.grid_words() <= 4096; }
     SIM_HD static bool labels_here(const Config& c) { return c.cells() <= 2048; }
@@ -97,9 +104,10 @@ struct PathfindingScratch {
     SIM_HD void fields(const Config& c, V& visit) {
         const int n = c.num_agents, table = table_size(c), grid = copies_walls(c) ? c.grid_rows() * c.grid_words() : 0;
         const int map = c.height * c.map_words(), planned = c.needs_distances() ? n : 0;
-        visit("key", key, table);
+        visit("key", key, has_direct_table(c) ? 0 : table);
         visit("occupant", occupant, table);
-        visit("winner", winner, table);
+        const int labels = labels_here(c) ? c.cells() : 0, reserved = c.needs_distances() ? table : 0;
+        visit("by_cell", by_cell, labels > reserved ? labels : reserved);
         visit("want", want, n);
         visit("moves", moves, n);
         visit("succeeds", succeeds, n);
@@ -109,7 +117,6 @@ struct PathfindingScratch {
         visit("crowd", crowd, c.grid_rows() * c.grid_words());
         visit("frontier", frontier, c.needs_distances() ? num_teams(c) * 3 * map : 0);
         visit("open", open, c.needs_distances() ? map : 0);
-        visit("label", label, labels_here(c) ? c.cells() : 0);
         visit("rank", rank, planned);
         visit("next_step", next_step, planned);
         visit("untried", untried, planned);

@@ -26,14 +26,33 @@ SIM_HD void prepare_grids(Group& group, W& world) {
     group.sync();
 }
 
-/// One channel of an agent's window, row after row, as bits.
+/// One channel of an agent's window, row after row, as bits. Windows that are at most a word wide lie in two words of
+/// each row, of which the second may be beyond the row's end where it is not needed.
 template <class Group, class Bits>
-SIM_HD void write_window(BitRun<Group>& run, const Bits& bits, int words, Cell cell, int window) {
-    for (int row = 0; row < window; ++row)
-        for (int first = 0; first < window; first += 32) {
-            const int count = window - first < 32 ? window - first : 32;
-            run.push(count, bits_from(bits, words, cell.row + row, cell.column + first, count));
-        }
+SIM_HD void write_window(BitRun<Group>& run, const Bits bits, int words, Cell cell, int window) {
+    if (window > 32) {
+        for (int row = 0; row < window; ++row)
+            for (int first = 0; first < window; first += 32) {
+                const int count = window - first < 32 ? window - first : 32;
+                run.push(count, bits_from(bits, words, cell.row + row, cell.column + first, count));
+            }
+        return;
+    }
+    const int shift = cell.column & 31, start = cell.row * words + (cell.column >> 5);
+    const uint32_t mask = ~0u >> (32 - window);
+    const bool takes_two = shift + window > 32;
+    const auto bits_of = [&](int row) {
+        const int at = start + row * words;
+        const uint32_t high = takes_two ? bits[at + 1] : 0;
+        return uint32_t((uint64_t{high} << 32 | bits[at]) >> shift) & mask;
+    };
+    int row = 0;
+    if (window <= 16) {  // two rows in one go
+        SIM_ROLLED
+        for (; row + 1 < window; row += 2) run.push(2 * window, bits_of(row) | bits_of(row + 1) << window);
+    }
+    SIM_ROLLED
+    for (; row < window; ++row) run.push(window, bits_of(row));
 }
 
 /// POGEMA's default observation: obstacles, agents (oneself included), and the goal, moved into the window along each
@@ -74,24 +93,29 @@ template <class Group, class W>
 SIM_HD void observe_costs(Group& group, const W& world, AgentRange range, const ObservationWriter& out, int part) {
     const PathfindingConfig& c = world.config;
     const int window = c.window(), clip = c.cost_clip, width = c.width;
+    const Cell size = world.state.map_size[0];
     group.for_each((range.last - range.first) * window, [&](int item) {
         const int agent = range.first + item / window, row = item % window;
-        const Cell cell = world.state.position[agent], size = world.state.map_size[0];
-        int8_t* to = out.row<int8_t>(part, agent) + row * window;
+        const Cell cell = world.state.position[agent];
         const int map_row = cell.row + row - c.obs_radius, first = cell.column - c.obs_radius;
         const uint16_t* field = distance_field(world, agent);
-        const int own = field[index_of(world, cell)];
         const bool is_padding = agent >= world.state.num_present[0];  // has no field of its own
-        const bool outside = is_padding || map_row < 0 || map_row >= size.row;
-        for (int k = 0; k < window; ++k) {
-            const int column = first + k;
-            const int steps =
-                outside || column < 0 || column >= size.column ? unreachable : int(field[map_row * width + column]);
-            const int relative = steps - own;
-            to[k] = int8_t(steps == unreachable ? clip + 1
-                           : relative < -clip   ? -clip
-                           : relative > clip    ? clip
-                                                : relative);
+        const bool is_outside = is_padding || map_row < 0 || map_row >= size.row;
+        const int own = field[index_of(world, cell)];
+        const int begin = first < 0 ? -first : 0, end = is_outside ? 0 : size.column - first;  // of the row on the map
+        int8_t* to = out.row<int8_t>(part, agent) + row * window;
+        for (int start = 0; start < window; start += ShortRun::capacity) {
+            const auto within = [&](int k) {
+                return k < start ? 0 : k < start + ShortRun::capacity ? k - start : ShortRun::capacity;
+            };
+            const ShortRun run = read_run(field + map_row * width + first + start, within(begin), within(end));
+            SIM_UNROLL
+            for (int k = 0; k < ShortRun::capacity; ++k) {
+                if (start + k >= window) break;
+                const bool is_blocked = start + k < begin || start + k >= end || run[k] == unreachable;
+                const int relative = run[k] - own, limited = relative > clip ? clip : relative;
+                to[start + k] = int8_t(is_blocked ? clip + 1 : limited < -clip ? -clip : limited);
+            }
         }
     });
 }
@@ -106,7 +130,7 @@ SIM_HD void observe_intent(Group& group, W& world, AgentRange range, const Obser
     group.for_each(c.num_agents, [&](int agent) {
         world.scratch.bits[agent] = is_present(world, agent) ? nearer_cells(world, agent) : 0;
     });
-    table.enter_agents(0);
+    table.enter_agents();
     group.for_each((range.last - range.first) * window, [&](int item) {
         const int agent = range.first + item / window, row = item % window;
         const Cell cell = world.state.position[agent];
