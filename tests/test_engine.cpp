@@ -35,8 +35,10 @@ std::vector<EngineCase> list_cases() {
     for (const EnvironmentEntry& entry : full_registry().entries())
         if (entry.name != "pathfinding")
             cases.push_back({entry.name, entry.name, settings_of({{"max_episode_steps", "13"}})});
-    cases.push_back({"test_cards, short hands", "test_cards", settings_of({{"hand_size", "2"}})});
-    cases.push_back({"test_crowd, seven agents", "test_crowd", settings_of({{"num_agents", "7"}})});
+    cases.push_back(
+        {"test_cards, short hands", "test_cards", settings_of({{"hand_size", "2"}, {"max_episode_steps", "13"}})});
+    cases.push_back(
+        {"test_crowd, seven agents", "test_crowd", settings_of({{"num_agents", "7"}, {"max_episode_steps", "13"}})});
     const std::vector<EngineCase> modes = pathfinding_modes(small_map);
     cases.insert(cases.end(), modes.begin(), modes.end());
     const auto add = [&](const std::string& name, const Values& more) {
@@ -207,8 +209,16 @@ bool gpu_is_there() {
     const std::string why = why_no_gpu(0);
     if (why.empty()) return true;
     if (has_word(std::getenv("FLOCKSTEP_REQUIRE"), "gpu")) FAIL("no GPU: " << why);
-    std::printf("skipped: %s: no GPU: %s\n", Catch::getResultCapture().getCurrentTestName().c_str(), why.c_str());
+    static std::string last;  // a test asks once per section
+    const std::string name = Catch::getResultCapture().getCurrentTestName();
+    if (name != last) std::printf("skipped on the GPU: %s: %s\n", name.c_str(), why.c_str());
+    last = name;
     return false;
+}
+
+std::vector<Device> devices() {
+    if (gpu_is_there()) return {Device{-1}, Device{0}};
+    return {Device{-1}};
 }
 
 BatchOptions on_gpu(BatchOptions options) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstring>
 #include <map>
 #include <memory>
 #include <string>
@@ -72,6 +73,16 @@ uint64_t played_hash(Batch& batch, int steps);
 /// True where tests can use a GPU; else says that they are skipped, or fails if FLOCKSTEP_REQUIRE contains "gpu".
 bool gpu_is_there();
 BatchOptions on_gpu(BatchOptions options);
+/// The CPU, and the GPU where there is one.
+std::vector<Device> devices();
+
+/// Memory beside a batch, on its device, with the given values.
+template <class T>
+Buffer beside(Batch& batch, const std::vector<T>& values) {
+    Buffer buffer(batch.memory(), values.size() * sizeof(T), "test values");
+    batch.memory().from_host(buffer.data(), values.data(), values.size() * sizeof(T));
+    return buffer;
+}
 
 /// The message of the std::exception that `f` throws, or "no error".
 template <class F>

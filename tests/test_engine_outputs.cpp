@@ -1,0 +1,161 @@
+#include <algorithm>
+#include <set>
+
+#include "tests/test_engine.h"
+
+/// Which outputs are written, where to, and as which numbers.
+namespace flockstep {
+namespace {
+
+BatchOptions on(Device device) {
+    BatchOptions options = some_envs(5);
+    options.device = device;
+    return options;
+}
+
+/// The upper half of a float, rounded to nearest, ties to even.
+uint16_t nearest_bfloat16(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    const uint32_t low = bits & 0xFFFFu, high = bits >> 16;
+    const bool up = low > 0x8000u || (low == 0x8000u && high % 2 == 1);
+    return uint16_t(high + up);
+}
+
+template <class T>
+std::vector<float> as_floats(Batch& batch, const Tensor& tensor) {
+    const std::vector<T> values = host_values<T>(batch, tensor);
+    return {values.begin(), values.end()};
+}
+std::vector<float> as_floats(Batch& batch, const Tensor& tensor) {
+    if (tensor.dtype == DType::float32) return as_floats<float>(batch, tensor);
+    if (tensor.dtype == DType::int8) return as_floats<int8_t>(batch, tensor);
+    return as_floats<uint8_t>(batch, tensor);
+}
+
+void check_converted(const EngineCase& c, Device device, DType dtype) {
+    BatchOptions converted = on(device);
+    converted.dtypes["*"] = dtype;
+    const auto natural = make(c, on(device)), other = make(c, converted);
+    for (int step = 0; step < 20; ++step) {
+        const auto check = [&](const std::vector<Tensor>& of_natural, const std::vector<Tensor>& of_other) {
+            for (size_t i = 0; i < of_natural.size(); ++i) {
+                const std::vector<float> values = as_floats(*natural, of_natural[i]);
+                REQUIRE(of_other[i].dtype == dtype);
+                if (dtype == DType::float32) {
+                    REQUIRE(host_values<float>(*other, of_other[i]) == values);
+                    continue;
+                }
+                std::vector<uint16_t> want;
+                for (float value : values) want.push_back(nearest_bfloat16(value));
+                REQUIRE(host_values<uint16_t>(*other, of_other[i]) == want);
+            }
+        };
+        check(natural->observations(), other->observations());
+        check(natural->final_observations(), other->final_observations());
+        play(*natural, 1), play(*other, 1);
+    }
+}
+}  // namespace
+
+TEST_CASE("every environment: observations as float32 and bfloat16 are the natural ones converted") {
+    for (Device device : devices())
+        for (const EngineCase& c : engine_cases())
+            for (DType dtype : {DType::float32, DType::bfloat16})
+                DYNAMIC_SECTION(c.name << " as " << name_of(dtype) << " on " << device.name()) {
+                    check_converted(c, device, dtype);
+                }
+}
+
+TEST_CASE("every environment: an output that is redirected is written there and nowhere else") {
+    for (Device device : devices()) {
+        for (const EngineCase& c : engine_cases()) {
+            DYNAMIC_SECTION(c.name << " on " << device.name()) {
+                const auto plain = make(c, on(device)), other = make(c, on(device));
+                std::vector<Tensor> tensors = other->observations();
+                for (const auto* list : {&other->action_masks(), &other->outputs()})
+                    tensors.insert(tensors.end(), list->begin(), list->end());
+                std::vector<Buffer> memory;
+                std::vector<std::vector<char>> before;
+                for (const Tensor& tensor : tensors) {
+                    memory.push_back(beside(*other, std::vector<char>(size_t(tensor.bytes()), 0x55)));
+                    before.push_back(host_bytes(*other, tensor));
+                    other->redirect(tensor.name, memory.back().data());
+                }
+                play(*plain, 3), play(*other, 3);
+                const std::vector<Tensor> want = written_tensors(*plain);
+                for (size_t i = 0; i < tensors.size(); ++i) {
+                    INFO(tensors[i].name);
+                    Tensor moved = tensors[i];
+                    moved.data = memory[i].data();
+                    CHECK(host_bytes(*other, moved) == host_bytes(*plain, want[i]));
+                    CHECK(host_bytes(*other, tensors[i]) == before[i]);
+                    other->redirect(tensors[i].name, nullptr);
+                }
+                play(*plain, 1), play(*other, 1);
+                CHECK(difference(*plain, *other) == "");
+            }
+        }
+    }
+}
+
+TEST_CASE("every environment: leaving outputs out does not change the others") {
+    for (Device device : devices()) {
+        for (const EngineCase& c : engine_cases()) {
+            DYNAMIC_SECTION(c.name << " on " << device.name()) {
+                const auto all = make(c, on(device));
+                for (const Tensor& wanted : written_tensors(*all)) {
+                    if (wanted.name.rfind("final", 0) == 0) continue;
+                    BatchOptions options = on(device);
+                    options.outputs = {wanted.name}, options.final_observation = FinalObservation::none;
+                    const auto full = make(c, on(device)), one = make(c, options);
+                    play(*full, 15), play(*one, 15);
+                    REQUIRE(written_tensors(*one).size() == 1);
+                    for (const Tensor& tensor : written_tensors(*full))
+                        if (tensor.name == wanted.name)
+                            CHECK(host_bytes(*full, tensor) == host_bytes(*one, written_tensors(*one)[0]));
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("outputs: names that do not exist get one sentence") {
+    const EngineCase& c = engine_case("pathfinding all parts");
+    BatchOptions outputs = on({-1}), dtypes = on({-1}), bytes = on({-1});
+    outputs.outputs = {"reward", "rewards"};
+    dtypes.dtypes["window"] = DType::float32;
+    bytes.dtypes["observation"] = DType::int8;
+    const std::string unknown = error_of([&] { make(c, outputs); });
+    CHECK(unknown.rfind("outputs: got \"rewards\", want some of: ", 0) == 0);
+    CHECK(unknown.find("cost_to_go") != std::string::npos);
+    CHECK(error_of([&] { make(c, dtypes); }) == "dtypes: got \"window\", which is no observation part of pathfinding");
+    CHECK(error_of([&] { make(engine_case("cartpole"), bytes); }) ==
+          "dtypes: got int8 for observation, want float32 or bfloat16");
+    CHECK(error_of([&] { observation_dtype("double"); }) ==
+          "dtype: got \"double\", want uint8, int8, bfloat16 or float32");
+    BatchOptions few = on({-1});
+    few.outputs = {"reward"};
+    CHECK(error_of([&] { make(c, few)->output("active"); }) ==
+          "pathfinding: output \"active\" is not written; add it to outputs");
+    CHECK(error_of([&] { make(c, few)->redirect("windows", nullptr); }).find("windows") != std::string::npos);
+}
+
+TEST_CASE("batches: a number of worlds that is too small or too large gets one sentence") {
+    for (int64_t num_envs : {int64_t{0}, int64_t{-4}, int64_t{1} << 31})
+        CHECK(error_of([&] { make(engine_case("cartpole"), some_envs(num_envs)); }) ==
+              "num_envs: got " + std::to_string(num_envs) + ", want an integer from 1 to 2147483647");
+}
+
+TEST_CASE("batches: a number of lanes that cannot be is refused on the GPU") {
+    if (!gpu_is_there()) return;
+    for (int lanes : {3, 33, 2048, -2}) {
+        BatchOptions options = on({0});
+        options.lanes = lanes;
+        CHECK(error_of([&] {
+                  make(engine_case("cartpole"), options);
+              }).rfind("lanes: got " + std::to_string(lanes), 0) == 0);
+    }
+}
+
+}  // namespace flockstep

@@ -1,0 +1,127 @@
+#include "sim/config.h"
+#include "sim/memory.h"
+#include "sim/registry.h"
+#include "tests/test_engine.h"
+
+/// What is wrong with settings, devices and memory is said in one sentence: name, what was given, what was wanted.
+namespace flockstep {
+namespace {
+
+enum class Weather : int { dry, wet };
+struct Sample {
+    int agents = 4;
+    float share = 0.1f;
+    bool loud = false;
+    Weather weather = Weather::wet;
+    Text file = "none";
+    uint64_t seed = 5;
+    template <class F>
+    void fields(F f) {
+        f("agents", agents, between(2, 10).even(), "how many");
+        f("share", share, between(0, 1), "a share");
+        f("loud", loud, any_value(), "a flag");
+        f("weather", weather, one_of({"dry", "wet"}), "a name");
+        f("file", file, any_value(), "a text");
+        f("seed", seed, at_least(0), "a seed");
+    }
+};
+
+Sample read(const std::string& key, Value value) {
+    Settings settings;
+    settings.set(key, std::move(value));
+    Sample sample;
+    read_config(sample, settings);
+    return sample;
+}
+std::string refusal(const std::string& key, Value value) {
+    return error_of([&] { read(key, value); });
+}
+std::string make_error(const std::string& environment, const std::map<std::string, std::string>& settings) {
+    return error_of([&] { make({"", environment, settings_of(settings)}, some_envs(2)); });
+}
+}  // namespace
+
+TEST_CASE("settings: values of every type are read, from texts too") {
+    CHECK(read("agents", int64_t{8}).agents == 8);
+    CHECK(read("agents", 8.0).agents == 8);
+    CHECK(read("agents", std::string("8")).agents == 8);
+    CHECK(read("share", std::string("0.25")).share == 0.25f);
+    CHECK(read("share", int64_t{1}).share == 1.0f);
+    CHECK(read("loud", true).loud);
+    CHECK(read("loud", std::string("true")).loud);
+    CHECK(read("weather", std::string("dry")).weather == Weather::dry);
+    CHECK(read("file", std::string("map.txt")).file.str() == "map.txt");
+}
+
+TEST_CASE("settings: what does not fit gets one sentence") {
+    CHECK(refusal("agents", int64_t{7}) == "agents: got 7, want an even integer from 2 to 10");
+    CHECK(refusal("agents", int64_t{12}) == "agents: got 12, want an even integer from 2 to 10");
+    CHECK(refusal("agents", 2.5) == "agents: got 2.5, want an even integer from 2 to 10");
+    CHECK(refusal("agents", true) == "agents: got true, want an even integer from 2 to 10");
+    CHECK(refusal("agents", std::string("8x")) == "agents: got \"8x\", want an even integer from 2 to 10");
+    CHECK(refusal("agents", std::string("")) == "agents: got \"\", want an even integer from 2 to 10");
+    CHECK(refusal("share", 1.5) == "share: got 1.5, want a number from 0 to 1");
+    CHECK(refusal("share", std::string("nan")) == "share: got \"nan\", want a number from 0 to 1");
+    CHECK(refusal("loud", std::string("maybe")) == "loud: got \"maybe\", want true or false");
+    CHECK(refusal("weather", std::string("hail")) == "weather: got \"hail\", want dry or wet");
+    CHECK(refusal("file", int64_t{3}) == "file: got 3, want a text");
+    CHECK(refusal("seed", int64_t{-1}) == "seed: got -1, want an integer >= 0");
+}
+
+TEST_CASE("settings: written and read again they are the same, and listed with their defaults") {
+    Settings settings = write_config(Sample{});
+    Sample again;
+    again.agents = 10, again.share = 0, again.seed = 0;
+    read_config(again, settings);
+    CHECK(again.agents == 4);
+    CHECK(again.share == 0.1f);
+    CHECK(again.seed == 5);
+    const auto fields = describe_config<Sample>();
+    REQUIRE(fields.size() == 6);
+    CHECK(fields[0].default_value == "4");
+    CHECK(fields[1].default_value == "0.1");
+    CHECK(fields[3].default_value == "wet");
+    CHECK(fields[3].wish == "dry or wet");
+}
+
+TEST_CASE("environments: settings that do not exist or do not fit get one sentence") {
+    CHECK(make_error("cartpole", {{"max_steps", "3"}}).rfind("cartpole: unknown key \"max_steps\"", 0) == 0);
+    CHECK(make_error("pathfinding", {{"num_agent", "3"}}) ==
+          "pathfinding: unknown key \"num_agent\", did you mean \"num_agents\"?");
+    CHECK(make_error("cartpole", {{"max_episode_steps", "0"}}) ==
+          "max_episode_steps: got \"0\", want an integer from 1 to 8388608");
+    const std::string unknown = make_error("chess", {});
+    CHECK(unknown.rfind("environment: got \"chess\", want one of: ", 0) == 0);
+    CHECK(unknown.find("cartpole") != std::string::npos);
+    CHECK(unknown.find("test_") == std::string::npos);
+}
+
+TEST_CASE("devices: a name that means none gets one sentence") {
+    CHECK(error_of([] { find_device("gpu"); }).rfind("device: got \"gpu\", want auto, cpu, cuda or cuda:N", 0) == 0);
+    CHECK(error_of([] { find_device("cuda:x"); }).rfind("device: got \"cuda:x\", want auto", 0) == 0);
+    CHECK(find_device("cpu") == Device{-1});
+    CHECK(error_of([] { find_device("cuda:99"); }).rfind("device: got \"cuda:99\", which cannot be used: ", 0) == 0);
+    if (why_no_gpu(0).empty()) return;
+    CHECK(find_device("auto") == Device{-1});
+    CHECK(error_of([] { make(engine_case("cartpole"), on_gpu(some_envs(2))); }) ==
+          "device: got \"cuda:0\", which cannot be used: " + why_no_gpu(0));
+}
+
+TEST_CASE("memory: a batch that is far too large gets one sentence with what it needs and what is free") {
+    const EngineCase large = {"", "pathfinding", settings_of({{"num_agents", "1024"}, {"size", "128"}})};
+    for (Device device : devices()) {
+        BatchOptions options;
+        options.device = device, options.num_envs = 1 << 30;
+        const std::string sentence = error_of([&] { make(large, options); });
+        INFO(sentence);
+        CHECK(sentence.rfind("memory: ", 0) == 0);
+        CHECK(sentence.find(" needs ") != std::string::npos);
+        CHECK(sentence.find("free") != std::string::npos);
+        CHECK(sentence.find('\n') == std::string::npos);
+        CHECK(error_of([&] {
+                  make(engine_case("cartpole"), options.device.is_cuda() ? on_gpu(some_envs(4)) : some_envs(4));
+              }) == "no error");
+    }
+}
+
+}  // namespace flockstep
