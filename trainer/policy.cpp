@@ -179,13 +179,15 @@ struct Policy::Network {
         return at::linear(x, weight, bias).to(torch::kFloat32);
     }
 
-    PolicyOutput run(const void* data, int64_t rows) {
+    PolicyOutput run(const void* data, int64_t rows, bool wants_value = true) {
         const ThreadScope threads(rows * size);
         outputs.clear(), output_gradients.clear(), next_leaf = 0;
         const auto options = options_for(memory.device(), is_bfloat16() ? torch::kBFloat16 : torch::kFloat32);
         const torch::Tensor input = torch::from_blob(const_cast<void*>(data), {rows, columns.width}, options);
         if (config.separate) {
-            logits = tower(input), value = tower(input);
+            logits = tower(input);
+            if (!wants_value) return {logits.data_ptr<float>(), logits.stride(0), nullptr, 0};
+            value = tower(input);
             outputs = {logits, value};
         } else {
             outputs = {tower(input)};
@@ -264,6 +266,10 @@ std::vector<float> Policy::input_scale() const {
 PolicyOutput Policy::evaluate(const void* input, int64_t rows) {
     const torch::NoGradGuard no_gradient;
     return network_->run(input, rows);
+}
+PolicyOutput Policy::choose(const void* input, int64_t rows) {
+    const torch::NoGradGuard no_gradient;
+    return network_->run(input, rows, false);
 }
 PolicyOutput Policy::forward(const void* input, int64_t rows) {
     const torch::AutoGradMode gradient(true);

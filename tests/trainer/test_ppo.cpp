@@ -7,9 +7,17 @@
 
 using namespace flockstep;
 
+namespace flockstep {
+void register_test_environments(Registry& registry);
+}
+
 namespace {
-std::unique_ptr<Trainer> make_trainer(const TrainConfig& config, Device device, int max_episode_steps = 500) {
+void register_once() {
     if (registry().entries().empty()) register_product_environments(registry());
+}
+
+std::unique_ptr<Trainer> make_trainer(const TrainConfig& config, Device device, int max_episode_steps = 500) {
+    register_once();
     Settings settings;
     settings.set("max_episode_steps", int64_t(max_episode_steps));
     return std::make_unique<Trainer>(make_batch("cartpole", training_options(config, device), settings), config);
@@ -33,7 +41,7 @@ double score(Trainer& trainer) {
 
 TrainConfig quick_config() {
     TrainConfig config;
-    config.total_steps = 100'000, config.num_envs = 64, config.epochs = 10, config.learning_rate = 3e-3f;
+    config.total_steps = 60'000, config.num_envs = 64, config.epochs = 10, config.learning_rate = 3e-3f;
     config.gamma = 0.98f, config.gae_lambda = 0.8f, config.entropy = 0.0f;
     return config;
 }
@@ -65,7 +73,7 @@ TEST_CASE("PPO learns CartPole") {
 
 TEST_CASE("PPO learns CartPole with shared layers, bfloat16, normalised observations and rewards") {
     TrainConfig config = quick_config();
-    config.total_steps = 60'000, config.separate = false, config.precision = Precision::bfloat16,
+    config.separate = false, config.precision = Precision::bfloat16,
     config.normalise_observation = config.normalise_reward = true;
     for (Device device : devices()) {
         const auto trainer = make_trainer(config, device);
@@ -110,7 +118,7 @@ TEST_CASE("PPO: the GPU goes the CPU's way, with and without graphs") {
 
 TEST_CASE("PPO: a batch that was made for something else is refused") {
     TrainConfig config = quick_config();
-    if (registry().entries().empty()) register_product_environments(registry());
+    register_once();
     BatchOptions options;
     CHECK_THROWS_WITH(Trainer(make_batch("cartpole", options, {}), config),
                       "num_envs: the batch has 1 worlds, want 64");
@@ -118,4 +126,39 @@ TEST_CASE("PPO: a batch that was made for something else is refused") {
     CHECK_THROWS_WITH(
         Trainer(make_batch("cartpole", options, {}), config),
         "training needs a batch that resets in the same step and keeps final observations: see training_options()");
+}
+
+TEST_CASE("PPO trains roles of their own, masked and absent agents, turns, and environments of many parts") {
+    register_once();
+    register_test_environments(registry());
+    TrainConfig config;
+    config.num_envs = 6, config.num_steps = 8, config.epochs = 2, config.num_minibatches = 3, config.hidden = "16";
+    config.total_steps = 1'000'000;
+    for (const char* name : {"test_roles", "test_cards", "test_scenes", "pathfinding"}) {
+        Settings settings;
+        if (std::string(name) == "pathfinding") {
+            settings.set("num_agents", int64_t{7});
+            settings.set("observation", std::string("windows,cost_to_go,intent"));
+            settings.set("mask_obstacles", true);
+            settings.set("on_target", std::string("restart"));
+        }
+        for (Device device : devices()) {
+            INFO(name << " on " << device.name());
+            config.encoder = std::string(name) == "pathfinding" ? Encoder::cnn : Encoder::mlp;
+            config.channels = "4";
+            Trainer trainer(make_batch(name, training_options(config, device), settings), config);
+            for (int i = 0; i < 3; ++i) trainer.iterate();
+            const IterationMetrics metrics = trainer.read_metrics();  // throws if a forbidden action was taken
+            CHECK(std::isfinite(metrics.policy_loss));
+            CHECK(std::isfinite(metrics.value_loss));
+            CHECK(metrics.gradient_norm > 0);
+            CHECK(std::abs(metrics.approximate_kl) < 0.1);
+            CHECK(metrics.agent_steps > 0);
+            CHECK(metrics.agent_steps <= metrics.env_steps * trainer.batch().num_agents());
+            const auto other = make_batch(name, training_options(config, device), settings);
+            Actor actor(trainer.snapshot(), *other, 1);
+            for (int i = 0; i < 5; ++i) actor.act(i % 2), other->step();
+            other->check();
+        }
+    }
 }
