@@ -35,12 +35,11 @@ if(pybind11_FOUND AND module_sources)
         target_compile_definitions(_flockstep PRIVATE FLOCKSTEP_WITH_TEST_ENVIRONMENTS=1)
     endif()
     if(has_trainer AND policy_sources)
-        flockstep_python_module(_flockstep_policy ${policy_sources})
+        # Arrays cross as in the other module, by its own sources; each module keeps its copy to itself.
+        set(array_sources ${module_sources})
+        list(FILTER array_sources INCLUDE REGEX "/module_(array|given|convert|stream)\\.cpp$")
+        flockstep_python_module(_flockstep_policy ${policy_sources} ${array_sources})
         target_link_libraries(_flockstep_policy PRIVATE flockstep_trainer)
-        if(EXISTS ${torch_root}/lib/libtorch_python.so)
-            target_link_libraries(_flockstep_policy PRIVATE
-                -Wl,--push-state,--as-needed,${torch_root}/lib/libtorch_python.so,--pop-state)
-        endif()
         set_target_properties(_flockstep_policy PROPERTIES JOB_POOL_COMPILE torch)
     endif()
 

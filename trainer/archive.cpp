@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -29,7 +30,11 @@ const char* type_name(DType dtype) {
     throw std::logic_error("an archive cannot hold bits");
 }
 
-std::string shape_text(const std::vector<int64_t>& shape) { return Json(shape).dump(); }
+std::string shape_text(const std::vector<int64_t>& shape) {
+    std::string text = "[";
+    for (size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+    return text + "]";
+}
 
 /// A file descriptor that closes itself.
 class File {
@@ -168,6 +173,15 @@ void write_archive(const std::string& path, const Archive& archive) {
         throw std::runtime_error(path + ": cannot be renamed from " + temporary + ": " + strerror(errno));
     const size_t slash = path.rfind('/');
     File(slash == std::string::npos ? "." : path.substr(0, slash + 1), O_RDONLY | O_DIRECTORY).sync();
+}
+
+std::string find_checkpoint(const std::string& file_or_run) {
+    const std::filesystem::path path = file_or_run;
+    const std::filesystem::path file = std::filesystem::is_directory(path) ? path / "checkpoint.safetensors" : path;
+    if (!std::filesystem::is_regular_file(file))
+        throw std::invalid_argument("checkpoint: got \"" + file_or_run +
+                                    "\", want a checkpoint.safetensors or a run folder; there is no " + file.string());
+    return file.string();
 }
 
 Archive read_archive(const std::string& path) {

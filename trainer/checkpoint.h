@@ -30,6 +30,8 @@ struct Archive {
 /// Writes to a temporary name beside `path`, syncs, and renames: whoever reads `path` finds the old file or the new
 /// one, whenever the process or the machine stops. Throws std::runtime_error that names the file.
 void write_archive(const std::string& path, const Archive& archive);
+/// The checkpoint of a run folder, or the file itself. Throws std::invalid_argument where there is none.
+std::string find_checkpoint(const std::string& file_or_run);
 /// Throws std::invalid_argument that names the file and what is wrong with it.
 Archive read_archive(const std::string& path);
 

@@ -1,6 +1,5 @@
 #include "trainer/cli_player.h"
 
-#include <filesystem>
 #include <stdexcept>
 
 #include "sim/registry.h"
@@ -9,24 +8,13 @@
 
 namespace flockstep {
 
-namespace {
-std::string checkpoint_file(const std::string& given) {
-    const std::filesystem::path path = given;
-    const std::filesystem::path file = std::filesystem::is_directory(path) ? path / "checkpoint.safetensors" : path;
-    if (!std::filesystem::is_regular_file(file))
-        throw std::invalid_argument("checkpoint: got \"" + given +
-                                    "\", want a checkpoint.safetensors or a run folder; there is no " + file.string());
-    return file.string();
-}
-}  // namespace
-
 Player::Player(const Command& command, const std::string& policy)
     : environment_(command.name().empty() ? command.given.environment() : command.name()),
       policy_(policy.empty() ? "random" : policy) {
     if (!command.checkpoint.empty()) {
         if (!policy.empty())
             throw std::invalid_argument("policy: got \"" + policy + "\" beside a checkpoint, want one of the two");
-        policy_ = checkpoint_file(command.checkpoint);
+        policy_ = find_checkpoint(command.checkpoint);
         archive_ = std::make_shared<Archive>(read_archive(policy_));
         const CheckpointInfo info = read_info(*archive_);
         if (!environment_.empty() && environment_ != info.environment)

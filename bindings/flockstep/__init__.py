@@ -8,25 +8,28 @@
 
 Arrays are [num_envs, num_agents, ...] and are views of the engine's memory: valid until the next step. See Environment.
 `gymnasium.make("flockstep/CartPole-v1")`, `gymnasium.make_vec(...)` and `flockstep.parallel_env(...)` (PettingZoo) give copies.
+`flockstep.load_policy("runs/...")` acts with a trained checkpoint.
 """
 
 import importlib.util
 
 from ._flockstep import Array, Batch, describe_device, find_device, why_no_gpu
 from .environment import Environment, environments, make
+from .policy import Policy, load_policy
 
 __all__ = [
     "Array",
     "Batch",
     "Environment",
+    "Policy",
     "describe_device",
     "environments",
     "find_device",
+    "load_policy",
     "make",
     "parallel_env",
     "why_no_gpu",
 ]
-
 
 
 def parallel_env(id, device="cpu", render_mode=None, **config):

@@ -170,7 +170,7 @@ TEST_CASE("checkpoint: a foreign one, or one that does not fit, is refused") {
     TrainConfig other = small_config();
     other.hidden = "32";
     CHECK_THROWS_WITH(trainer(other)->restore(good),
-                      "checkpoint: agent.parameter.actor.hidden.0.weight is float32 [16,8], want float32 [32,8]");
+                      "checkpoint: agent.parameter.actor.hidden.0.weight is float32 [16, 8], want float32 [32, 8]");
     other = small_config();
     other.num_envs = 8;
     CHECK_THROWS_AS(trainer(other)->restore(good), std::invalid_argument);
