@@ -15,6 +15,7 @@ import importlib.util
 
 from ._flockstep import Array, Batch, describe_device, find_device, why_no_gpu
 from .environment import Environment, environments, make
+from .pogema_observation import pogema_observation
 from .policy import Policy, load_policy
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "load_policy",
     "make",
     "parallel_env",
+    "pogema_observation",
     "why_no_gpu",
 ]
 
