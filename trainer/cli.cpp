@@ -26,7 +26,7 @@ class Skeleton {
         app_.set_version_flag("--version", std::string("flockstep ") + build_version() + " (" + build_commit() + ")");
         app_.require_subcommand(0, 1);
         CLI::App* list = add("list", "environments; with NAME its settings and spaces");
-        list->add_option("NAME", command.names, "an environment")->expected(0, 1);
+        list->add_option("NAME", command.names, "an environment");
         add_run(add("train", "train a policy with PPO"))
             ->add_option("--resume", command.resume, "a run folder to go on with");
         CLI::App* evaluate = add_run(add("eval", "an environment's own metrics over fresh episodes"));
@@ -59,8 +59,7 @@ class Skeleton {
     }
     CLI::App* add_run(CLI::App* sub) {
         const bool is_bench = sub->get_name() == "bench";
-        CLI::Option* names = sub->add_option("NAME", command.names, is_bench ? "environments" : "an environment");
-        if (!is_bench) names->expected(0, 1);
+        sub->add_option("NAME", command.names, is_bench ? "environments" : "an environment");
         sub->add_option("--config", config, "a TOML file of settings; those of the command line win");
         return sub;
     }
@@ -129,9 +128,14 @@ int run_command(const std::string& name, const Command& command) {
     if (name == "bench") {
         WordList names = command.names;
         if (names.empty() && !command.given.environment().empty()) names = {command.given.environment()};
+        if (names.empty())
+            throw std::invalid_argument("environment: got none, want one NAME or several; see flockstep list");
         run_bench_command(names, command.given, command.json);
         return 0;
     }
+    if (command.names.size() > 1)
+        throw std::invalid_argument("environment: got \"" + command.names[0] + "\" and \"" + command.names[1] +
+                                    "\", want one");
     if (name == "list") return run_list(command);
     if (name == "train") return run_train(command);
     return name == "eval" ? run_evaluate(command) : run_render(command);

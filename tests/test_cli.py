@@ -1,0 +1,381 @@
+"""The program `flockstep`: commands, settings, run folders, and what it says to bad input.
+
+Runs $FLOCKSTEP_BINARY, or build/flockstep; without one, everything here is skipped.
+"""
+
+import json
+import math
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BINARY = pathlib.Path(os.environ.get("FLOCKSTEP_BINARY", ROOT / "build" / "flockstep"))
+
+pytestmark = pytest.mark.skipif(not BINARY.is_file(), reason=f"{BINARY} is not built")
+
+SMALL = ["--num_envs", "32", "--num_steps", "16", "--hidden", "16", "--device", "cpu"]
+
+
+def flockstep(*words, cwd, timeout=120, env=None):
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", **(env or {})}
+    return subprocess.run(
+        [BINARY, *map(str, words)], cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout
+    )
+
+
+def succeed(*words, cwd, **options):
+    result = flockstep(*words, cwd=cwd, **options)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def refusal(*words, cwd):
+    """What stderr says of bad input: one sentence, with exit code 2."""
+    result = flockstep(*words, cwd=cwd)
+    assert result.returncode == 2, (result.returncode, result.stdout, result.stderr)
+    sentences = result.stderr.splitlines()
+    assert len(sentences) == 1, result.stderr
+    assert sentences[0].startswith("flockstep: ")
+    return sentences[0]
+
+
+def only_run(folder):
+    runs = list((folder / "runs").iterdir())
+    assert len(runs) == 1, runs
+    return runs[0]
+
+
+def metric_lines(run):
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [line for line in lines if "format" not in line]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A short run on CartPole: (folder, run folder, what it printed)."""
+    folder = tmp_path_factory.mktemp("trained")
+    said = succeed(
+        "train", "cartpole", "--total_steps", "20000", *SMALL, "--log_every", "0.05", "--evaluate_episodes", "50", cwd=folder
+    )
+    return folder, only_run(folder), said
+
+
+# Help and lists
+
+
+@pytest.mark.parametrize("words", [[], ["list"], ["train"], ["eval"], ["bench"], ["render"], ["train", "cartpole"]])
+def test_help_names_the_usage_and_fits_a_terminal(words, tmp_path):
+    text = succeed(*words, "--help", cwd=tmp_path)
+    assert "Usage: flockstep" in text
+    assert max(map(len, text.splitlines())) <= 130
+    if words[1:]:
+        assert "max_episode_steps" in text
+
+
+def test_version_is_one_line(tmp_path):
+    assert re.fullmatch(r"flockstep \d+\.\d+\.\d+ \(\S+\)\n", succeed("--version", cwd=tmp_path))
+
+
+def test_list_names_the_environments(tmp_path):
+    text = succeed("list", cwd=tmp_path)
+    assert re.search(r"^cartpole +balance a pole", text, re.MULTILINE)
+    assert re.search(r"^pathfinding +", text, re.MULTILINE)
+
+
+def test_list_of_one_shows_settings_spaces_metrics_and_policies(tmp_path):
+    text = succeed("list", "cartpole", cwd=tmp_path)
+    assert re.search(r"max_episode_steps +500 +an integer", text)
+    assert re.search(r"observation +float32 +4", text)
+    assert re.search(r"action +Discrete +1 +0 \.\. 1", text)
+    assert "Metrics: episode_return, episode_length" in text
+    assert "Policies: random" in text
+
+
+def test_list_shows_spaces_for_the_settings_given(tmp_path):
+    text = succeed("list", "pathfinding", "--obs_radius", "3", "--num_agents=5", cwd=tmp_path)
+    assert "3 x 7 x 7" in text and "5 agents" in text and "pibt" in text
+
+
+# Bad input
+
+BAD_WORDS = [
+    ([], "want list, train, eval, bench or render"),
+    (["trian"], 'got "trian"'),
+    (["--frobnicate"], "--frobnicate"),
+    (["list", "cartpol"], 'got "cartpol", want one of: cartpole'),
+    (["train"], "want its NAME"),
+    (["train", "cartpole", "pathfinding"], "pathfinding"),
+    (["train", "cartpole", "--nm_envs", "3"], 'unknown key "nm_envs", did you mean "num_envs"?'),
+    (["train", "cartpole", "--num_envs", "many"], 'num_envs: got "many", want an integer from 1'),
+    (["train", "cartpole", "--num_envs", "0"], 'num_envs: got "0"'),
+    (["train", "cartpole", "--num_envs"], "num_envs: got true"),
+    (["train", "cartpole", "--hidden", "64,x"], 'hidden: got "64,x"'),
+    (["train", "cartpole", "--device", "tpu"], 'device: got "tpu"'),
+    (["train", "cartpole", "--device", "cuda:97"], 'device: got "cuda:97", which cannot be used'),
+    (["train", "cartpole", "--dtype", "observation=float17"], "float17"),
+    (["train", "cartpole", "--max_episode_steps", "-3"], 'max_episode_steps: got "-3", want an integer from 1'),
+    (["train", "cartpole", "--config", "absent.toml"], 'config: got "absent.toml"'),
+    (["train", "cartpole", "--resume", "absent"], 'resume: got "absent"'),
+    (["train", "cartpole", "--config"], "--config"),
+    (["eval", "cartpole", "--policy", "clever"], 'policy: got "clever", want one of: random'),
+    (["eval", "cartpole", "--episodes", "0"], 'episodes: got "0"'),
+    (["eval", "cartpole", "--checkpoint", "absent"], 'checkpoint: got "absent"'),
+    (["eval"], "want its NAME or --checkpoint"),
+    (["bench"], "NAME"),
+    (["bench", "cartpole", "--outputs", "reward,rewrad"], "rewrad"),
+    (["bench", "cartpole", "--seconds", "-1"], 'seconds: got "-1"'),
+    (["render", "cartpole", "--policy", "clever"], 'policy: got "clever"'),
+    (["render", "cartpole", "--output", "absent/folder/x.html"], "absent/folder/x.html"),
+    (["list", "pathfinding", "--num_agents", "1000", "--size", "4"], "num_agents"),
+    (["list", "pathfinding", "--map", "absent.map"], "absent.map"),
+    (["list", "pathfinding", "--on_target", "stay"], 'on_target: got "stay", want finish, nothing or restart'),
+]
+
+
+@pytest.mark.parametrize("words, says", BAD_WORDS, ids=[" ".join(words) or "nothing" for words, _ in BAD_WORDS])
+def test_bad_input_is_one_sentence_and_exit_code_2(words, says, tmp_path):
+    device = [] if "--device" in words or not words or words[0] not in ("train", "eval", "bench", "render") else ["--device", "cpu"]
+    if words and words[-1].startswith("--"):
+        device = []
+    assert says in refusal(*words, *device, cwd=tmp_path)
+    assert not (tmp_path / "runs").exists()
+
+
+BAD_FILES = [
+    ("num_envs = \n", "config.toml:1: num_envs: got the end of the line"),
+    ("# a comment\nnum_envs = 3x\n", "config.toml:2: num_envs: got `3x`"),
+    ("num_envs = 1\nnum_envs = 2\n", 'config.toml:2: key "num_envs" comes twice, first in line 1'),
+    ("[trainer]\n[trainer]\n", "config.toml:2: table [trainer] comes twice"),
+    ("[traner]\nnum_envs = 1\n", "config.toml:2: got table [traner], want one of [trainer]"),
+    ("\nnm_envs = 3\n", 'config.toml:2: unknown key "nm_envs", did you mean "num_envs"?'),
+    ("[environment]\nnum_envs = 3\n", 'config.toml:2: unknown key "num_envs"'),
+    ('num_envs = "many"\n', 'config.toml:1: num_envs: got "many", want an integer from 1'),
+    ("[trainer]\n\nlearning_rate = -1.0\n", "config.toml:3: learning_rate: got -1, want a number >= 0"),
+    ('schedule = "cubic"\n', 'config.toml:1: schedule: got "cubic", want constant or linear'),
+    ('runs = "unfinished\n', 'config.toml:1: runs: the text that begins here has no closing "'),
+    ("num_envs = 012\n", "config.toml:1: num_envs: got `012`"),
+    ("born = 1979-05-27\n", "config.toml:1: born: got `1979-05-27`"),
+    ("num_envs = 1 num_steps = 2\n", "config.toml:1: got `num_steps = 2`, want the end of the line"),
+    ("format_version = 99\n", "config.toml:1: format_version: got 99, want 1"),
+    ("seed = 99999999999999999999\n", "config.toml:1: got 99999999999999999999, want an integer that fits 64 bits"),
+]
+
+
+@pytest.mark.parametrize("text, says", BAD_FILES, ids=[repr(text) for text, _ in BAD_FILES])
+def test_a_bad_file_is_refused_with_its_line(text, says, tmp_path):
+    (tmp_path / "config.toml").write_text(text)
+    assert says in refusal("train", "cartpole", "--config", "config.toml", cwd=tmp_path)
+
+
+def test_too_little_memory_says_how_much_was_needed_and_is_free(tmp_path):
+    says = refusal("bench", "cartpole", "--num_envs", "2000000000", "--device", "cpu", cwd=tmp_path)
+    assert re.search(r"memory: .* needs \d+ MiB, free are \d+ MiB", says)
+
+
+def test_a_damaged_checkpoint_is_refused(trained, tmp_path):
+    bytes_ = (trained[1] / "checkpoint.safetensors").read_bytes()
+    for name, damaged in {"short": bytes_[: len(bytes_) // 2], "noise": b"\xff" * 100, "empty": b""}.items():
+        file = tmp_path / f"{name}.safetensors"
+        file.write_bytes(damaged)
+        assert str(file) in refusal("eval", "--checkpoint", file, "--device", "cpu", cwd=tmp_path)
+
+
+def test_a_checkpoint_of_another_environment_is_refused(trained, tmp_path):
+    says = refusal("eval", "pathfinding", "--checkpoint", trained[1], "--device", "cpu", cwd=tmp_path)
+    assert "was trained on cartpole, not on pathfinding" in says
+
+
+# Training
+
+
+def test_training_writes_all_files_of_the_run_folder(trained):
+    _, run, said = trained
+    assert re.fullmatch(r"cartpole-\d{8}-\d{6}", run.name)
+    names = {file.name for file in run.iterdir()}
+    assert {"config.toml", "metrics.jsonl", "checkpoint.safetensors", "replay.html", "evaluation.jsonl"} <= names
+    assert any(name.startswith("events.out.tfevents.") for name in names)
+    assert not any(name.endswith(".partial") for name in names)
+    assert str(run.name) in said
+
+
+def test_without_a_terminal_there_are_no_carriage_returns_or_escapes(trained):
+    assert "\r" not in trained[2] and "\x1b" not in trained[2]
+    assert "agent-steps/s" in trained[2]
+
+
+def test_metrics_count_up_to_the_end(trained):
+    lines = metric_lines(trained[1])
+    steps = [line["agent_steps"] for line in lines]
+    assert steps == sorted(steps) and steps[-1] >= 20000
+    assert any(line["num_episodes"] > 0 and line["episode_return"] > 5 for line in lines)
+    for line in lines:
+        assert 0 <= line["entropy"] <= math.log(2) + 1e-4
+
+
+def test_the_evaluation_compares_before_and_after(trained):
+    lines = [json.loads(line) for line in (trained[1] / "evaluation.jsonl").read_text().splitlines()]
+    assert [line["policy"] for line in lines] == ["untrained", "trained"]
+    assert all(line["metrics"]["episode_return"]["count"] == 50 for line in lines)
+    assert "untrained" in trained[2] and "episode_return" in trained[2]
+
+
+def test_curves_read_back_in_tensorboard(trained):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    events = accumulator.EventAccumulator(str(trained[1]))
+    events.Reload()
+    lines = metric_lines(trained[1])
+    curve = events.Scalars("loss/entropy")
+    assert [point.step for point in curve] == [line["agent_steps"] for line in lines]
+    assert [point.value for point in curve] == pytest.approx([line["entropy"] for line in lines])
+    assert "episode/episode_return" in events.Tags()["scalars"]
+
+
+def test_event_frames_carry_the_checksums_of_tfrecord(trained):
+    crc = pytest.importorskip("tensorboard.compat.tensorflow_stub.pywrap_tensorflow")
+    file = next(trained[1].glob("events.out.tfevents.*")).read_bytes()
+    at = frames = 0
+    while at < len(file):
+        size = int.from_bytes(file[at : at + 8], "little")
+        data = file[at + 12 : at + 12 + size]
+        assert int.from_bytes(file[at + 8 : at + 12], "little") == crc.masked_crc32c(file[at : at + 8])
+        assert int.from_bytes(file[at + 12 + size : at + 16 + size], "little") == crc.masked_crc32c(data)
+        at += 16 + size
+        frames += 1
+    assert frames > 10
+
+
+def test_the_replay_is_one_page_without_the_network(trained):
+    page = (trained[1] / "replay.html").read_text()
+    assert page.lstrip().lower().startswith("<!doctype html>")
+    assert not re.search(r"(src|href)\s*=\s*[\"']https?:", page)
+
+
+def test_config_reads_back_identically(trained, tmp_path):
+    config = trained[1] / "config.toml"
+    succeed("train", "--config", config, "--total_steps=20000", cwd=tmp_path)
+    assert (only_run(tmp_path) / "config.toml").read_text() == config.read_text()
+
+
+def test_config_is_toml_to_python_too(trained):
+    tomllib = pytest.importorskip("tomllib")
+    config = tomllib.loads((trained[1] / "config.toml").read_text())
+    assert config["environment"] == {"name": "cartpole", "max_episode_steps": 500}
+    assert config["trainer"]["num_envs"] == 32 and config["trainer"]["hidden"] == "16"
+    assert isinstance(config["trainer"]["gamma"], float) and config["trainer"]["replay"] is True
+
+
+def test_every_kind_of_toml_value_is_understood(tmp_path):
+    (tmp_path / "config.toml").write_text(
+        "# a run\nformat_version = 1\nenvironment = 'cartpole'\nmax_episode_steps = 1_00 # flat\n"
+        '[trainer]\ntotal_steps = 2_000\nnum_envs = 0x10\nhidden = [\n  16, # first\n  8,\n]\ngamma = 9.5e-1\n'
+        'device = "c\\u0070u"\nreplay = false\nrun_name = """\nlong\\\n  -name"""\n"num_steps" = +16\n'
+    )
+    succeed("train", "--config", "config.toml", "--gamma", "0.9", cwd=tmp_path)
+    text = (only_run(tmp_path) / "config.toml").read_text()
+    for line in ['name = "cartpole"', "max_episode_steps = 100", "num_envs = 16", 'hidden = "16,8"', "gamma = 0.9", "num_steps = 16"]:
+        assert line in text.splitlines()
+    assert only_run(tmp_path).name.startswith("long-name-")
+    assert not (only_run(tmp_path) / "replay.html").exists()
+
+
+def test_runs_are_never_overwritten(tmp_path):
+    for _ in range(3):
+        succeed("train", "cartpole", "--total_steps", "512", *SMALL, "--replay", "false", cwd=tmp_path)
+    assert len(list((tmp_path / "runs").iterdir())) == 3
+
+
+def test_resuming_goes_on_to_more_steps_in_the_same_folder(tmp_path):
+    succeed("train", "cartpole", "--total_steps", "5120", *SMALL, "--replay=false", cwd=tmp_path)
+    run = only_run(tmp_path)
+    succeed("train", "--resume", run, "--total_steps", "10240", cwd=tmp_path)
+    assert only_run(tmp_path) == run
+    lines = metric_lines(run)
+    assert lines[-1]["agent_steps"] == 10240
+    assert "total_steps = 10240" in (run / "config.toml").read_text()
+
+
+def test_resuming_another_environment_is_refused(trained, tmp_path):
+    assert "not pathfinding" in refusal("train", "pathfinding", "--resume", trained[1], cwd=tmp_path)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_a_checkpoint_that_resumes_bit_for_bit(sent, tmp_path):
+    settings = ["--seed", "5", *SMALL, "--schedule", "constant", "--entropy", "0", "--log_every", "0.05"]
+    words = [BINARY, "train", "cartpole", "--total_steps", "100000000", *settings]
+    process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.time() + 60
+    while time.time() < deadline and not any(metric_lines(run) for run in tmp_path.glob("runs/*") if (run / "metrics.jsonl").exists()):
+        time.sleep(0.05)
+    process.send_signal(sent)
+    said, wrong = process.communicate(timeout=60)
+    assert process.returncode == 128 + sent, wrong
+    run = only_run(tmp_path)
+    assert "Interrupted" in said and f"--resume runs/{run.name}" in said
+    done = metric_lines(run)[-1]["agent_steps"]
+    more = ["--total_steps", str(done + 5120), "--replay=false"]
+    succeed("train", "--resume", run, *more, cwd=tmp_path)
+    assert metric_lines(run)[-1]["agent_steps"] == done + 5120
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    succeed("train", "cartpole", *settings, *more, cwd=whole)
+    safetensors = pytest.importorskip("safetensors.numpy")
+    resumed = safetensors.load_file(run / "checkpoint.safetensors")
+    uninterrupted = safetensors.load_file(only_run(whole) / "checkpoint.safetensors")
+    parameters = [name for name in uninterrupted if ".parameter." in name]
+    assert parameters
+    for name in parameters:
+        assert resumed[name].tobytes() == uninterrupted[name].tobytes(), name
+
+
+# Evaluation, benchmarks, replays
+
+
+def test_random_play_of_cartpole_returns_about_22(tmp_path):
+    result = json.loads(succeed("eval", "cartpole", "--policy", "random", "--episodes", "2000", "--device", "cpu", "--json", cwd=tmp_path))
+    reached = result["metrics"]["episode_return"]
+    assert reached["count"] == 2000
+    assert 21 < reached["mean"] < 23.5
+    assert reached["low"] < reached["mean"] < reached["high"]
+    assert reached["high"] - reached["mean"] == pytest.approx(1.96 * reached["standard_error"], rel=0.01)
+
+
+def test_evaluation_of_a_checkpoint_takes_its_environment_and_settings(trained, tmp_path):
+    words = ["eval", "--checkpoint", trained[1], "--episodes", "64", "--device", "cpu", "--max_episode_steps", "30"]
+    text = succeed(*words, cwd=tmp_path)
+    assert re.search(r"episode_return +\d", text) and "cartpole" in text
+    result = json.loads(succeed(*words, "--json", "--deterministic", cwd=tmp_path))
+    assert 5 < result["metrics"]["episode_length"]["mean"] <= 30
+
+
+def test_bench_prints_one_json_object_per_environment(tmp_path):
+    text = succeed("bench", "cartpole", "pathfinding", "--json", "--seconds", "0.2", "--num_envs", "64", "--device", "cpu", cwd=tmp_path)
+    rows = [json.loads(line) for line in text.splitlines()]
+    assert [row["environment"] for row in rows] == ["cartpole", "pathfinding"]
+    for row in rows:
+        assert row["num_envs"] == 64 and row["num_agents"] == 1
+        assert row["agent_steps_per_second"] == pytest.approx(row["env_steps_per_second"] * row["num_agents"])
+        assert 0 < row["bandwidth_share"] < 2 and row["bytes_per_agent_step"] > 0 and row["copy_bandwidth"] > 1e8
+        assert row["commit"] and "reward" in row["outputs"]
+
+
+def test_bench_measures_what_was_asked_for(tmp_path):
+    words = ["bench", "cartpole", "--seconds", "0.1", "--num_envs", "64", "--device", "cpu", "--json"]
+    row = json.loads(succeed(*words, "--outputs", "observation,reward", "--dtype", "bfloat16", cwd=tmp_path))
+    assert row["outputs"] == "observation bfloat16, reward float32"
+
+
+def test_render_writes_a_page_of_a_scripted_policy(tmp_path):
+    succeed("render", "cartpole", "--policy", "random", "--device", "cpu", "--output", "random.html", cwd=tmp_path)
+    assert "<canvas" in (tmp_path / "random.html").read_text()
+
+
+def test_render_draws_pathfinding(tmp_path):
+    words = ["render", "pathfinding", "--num_agents", "4", "--max_episode_steps", "20", "--device", "cpu"]
+    assert "20 steps" in succeed(*words, "--on_target", "restart", cwd=tmp_path)
+    assert (tmp_path / "pathfinding.html").stat().st_size > 5000
