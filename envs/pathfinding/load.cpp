@@ -129,6 +129,8 @@ struct PoolBuilder {
 Cell read_cell(const char* name, const nlohmann::json& pair) {
     if (!pair.is_array() || pair.size() != 2 || !pair[0].is_number_integer() || !pair[1].is_number_integer())
         refuse(name, pair.dump(), "a pair [row, column]");
+    for (const nlohmann::json& number : pair)
+        if (number < 0 || number >= max_map_side) refuse(name, pair.dump(), "a cell of the map");
     return {int16_t(pair[0].get<int>()), int16_t(pair[1].get<int>())};
 }
 nlohmann::json read_list(const char* name, const Text& text) {
@@ -142,25 +144,47 @@ struct GivenAgents {
     std::vector<Cell> start;
     std::vector<std::vector<Cell>> goals;
 };
-GivenAgents read_given_agents(const PathfindingConfig& c, const std::vector<GridMap>& maps) {
+/// agents_xy = "file.scen": the first num_agents problems of a MovingAI scenario.
+GivenAgents read_scenario(const PathfindingConfig& c, const std::vector<GridMap>& maps) {
+    if (!c.targets_xy.empty()) refuse("targets_xy", "a list", "nothing: the scenario in agents_xy has the goals");
+    if (maps.size() != 1)
+        refuse("agents_xy", "\"" + c.agents_xy.str() + "\" and " + std::to_string(maps.size()) + " maps",
+               "the one map that the scenario is for");
+    const Scenario scenario = load_scenario(c.agents_xy.str(), maps[0]);
+    const size_t count = size_t(c.num_agents);
+    if (count > scenario.start.size())
+        refuse("num_agents", std::to_string(count),
+               "at most " + std::to_string(scenario.start.size()) + ", the problems of " + c.agents_xy.str());
+    GivenAgents given{{scenario.start.begin(), scenario.start.begin() + c.num_agents}, {}};
+    for (size_t agent = 0; agent < count; ++agent) given.goals.push_back({scenario.goal[agent]});
+    return given;
+}
+GivenAgents read_lists(const PathfindingConfig& c) {
     GivenAgents given;
-    if (c.agents_xy.empty() != c.targets_xy.empty())
+    for (const auto& pair : read_list("agents_xy", c.agents_xy)) given.start.push_back(read_cell("agents_xy", pair));
+    for (const auto& goal : read_list("targets_xy", c.targets_xy)) {
+        const bool is_sequence = goal.is_array() && !goal.empty() && goal[0].is_array();
+        given.goals.emplace_back();
+        if (!is_sequence)
+            given.goals.back().push_back(read_cell("targets_xy", goal));
+        else
+            for (const auto& pair : goal) given.goals.back().push_back(read_cell("targets_xy", pair));
+    }
+    if (given.goals.size() != given.start.size())
+        refuse("targets_xy", std::to_string(given.goals.size()) + " agents",
+               std::to_string(given.start.size()) + " as in agents_xy");
+    return given;
+}
+GivenAgents read_given_agents(const PathfindingConfig& c, const std::vector<GridMap>& maps) {
+    const bool is_scenario = c.agents_xy.str().ends_with(".scen");
+    GivenAgents given;
+    if (!is_scenario && c.agents_xy.empty() != c.targets_xy.empty())
         refuse(c.agents_xy.empty() ? "agents_xy" : "targets_xy", "nothing",
                "a list: agents_xy and targets_xy go together");
-    if (!c.agents_xy.empty()) {
-        for (const auto& pair : read_list("agents_xy", c.agents_xy))
-            given.start.push_back(read_cell("agents_xy", pair));
-        for (const auto& goal : read_list("targets_xy", c.targets_xy)) {
-            const bool is_sequence = goal.is_array() && !goal.empty() && goal[0].is_array();
-            given.goals.emplace_back();
-            if (!is_sequence)
-                given.goals.back().push_back(read_cell("targets_xy", goal));
-            else
-                for (const auto& pair : goal) given.goals.back().push_back(read_cell("targets_xy", pair));
-        }
-        if (given.goals.size() != given.start.size())
-            refuse("targets_xy", std::to_string(given.goals.size()) + " agents",
-                   std::to_string(given.start.size()) + " as in agents_xy");
+    if (is_scenario) {
+        given = read_scenario(c, maps);
+    } else if (!c.agents_xy.empty()) {
+        given = read_lists(c);
     } else if (maps.size() == 1 && !maps[0].start.empty()) {
         given.start = maps[0].start;
         for (Cell goal : maps[0].goal) given.goals.push_back({goal});
@@ -225,9 +249,11 @@ PathfindingShared load_pathfinding(PathfindingConfig& config, Loader& loader) {
         }
         pool.finish(shared, loader);
     } else if (config.num_agents > config.cells() / (config.generator == MapGenerator::pogema ? 2 : 1)) {
+        const bool needs_pairs = config.generator == MapGenerator::pogema;  // of cells of their own
         refuse("num_agents", std::to_string(config.num_agents),
-               "at most " + std::to_string(config.cells()) + " cells' worth: the map has " +
-                   std::to_string(config.height) + " x " + std::to_string(config.width));
+               "at most " + std::to_string(config.cells() / (needs_pairs ? 2 : 1)) + ": the map has " +
+                   std::to_string(config.height) + " x " + std::to_string(config.width) + " cells" +
+                   (needs_pairs ? ", two for each agent" : ""));
     }
     return shared;
 }
