@@ -192,10 +192,11 @@ class CudaBatch final : public TypedBatch<Env> {
                 return kernels_of<Env, GroupKind::grid>();
         }
     }
+    /// To all there is, since the limit belongs to the kernel and other batches launch it with plans of their own.
     void raise_limits() {
         if (plan_.kind == GroupKind::grid) return;
         const auto raise = [&](const void* kernel) {
-            cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, plan_.bytes),
+            cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_limit_),
                        "asking for shared memory");
         };
         raise(kernels().step);

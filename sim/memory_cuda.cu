@@ -18,9 +18,8 @@ class CudaMemory final : public Memory {
             cudaGetLastError();
             size_t free = 0, total = 0;
             cudaMemGetInfo(&free, &total);
-            throw std::runtime_error("memory of " + device().name() + ": " + what + " needs " +
-                                     std::to_string(bytes >> 20) + " MiB, free are " + std::to_string(free >> 20) +
-                                     " MiB");
+            throw std::runtime_error("memory: " + what + " needs " + std::to_string(bytes >> 20) + " MiB, free are " +
+                                     std::to_string(free >> 20) + " MiB");
         }
         cuda_check(error, ("allocating " + what).c_str());
         zero(data, bytes);

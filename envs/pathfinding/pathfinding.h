@@ -35,9 +35,9 @@ struct Pathfinding {
         return spaces;
     }
     static constexpr bool never_one_lane = true;
-    /// A lane per agent, up to 128: more of them wait for each other longer than they work.
+    /// A lane per agent, up to 128: more of them wait for each other longer than they work. Costs are more work.
     static int lanes(const Config& c) {
-        int lanes = 32;
+        int lanes = c.needs_distances() && c.num_agents > 32 ? 128 : 32;
         while (lanes < c.num_agents && lanes < 128) lanes *= 2;
         return lanes;
     }

@@ -94,7 +94,7 @@ struct PathfindingScratch {
     }
     SIM_HD static int num_teams(const Config& c) {
         const int bytes = 3 * c.height * c.map_words() * 4, fitting = 16384 / bytes;
-        const int most = max_teams < (c.num_agents + 31) / 32 ? max_teams : (c.num_agents + 31) / 32;
+        const int most = c.num_agents <= 32 ? 1 : c.num_agents <= 128 ? 4 : max_teams;  // warps that a group has
         return fitting < 1 ? 1 : fitting < most ? fitting : most;
     }
     SIM_HD static bool copies_walls(const Config& c) { return c.grid_rows() * c.grid_words() <= 4096; }

@@ -108,11 +108,13 @@ SIM_HD void observe_costs(Group& group, const W& world, AgentRange range, const 
             const auto within = [&](int k) {
                 return k < start ? 0 : k < start + ShortRun::capacity ? k - start : ShortRun::capacity;
             };
-            const ShortRun run = read_run(field + map_row * width + first + start, within(begin), within(end));
+            const int from = within(begin), to_here = within(end), count = window - start;
+            const uint32_t on_map = ((1u << to_here) - 1) & ~((1u << from) - 1);
+            const ShortRun run = read_run(field + map_row * width + first + start, from, to_here);
             SIM_UNROLL
             for (int k = 0; k < ShortRun::capacity; ++k) {
-                if (start + k >= window) break;
-                const bool is_blocked = start + k < begin || start + k >= end || run[k] == unreachable;
+                if (k >= count) break;
+                const bool is_blocked = !(on_map & 1u << k) || run[k] == unreachable;
                 const int relative = run[k] - own, limited = relative > clip ? clip : relative;
                 to[start + k] = int8_t(is_blocked ? clip + 1 : limited < -clip ? -clip : limited);
             }
