@@ -19,16 +19,32 @@ struct InputPart {
     int first_column = 0;
     int64_t slot_bytes = 0;
 
-    SIM_HD float number(int64_t step, int64_t role_row, int element) const {
+    /// `N` numbers of one sample from `element` on.
+    template <int N>
+    SIM_HD void read(int64_t step, int64_t role_row, int element, float* number) const {
         const char* slot = static_cast<const char*>(data) + step * slot_bytes;
-        const int64_t i = role_row * elements + element;
-        if (dtype == DType::uint8) return float(reinterpret_cast<const uint8_t*>(slot)[i]);
-        if (dtype == DType::int8) return float(reinterpret_cast<const int8_t*>(slot)[i]);
-        if (dtype == DType::float32) return reinterpret_cast<const float*>(slot)[i];
-        const uint32_t bits = uint32_t(reinterpret_cast<const uint16_t*>(slot)[i]) << 16;
+        const int64_t first = role_row * elements + element;
+        if (dtype == DType::uint8) return convert<N>(reinterpret_cast<const uint8_t*>(slot) + first, number);
+        if (dtype == DType::int8) return convert<N>(reinterpret_cast<const int8_t*>(slot) + first, number);
+        if (dtype == DType::float32) return convert<N>(reinterpret_cast<const float*>(slot) + first, number);
+        const uint16_t* half = reinterpret_cast<const uint16_t*>(slot) + first;
+        SIM_UNROLL
+        for (int k = 0; k < N; ++k) {
+            const uint32_t bits = uint32_t(half[k]) << 16;
+            memcpy(number + k, &bits, 4);
+        }
+    }
+    SIM_HD float number(int64_t step, int64_t role_row, int element) const {
         float value;
-        memcpy(&value, &bits, 4);
+        read<1>(step, role_row, element, &value);
         return value;
+    }
+
+  private:
+    template <int N, class T>
+    SIM_HD static void convert(const T* from, float* number) {
+        SIM_UNROLL
+        for (int k = 0; k < N; ++k) number[k] = float(from[k]);
     }
 };
 
@@ -62,19 +78,29 @@ struct GatherInput {
         const int64_t step = input.rows.step(sample), role_row = input.rows.role_row(sample);
         float number[8];
         int p = 0;
+        while (p + 1 < input.num_parts && first >= input.parts[p + 1].first_column) ++p;
+        const int end = p + 1 < input.num_parts ? input.parts[p + 1].first_column : input.columns;
+        if (first + 8 <= end)
+            input.parts[p].template read<8>(step, role_row, first - input.parts[p].first_column, number);
+        else
+            read_across(p, step, role_row, first, number);
         SIM_UNROLL
-        for (int k = 0; k < 8; ++k) {
-            const int column = first + k;
-            while (p + 1 < input.num_parts && column >= input.parts[p + 1].first_column) ++p;
-            number[k] =
-                column < input.columns
-                    ? normalised(input.parts[p].number(step, role_row, column - input.parts[p].first_column), column)
-                    : 0.0f;
-        }
+        for (int k = 0; k < 8; ++k) number[k] = first + k < input.columns ? normalised(number[k], first + k) : 0.0f;
         store(row * input.width + first, number);
     }
 
   private:
+    /// Eight columns of several parts, or with columns of zeros behind.
+    SIM_HD void read_across(int p, int64_t step, int64_t role_row, int first, float* number) const {
+        SIM_UNROLL
+        for (int k = 0; k < 8; ++k) {
+            const int column = first + k;
+            while (p + 1 < input.num_parts && column >= input.parts[p + 1].first_column) ++p;
+            number[k] = 0.0f;
+            if (column < input.columns)
+                input.parts[p].template read<1>(step, role_row, column - input.parts[p].first_column, number + k);
+        }
+    }
     SIM_HD float normalised(float number, int column) const {
         const float result = (number - shift[column]) * scale[column];
         if (limit == 0.0f) return result;
