@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <optional>
 #include <stdexcept>
 
 #include "trainer/gae.h"
@@ -49,8 +50,8 @@ struct Trainer::Impl {
     PhaseClock clock;
     int segment, timed_steps;
     int64_t iterations = 0, iterations_read = 0;
-    double seconds_before = 0;  // of training, before this process
-    Clock::time_point began = Clock::now();
+    double seconds_before = 0;               // of training, before this process
+    std::optional<Clock::time_point> began;  // by the first iteration: what is done before it is no training
     PhaseSeconds phases;
 
     Impl(std::unique_ptr<Batch> given, const TrainConfig& config)
@@ -91,6 +92,7 @@ struct Trainer::Impl {
     Where where() const { return {batch->memory().device(), lane.stream(), static_cast<double*>(partials.data())}; }
 
     void iterate() {
+        if (!began) began = Clock::now();
         const Lane::Scope scope(lane);
         set_schedule();
         rollout_graph.run(lane, [&] {
@@ -176,7 +178,9 @@ struct Trainer::Impl {
         const int64_t steps = config.num_envs * batch->num_agents() * config.num_steps;
         return (config.total_steps + steps - 1) / steps;
     }
-    double seconds() const { return seconds_before + std::chrono::duration<double>(Clock::now() - began).count(); }
+    double seconds() const {
+        return seconds_before + (began ? std::chrono::duration<double>(Clock::now() - *began).count() : 0.0);
+    }
 
     /// The last iteration's phases, `times` over.
     void add_phases(int64_t times) {
@@ -296,7 +300,7 @@ void Trainer::Impl::restore(const Archive& archive) {
     batch->restore(fields);
     batch->memory().synchronize();
     iterations = iterations_read = info.iterations;
-    seconds_before = info.seconds, began = Clock::now();
+    seconds_before = info.seconds, began.reset();
 }
 
 Trainer::Trainer(std::unique_ptr<Batch> batch, const TrainConfig& config)

@@ -1,4 +1,6 @@
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "sim/registry.h"
 #include "tests/catch.h"
@@ -114,6 +116,18 @@ TEST_CASE("PPO: the GPU goes the CPU's way, with and without graphs") {
         INFO(ends[1].arrays[i].name);
         CHECK(ends[1].arrays[i].bytes == ends[2].arrays[i].bytes);
     }
+}
+
+TEST_CASE("PPO: the clock of training starts with the first iteration") {
+    TrainConfig config = quick_config();
+    config.total_steps = 1'000'000'000, config.max_seconds = 0.2f;
+    const auto trainer = make_trainer(config, {});
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));  // an evaluation, for example
+    CHECK(trainer->read_metrics().seconds == 0);
+    CHECK(trainer->progress() == 0);
+    while (!trainer->is_finished()) trainer->iterate();
+    CHECK(trainer->iterations() > 1);
+    CHECK(trainer->read_metrics().seconds >= 0.2);
 }
 
 TEST_CASE("PPO: a batch that was made for something else is refused") {
