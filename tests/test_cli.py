@@ -118,6 +118,9 @@ BAD_WORDS = [
     (["train", "cartpole", "--hidden", "64,x"], 'hidden: got "64,x"'),
     (["train", "cartpole", "--device", "tpu"], 'device: got "tpu"'),
     (["train", "cartpole", "--device", "cuda:97"], 'device: got "cuda:97", which cannot be used'),
+    (["train", "cartpole", "--device", "cuda:x"], 'device: got "cuda:x", want auto, cpu, cuda or cuda:N'),
+    (["eval", "cartpole", "--device", "cuda:97"], 'device: got "cuda:97", which cannot be used'),
+    (["bench", "cartpole", "--device", "cuda:97"], 'device: got "cuda:97", which cannot be used'),
     (["train", "cartpole", "--dtype", "observation=float17"], "float17"),
     (["train", "cartpole", "--max_episode_steps", "-3"], 'max_episode_steps: got "-3", want an integer from 1'),
     (["train", "cartpole", "--config", "absent.toml"], 'config: got "absent.toml"'),
@@ -284,6 +287,24 @@ def test_every_kind_of_toml_value_is_understood(tmp_path):
     assert not (only_run(tmp_path) / "replay.html").exists()
 
 
+def test_a_file_may_hold_settings_for_a_kind_of_device(tmp_path):
+    (tmp_path / "config.toml").write_text(
+        'total_steps = 512\nnum_envs = 64\nnum_steps = 16\nhidden = "16"\ngamma = 0.5\nreplay = false\n'
+        "[cpu]\nnum_envs = 32\nmax_episode_steps = 77\ngamma = 0.6\n[cuda]\nnum_steps = 8\n"
+    )
+    succeed("train", "cartpole", "--config", "config.toml", "--device", "cpu", "--gamma", "0.7", cwd=tmp_path)
+    lines = (only_run(tmp_path) / "config.toml").read_text().splitlines()
+    for line in ["num_envs = 32", "num_steps = 16", "max_episode_steps = 77", "gamma = 0.7"]:
+        assert line in lines
+
+
+@pytest.mark.parametrize("table", ["cpu", "cuda"])
+def test_an_unknown_key_for_a_device_is_refused_on_any_device(table, tmp_path):
+    (tmp_path / "config.toml").write_text(f"[{table}]\nnm_envs = 3\n")
+    says = refusal("train", "cartpole", "--config", "config.toml", "--device", "cpu", cwd=tmp_path)
+    assert 'config.toml:2: unknown key "nm_envs", did you mean "num_envs"?' in says
+
+
 def test_runs_are_never_overwritten(tmp_path):
     for _ in range(3):
         succeed("train", "cartpole", "--total_steps", "512", *SMALL, "--replay", "false", cwd=tmp_path)
@@ -298,6 +319,25 @@ def test_resuming_goes_on_to_more_steps_in_the_same_folder(tmp_path):
     lines = metric_lines(run)
     assert lines[-1]["agent_steps"] == 10240
     assert "total_steps = 10240" in (run / "config.toml").read_text()
+
+
+def test_a_refused_resume_leaves_the_run_folder_as_it_was(tmp_path):
+    succeed("train", "cartpole", "--total_steps", "512", *SMALL, "--replay", "false", cwd=tmp_path)
+    run = only_run(tmp_path)
+    refused = [["--nm_envs", "3"], ["--num_envs", "many"], ["--num_envs", "64"], ["--hidden", "8"], ["--device", "cuda:97"]]
+    before = {file.name: file.read_bytes() for file in run.iterdir()}
+    for words in refused:
+        refusal("train", "--resume", run, *words, cwd=tmp_path)
+        assert {file.name: file.read_bytes() for file in run.iterdir()} == before
+    damaged = before["checkpoint.safetensors"][:1000]
+    (run / "checkpoint.safetensors").write_bytes(damaged)
+    assert "checkpoint.safetensors: " in refusal("train", "--resume", run, "--device", "cpu", cwd=tmp_path)
+    assert {file.name: file.read_bytes() for file in run.iterdir()} == {**before, "checkpoint.safetensors": damaged}
+
+
+def test_a_folder_for_runs_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "runs.txt").write_text("a file")
+    assert "runs.txt" in refusal("train", "cartpole", "--runs", "runs.txt", *SMALL, cwd=tmp_path)
 
 
 def test_resuming_another_environment_is_refused(trained, tmp_path):

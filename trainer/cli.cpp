@@ -106,6 +106,7 @@ std::string settings_help(const std::string& command, const Command& given) {
     for (const SettingGroup& group : groups_of(command))
         text += "Settings, as --key value or in a TOML file, flat or below [" + group.table + "]:\n" +
                 settings_table(group.fields) + "\n";
+    if (command == "train") text += "Settings below [cpu] or [cuda] win where training runs on such a device.\n\n";
     for (const std::string& name : given.names)
         text += "Settings of " + name + ", flat or below [environment]:\n" +
                 settings_table(registry().find(name).info.fields);

@@ -46,6 +46,18 @@ void GivenSettings::take(const Given& given) {
     }
 }
 
+void GivenSettings::choose_device(const std::string& device_table) {
+    std::vector<Given> chosen;
+    for (const Given& given : given_)
+        if (given.table == device_table) chosen.push_back({given.key, given.value, "", given.place});
+    std::erase_if(given_, [&](const Given& given) {
+        const bool is_of_device = given.table == "cpu" || given.table == "cuda";
+        return is_of_device ||
+               std::any_of(chosen.begin(), chosen.end(), [&](const Given& winner) { return winner.key == given.key; });
+    });
+    given_.insert(given_.end(), chosen.begin(), chosen.end());
+}
+
 void GivenSettings::refuse_unknown(const std::vector<SettingGroup>& groups) const {
     for (const Given& given : given_) {
         const std::string where = given.place.empty() ? "command line" : given.place;

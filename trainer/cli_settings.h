@@ -27,6 +27,10 @@ class GivenSettings {
     /// Throws std::invalid_argument that names file and line.
     void add_file(const std::filesystem::path& path);
 
+    /// Settings of the file's table [cpu] or [cuda], whichever `device_table` names, count as if they stood in no
+    /// table, and win over those that do; the other table's are dropped. Refuse unknown keys first.
+    void choose_device(const std::string& device_table);
+
     /// Name of the environment that a file gave, or empty.
     const std::string& environment() const { return environment_; }
 

@@ -50,20 +50,32 @@ struct TrainTask {
     Device device;
 };
 
-TrainTask read_train_task(const std::string& name, const GivenSettings& given) {
+/// What a file of settings may hold: the tables, and [cpu] and [cuda] for any of their keys.
+std::vector<SettingGroup> known_groups(const SettingGroup& environment) {
+    std::vector<SettingGroup> groups = train_groups();
+    groups.push_back(environment);
+    SettingGroup all;
+    for (const SettingGroup& group : groups)
+        all.fields.insert(all.fields.end(), group.fields.begin(), group.fields.end());
+    for (const char* device : {"cpu", "cuda"}) groups.push_back({device, all.fields});
+    return groups;
+}
+
+TrainTask read_train_task(const std::string& name, GivenSettings& given) {
     TrainTask task{name.empty() ? given.environment() : name, {}, {}, {}, {}};
     if (task.environment.empty())
         throw std::invalid_argument("environment: got none, want its NAME; see flockstep list");
     const SettingGroup environment = environment_group(task.environment);
-    std::vector<SettingGroup> groups = train_groups();
-    groups.push_back(environment);
-    given.refuse_unknown(groups);
-    task.settings = given.of(environment);
+    given.refuse_unknown(known_groups(environment));
     given.read(task.config, "trainer");
     given.read(task.run, "trainer");
     BatchConfig batch;
     batch.device = task.run.device;
     task.device = to_options(batch).device;
+    given.choose_device(task.device.is_cuda() ? "cuda" : "cpu");
+    task.settings = given.of(environment);
+    given.read(task.config, "trainer");
+    given.read(task.run, "trainer");
     task.run.device = task.device.name();
     return task;
 }
