@@ -27,10 +27,12 @@ endif()
 string(REPLACE ";" "," quiet_nvcc "${quiet}")
 
 # All our code. Without contraction on the host, so that an inline function of sim/ is the same wherever it is compiled.
+# That no floating-point exception is trapped and no errno is read changes no result; without it loops with a choice in
+# them are not vectorised.
 add_library(flockstep_host INTERFACE)
 target_include_directories(flockstep_host INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(flockstep_host INTERFACE
-    $<${host}:-Wall -Wextra ${quiet} -ffp-contract=off -fopenmp>
+    $<${host}:-Wall -Wextra ${quiet} -ffp-contract=off -fno-trapping-math -fno-math-errno -fopenmp>
     $<${device}:--expt-relaxed-constexpr --extended-lambda -diag-suppress=20011,20012,20014 -Xcompiler=-Wall,-Wextra,${quiet_nvcc},-ffp-contract=off,-fopenmp>)
 target_link_options(flockstep_host INTERFACE -fopenmp)
 

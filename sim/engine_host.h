@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <vector>
 
+#include "sim/host_threads.h"
+#include "sim/host_tile.h"
 #include "sim/typed_batch.h"
 
-/// The CPU backend: OpenMP over worlds, one lane each; or all threads on one world after the other.
+/// The CPU backend: threads over worlds, one lane each; or over tiles of one-agent worlds (see host_tile.h); or all
+/// threads on one world after the other.
 namespace flockstep {
 
 template <class Env>
@@ -18,8 +21,12 @@ class HostBatch final : public TypedBatch<Env> {
   public:
     HostBatch(const std::string& name, const BatchOptions& options, Blueprint<Env> blueprint)
         : Base(name, options, std::move(blueprint)) {
-        this->plan_layout(1);
+        const bool is_normal = !options.cpu_team && options.item_order == 1;
+        uses_tiles_ = is_normal && options.num_envs >= host_tile_worlds && fits_tiles(engine_) &&
+                      this->world_bytes(host_tile_worlds) * host_tile_worlds <= max_host_tile_bytes;
+        this->plan_layout(uses_tiles_ ? host_tile_worlds : 1);
         plan_staging();
+        plan_chunks();
         this->reset(options.seed);
     }
 
@@ -52,14 +59,21 @@ class HostBatch final : public TypedBatch<Env> {
         scratch_bytes_ = this->plan_scratch();
         const int64_t row_bytes = (int64_t(engine_.num_agents) * 9 + engine_.action_words * 4 + 63) / 64 * 64;
         thread_bytes_ = (stage_bytes_ + scratch_bytes_ + row_bytes + 4096 + 255) / 256 * 256;
-        const int threads = this->options_.cpu_team ? 1 : omp_get_max_threads();
-        thread_memory_.resize(size_t(thread_bytes_ * threads + 256));
+        threads_ = this->options_.cpu_team ? 1 : omp_get_max_threads();
+        thread_memory_.resize(size_t(thread_bytes_ * threads_ + 256));
+    }
+    /// What a thread takes at once should be worth its while: some microseconds.
+    void plan_chunks() {
+        constexpr int64_t worthwhile_bytes = 1 << 15;
+        chunk_ = std::max<int64_t>(worthwhile_bytes / this->minimum_bytes_per_env(), 1);
+        if (uses_tiles_) chunk_ = (chunk_ + host_tile_worlds - 1) / host_tile_worlds * host_tile_worlds;
     }
 
     /// One world's memory: its tile and output rows in place, the rest in the thread's own memory.
     Place place(int64_t env, char* own) const {
         Place p{};
-        p.tile = engine_.tiles + env * engine_.world_bytes, p.tile_index = 0, p.tile_worlds = 1;
+        p.tile_worlds = engine_.tile_worlds, p.tile_index = int(env % p.tile_worlds);
+        p.tile = engine_.tiles + (env - p.tile_index) * engine_.world_bytes;
         p.stage = own, own += stage_bytes_;
         p.scratch = own, own += scratch_bytes_;
         p.action = reinterpret_cast<int32_t*>(own), own += engine_.action_words * 4;
@@ -111,15 +125,25 @@ class HostBatch final : public TypedBatch<Env> {
                 run_world(group, launch, env, base);
             }
         } else {
-#pragma omp parallel for schedule(static)
-            for (int64_t env = 0; env < engine_.num_envs; ++env) {
-                HostGroup group;
-                run_world(group, launch, env, base + omp_get_thread_num() * thread_bytes_);
-            }
+            for_each_chunk(engine_.num_envs, chunk_, threads_, [&](int64_t first, int64_t last, int thread) {
+                run_worlds(launch, first, last, base + thread * thread_bytes_);
+            });
         }
     }
+    /// Worlds [first, last); where tiles are used `first` begins one.
+    void run_worlds(const Launch& launch, int64_t first, int64_t last, char* own) {
+        HostGroup group;
+        if constexpr (has_plain_rules<Env>()) {
+            const bool by_tiles = uses_tiles_ && launch.operation == Operation::step && !launch.mask;
+            for (; by_tiles && first + host_tile_worlds <= last; first += host_tile_worlds)
+                TileStep<Env>(engine_, first).run([&](int64_t env) { run_world(group, launch, env, own); });
+        }
+        for (int64_t env = first; env < last; ++env) run_world(group, launch, env, own);
+    }
 
-    int64_t stage_bytes_ = 0, scratch_bytes_ = 0, thread_bytes_ = 0;
+    bool uses_tiles_ = false;
+    int threads_ = 1;
+    int64_t stage_bytes_ = 0, scratch_bytes_ = 0, thread_bytes_ = 0, chunk_ = 1;
     std::vector<char> thread_memory_;
 };
 
