@@ -25,9 +25,11 @@ ROOT = HERE.parent
 PEERS = ROOT / ".venv-compare"
 CORES = len(os.sched_getaffinity(0))
 
-# sizes: what a contestant may choose from. EnvPool: batch_size < num_envs is its asynchronous mode.
-SYNCHRONOUS = [{"num_envs": n, "batch_size": n} for n in (16, 64, 256, 512, 1024, 4096)]
-ASYNCHRONOUS = [{"num_envs": n, "batch_size": b} for n, b in ((16, 8), (64, 32), (256, 128), (1024, 256), (1024, 512), (4096, 1024))]
+# sizes: what a contestant may choose from. EnvPool: batch_size < num_envs is its asynchronous mode; its caller is a thread
+# beside its own, so fewer of those than there are cores may be faster.
+SYNCHRONOUS = [(n, n) for n in (64, 256, 512, 1024, 4096)]
+ASYNCHRONOUS = [(64, 32), (256, 128), (1024, 256), (1024, 512), (4096, 1024)]
+ENVPOOL = [{"num_envs": n, "batch_size": b, "num_threads": t} for t in sorted({max(CORES - 1, 1), CORES}) for n, b in SYNCHRONOUS + ASYNCHRONOUS]
 WORKS = [
     {
         "work": "cartpole",
@@ -36,7 +38,7 @@ WORKS = [
         "wanted": 30,
         "sizes": {
             "flockstep_cartpole": [{"num_envs": n} for n in (1024, 4096, 16384, 65536)],
-            "envpool_cartpole": SYNCHRONOUS + ASYNCHRONOUS,
+            "envpool_cartpole": ENVPOOL,
         },
     },
     {
@@ -68,7 +70,7 @@ class Contestant:
         limits = {f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL")}
         self._name = name
         self._process = subprocess.Popen(
-            [python, HERE / "contestants.py", name, str(threads)],
+            [python, HERE / "contestants.py", name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

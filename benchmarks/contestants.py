@@ -1,4 +1,4 @@
-"""One contestant of compare.py: python contestants.py NAME THREADS. It prints what it is, as a line of JSON; then for each
+"""One contestant of compare.py: python contestants.py NAME. It prints what it is, as a line of JSON; then for each
 line {"size": {...}, "seconds": s} of its input it steps for at least so long and prints the steps per second.
 
 Actions are random and drawn before the clock starts. Episodes that end begin anew: by autoreset, or by reset() where a
@@ -49,14 +49,15 @@ class Flockstep:
 class EnvPool:
     """CartPole-v1; asynchronous where batch_size < num_envs."""
 
-    def __init__(self, threads):
+    def __init__(self):
         import envpool
 
-        self._make = lambda **size: envpool.make("CartPole-v1", env_type="gymnasium", num_threads=threads, seed=0, **size)
+        self._make = lambda **size: envpool.make("CartPole-v1", env_type="gymnasium", seed=0, **size)
         self.facts = facts_of("envpool")
 
-    def resize(self, num_envs, batch_size):
-        self._env = self._make(num_envs=num_envs, batch_size=batch_size)
+    def resize(self, num_envs, batch_size, num_threads):
+        self._env = None  # its threads end
+        self._env = self._make(num_envs=num_envs, batch_size=batch_size, num_threads=num_threads)
         self._is_synchronous = batch_size == num_envs
         self._actions = random_actions(2, batch_size)
         if self._is_synchronous:
@@ -99,10 +100,10 @@ class Pogema:
 
 
 CONTESTANTS = {
-    "flockstep_cartpole": lambda threads: Flockstep("cartpole", 2),
-    "flockstep_pathfinding": lambda threads: Flockstep("pathfinding", 5, **PATHFINDING),
+    "flockstep_cartpole": lambda: Flockstep("cartpole", 2),
+    "flockstep_pathfinding": lambda: Flockstep("pathfinding", 5, **PATHFINDING),
     "envpool_cartpole": EnvPool,
-    "pogema": lambda threads: Pogema(),
+    "pogema": lambda: Pogema(),
 }
 
 
@@ -114,7 +115,7 @@ def rate(contestant, seconds):
 
 
 def main():
-    contestant = CONTESTANTS[sys.argv[1]](int(sys.argv[2]))
+    contestant = CONTESTANTS[sys.argv[1]]()
     print(json.dumps(contestant.facts), flush=True)
     size = None
     for line in sys.stdin:
