@@ -132,13 +132,19 @@ class HostBatch final : public TypedBatch<Env> {
     }
     /// Worlds [first, last); where tiles are used `first` begins one.
     void run_worlds(const Launch& launch, int64_t first, int64_t last, char* own) {
-        HostGroup group;
         if constexpr (has_plain_rules<Env>()) {
-            const bool by_tiles = uses_tiles_ && launch.operation == Operation::step && !launch.mask;
-            for (; by_tiles && first + host_tile_worlds <= last; first += host_tile_worlds)
-                TileStep<Env>(engine_, first).run([&](int64_t env) { run_world(group, launch, env, own); });
+            if (uses_tiles_) return run_tiles(launch, first, last, own);
         }
+        HostGroup group;
         for (int64_t env = first; env < last; ++env) run_world(group, launch, env, own);
+    }
+    void run_tiles(const Launch& launch, int64_t first, int64_t last, char* own) {
+        HostTileGroup group;
+        const auto run_alone = [&](int64_t env) { run_world(group, launch, env, own); };
+        const bool steps = launch.operation == Operation::step && !launch.mask;
+        for (; steps && first + host_tile_worlds <= last; first += host_tile_worlds)
+            TileStep<Env>(engine_, first).run(run_alone);
+        for (int64_t env = first; env < last; ++env) run_alone(env);
     }
 
     bool uses_tiles_ = false;

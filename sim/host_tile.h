@@ -17,6 +17,11 @@ namespace flockstep {
 inline constexpr int host_tile_worlds = 32;
 inline constexpr int max_host_tile_bytes = 8192;
 
+/// One world among those of a tile.
+struct HostTileGroup : HostGroup {
+    static constexpr int tile_worlds = host_tile_worlds;
+};
+
 /// Whether the rules can be stepped so: small worlds without scratch memory, whose agent is always there, always acts
 /// and may do anything.
 template <class Env>
@@ -100,7 +105,7 @@ class TileStep {
   public:
     TileStep(const EngineView<Env>& e, int64_t first_env)
         : e_(e), first_env_(first_env), tile_(e.tiles + first_env * e.world_bytes) {
-        Binder binder{tile_, nullptr, 0, 0, worlds, 0, 0, 0};
+        Binder<worlds> binder{e.state_fields, tile_, first_env, worlds, 0};
         visit_state(e, header_, state_, binder);
     }
 
