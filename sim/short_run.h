@@ -15,8 +15,8 @@ struct ShortRun {
     SIM_HD int operator[](int k) const { return int(pair[k / 2] >> (k % 2 * 16) & 65535u); }
 };
 
-/// from[begin] to from[end - 1], 0 <= begin, end <= 16; others are undefined, and `from` itself may lie before the
-/// array. The array must begin and end at multiples of 16 bytes of memory that may be read, as bulk fields do.
+/// from[begin] to from[end - 1], 0 <= begin, end <= 16, or nothing where begin >= end; others are undefined, and `from`
+/// itself may lie outside of the array. The array must begin and end at multiples of 16 bytes of memory that may be read, as bulk fields do.
 SIM_HD ShortRun read_run(const uint16_t* from, int begin, int end) {
     ShortRun run;
 #ifdef __CUDA_ARCH__
@@ -26,7 +26,7 @@ SIM_HD ShortRun read_run(const uint16_t* from, int begin, int end) {
     uint32_t word[12];
     SIM_UNROLL
     for (int v = 0; v < 3; ++v) {
-        const bool is_needed = 8 * v - offset < end && 8 * v - offset + 8 > begin;
+        const bool is_needed = begin < end && 8 * v - offset < end && 8 * v - offset + 8 > begin;
         const uint4 four = is_needed ? vector[v] : uint4{};
         word[4 * v] = four.x, word[4 * v + 1] = four.y, word[4 * v + 2] = four.z, word[4 * v + 3] = four.w;
     }
