@@ -16,7 +16,8 @@ struct ShortRun {
 };
 
 /// from[begin] to from[end - 1], 0 <= begin, end <= 16, or nothing where begin >= end; others are undefined, and `from`
-/// itself may lie outside of the array. The array must begin and end at multiples of 16 bytes of memory that may be read, as bulk fields do.
+/// itself may lie outside of the array. The array must begin and end at multiples of 16 bytes of memory that may be
+/// read, as bulk fields do.
 SIM_HD ShortRun read_run(const uint16_t* from, int begin, int end) {
     ShortRun run;
 #ifdef __CUDA_ARCH__
