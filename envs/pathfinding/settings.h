@@ -79,7 +79,9 @@ struct PathfindingConfig {
         f("station_columns", station_columns, between(0, 1000), "warehouse: groups of start cells on each side");
         f("station_width", station_width, between(1, 1000), "warehouse: columns of a group");
         f("empty_outside", empty_outside, any_value(), "pogema: false fills what lies beyond the wall with noise");
-        f("agents_xy", agents_xy, any_value(), "starts of all agents, [[row, column], ...]");
+        f("agents_xy", agents_xy, any_value(),
+          "starts of all agents, [[row, column], ...], or a MovingAI file.scen: starts and goals of its first "
+          "problems");
         f("targets_xy", targets_xy, any_value(), "goals of all agents, or for restart one list of goals per agent");
     }
 
