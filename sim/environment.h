@@ -46,3 +46,6 @@
 ///                                                          multiple of 32 up to 256 for a block   [optional]
 ///   static constexpr bool never_one_lane = true            spares the compiler the kernels of one lane per world
 ///   [optional]
+///   static constexpr bool single_agent = true              one agent, one observation part, one Discrete action: makes
+///                                                          loops over them constants, and steps faster
+///   [optional]

@@ -78,6 +78,10 @@ class TypedBatch : public Batch {
     TypedBatch(const std::string& name, const BatchOptions& options, Blueprint<Env> blueprint)
         : Batch(name, options, blueprint.spaces, make_memory(options.device)), blueprint_(std::move(blueprint)) {
         settings_ = blueprint_.settings;
+        if (is_single<Env> &&
+            !(num_agents() == 1 && spaces_.roles[0].observation.size() == 1 && has_one_action_tensor()))
+            throw std::logic_error(name +
+                                   ": single_agent, but its spaces are not one agent's with one part and action");
         engine_ = {};
         engine_.config = blueprint_.config;
         list_names();
