@@ -53,7 +53,11 @@ struct BitSource {
     }
     /// vector(v * per_vector): no bits of two words.
     SIM_HD Vector16 whole_vector(int v) const {
-        if constexpr (size == 1) return spread(reinterpret_cast<const uint16_t*>(words)[v]);
+        if constexpr (size == 1) {
+            uint16_t bits;
+            memcpy(&bits, reinterpret_cast<const char*>(words) + v * 2, 2);
+            return spread(bits);
+        }
         if constexpr (size == 2) return spread(reinterpret_cast<const uint8_t*>(words)[v]);
         return spread(reinterpret_cast<const uint8_t*>(words)[v >> 1] >> (v & 1) * 4);
     }
