@@ -60,7 +60,7 @@ SIM_HD bool moves_on(const CellTable<Group, W>& table, const W& world, int agent
     }
 }
 
-/// Finds out who moves, into scratch.succeeds; positions stay as they are. Whose action is whose is known to `action`.
+/// Finds out who moves, into scratch.succeeds; positions stay as they are.
 template <class Group, class W>
 SIM_HD void resolve_moves(Group& group, W& world, const Actions& action) {
     const int n = world.config.num_agents;
