@@ -34,6 +34,16 @@ Role& Role::disabled_unless(bool enabled) {
     return *this;
 }
 
+Role& Role::as_flags(int num_flags) {
+    ObservationPart& part = observation.back();
+    if (part.written != DType::uint8 || num_flags < 1 || num_flags > 8)
+        throw std::invalid_argument("observation part " + part.name + ": got " + std::to_string(num_flags) +
+                                    " flags of type " + name_of(part.written) + ", want 1 to 8 flags of type uint8");
+    part.num_flags = num_flags;
+    part.low = {0}, part.high = {float((1 << num_flags) - 1)};
+    return *this;
+}
+
 Role& Role::chooses(std::string part, int n) {
     action.push_back({std::move(part), ActionPart::Kind::discrete, {n}, 1});
     return *this;

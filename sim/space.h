@@ -70,6 +70,8 @@ struct ObservationPart {
     std::vector<float> high;
     bool enabled = true;           // a part that the configuration leaves out keeps its number and is never written
     DType dtype = DType::float32;  // how it is stored; the natural one unless BatchOptions::dtypes says otherwise
+    int num_flags =
+        0;  // > 0: an integer is that many answers of yes or no in its lowest bits, which a policy sees apart
 
     int elements() const {
         int count = 1;
@@ -99,6 +101,7 @@ struct Role {
     Role& observes(std::string part, DType written, std::vector<int> shape, std::vector<float> low = {},
                    std::vector<float> high = {});
     Role& disabled_unless(bool enabled);  // the part added last
+    Role& as_flags(int num_flags);        // the part added last, of bytes: bounds become all flags or none
     Role& chooses(std::string part, int n);
     Role& chooses_each(std::string part, std::vector<int> n);
     Role& sets(std::string part, int size, float low, float high);

@@ -37,8 +37,11 @@ Json to_json(const std::vector<PolicySpec>& specs) {
     for (const PolicySpec& spec : specs) {
         Json parts = Json::array();
         for (const PolicySpec::Part& part : spec.parts)
-            parts.push_back(
-                {{"name", part.name}, {"dtype", name_of(part.dtype)}, {"shape", part.shape}, {"scale", part.scale}});
+            parts.push_back({{"name", part.name},
+                             {"dtype", name_of(part.dtype)},
+                             {"shape", part.shape},
+                             {"scale", part.scale},
+                             {"num_flags", part.num_flags}});
         list.push_back({{"role", spec.role},
                         {"first", spec.first},
                         {"count", spec.count},
@@ -54,8 +57,8 @@ std::vector<PolicySpec> to_specs(const Json& list) {
         PolicySpec spec{json.at("role"),        json.at("first"),      json.at("count"), {},
                         json.at("num_actions"), json.at("action_mask")};
         for (const Json& part : json.at("parts"))
-            spec.parts.push_back(
-                {part.at("name"), observation_dtype(part.at("dtype")), part.at("shape"), part.at("scale")});
+            spec.parts.push_back({part.at("name"), observation_dtype(part.at("dtype")), part.at("shape"),
+                                  part.at("scale"), part.at("num_flags")});
         specs.push_back(std::move(spec));
     }
     return specs;

@@ -35,7 +35,7 @@ std::string find_checkpoint(const std::string& file_or_run);
 /// Throws std::invalid_argument that names the file and what is wrong with it.
 Archive read_archive(const std::string& path);
 
-inline constexpr int checkpoint_version = 1;
+inline constexpr int checkpoint_version = 2;
 
 /// What every checkpoint's metadata holds.
 struct CheckpointInfo {

@@ -8,20 +8,37 @@
 
 namespace flockstep {
 
-inline constexpr int max_input_parts = 8;
+inline constexpr int max_input_parts = 16;
 inline constexpr float observation_limit = 10.0f;  // where observations are normalised
 
-/// One observation part as it lies in memory: [steps][slot_bytes] of [role rows, elements].
+/// One observation part as it lies in memory: [steps][slot_bytes] of [role rows, elements]; or one flag of it, which is
+/// 0 or 1.
 struct InputPart {
     const void* data = nullptr;
     DType dtype = DType::float32;
     int elements = 0;
     int first_column = 0;
     int64_t slot_bytes = 0;
+    int source = 0;  // which part of the role's PolicySpec it is
+    int flag = -1;   // which bit of its integers; -1: all of the number
 
     /// `N` numbers of one sample from `element` on.
     template <int N>
     SIM_HD void read(int64_t step, int64_t role_row, int element, float* number) const {
+        read_whole<N>(step, role_row, element, number);
+        if (flag < 0) return;
+        SIM_UNROLL
+        for (int k = 0; k < N; ++k) number[k] = float(int(number[k]) >> flag & 1);
+    }
+    SIM_HD float number(int64_t step, int64_t role_row, int element) const {
+        float value;
+        read<1>(step, role_row, element, &value);
+        return value;
+    }
+
+  private:
+    template <int N>
+    SIM_HD void read_whole(int64_t step, int64_t role_row, int element, float* number) const {
         const char* slot = static_cast<const char*>(data) + step * slot_bytes;
         const int64_t first = role_row * elements + element;
         if (dtype == DType::uint8) return convert<N>(reinterpret_cast<const uint8_t*>(slot) + first, number);
@@ -34,13 +51,6 @@ struct InputPart {
             memcpy(number + k, &bits, 4);
         }
     }
-    SIM_HD float number(int64_t step, int64_t role_row, int element) const {
-        float value;
-        read<1>(step, role_row, element, &value);
-        return value;
-    }
-
-  private:
     template <int N, class T>
     SIM_HD static void convert(const T* from, float* number) {
         SIM_UNROLL
@@ -48,8 +58,8 @@ struct InputPart {
     }
 };
 
-/// A role's observation parts side by side, as the columns of a matrix; its width is rounded up to a multiple of 8 by
-/// columns of zeros, since matrix products want aligned rows.
+/// A role's observation parts side by side, as the columns of a matrix, flags as a part for each; its width is rounded
+/// up to a multiple of 8 by columns of zeros, since matrix products want aligned rows.
 struct InputColumns {
     RoleRows rows;
     InputPart parts[max_input_parts];

@@ -20,7 +20,7 @@ Learner::Learner(const PolicySpec& spec, const TrainConfig& config, Batch& batch
       policy_(spec, config, batch.memory()) {
     input_ = final_input_ = policy_.input(batch.num_envs(), batch.num_agents());
     for (int i = 0; i < input_.num_parts; ++i) {
-        const size_t p = size_t(policy_.part_order()[size_t(i)]);
+        const size_t p = size_t(input_.parts[i].source);
         const Rollout::Slots& slots = rollout.part(role, p);
         input_.parts[i].data = slots.data, input_.parts[i].slot_bytes = slots.slot_bytes;
         for (const Tensor& tensor : batch.final_observations())

@@ -95,7 +95,7 @@ struct Policy::Network {
             const bool is_image = config.encoder == Encoder::cnn && (shape.size() == 2 || shape.size() == 3);
             const int h = is_image ? shape[shape.size() - 2] : 0, w = is_image ? shape.back() : 0;
             if (is_image && (channels == 0 || (h == height && w == width))) {
-                channels += shape.size() == 3 ? shape[0] : 1, height = h, width = w;
+                channels += (shape.size() == 3 ? shape[0] : 1) * spec.parts[p].planes(), height = h, width = w;
                 part_order.push_back(int(p));
             } else {
                 rest.push_back(int(p));
@@ -251,14 +251,13 @@ void Policy::refresh() {
 InputColumns Policy::input(int64_t num_envs, int num_agents) const {
     return input_columns(network_->spec, network_->part_order, num_envs, num_agents);
 }
-const std::vector<int>& Policy::part_order() const { return network_->part_order; }
 
 std::vector<float> Policy::input_scale() const {
     std::vector<float> scale(size_t(network_->columns.width), 1.0f);
-    size_t column = 0;
-    for (int p : network_->part_order) {
-        const PolicySpec::Part& part = network_->spec.parts[size_t(p)];
-        for (int i = 0; i < part.elements(); ++i) scale[column++] = part.scale;
+    const InputColumns& input = network_->columns;
+    for (int p = 0; p < input.num_parts; ++p) {
+        const auto first = scale.begin() + input.parts[p].first_column;
+        std::fill_n(first, input.parts[p].elements, network_->spec.parts[size_t(input.parts[p].source)].scale);
     }
     return scale;
 }

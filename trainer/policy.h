@@ -53,8 +53,6 @@ class Policy {
 
     /// Layout of the network's input; data pointers are null.
     InputColumns input(int64_t num_envs, int num_agents) const;
-    /// Which of the parts of spec() the parts of input() are.
-    const std::vector<int>& part_order() const;
     bool is_bfloat16() const { return rounded() != nullptr; }
     int input_number_bytes() const { return is_bfloat16() ? 2 : 4; }
     /// Scale of each input column, and zeros for the shift; [width].

@@ -19,10 +19,11 @@ void check_same(const PolicySpec& got, const PolicySpec& want) {
         if (got.parts[p].name != want.parts[p].name || got.parts[p].shape != want.parts[p].shape)
             differs("name or shape of the observation part " + want.parts[p].name);
 }
-/// Agents and number types of `here`; scales as trained.
+/// Agents and number types of `here`; scales and flags as trained.
 PolicySpec joined(const PolicySpec& trained, PolicySpec here) {
     check_same(trained, here);
-    for (size_t p = 0; p < here.parts.size(); ++p) here.parts[p].scale = trained.parts[p].scale;
+    for (size_t p = 0; p < here.parts.size(); ++p)
+        here.parts[p].scale = trained.parts[p].scale, here.parts[p].num_flags = trained.parts[p].num_flags;
     return here;
 }
 }  // namespace
@@ -45,7 +46,7 @@ RoleActor::RoleActor(const PolicySpec& trained, const PolicySpec& here, const Ch
 
 void RoleActor::look_at(size_t p, const void* data) {
     for (int i = 0; i < input_.num_parts; ++i)
-        if (policy_.part_order()[size_t(i)] == int(p)) input_.parts[i].data = data;
+        if (input_.parts[i].source == int(p)) input_.parts[i].data = data;
 }
 
 void RoleActor::act(const Where& where, const Draw& draw, int32_t* action) {

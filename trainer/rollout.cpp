@@ -19,9 +19,9 @@ const Tensor* find_tensor(const std::vector<Tensor>& list, const std::string& na
     return found == list.end() ? nullptr : &*found;
 }
 
-/// Integers and bits are divided by their largest possible size; floats are taken as they are.
+/// Integers and bits are divided by their largest possible size; floats and flags are taken as they are.
 float scale_of(const ObservationPart& part) {
-    if (part.written == DType::float32) return 1.0f;
+    if (part.written == DType::float32 || part.num_flags) return 1.0f;
     float largest = 1.0f;
     for (const auto* bounds : {&part.low, &part.high})
         for (float bound : *bounds) largest = std::max(largest, std::abs(bound));
@@ -45,11 +45,13 @@ std::vector<PolicySpec> policy_specs(const Batch& batch) {
         PolicySpec spec{role.name, role.first, role.count, {}, role.action[0].n[0], ""};
         for (const ObservationPart& part : role.observation)
             if (const Tensor* tensor = find_tensor(batch.observations(), prefix + part.name))
-                spec.parts.push_back({tensor->name, tensor->dtype, part.shape, scale_of(part)});
-        if (spec.parts.empty() || spec.parts.size() > size_t(max_input_parts))
-            throw std::invalid_argument(batch.environment() + ": role " + role.name + " has " +
-                                        std::to_string(spec.parts.size()) + " observation parts, want 1 to " +
-                                        std::to_string(max_input_parts));
+                spec.parts.push_back({tensor->name, tensor->dtype, part.shape, scale_of(part), part.num_flags});
+        int num_parts = 0;
+        for (const PolicySpec::Part& part : spec.parts) num_parts += part.planes();
+        if (num_parts < 1 || num_parts > max_input_parts)
+            throw std::invalid_argument(
+                batch.environment() + ": role " + role.name + " has " + std::to_string(num_parts) +
+                " observation parts, each flag counted, want 1 to " + std::to_string(max_input_parts));
         if (find_tensor(batch.action_masks(), prefix + "action_mask")) spec.action_mask = prefix + "action_mask";
         specs.push_back(std::move(spec));
     }
@@ -61,8 +63,11 @@ InputColumns input_columns(const PolicySpec& spec, const std::vector<int>& order
     input.rows = {num_envs, num_agents, spec.first, spec.count, round_up(num_envs * num_agents, 16)};
     for (int p : order) {
         const PolicySpec::Part& part = spec.parts[size_t(p)];
-        input.parts[input.num_parts++] = {nullptr, part.dtype, part.elements(), input.columns, 0};
-        input.columns += part.elements();
+        for (int plane = 0; plane < part.planes(); ++plane) {
+            input.parts[input.num_parts++] = {
+                nullptr, part.dtype, part.elements(), input.columns, 0, p, part.num_flags ? plane : -1};
+            input.columns += part.elements();
+        }
     }
     input.width = int(round_up(input.columns, 8));
     return input;

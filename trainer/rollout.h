@@ -17,7 +17,9 @@ struct PolicySpec {
         DType dtype;
         std::vector<int> shape;  // of one agent
         float scale;             // the network sees number * scale: integers come to -1 .. 1
+        int num_flags = 0;       // > 0: it sees that many lowest bits of each number apart, as 0 or 1
         int elements() const;
+        int planes() const { return num_flags ? num_flags : 1; }  // columns of the network's input for each element
     };
     std::string role;
     int first = 0, count = 0;
@@ -28,7 +30,7 @@ struct PolicySpec {
 /// One per role, in order. Throws std::invalid_argument where an action is not one Discrete part.
 std::vector<PolicySpec> policy_specs(const Batch& batch);
 
-/// Columns of the network's input; `leading` parts (by index) come first. Data pointers are null.
+/// Columns of the network's input, parts in this order (by index). Data pointers are null.
 InputColumns input_columns(const PolicySpec& spec, const std::vector<int>& order, int64_t num_envs, int num_agents);
 
 /// What a rollout leaves behind, on the batch's device; the engine writes into it directly. Row arrays are

@@ -29,7 +29,8 @@ struct Pathfinding {
             .disabled_unless(c.shows_windows)
             .observes("cost_to_go", DType::int8, {window, window}, {float(-c.cost_clip)}, {float(c.cost_clip + 1)})
             .disabled_unless(c.shows_cost)
-            .observes("intent", DType::uint8, {window, window}, {0}, {15})
+            .observes("intent", DType::uint8, {window, window})
+            .as_flags(4)
             .disabled_unless(c.shows_intent)
             .chooses("action", 5);
         return spaces;

@@ -2,6 +2,7 @@
 
 #include "tests/trainer/device_array.h"
 #include "trainer/normalise.h"
+#include "trainer/rollout.h"
 
 using namespace flockstep;
 
@@ -36,6 +37,40 @@ TEST_CASE("input: parts are joined, scaled and shuffled; the last columns are ze
         run(bench.where(), 5,
             GatherInput{input, index.data(), 0, shift.data(), scale.data(), 0.0f, true, rounded.data()});
         CHECK(rounded.read()[8 + 4] == bfloat16_bits(-0.25f));
+    }
+}
+
+TEST_CASE("input: every flag of an integer is a part, whatever type it is stored as") {
+    const PolicySpec spec{"agent", 0, 2, {{"number", DType::uint8, {2}, 1.0f}, {"flags", DType::uint8, {9}, 1.0f, 3}},
+                          2,       ""};
+    const DType stored = GENERATE(DType::uint8, DType::float32);
+    for (Device device : test_devices()) {
+        Bench bench(device);
+        InputColumns input = input_columns(spec, {0, 1}, 1, 2);
+        CHECK(input.num_parts == 4);
+        CHECK(input.columns == 2 + 3 * 9);
+        std::vector<uint8_t> bytes(32);
+        for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = uint8_t(i * 5 % 8);
+        DeviceArray<uint8_t> number(bench, std::vector<uint8_t>(16, 7)), flags(bench, bytes);
+        DeviceArray<float> floats(bench, std::vector<float>(bytes.begin(), bytes.end()));
+        for (int p = 0; p < input.num_parts; ++p) {
+            InputPart& part = input.parts[p];
+            CHECK(part.source == (p ? 1 : 0));
+            if (part.source == 1) part.dtype = stored;
+            part.data = part.source == 0 ? number.data() : stored == DType::uint8 ? flags.data() : (void*)floats.data();
+        }
+        DeviceArray<float> scale(bench, std::vector<float>(size_t(input.width), 1.0f)),
+            shift(bench, size_t(input.width)), output(bench, size_t(2 * input.width));
+        run(bench.where(), 2 * input.width / 8,
+            GatherInput{input, nullptr, 0, shift.data(), scale.data(), 0.0f, false, output.data()});
+        const std::vector<float> got = output.read();
+        for (size_t row = 0; row < 2; ++row) {
+            const float* columns = got.data() + row * size_t(input.width);
+            CHECK(columns[1] == 7.0f);
+            for (size_t flag = 0; flag < 3; ++flag)
+                for (size_t i = 0; i < 9; ++i)
+                    CHECK(columns[2 + flag * 9 + i] == float(bytes[row * 9 + i] >> flag & 1));
+        }
     }
 }
 

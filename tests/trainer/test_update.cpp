@@ -196,15 +196,16 @@ TEST_CASE(
                           2,
                           {{"vector", DType::float32, {3}, 1.0f},
                            {"image", DType::uint8, {2, 7, 7}, 1.0f},
-                           {"more", DType::int8, {7, 7}, 0.1f}},
+                           {"more", DType::int8, {7, 7}, 0.1f},
+                           {"flags", DType::uint8, {7, 7}, 1.0f, 2}},
                           5,
                           ""};
     Bench bench({});
     Policy policy(spec, config, *bench.memory);
     policy.initialise(3);
     const InputColumns input = policy.input(1, 2);
-    CHECK(input.columns == 3 + 98 + 49);
-    CHECK(input.width == 152);
+    CHECK(input.columns == 3 + 98 + 49 + 98);
+    CHECK(input.width == 248);
     const int64_t rows = 6;
     torch::Tensor data = tensor(numbers(size_t(rows * input.width), 1)).view({rows, input.width});
     data.narrow(1, input.columns, input.width - input.columns).zero_();
