@@ -156,7 +156,7 @@ TEST_CASE("checkpoint: a foreign one, or one that does not fit, is refused") {
     refuses(bad, "checkpoint: its metadata has no \"format\"; it is none of Flockstep's");
     bad = good;
     bad.metadata["format_version"] = "99";
-    refuses(bad, "checkpoint: its format version is 99, this Flockstep reads 1");
+    refuses(bad, "checkpoint: its format version is 99, this Flockstep reads 2");
     bad = good;
     bad.metadata["progress"] = "{";
     refuses(bad, "checkpoint: its metadata is damaged");
