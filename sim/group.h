@@ -17,6 +17,9 @@
 ///   group.min(n, f)            smallest int f(i); INT32_MAX for n == 0
 ///   group.for_each_team(n, max_teams, f)  f(team, team_index, i): items that are worth several lanes each; a team is a
 ///                              group itself, team_index < max_teams tells teams apart that work at the same time
+///   team.lanes_see_each_other  true where a team's lanes are parts of a warp. Then there are also
+///   team.of_lane_before(bits), of_lane_behind(bits)   what the neighbour lane passes; 0 at the ends
+///   team.any_lane(flag)        whether any lane passes true
 ///   group.atomic_or, atomic_min, atomic_add, atomic_exchange_if   on State or Scratch, between lanes of this group
 ///   group.accumulate(slot, value)  slot += value for a double or an int64_t that this lane alone touches and does not
 ///                              read in this call: the GPU does not wait for the sum
@@ -80,6 +83,7 @@ struct HostAccumulate {
 /// One lane per world, in index order: the CPU backend's normal case.
 struct HostGroup : HostAccumulate {
     static constexpr int tile_worlds = 1;
+    static constexpr bool lanes_see_each_other = false;
     int lane() const { return 0; }
     int lanes() const { return 1; }
     template <class F>

@@ -34,6 +34,7 @@ struct CudaAtomics : CudaAccumulate {
 /// One lane per world: tiny states.
 struct LaneGroup : CudaAccumulate {
     static constexpr int tile_worlds = 32;
+    static constexpr bool lanes_see_each_other = false;
     static constexpr bool calls_are_dear = true;  // a function call per lane costs more than its code
     __device__ int lane() const { return 0; }
     __device__ int lanes() const { return 1; }
@@ -97,6 +98,7 @@ struct LaneGroup : CudaAccumulate {
 /// 2 to 32 neighbouring lanes of a warp, a power of two.
 struct WarpGroup : CudaAtomics {
     static constexpr int tile_worlds = 0;  // 32 / lanes
+    static constexpr bool lanes_see_each_other = true;
     int lane_, lanes_;
     uint32_t mask;  // the group's lanes in the warp
 
@@ -173,6 +175,15 @@ struct WarpGroup : CudaAtomics {
             sync();
         }
     }
+    __device__ uint32_t of_lane_before(uint32_t value) const {
+        const uint32_t other = __shfl_up_sync(mask, value, 1, lanes_);
+        return lane_ == 0 ? 0 : other;
+    }
+    __device__ uint32_t of_lane_behind(uint32_t value) const {
+        const uint32_t other = __shfl_down_sync(mask, value, 1, lanes_);
+        return lane_ == lanes_ - 1 ? 0 : other;
+    }
+    __device__ bool any_lane(bool value) const { return __any_sync(mask, value); }
 };
 
 /// A whole block; its size is a multiple of 32.

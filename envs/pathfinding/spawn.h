@@ -1,6 +1,7 @@
 #pragma once
 
 #include "envs/pathfinding/components.h"
+#include "sim/permutation.h"
 
 /// A new episode's map, starts and goals: drawn on the device, copied from the pool, or rebuilt from POGEMA's seeds.
 namespace flockstep::pathfinding {
@@ -130,32 +131,22 @@ SIM_HD void place_in_largest_component(Group& group, W& world) {
         [&](int agent, Cell cell) { world.state.goal[agent] = cell; });
 }
 
-/// Starts and goals out of the map's two pools, apart from each other.
+/// Starts and goals out of the map's two pools, apart from each other: the first cells of each pool in a random order.
 template <class Group, class W>
 SIM_HD void place_in_pools(Group& group, W& world, int map) {
     const PathfindingShared& shared = world.shared;
-    const auto draw_from = [&](const View<Cell>& pool, const View<int32_t>& begin, uint32_t stream) {
-        return [&, stream](int agent, int round) {
-            const int first = begin[map], count = begin[map + 1] - first;
-            return index_of(
-                world, pool[first + int(world.rng.below(uint32_t(agent), stream + uint32_t(round), uint32_t(count)))]);
-        };
-    };
     choose_num_present(group, world, INT32_MAX);
-    // The last resort of place_apart walks over the whole map, so eligibility is asked of the pool's own cells.
-    const auto in_pool = [&](const View<Cell>& pool, const View<int32_t>& begin, int cell) {
-        for (int i = begin[map]; i < begin[map + 1]; ++i)
-            if (index_of(world, pool[i]) == cell) return true;
-        return false;
+    const auto shuffled = [&](const View<Cell>& pool, const View<int32_t>& begin, uint32_t stream) {
+        const int first = begin[map], count = begin[map + 1] - first;
+        const Permutation order(uint64_t(count), world.rng.four(0, stream / 4));
+        return [=](int agent) { return pool[first + int(order(uint64_t(agent)))]; };
     };
-    place_apart(
-        group, world, draw_from(shared.start_pool, shared.start_begin, Draws::start),
-        [&](int cell, int) { return in_pool(shared.start_pool, shared.start_begin, cell); },
-        [&](int agent, Cell cell) { world.state.position[agent] = cell; });
-    place_apart(
-        group, world, draw_from(shared.goal_pool, shared.goal_begin, Draws::goal),
-        [&](int cell, int) { return in_pool(shared.goal_pool, shared.goal_begin, cell); },
-        [&](int agent, Cell cell) { world.state.goal[agent] = cell; });
+    const auto start = shuffled(shared.start_pool, shared.start_begin, Draws::start);
+    const auto goal = shuffled(shared.goal_pool, shared.goal_begin, Draws::goal);
+    group.for_each(world.state.num_present[0], [&](int agent) {
+        world.state.position[agent] = start(agent), world.state.goal[agent] = goal(agent);
+    });
+    group.sync();
 }
 
 /// Starts and goals that the settings name are free, whatever the map says: so POGEMA has it.

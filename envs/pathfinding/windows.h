@@ -87,36 +87,68 @@ SIM_HD void observe_windows(Group& group, const W& world, AgentRange range, cons
     });
 }
 
+/// Distances of two cells at a time, less that of the own cell, clipped; as numbers modulo 256.
+class RelativeCosts {
+  public:
+    /// `own` may be unreachable: all reachable cells are nearer then.
+    SIM_HD RelativeCosts(int own, int clip) {
+        const int most = unreachable - 1 - clip, from = own < most ? own : most;
+        low_ = both_halves(uint32_t(from < clip ? 0 : from - clip)), high_ = both_halves(uint32_t(from + clip));
+        offset_ = both_halves(256u) - both_halves(uint32_t(from)) - last_reachable;
+    }
+    /// Sums of whole words: what the low half borrows, it gives back, since the results fit their halves.
+    SIM_HD uint32_t of(uint32_t pair) const {
+        const uint32_t clipped = max_halves(min_halves(pair, high_), low_);
+        return clipped + max_halves(pair, last_reachable) + offset_;  // the maximum is one more where it is unreachable
+    }
+
+  private:
+    static constexpr uint32_t last_reachable = (unreachable - 1) * 65537u;
+    uint32_t low_, high_, offset_;
+};
+
 /// Steps to the own goal from each cell of the window, less those from the own cell, within +-cost_clip; cost_clip + 1
 /// for cells from which the goal cannot be reached: obstacles, the outside, other components, all of a padding agent's.
 template <class Group, class W>
 SIM_HD void observe_costs(Group& group, const W& world, AgentRange range, const ObservationWriter& out, int part) {
     const PathfindingConfig& c = world.config;
-    const int window = c.window(), clip = c.cost_clip, width = c.width;
+    const int window = c.window(), half = (window + 1) / 2, r = c.obs_radius, clip = c.cost_clip, width = c.width;
     const Cell size = world.state.map_size[0];
-    group.for_each((range.last - range.first) * window, [&](int item) {
-        const int agent = range.first + item / window, row = item % window;
+    const int num_present = world.state.num_present[0];  // a padding agent has no field of its own
+    int8_t* const rows = out.row<int8_t>(part, range.first);
+    // A lane takes two rows of a window, so that it waits once for both.
+    group.for_each((range.last - range.first) * half, [&](int item) {
+        const int number = int(unsigned(item) / unsigned(half)), agent = range.first + number;
         const Cell cell = world.state.position[agent];
-        const int map_row = cell.row + row - c.obs_radius, first = cell.column - c.obs_radius;
         const uint16_t* field = distance_field(world, agent);
-        const bool is_padding = agent >= world.state.num_present[0];  // has no field of its own
-        const bool is_outside = is_padding || map_row < 0 || map_row >= size.row;
-        const int own = field[index_of(world, cell)];
-        const int begin = first < 0 ? -first : 0, end = is_outside ? 0 : size.column - first;  // of the row on the map
-        int8_t* to = out.row<int8_t>(part, agent) + row * window;
+        const int own = field[index_of(world, cell)], first = cell.column - r;
+        const int top = item - number * half, begin = first < 0 ? -first : 0, end = size.column - first;  // on the map
         for (int start = 0; start < window; start += ShortRun::capacity) {
             const auto within = [&](int k) {
                 return k < start ? 0 : k < start + ShortRun::capacity ? k - start : ShortRun::capacity;
             };
-            const int from = within(begin), to_here = within(end), count = window - start;
-            const uint32_t on_map = ((1u << to_here) - 1) & ~((1u << from) - 1);
-            const ShortRun run = read_run(field + map_row * width + first + start, from, to_here);
+            const int from = within(begin), to = within(end), count = window - start;
+            ShortRun run[2];
             SIM_UNROLL
-            for (int k = 0; k < ShortRun::capacity; ++k) {
-                if (k >= count) break;
-                const bool is_blocked = !(on_map & 1u << k) || run[k] == unreachable;
-                const int relative = run[k] - own, limited = relative > clip ? clip : relative;
-                to[start + k] = int8_t(is_blocked ? clip + 1 : limited < -clip ? -clip : limited);
+            for (int k = 0; k < 2; ++k) {
+                const int map_row = cell.row - r + top + k * half;
+                const bool is_needed = agent < num_present && unsigned(map_row) < unsigned(size.row) && from < to;
+                run[k] = read_run(field + map_row * width + first + start, is_needed);
+            }
+            const ShortRun outside = outside_of(from, to);
+            const RelativeCosts relative(own, clip);
+            SIM_UNROLL
+            for (int k = 0; k < 2; ++k) {
+                if (top + k * half >= window) break;
+                int8_t* const row = rows + int64_t{number} * (window * window) + (top + k * half) * window + start;
+                const auto bytes = [&](int p) { return relative.of(run[k].pair[p] | outside.pair[p]); };
+                SIM_UNROLL
+                for (int i = 0; i < ShortRun::capacity; i += 4) {
+                    const uint32_t four = low_bytes(bytes(i / 2), bytes(i / 2 + 1));
+                    SIM_UNROLL
+                    for (int byte = 0; byte < 4; ++byte)
+                        if (i + byte < count) row[i + byte] = int8_t(four >> 8 * byte);
+                }
             }
         }
     });
