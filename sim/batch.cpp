@@ -254,9 +254,7 @@ void Batch::plan_state(EngineCommon& view, std::vector<FieldInfo> fields, int wo
     const int64_t worlds = (num_envs() + tile_worlds - 1) / tile_worlds * tile_worlds;
     view.tiles =
         static_cast<char*>(allocate(worlds * world_bytes, "the state of " + std::to_string(num_envs()) + " worlds"));
-    bulk_ = static_cast<char*>(
-                allocate(bulk_bytes + 2 * bulk_margin, "the bulk state of " + std::to_string(num_envs()) + " worlds")) +
-            bulk_margin;
+    bulk_ = static_cast<char*>(allocate(bulk_bytes, "the bulk state of " + std::to_string(num_envs()) + " worlds"));
     if (fields_.size() > size_t(max_state_fields))
         throw std::logic_error(environment_ + ": more than 48 fields of state");
     for (size_t i = 0; i < fields_.size(); ++i) view.state_fields[i] = fields_[i].place(bulk_);

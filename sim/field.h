@@ -18,10 +18,6 @@ struct Field {
     SIM_HD T& operator[](int i) const { return first[i * stride]; }
 };
 
-/// Bytes that may be read in front of all bulk arrays and behind them, so that rules may read whole vectors at the
-/// ends.
-inline constexpr int64_t bulk_margin = 64;
-
 /// One array of a world that is too big to stage: it stays in the device's memory, contiguous per world.
 template <class T>
 struct Bulk {

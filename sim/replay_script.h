@@ -108,7 +108,8 @@ function resize() {
     target.height = Math.round(view.height * view.ratio);
   }
   still.key = "";
-  if (view.fitted) fit(); else redraw();
+  if (view.fitted) fit();
+  draw();  // at once: a canvas of a new size is blank
 }
 
 // ---- What does not move, drawn once per view ------------------------------------------------------------------------
@@ -542,7 +543,6 @@ addEventListener("hashchange", applyAddress);
 showTexts();
 const openPaused = applyAddress() || matchMedia("(prefers-reduced-motion: reduce)").matches;
 resize();
-draw();
 new ResizeObserver(resize).observe(canvas);
 if (!openPaused) setPlaying(true);
 </script>

@@ -43,37 +43,42 @@ SIM_HD uint32_t halves_of_signs(uint32_t bits) {
 #endif
 }
 
-/// 12 neighbouring uint16, two to a word.
+/// 12 neighbouring uint16 of an array in device memory, two to a word, read as whole 8-byte vectors however they are
+/// aligned: lanes that look at different rows pay for each vector, not for each number.
 struct ShortRun {
     static constexpr int capacity = 12;
     uint32_t pair[6];
 };
 
-/// from[0] to from[11] of an array in device memory, as whole 8-byte vectors however they are aligned; all 65535 where
-/// they are not needed. At least one of them must be the array's own: bulk fields have room to read around them.
-SIM_HD ShortRun read_run(const uint16_t* from, bool is_needed) {
+/// from[begin] to from[end - 1], 0 <= begin, end <= 12, or nothing where begin >= end; others are undefined, and `from`
+/// itself may lie outside of the array. The array must begin and end at multiples of 8 bytes of memory that may be
+/// read, as bulk fields do.
+SIM_HD ShortRun read_run(const uint16_t* from, int begin, int end) {
     ShortRun run;
 #ifdef __CUDA_ARCH__
     const uintptr_t address = reinterpret_cast<uintptr_t>(from);
     const uint2* vector = reinterpret_cast<const uint2*>(address & ~uintptr_t{7});
+    const int offset = int(address & 7) / 2;
     uint32_t word[8];
     SIM_UNROLL
     for (int v = 0; v < 4; ++v) {
-        const uint2 two = is_needed ? vector[v] : uint2{~0u, ~0u};
+        const bool is_needed = begin < end && 4 * v - offset < end && 4 * v - offset + 4 > begin;
+        const uint2 two = is_needed ? vector[v] : uint2{};
         word[2 * v] = two.x, word[2 * v + 1] = two.y;
     }
     SIM_UNROLL
-    for (int i = 0; i < 7; ++i) word[i] = address & 4 ? word[i + 1] : word[i];
+    for (int i = 0; i < 7; ++i) word[i] = offset & 2 ? word[i + 1] : word[i];
     SIM_UNROLL
-    for (int k = 0; k < 6; ++k) run.pair[k] = __funnelshift_r(word[k], word[k + 1], uint32_t(address & 2) * 8);
+    for (int k = 0; k < 6; ++k) run.pair[k] = __funnelshift_r(word[k], word[k + 1], offset % 2 * 16);
 #else
-    memset(run.pair, 255, sizeof run.pair);
-    if (is_needed) memcpy(run.pair, from, sizeof run.pair);
+    memset(run.pair, 0, sizeof run.pair);
+    if (begin < end) memcpy(reinterpret_cast<uint16_t*>(run.pair) + begin, from + begin, size_t(end - begin) * 2);
 #endif
     return run;
 }
 
-/// 65535 for every number of a run but those in [begin, end), 0 <= begin <= end <= 12.
+/// 65535 for every number of a run but those in [begin, end), 0 <= begin, end <= 12: for all of them where begin >=
+/// end.
 SIM_HD ShortRun outside_of(int begin, int end) {
     // even numbers in byte 0, odd ones in byte 2, pair k in bit 7 - k of the byte
     const auto beyond = [](int first, int last) { return (0xFF00u >> first & 0xFFu) | 0xFFu >> last; };

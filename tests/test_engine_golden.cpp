@@ -41,7 +41,7 @@ const std::map<std::string, uint64_t> golden = {
     {"pathfinding legacy occupancy", 0xb3e1f983ccd7d67cu},
     {"pathfinding pool of mazes", 0x6c183e5f737f8746u},
     {"pathfinding pool of rooms", 0xdc940ee64fefc9dcu},
-    {"pathfinding warehouse", 0x6b06b1ee468ef1a2u},
+    {"pathfinding warehouse", 0xe7d4ddbfb4fae070u},
     {"pathfinding pogema", 0x505aff6838de3c38u},
     {"pathfinding pogema, finish", 0xd05581d79fd0afaeu},
 };

@@ -112,43 +112,33 @@ class RelativeCosts {
 template <class Group, class W>
 SIM_HD void observe_costs(Group& group, const W& world, AgentRange range, const ObservationWriter& out, int part) {
     const PathfindingConfig& c = world.config;
-    const int window = c.window(), half = (window + 1) / 2, r = c.obs_radius, clip = c.cost_clip, width = c.width;
+    const int window = c.window(), r = c.obs_radius, clip = c.cost_clip, width = c.width;
     const Cell size = world.state.map_size[0];
     const int num_present = world.state.num_present[0];  // a padding agent has no field of its own
     int8_t* const rows = out.row<int8_t>(part, range.first);
-    // A lane takes two rows of a window, so that it waits once for both.
-    group.for_each((range.last - range.first) * half, [&](int item) {
-        const int number = int(unsigned(item) / unsigned(half)), agent = range.first + number;
+    group.for_each((range.last - range.first) * window, [&](int item) {
+        const int number = int(unsigned(item) / unsigned(window)), agent = range.first + number;
         const Cell cell = world.state.position[agent];
         const uint16_t* field = distance_field(world, agent);
-        const int own = field[index_of(world, cell)], first = cell.column - r;
-        const int top = item - number * half, begin = first < 0 ? -first : 0, end = size.column - first;  // on the map
+        const int own = field[index_of(world, cell)], map_row = cell.row - r + item - number * window;
+        const bool is_on_map = agent < num_present && unsigned(map_row) < unsigned(size.row);
+        const int first = cell.column - r, begin = first < 0 ? -first : 0, end = is_on_map ? size.column - first : 0;
+        int8_t* const row = rows + int64_t{item} * window;
         for (int start = 0; start < window; start += ShortRun::capacity) {
             const auto within = [&](int k) {
                 return k < start ? 0 : k < start + ShortRun::capacity ? k - start : ShortRun::capacity;
             };
             const int from = within(begin), to = within(end), count = window - start;
-            ShortRun run[2];
-            SIM_UNROLL
-            for (int k = 0; k < 2; ++k) {
-                const int map_row = cell.row - r + top + k * half;
-                const bool is_needed = agent < num_present && unsigned(map_row) < unsigned(size.row) && from < to;
-                run[k] = read_run(field + map_row * width + first + start, is_needed);
-            }
+            const ShortRun run = read_run(field + map_row * width + first + start, from, to);
             const ShortRun outside = outside_of(from, to);
             const RelativeCosts relative(own, clip);
+            const auto costs = [&](int pair) { return relative.of(run.pair[pair] | outside.pair[pair]); };
             SIM_UNROLL
-            for (int k = 0; k < 2; ++k) {
-                if (top + k * half >= window) break;
-                int8_t* const row = rows + int64_t{number} * (window * window) + (top + k * half) * window + start;
-                const auto bytes = [&](int p) { return relative.of(run[k].pair[p] | outside.pair[p]); };
+            for (int i = 0; i < ShortRun::capacity; i += 4) {
+                const uint32_t four = low_bytes(costs(i / 2), costs(i / 2 + 1));
                 SIM_UNROLL
-                for (int i = 0; i < ShortRun::capacity; i += 4) {
-                    const uint32_t four = low_bytes(bytes(i / 2), bytes(i / 2 + 1));
-                    SIM_UNROLL
-                    for (int byte = 0; byte < 4; ++byte)
-                        if (i + byte < count) row[i + byte] = int8_t(four >> 8 * byte);
-                }
+                for (int byte = 0; byte < 4; ++byte)
+                    if (i + byte < count) row[start + i + byte] = int8_t(four >> 8 * byte);
             }
         }
     });

@@ -1,0 +1,148 @@
+#include <algorithm>
+#include <barrier>
+#include <thread>
+#include <vector>
+
+#include "envs/pathfinding/windows.h"
+#include "sim/group.h"
+#include "sim/random.h"
+#include "tests/catch.h"
+
+/// Distance fields and what is made of them, against plain definitions. Lanes that see each other exist on the GPU
+/// alone; here threads stand in for them.
+namespace flockstep {
+namespace {
+
+/// What a search reads and writes of a world.
+struct SmallWorld {
+    PathfindingConfig config;
+    struct {
+        std::vector<Cell> goal;
+        Bulk<uint16_t> distance;
+    } state;
+    struct {
+        std::vector<uint32_t> open, frontier;
+    } scratch;
+
+    std::vector<uint16_t> distance;
+
+    SmallWorld(int height, int width, uint32_t seed) : distance(size_t(height * width), 12345) {
+        config.height = height, config.width = width;
+        const Rng rng{seed, 0, 0, 0, Purpose::initialise};
+        for (int row = 0; row < height; ++row) {
+            uint32_t open = 0;
+            for (int column = 0; column < width; ++column)
+                open |= uint32_t(rng.below(uint32_t(row), uint32_t(column), 10) >= 3) << column;
+            scratch.open.push_back(open);
+        }
+        state.goal = {{int16_t(rng.below(100, 0, uint32_t(height))), int16_t(rng.below(100, 1, uint32_t(width)))}};
+        scratch.frontier.resize(size_t(3 * height));
+        state.distance.first = distance.data();
+    }
+    SmallWorld(const SmallWorld&) = delete;
+};
+
+/// 32 threads that pass words to their neighbours as the lanes of a warp do.
+struct ThreadLanes {
+    static constexpr bool lanes_see_each_other = true;
+    struct Exchange {
+        std::barrier<> barrier{32};
+        uint32_t word[34] = {};  // of lane k at k + 1
+    };
+    Exchange& exchange;
+    int lane_;
+    int lane() const { return lane_; }
+    int lanes() const { return 32; }
+    uint32_t of_lane_before(uint32_t value) {
+        return exchanged(value, [&] { return exchange.word[lane_]; });
+    }
+    uint32_t of_lane_behind(uint32_t value) {
+        return exchanged(value, [&] { return exchange.word[lane_ + 2]; });
+    }
+    bool any_lane(bool value) {
+        return exchanged(value, [&] {
+            uint32_t any = 0;
+            for (uint32_t word : exchange.word) any |= word;
+            return any;
+        });
+    }
+
+  private:
+    template <class Read>
+    uint32_t exchanged(uint32_t value, Read read) {
+        exchange.word[lane_ + 1] = value;
+        exchange.barrier.arrive_and_wait();
+        const uint32_t result = read();
+        exchange.barrier.arrive_and_wait();
+        return result;
+    }
+};
+
+/// Relaxes until nothing changes.
+std::vector<uint16_t> distances_by_definition(const SmallWorld& world) {
+    const int height = world.config.height, width = world.config.width;
+    std::vector<uint16_t> distance(size_t(height * width), pathfinding::unreachable);
+    const Cell goal = world.state.goal[0];
+    distance[size_t(goal.row * width + goal.column)] = 0;
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (int row = 0; row < height; ++row)
+            for (int column = 0; column < width; ++column) {
+                if (!(world.scratch.open[size_t(row)] >> column & 1)) continue;
+                int least = pathfinding::unreachable;
+                const auto look = [&](int r, int c) {
+                    if (r >= 0 && c >= 0 && r < height && c < width)
+                        least = std::min(least, distance[size_t(r * width + c)] + 1);
+                };
+                look(row - 1, column), look(row + 1, column), look(row, column - 1), look(row, column + 1);
+                uint16_t& own = distance[size_t(row * width + column)];
+                if (least < own) own = uint16_t(least), changed = true;
+            }
+    }
+    return distance;
+}
+
+}  // namespace
+
+TEST_CASE("pathfinding distances: a search by one lane and one by lanes with a row each find the shortest ways") {
+    const std::pair<int, int> sizes[] = {{32, 32}, {1, 32}, {32, 1}, {21, 17}, {5, 8}, {2, 2}};
+    for (uint32_t seed = 0; seed < 12; ++seed) {
+        const auto [height, width] = sizes[seed % 6];
+        SmallWorld one(height, width, seed), many(height, width, seed);
+        const std::vector<uint16_t> want = distances_by_definition(one);
+        HostGroup group;
+        pathfinding::search_from_goal(group, 0, one, 0);
+        CHECK(one.distance == want);
+
+        ThreadLanes::Exchange exchange;
+        std::vector<std::thread> threads;
+        for (int lane = 0; lane < 32; ++lane)
+            threads.emplace_back([&, lane] {
+                ThreadLanes team{exchange, lane};
+                pathfinding::search_by_rows(team, many, 0);
+            });
+        for (std::thread& thread : threads) thread.join();
+        CHECK(many.distance == want);
+    }
+}
+
+TEST_CASE("pathfinding distances: costs of two cells at a time are the differences from the own cell, clipped") {
+    for (const int clip : {1, 10, 126}) {
+        for (const int own : {0, 1, 9, 10, 200, 40000, int(pathfinding::unreachable)}) {
+            const pathfinding::RelativeCosts relative(own, clip);
+            const auto want = [&](int distance) {
+                return distance == pathfinding::unreachable ? clip + 1 : std::clamp(distance - own, -clip, clip);
+            };
+            for (int low = 0; low <= 65535; low += low < 500 || low > 65300 ? 1 : 97) {
+                if (own == pathfinding::unreachable && low > 65000 && low < pathfinding::unreachable) continue;
+                for (const int high : {0, own, int(pathfinding::unreachable)}) {
+                    const uint32_t bytes = relative.of(uint32_t(low) | uint32_t(high) << 16);
+                    REQUIRE(int8_t(bytes) == int8_t(want(low)));
+                    REQUIRE(int8_t(bytes >> 16) == int8_t(want(high)));
+                }
+            }
+        }
+    }
+}
+
+}  // namespace flockstep
