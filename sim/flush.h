@@ -20,9 +20,17 @@ SIM_HD void stream_store(char* destination, const Vector16& value) {
     __stcs(reinterpret_cast<uint4*>(destination),
            make_uint4(value.word[0], value.word[1], value.word[2], value.word[3]));
 #else
-    memcpy(destination, &value, 16);
+    // Word by word: they are in registers, and one load of what was stored in pieces would wait for all of them.
+    for (int k = 0; k < 4; ++k) memcpy(destination + 4 * k, &value.word[k], 4);
 #endif
 }
+
+/// Vectors that a lane reads before it writes them: on the GPU a read does not pass a store.
+#ifdef __CUDA_ARCH__
+inline constexpr int vectors_in_flight = 4;
+#else
+inline constexpr int vectors_in_flight = 1;
+#endif
 
 /// The upper half of a float, rounded to nearest even.
 SIM_HD uint32_t bfloat16_bits(float value) {
@@ -128,12 +136,12 @@ SIM_HD void move_elements(int lane, int lanes, char* destination, const Source& 
     if (head == 0) {
         int v = lane;
         SIM_ROLLED
-        for (; v + 3 * lanes < vectors; v += 4 * lanes) {  // reads first: a read does not pass a store
-            Vector16 four[4];
+        for (; v + (vectors_in_flight - 1) * lanes < vectors; v += vectors_in_flight * lanes) {
+            Vector16 read[vectors_in_flight];
             SIM_UNROLL
-            for (int k = 0; k < 4; ++k) four[k] = source.whole_vector(v + k * lanes);
+            for (int k = 0; k < vectors_in_flight; ++k) read[k] = source.whole_vector(v + k * lanes);
             SIM_UNROLL
-            for (int k = 0; k < 4; ++k) stream_store(destination + (v + k * lanes) * 16, four[k]);
+            for (int k = 0; k < vectors_in_flight; ++k) stream_store(destination + (v + k * lanes) * 16, read[k]);
         }
         SIM_ROLLED
         for (; v < vectors; v += lanes) stream_store(destination + v * 16, source.whole_vector(v));
