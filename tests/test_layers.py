@@ -1,4 +1,4 @@
-"""Includes go one way: the engine and the environments know neither LibTorch nor Python."""
+"""Includes go one way: the engine and the environments know neither LibTorch nor Python. The README shows what is there."""
 
 import re
 from pathlib import Path
@@ -43,3 +43,12 @@ def test_an_environment_knows_the_engine_and_itself():
 
 def test_environments_are_found():
     assert any(path.name == "cartpole.h" for path, _ in includes("envs"))
+
+
+def test_the_readme_shows_an_environment_of_the_tests_as_it_is():
+    header = (ROOT / "tests/envs/test_roles.h").read_text()
+    start, end = header.index("struct Harbour"), header.index("}  // namespace")
+    readme = (ROOT / "README.md").read_text()
+    assert f"```cpp\n{header[start:end].rstrip()}\n```" in readme
+    assert f"`tests/envs/test_roles.h` ({len(header.splitlines())} lines)" in readme
+    assert f"`envs/cartpole/cartpole.h` ({len((ROOT / 'envs/cartpole/cartpole.h').read_text().splitlines())} lines)" in readme
