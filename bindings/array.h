@@ -82,7 +82,5 @@ class Given {
 
 /// The numpy type of a DType. Throws std::invalid_argument for bfloat16.
 pybind11::dtype numpy_dtype(DType dtype);
-/// "[4, 1]".
-std::string shape_text(const std::vector<int64_t>& shape);
 
 }  // namespace flockstep

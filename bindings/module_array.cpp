@@ -16,12 +16,6 @@ py::dtype numpy_dtype(DType dtype) {
     return py::dtype(name_of(dtype));
 }
 
-std::string shape_text(const std::vector<int64_t>& shape) {
-    std::string text = "[";
-    for (size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
-    return text + "]";
-}
-
 namespace {
 /// What an exported capsule keeps: the batch's memory, or a copy of it.
 struct Export {

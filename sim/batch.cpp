@@ -11,11 +11,6 @@ namespace flockstep {
 namespace {
 const char* const row_names[] = {"reward", "terminated", "truncated", "active", "acts", "episode_start"};
 
-std::string shape_text(const std::vector<int64_t>& shape) {
-    std::string text = "[";
-    for (size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
-    return text + "]";
-}
 std::vector<int64_t> with_leading(std::initializer_list<int64_t> leading, const std::vector<int>& rest) {
     std::vector<int64_t> shape(leading);
     shape.insert(shape.end(), rest.begin(), rest.end());

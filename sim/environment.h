@@ -15,37 +15,49 @@
 /// An environment is a struct of plain data and static functions, compiled once for the CPU and once for the GPU.
 /// Functions marked HD run on either, by all lanes of the group that works on one world (see group.h):
 ///
-///   struct Config { ... int max_episode_steps; template <class F> void fields(F f); }
+///   struct Config { ... int max_episode_steps; template <class F> void fields(F f); };
 ///       Settings with defaults. `fields` calls f(name, field, rule, help) for each; it is the only list of them.
-///       Field types: int, int64_t, uint64_t, float, bool, Text, enums (rule: one_of). max_episode_steps is the time
-///       limit.
-///   struct Shared { View<T> ...; template <class V> void fields(V visit); } [optional]
-///       Read-only data of all worlds; visit(name, view) for each array.
-///       static Shared load(Config&, Loader&) builds it on the host and may fill in or refuse settings.
-///   struct State { Field<T> ...; Bulk<T> ...; template <class V> HD void fields(const Config&[, const Shared&], V
-///   visit); }
+///       Field types: int, int64_t, uint64_t, float, bool, Text, enums (rule: one_of). max_episode_steps is the limit.
+///   struct State { Field<T> ...; Bulk<T> ...; template <class V> HD void fields(const Config&, V& visit); };
 ///       What a world remembers: visit(name, field, counts...), or visit.derived(...) for what `derive` rebuilds.
-///   struct Scratch { Field<T> ...; the same } [optional] static Spaces spaces(const Config&)
+///       fields(const Config&, const Shared&, V& visit) where sizes depend on shared data.
+///   static Spaces spaces(const Config&)
 ///       Roles with their observation and action parts.
-///   HD static void reset(group, world)                     a new episode, from world.rng, derived fields included
-///   HD static void derive(group, world)                    rebuild derived fields after others were set from
-///                                                          outside; not called after reset [optional]
+///   HD static void reset(group, world)
+///       A new episode, from world.rng, derived fields included.
 ///   HD static void step(group, world, const Actions&, const Outcome&)
 ///   HD static void observe(group, world, AgentRange, const ObservationWriter&)
 ///       A function of State and Shared alone.
-///   HD static bool allowed(world, agent, part, choice)     false: the rules forbid it now; makes action masks
-///   [optional] static bool has_action_mask(const Config&)             false: under these settings everything is
-///   allowed  [optional] HD static bool active(world, agent)                    false: padding, or has left [optional]
-///   HD static bool acts(world, agent)                      false while it is another agent's turn [optional] static
-///   const char* const metrics(const Config&, int m) name of metric m, null past the last              [optional] HD
-///   static float metric(group, world, m)                its value; called when an episode ends            [optional]
-///   static const char* policies(int p)                     name of scripted policy p, null past the last [optional]
-///   static const char* refuses_policy(const Config&, int p)  why it cannot run under these settings, or null
-///   [optional] HD static void act(group, world, p, const ActionWriter&) [optional] static int lanes(const Config&)
-///   lanes per world the GPU should use: 1, 2, 4, ..., 32, or a
-///                                                          multiple of 32 up to 256 for a block   [optional]
-///   static constexpr bool never_one_lane = true            spares the compiler the kernels of one lane per world
-///   [optional]
-///   static constexpr bool single_agent = true              one agent, one observation part, one Discrete action: makes
-///                                                          loops over them constants, and steps faster
-///   [optional]
+///
+/// What may be left out:
+///
+///   struct Shared { View<T> ...; template <class V> void fields(V visit); };
+///       Read-only data of all worlds; visit(name, view) for each array.
+///       static Shared load(Config&, Loader&) builds it on the host and may fill in or refuse settings.
+///   struct Scratch { Field<T> ...; ... };
+///       Working memory of one call, with `fields` as in State.
+///   HD static void derive(group, world)
+///       Rebuilds derived fields after others were set from outside; not called after reset.
+///   HD static bool allowed(world, agent, part, choice)
+///       False: the rules forbid it now; makes action masks.
+///   static bool has_action_mask(const Config&)
+///       False: under these settings everything is allowed.
+///   HD static bool active(world, agent)
+///       False: padding, or has left.
+///   HD static bool acts(world, agent)
+///       False while it is another agent's turn.
+///   static const char* metrics(const Config&, int m)
+///       Name of metric m, null past the last.
+///   HD static float metric(group, world, m)
+///       Its value; called when an episode ends.
+///   static const char* policies(int p)
+///       Name of scripted policy p, null past the last.
+///   static const char* refuses_policy(const Config&, int p)
+///       Why it cannot run under these settings, or null.
+///   HD static void act(group, world, p, const ActionWriter&)
+///   static int lanes(const Config&)
+///       Lanes per world the GPU should use: 1, 2, 4, ..., 32, or a multiple of 32 up to 256 for a block.
+///   static constexpr bool never_one_lane = true
+///       Spares the compiler the kernels of one lane per world.
+///   static constexpr bool single_agent = true
+///       One agent, one observation part, one Discrete action: makes loops over them constants, and steps faster.

@@ -10,6 +10,12 @@ const char* name_of(DType dtype) {
     return names[int(dtype)];
 }
 
+std::string shape_text(const std::vector<int64_t>& shape) {
+    std::string text = "[";
+    for (size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+    return text + "]";
+}
+
 DType observation_dtype(const std::string& name) {
     for (DType dtype : {DType::uint8, DType::int8, DType::bfloat16, DType::float32})
         if (name == name_of(dtype)) return dtype;

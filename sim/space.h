@@ -32,6 +32,8 @@ constexpr int size_of(DType dtype) {
 }
 /// "uint8", "float32" and so on.
 const char* name_of(DType dtype);
+/// "[4, 1]".
+std::string shape_text(const std::vector<int64_t>& shape);
 /// The type of that name, among those an observation may have; throws std::invalid_argument.
 DType observation_dtype(const std::string& name);
 

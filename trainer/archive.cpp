@@ -30,12 +30,6 @@ const char* type_name(DType dtype) {
     throw std::logic_error("an archive cannot hold bits");
 }
 
-std::string shape_text(const std::vector<int64_t>& shape) {
-    std::string text = "[";
-    for (size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
-    return text + "]";
-}
-
 /// A file descriptor that closes itself.
 class File {
   public:
