@@ -85,7 +85,7 @@ struct BitSource {
         return v;
     }
 };
-/// Elements of type In, stored as numbers of `Size` bytes: 4 float32, 2 bfloat16, 1 the same byte.
+/// Elements of type In, stored as numbers of `Size` bytes, another type: 4 float32, 2 bfloat16.
 template <class In, int Size>
 struct NumberSource {
     const In* elements;
@@ -93,21 +93,12 @@ struct NumberSource {
     SIM_HD uint32_t number(int i) const {
         if constexpr (size == 4)
             return float_bits(float(elements[i]));
-        else if constexpr (size == 2)
-            return bfloat16_bits(float(elements[i]));
         else
-            return uint8_t(elements[i]);
+            return bfloat16_bits(float(elements[i]));
     }
     SIM_HD Vector16 whole_vector(int v) const { return vector(v * per_vector); }
     SIM_HD Vector16 vector(int i) const {
         Vector16 v;
-        if constexpr (size == sizeof(In)) {
-            const char* from = reinterpret_cast<const char*>(elements + i);
-            if ((reinterpret_cast<uintptr_t>(from) & 15) == 0) {
-                memcpy(&v, __builtin_assume_aligned(from, 16), 16);
-                return v;
-            }
-        }
         for (int k = 0; k < 4; ++k) {
             v.word[k] = 0;
             for (int j = 0; j < 4 / size; ++j) v.word[k] |= number(i + k * (4 / size) + j) << (8 * size * j);
@@ -155,15 +146,29 @@ SIM_HD void move_elements(int lane, int lanes, char* destination, const Source& 
         store_number(destination + i * size, size, source.number(i));
 }
 
+/// Bytes that are stored as they were written; staged at the same offset within 16 bytes as their destination, they go
+/// 16 a time.
+SIM_HD void copy_staged(int lane, int lanes, char* destination, const char* staged, int bytes) {
+    const uintptr_t to = reinterpret_cast<uintptr_t>(destination), from = reinterpret_cast<uintptr_t>(staged);
+    const int to_boundary = int(-to & 15), head = to_boundary < bytes ? to_boundary : bytes;
+    const int vectors = ((to ^ from) & 15) == 0 ? (bytes - head) / 16 : 0;
+    const auto copy_bytes = [&](int first, int last) {
+        SIM_ROLLED
+        for (int i = first + lane; i < last; i += lanes) destination[i] = staged[i];
+    };
+    if (head > 0) copy_bytes(0, head);
+    SIM_ROLLED
+    for (int v = lane; v < vectors; v += lanes)
+        stream_store(destination + head + v * 16, *reinterpret_cast<const Vector16*>(staged + head + v * 16));
+    copy_bytes(head + vectors * 16, bytes);
+}
+
 template <class In>
-SIM_HD void move_numbers(int lane, int lanes, char* destination, const char* staged, DType dtype, int count) {
+SIM_HD void convert_numbers(int lane, int lanes, char* destination, const char* staged, DType dtype, int count) {
     const In* elements = reinterpret_cast<const In*>(staged);
-    if (dtype == DType::float32)
-        move_elements(lane, lanes, destination, NumberSource<In, 4>{elements}, count);
-    else if (dtype == DType::bfloat16)
-        move_elements(lane, lanes, destination, NumberSource<In, 2>{elements}, count);
-    else if constexpr (sizeof(In) == 1)
-        move_elements(lane, lanes, destination, NumberSource<In, 1>{elements}, count);
+    if constexpr (sizeof(In) == 1)
+        if (dtype == DType::float32) move_elements(lane, lanes, destination, NumberSource<In, 4>{elements}, count);
+    if (dtype == DType::bfloat16) move_elements(lane, lanes, destination, NumberSource<In, 2>{elements}, count);
 }
 
 /// Moves `count` staged elements of a part to `destination`.
@@ -176,12 +181,14 @@ SIM_HD void move_part(int lane, int lanes, const PartView& part, char* destinati
             move_elements(lane, lanes, destination, BitSource<uint16_t>{words}, count);
         else
             move_elements(lane, lanes, destination, BitSource<uint8_t>{words}, count);
+    } else if (part.is_copied()) {
+        copy_staged(lane, lanes, destination, staged, count * part.written_size());
     } else if (part.written == DType::float32) {
-        move_numbers<float>(lane, lanes, destination, staged, part.dtype, count);
+        convert_numbers<float>(lane, lanes, destination, staged, part.dtype, count);
     } else if (part.written == DType::int8) {
-        move_numbers<int8_t>(lane, lanes, destination, staged, part.dtype, count);
+        convert_numbers<int8_t>(lane, lanes, destination, staged, part.dtype, count);
     } else {
-        move_numbers<uint8_t>(lane, lanes, destination, staged, part.dtype, count);
+        convert_numbers<uint8_t>(lane, lanes, destination, staged, part.dtype, count);
     }
 }
 

@@ -24,14 +24,19 @@ struct PartView {
 
     SIM_HD bool wanted() const { return output != nullptr; }
     SIM_HD int written_size() const { return written == DType::float32 ? 4 : 1; }
+    /// The bytes that rules write are those that are stored.
+    SIM_HD bool is_copied() const {
+        if (written == DType::float32) return dtype == DType::float32;
+        return written != DType::bit && (dtype == DType::uint8 || dtype == DType::int8);
+    }
     /// Start of the rows of agents [first_agent, ...) of one world.
     SIM_HD char* rows(bool final, int64_t env, int first_agent) const {
         return (final ? final_output : output) + env * env_bytes + int64_t(first_agent - first) * agent_bytes;
     }
-    /// Parts that are stored as they were written lie in the staging memory at the same offset within 16 bytes as at
+    /// Parts that are copied lie in the staging memory at the same offset within 16 bytes as at
     /// their destination, so that whole vectors can be moved. `first_env`: the first of the worlds that share it.
     SIM_HD int stage_shift(int64_t first_env, int first_agent) const {
-        return written == dtype ? int(reinterpret_cast<uintptr_t>(rows(false, first_env, first_agent)) & 15) : 0;
+        return is_copied() ? int(reinterpret_cast<uintptr_t>(rows(false, first_env, first_agent)) & 15) : 0;
     }
 };
 

@@ -7,6 +7,15 @@
 
 namespace flockstep {
 
+/// Brings what lies at an address of device memory nearer, for a read that comes later.
+SIM_HD void prefetch(const void* address) {
+#ifdef __CUDA_ARCH__
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(__cvta_generic_to_global(address)));
+#else
+    __builtin_prefetch(address);
+#endif
+}
+
 /// Smaller and larger halves of two words of two uint16 each.
 SIM_HD uint32_t min_halves(uint32_t a, uint32_t b) {
 #ifdef __CUDA_ARCH__

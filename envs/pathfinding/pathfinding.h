@@ -77,6 +77,7 @@ struct Pathfinding {
     template <class Group>
     SIM_HD static void observe(Group& group, World<Pathfinding>& world, AgentRange range,
                                const ObservationWriter& out) {
+        if (out.wants(cost_part)) pathfinding::prefetch_costs(group, world, range);
         if (out.wants(windows_part) || out.wants(intent_part)) pathfinding::prepare_grids(group, world);
         if (out.wants(windows_part)) pathfinding::observe_windows(group, world, range, out, windows_part);
         if (out.wants(cost_part)) pathfinding::observe_costs(group, world, range, out, cost_part);

@@ -107,6 +107,22 @@ class RelativeCosts {
     uint32_t low_, high_, offset_;
 };
 
+/// Asks for the rows that observe_costs will read.
+template <class Group, class W>
+SIM_HD void prefetch_costs(Group& group, const W& world, AgentRange range) {
+    const PathfindingConfig& c = world.config;
+    const int rows = world.state.map_size[0].row;
+    group.for_each(range.last - range.first, [&](int item) {
+        const Cell cell = world.state.position[range.first + item];
+        const int first = cell.row > c.obs_radius ? cell.row - c.obs_radius : 0,
+                  end = cell.row + c.obs_radius + 1 < rows ? cell.row + c.obs_radius + 1 : rows;
+        const uint16_t* at = distance_field(world, range.first + item) + first * c.width +
+                             (cell.column > c.obs_radius ? cell.column - c.obs_radius : 0);
+        SIM_ROLLED
+        for (int row = first; row < end; ++row, at += c.width) prefetch(at);
+    });
+}
+
 /// Steps to the own goal from each cell of the window, less those from the own cell, within +-cost_clip; cost_clip + 1
 /// for cells from which the goal cannot be reached: obstacles, the outside, other components, all of a padding agent's.
 template <class Group, class W>
