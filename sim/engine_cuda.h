@@ -115,8 +115,7 @@ class CudaBatch final : public TypedBatch<Env> {
         }
     }
     void plan_grid() {
-        for (int p = 0; p < engine_.num_parts; ++p)
-            engine_.parts[p].direct = engine_.parts[p].written == engine_.parts[p].dtype;
+        for (int p = 0; p < engine_.num_parts; ++p) engine_.parts[p].direct = engine_.parts[p].is_copied();
         int agents = most_agents_of_a_role();
         do {
             plan_ = lay_out(GroupKind::grid, 1, 256, agents);

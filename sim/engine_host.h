@@ -40,7 +40,7 @@ class HostBatch final : public TypedBatch<Env> {
         int64_t largest = 1;
         for (int p = 0; p < engine_.num_parts; ++p) {
             PartView& part = engine_.parts[p];
-            part.direct = part.written == part.dtype;
+            part.direct = part.is_copied();
             if (part.wanted() && !part.direct)
                 largest = std::max<int64_t>(largest, part.elements * part.written_size());
         }

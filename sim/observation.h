@@ -33,8 +33,8 @@ struct PartView {
     SIM_HD char* rows(bool final, int64_t env, int first_agent) const {
         return (final ? final_output : output) + env * env_bytes + int64_t(first_agent - first) * agent_bytes;
     }
-    /// Parts that are copied lie in the staging memory at the same offset within 16 bytes as at
-    /// their destination, so that whole vectors can be moved. `first_env`: the first of the worlds that share it.
+    /// Parts that are copied lie in the staging memory at the same offset within 16 bytes as at their destination, so
+    /// that whole vectors can be moved. `first_env`: the first of the worlds that share it.
     SIM_HD int stage_shift(int64_t first_env, int first_agent) const {
         return is_copied() ? int(reinterpret_cast<uintptr_t>(rows(false, first_env, first_agent)) & 15) : 0;
     }

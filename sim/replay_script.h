@@ -89,10 +89,10 @@ function fitScale() {
   const room = Math.min(26, 0.04 * Math.min(view.width, view.height));
   return Math.min((view.width - 2 * room) / (box[1] - box[0]), (view.height - 2 * room) / (box[3] - box[2]));
 }
-function fit() {
+function showAll() {
   Object.assign(view, { x: (box[0] + box[1]) / 2, y: (box[2] + box[3]) / 2, scale: fitScale(), fitted: true });
-  redraw();
 }
+function fit() { showAll(); redraw(); }
 function zoom(factor, x = view.width / 2, y = view.height / 2) {
   const before = toWorld(x, y);
   view.scale = clamp(view.scale * factor, 0.5 * fitScale(), 60 * fitScale());
@@ -108,7 +108,7 @@ function resize() {
     target.height = Math.round(view.height * view.ratio);
   }
   still.key = "";
-  if (view.fitted) fit();
+  if (view.fitted) showAll();
   draw();  // at once: a canvas of a new size is blank
 }
 

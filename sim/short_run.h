@@ -7,12 +7,10 @@
 
 namespace flockstep {
 
-/// Brings what lies at an address of device memory nearer, for a read that comes later.
-SIM_HD void prefetch(const void* address) {
+/// Brings what lies at an address of device memory nearer, for a read that comes later. A CPU does so by itself.
+SIM_HD void prefetch([[maybe_unused]] const void* address) {
 #ifdef __CUDA_ARCH__
     asm volatile("prefetch.global.L2 [%0];" ::"l"(__cvta_generic_to_global(address)));
-#else
-    __builtin_prefetch(address);
 #endif
 }
 
