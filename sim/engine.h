@@ -77,6 +77,7 @@ struct EngineView : EngineCommon {
 };
 
 /// What the engine itself remembers of a world; lies in front of the environment's own fields.
+inline constexpr int elapsed_field = 0;  // its place among them
 struct Header {
     Field<int32_t> elapsed;         // steps since the reset
     Field<uint32_t> episode;        // resets since the batch was seeded

@@ -5,11 +5,13 @@
 #include <algorithm>
 
 #include "sim/cuda_check.h"
+#include "sim/early_worlds.h"
 #include "sim/typed_batch.h"
 
 /// The CUDA backend, host side: how worlds are laid out in blocks, and the launches. The kernels are in
 /// engine_kernels.cuh. A block takes some worlds: their small state and outputs pass through shared memory as straight
-/// 16-byte copies, and the lanes of each world's group run the rules there. One launch per step.
+/// 16-byte copies, and the lanes of each world's group run the rules there. One launch per step, and one more in front
+/// of it where worlds whose episode ends are stepped first.
 namespace flockstep {
 
 /// Which lanes share a world.
@@ -24,6 +26,7 @@ struct StagingPlan {
     int64_t tiled_worlds;  // num_envs, and worlds that only fill the last tile
     char* global;          // grid: memory that stands in for the shared memory, and the lanes' exchange
     int scratch_bytes;     // per world
+    EarlyWorlds early;     // steps by blocks: `most` blocks more come first
 };
 
 /// What a launch other than a step is to do.
@@ -69,6 +72,7 @@ class CudaBatch final : public TypedBatch<Env> {
         shared_limit_ -= 2048;  // the group's own exchange, and what the system keeps
         choose_plan();
         raise_limits();
+        plan_early_worlds();
         this->reset(options.seed);
     }
 
@@ -125,13 +129,7 @@ class CudaBatch final : public TypedBatch<Env> {
         working_memory_.emplace_back(*this->memory_, size_t(plan_.bytes) + grid_exchange_bytes,
                                      "the grid's working memory");
         plan_.global = static_cast<char*>(working_memory_.back().data());
-        int per_multiprocessor = 0, multiprocessors = 0;
-        cuda_check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&per_multiprocessor, kernels().step, plan_.threads, 0),
-                   "asking for the occupancy");
-        cuda_check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device_),
-                   "counting multiprocessors");
-        plan_.blocks =
-            std::clamp<int64_t>(engine_.num_agents / plan_.threads, 1, int64_t(per_multiprocessor) * multiprocessors);
+        plan_.blocks = std::clamp<int64_t>(engine_.num_agents / plan_.threads, 1, blocks_at_once(kernels().step, 0));
     }
     int most_agents_of_a_role() const {
         int most = 1;
@@ -202,6 +200,30 @@ class CudaBatch final : public TypedBatch<Env> {
         raise(kernels().other);
     }
 
+    /// Where blocks have to wait for their turn, those whose world begins a new episode go first.
+    void plan_early_worlds() {
+        if (plan_.kind != GroupKind::block || this->options_.autoreset_mode != AutoresetMode::same_step) return;
+        if (plan_.blocks <= blocks_at_once(kernels().step, plan_.bytes)) return;
+        const int64_t expected = plan_.blocks / engine_.config.max_episode_steps;
+        const int most = int(std::min(plan_.blocks, 2 * expected + 64));
+        const auto allocate = [&](int64_t bytes) {
+            return working_memory_.emplace_back(*this->memory_, size_t(bytes), "the order of worlds").data();
+        };
+        plan_.early = {static_cast<int32_t*>(allocate(int64_t{most} * 4)), static_cast<int32_t*>(allocate(4)),
+                       static_cast<uint8_t*>(allocate(plan_.blocks)), most};
+        const std::vector<int32_t> none(size_t(most), -1);
+        this->memory_->from_host(plan_.early.world, none.data(), none.size() * 4);
+    }
+    int64_t blocks_at_once(const void* kernel, int shared_bytes) const {
+        int per_multiprocessor = 0, multiprocessors = 0;
+        cuda_check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&per_multiprocessor, kernel, plan_.threads,
+                                                                 size_t(shared_bytes)),
+                   "asking for the occupancy");
+        cuda_check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device_),
+                   "counting multiprocessors");
+        return int64_t{per_multiprocessor} * multiprocessors;
+    }
+
     void launch(const Launch& launch, Stream stream) override {
         const DeviceScope scope(device_);
         const auto handle = static_cast<cudaStream_t>(stream.handle);
@@ -213,7 +235,11 @@ class CudaBatch final : public TypedBatch<Env> {
                        launch.draw};
         bool is_step = launch.operation == Operation::step;
         void* arguments[] = {&engine_, &plan_, &work, &is_step};
-        const dim3 blocks(unsigned(plan_.blocks)), threads(unsigned(plan_.threads));
+        const int early = is_step ? plan_.early.most : 0;
+        if (early > 0)
+            find_early_worlds(plan_.early, engine_.tiles + engine_.state_fields[elapsed_field].bytes,
+                              engine_.world_bytes, engine_.num_envs, engine_.config.max_episode_steps, handle);
+        const dim3 blocks(unsigned(plan_.blocks + early)), threads(unsigned(plan_.threads));
         const KernelSet set = kernels();
         if (plan_.kind == GroupKind::grid) {
             cuda_check(cudaLaunchCooperativeKernel(set.step, blocks, threads, arguments, 0, handle),

@@ -19,7 +19,8 @@ struct Crew {
     int lane, lanes, first_slot, count;  // first_slot: of its worlds within the block
     int64_t block_env, first_env;
 
-    __device__ Crew(const EngineCommon& e, const StagingPlan& plan) : block_env(int64_t(blockIdx.x) * plan.worlds) {
+    /// `block`: counted through the worlds' own blocks.
+    __device__ Crew(const EngineCommon& e, const StagingPlan& plan, int64_t block) : block_env(block * plan.worlds) {
         const int worlds = is_block ? 1 : 32 / plan.lanes;
         lane = is_block ? int(threadIdx.x) : int(threadIdx.x) & 31, lanes = is_block ? int(blockDim.x) : 32;
         first_slot = is_block ? 0 : int(threadIdx.x) / 32 * worlds;
@@ -139,10 +140,26 @@ __global__ void __launch_bounds__(most_threads<kind>, step_blocks<kind>)
     step_kernel(const __grid_constant__ EngineView<Env> e, const __grid_constant__ StagingPlan plan) {
     extern __shared__ __align__(16) char shared[];
     __shared__ BlockGroup::Exchange exchange;
-    const Crew<kind> crew(e, plan);
+    int64_t block = blockIdx.x;
+    bool comes_early = false, came_early = false;  // the world has a block among the first; this is its second block
+    if constexpr (kind == GroupKind::block) {
+        if (plan.early.most > 0) {
+            block -= plan.early.most;
+            if (blockIdx.x == 0 && threadIdx.x == 0) *plan.early.count = 0;
+            comes_early = block < 0;
+            if (comes_early) block = plan.early.world[blockIdx.x];
+            if (block < 0) return;
+            came_early = !comes_early && plan.early.is_early[block];
+        }
+    }
+    const Crew<kind> crew(e, plan, block);
     if (crew.count == 0) return;
     const CrewTile<kind> tile(crew, e, plan, shared);
     tile.fetch();
+    if (came_early) {  // asked after the fetch, so that others do not wait twice
+        tile.wait();
+        return;
+    }
     auto group = group_of_thread<kind>(plan, exchange);
     using Group = decltype(group);
     const int slot = crew.slot(plan);
@@ -172,6 +189,7 @@ __global__ void __launch_bounds__(most_threads<kind>, step_blocks<kind>)
             move_row(e, first, row, crew.first_env * n + row);
     }
     if (kind != GroupKind::block) move_observations(crew, e, plan, shared);
+    if (comes_early && threadIdx.x == 0) plan.early.world[blockIdx.x] = -1;  // read by all, as several syncs are past
 }
 
 /// Resets, refreshes and scripted policies: rare, so rows are written in place.
@@ -181,7 +199,7 @@ __global__ void __launch_bounds__(most_threads<kind>, other_blocks<kind>)
                  const OtherWork work) {
     extern __shared__ __align__(16) char shared[];
     __shared__ BlockGroup::Exchange exchange;
-    const Crew<kind> crew(e, plan);
+    const Crew<kind> crew(e, plan, blockIdx.x);
     if (crew.count == 0) return;
     const CrewTile<kind> tile(crew, e, plan, shared);
     tile.fetch();

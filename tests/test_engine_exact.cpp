@@ -134,4 +134,20 @@ TEST_CASE("pathfinding: CPU equals GPU over a million agent-steps of each mode a
     }
 }
 
+TEST_CASE("GPU: worlds whose episode ends have blocks that begin first, and are stepped once") {
+    if (!gpu_is_there()) return;
+    const EngineCase c{"", "pathfinding",
+                       settings_of({{"size", "8"},
+                                    {"num_agents", "4"},
+                                    {"on_target", "restart"},
+                                    {"collision_system", "soft"},
+                                    {"max_episode_steps", "16"}})};
+    BatchOptions options = some_envs(8000);         // more blocks than a GPU holds at once
+    options.spread_phases = GENERATE(true, false);  // few of them end with a step, or more than the lists have room for
+    BatchOptions blocks = on_gpu(options);
+    blocks.lanes = 64;
+    const auto host = make(c, options), device = make(c, blocks);
+    CHECK(played_difference(*host, *device, 40) == "");
+}
+
 }  // namespace flockstep
