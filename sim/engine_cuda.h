@@ -27,6 +27,7 @@ struct StagingPlan {
     char* global;          // grid: memory that stands in for the shared memory, and the lanes' exchange
     int scratch_bytes;     // per world
     EarlyWorlds early;     // steps by blocks: `most` blocks more come first
+    int ahead;             // steps: a block asks for the tiles of the block so far behind it, which comes when it goes
 };
 
 /// What a launch other than a step is to do.
@@ -72,7 +73,7 @@ class CudaBatch final : public TypedBatch<Env> {
         shared_limit_ -= 2048;  // the group's own exchange, and what the system keeps
         choose_plan();
         raise_limits();
-        plan_early_worlds();
+        plan_order();
         this->reset(options.seed);
     }
 
@@ -200,10 +201,14 @@ class CudaBatch final : public TypedBatch<Env> {
         raise(kernels().other);
     }
 
-    /// Where blocks have to wait for their turn, those whose world begins a new episode go first.
-    void plan_early_worlds() {
+    /// Where blocks have to wait for their turn, their tiles are fetched to the cache before, and those whose world
+    /// begins a new episode go first.
+    void plan_order() {
+        if (plan_.kind == GroupKind::grid) return;
+        const int64_t at_once = blocks_at_once(kernels().step, plan_.bytes);
+        if (plan_.blocks <= at_once) return;
+        plan_.ahead = int(at_once);
         if (plan_.kind != GroupKind::block || this->options_.autoreset_mode != AutoresetMode::same_step) return;
-        if (plan_.blocks <= blocks_at_once(kernels().step, plan_.bytes)) return;
         const int64_t expected = plan_.blocks / engine_.config.max_episode_steps;
         const int most = int(std::min(plan_.blocks, 2 * expected + 64));
         const auto allocate = [&](int64_t bytes) {

@@ -5,6 +5,7 @@
 #include "sim/engine.h"
 #include "sim/engine_cuda.h"
 #include "sim/group_cuda.cuh"
+#include "sim/short_run.h"
 
 /// The kernels of the CUDA backend. A block takes some worlds: their small state and outputs pass through shared memory
 /// as straight 16-byte copies, and the lanes of each world's group run the rules there. One launch per step. Where
@@ -64,6 +65,13 @@ struct CrewTile {
         __pipeline_commit();
     }
     __device__ void wait() const { __pipeline_wait_prior(0); }
+    /// Brings the tile of the worlds so many behind nearer.
+    __device__ void prefetch(const EngineCommon& e, int64_t worlds) const {
+        if (crew.first_env + worlds + crew.count > e.num_envs) return;
+        const char* tile = reinterpret_cast<const char*>(home) + worlds * e.world_bytes;
+        SIM_ROLLED
+        for (int i = crew.lane * 128; i < vectors * 16; i += crew.lanes * 128) flockstep::prefetch(tile + i);
+    }
     __device__ void bring_back() const {
         SIM_ROLLED
         for (int i = crew.lane; i < vectors; i += crew.lanes) __stcs(home + i, staged[i]);
@@ -174,6 +182,7 @@ __global__ void __launch_bounds__(most_threads<kind>, step_blocks<kind>)
         place.active = own_flags + 2, place.acts = own_flags + 3, place.episode_start = own_flags + 4;
     }
     if (has_world) WorldEngine<Env, Group>::fetch_actions(group, e, env, place);
+    if (plan.ahead > 0 && !comes_early) tile.prefetch(e, int64_t{plan.ahead} * plan.worlds);
     tile.wait();
     crew.sync();
     if (has_world) {
