@@ -2,10 +2,10 @@
 
 #include <cuda_pipeline.h>
 
+#include "sim/byte_run.h"
 #include "sim/engine.h"
 #include "sim/engine_cuda.h"
 #include "sim/group_cuda.cuh"
-#include "sim/short_run.h"
 
 /// The kernels of the CUDA backend. A block takes some worlds: their small state and outputs pass through shared memory
 /// as straight 16-byte copies, and the lanes of each world's group run the rules there. One launch per step. Where
@@ -22,13 +22,14 @@ struct Crew {
 
     /// `block`: counted through the worlds' own blocks.
     __device__ Crew(const EngineCommon& e, const StagingPlan& plan, int64_t block) : block_env(block * plan.worlds) {
-        const int worlds = is_block ? 1 : 32 / plan.lanes;
+        const int worlds = is_block ? 1 : 32 / world_lanes(plan);
         lane = is_block ? int(threadIdx.x) : int(threadIdx.x) & 31, lanes = is_block ? int(blockDim.x) : 32;
         first_slot = is_block ? 0 : int(threadIdx.x) / 32 * worlds;
         first_env = block_env + first_slot;
         count = int(max(int64_t{0}, min(int64_t(worlds), e.num_envs - first_env)));
     }
-    __device__ int slot(const StagingPlan& plan) const { return is_block ? 0 : int(threadIdx.x) / plan.lanes; }
+    __device__ static int world_lanes(const StagingPlan& plan) { return kind == GroupKind::lane ? 1 : plan.lanes; }
+    __device__ int slot(const StagingPlan& plan) const { return is_block ? 0 : int(threadIdx.x) / world_lanes(plan); }
     __device__ void sync() const {
         if (is_block)
             __syncthreads();
@@ -139,7 +140,7 @@ constexpr int most_threads = kind == GroupKind::block ? max_block_lanes : 128;
 template <GroupKind kind>
 constexpr int step_blocks = kind == GroupKind::block  ? 4
                             : kind == GroupKind::warp ? 8
-                                                      : 10;
+                                                      : 12;
 template <GroupKind kind>
 constexpr int other_blocks = kind == GroupKind::block ? 2 : 4;
 
@@ -174,11 +175,13 @@ __global__ void __launch_bounds__(most_threads<kind>, step_blocks<kind>)
     const int64_t env = crew.block_env + slot;
     const bool has_world = slot < crew.first_slot + crew.count;
     Place place = block_place<Group::tile_worlds>(e, plan, shared, env, slot, true);
+    int32_t own_action;
     float own_reward;
     uint8_t own_flags[5];
-    constexpr bool keeps_row = is_single<Env> && kind == GroupKind::lane;  // in registers
-    if (keeps_row) {
-        place.reward = &own_reward, place.terminated = own_flags, place.truncated = own_flags + 1;
+    constexpr bool in_registers = keeps_row<Env, Group>;
+    if (in_registers) {
+        place.action = &own_action, place.reward = &own_reward, place.terminated = own_flags,
+        place.truncated = own_flags + 1;
         place.active = own_flags + 2, place.acts = own_flags + 3, place.episode_start = own_flags + 4;
     }
     if (has_world) WorldEngine<Env, Group>::fetch_actions(group, e, env, place);
@@ -187,17 +190,17 @@ __global__ void __launch_bounds__(most_threads<kind>, step_blocks<kind>)
     crew.sync();
     if (has_world) {
         WorldEngine<Env, Group>(group, e, env, place).step();
-        if (keeps_row) move_row(e, place, 0, env);
+        if (in_registers) move_row(e, place, 0, env);
     }
     crew.sync();
     tile.bring_back();
-    if (!keeps_row) {
+    if (!in_registers) {
         const Place first = block_place<Group::tile_worlds>(e, plan, shared, crew.first_env, crew.first_slot, true);
         const int n = e.num_agents;
         for (int row = crew.lane; row < crew.count * n; row += crew.lanes)
             move_row(e, first, row, crew.first_env * n + row);
     }
-    if (kind != GroupKind::block) move_observations(crew, e, plan, shared);
+    if (kind != GroupKind::block && !in_registers) move_observations(crew, e, plan, shared);
     if (comes_early && threadIdx.x == 0) plan.early.world[blockIdx.x] = -1;  // read by all, as several syncs are past
 }
 

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "sim/byte_run.h"
 #include "sim/config.h"
 #include "sim/group.h"
 #include "sim/loader.h"
 #include "sim/observation.h"
 #include "sim/random.h"
 #include "sim/real.h"
-#include "sim/short_run.h"
 #include "sim/space.h"
 #include "sim/world.h"
 
@@ -59,5 +59,6 @@
 ///       Lanes per world the GPU should use: 1, 2, 4, ..., 32, or a multiple of 32 up to 256 for a block.
 ///   static constexpr bool never_one_lane = true
 ///       Spares the compiler the kernels of one lane per world.
-///   static constexpr bool single_agent = true
-///       One agent, one observation part, one Discrete action: makes loops over them constants, and steps faster.
+///   static constexpr int single_agent_floats = 4
+///       One agent that observes so many float32 in one part and has one Discrete action without a mask: makes loops
+///       over them constants, keeps rows in registers on the GPU, and steps faster.

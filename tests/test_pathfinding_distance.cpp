@@ -19,6 +19,7 @@ struct SmallWorld {
     struct {
         std::vector<Cell> goal;
         Bulk<uint16_t> distance;
+        Bulk<uint8_t> near_distance;
     } state;
     struct {
         std::vector<uint32_t> open, frontier;
@@ -126,23 +127,56 @@ TEST_CASE("pathfinding distances: a search by one lane and one by lanes with a r
     }
 }
 
-TEST_CASE("pathfinding distances: costs of two cells at a time are the differences from the own cell, clipped") {
+TEST_CASE("pathfinding distances: costs of four cells at a time are the differences from the own cell, clipped") {
     for (const int clip : {1, 10, 126}) {
-        for (const int own : {0, 1, 9, 10, 200, 40000, int(pathfinding::unreachable)}) {
+        for (const int own : {0, 1, 9, 10, 100, int(pathfinding::not_near) - 1 - clip}) {
+            if (own >= pathfinding::not_near - clip) continue;
             const pathfinding::RelativeCosts relative(own, clip);
             const auto want = [&](int distance) {
-                return distance == pathfinding::unreachable ? clip + 1 : std::clamp(distance - own, -clip, clip);
+                return int8_t(distance == pathfinding::near_unreachable ? clip + 1
+                                                                        : std::clamp(distance - own, -clip, clip));
             };
-            for (int low = 0; low <= 65535; low += low < 500 || low > 65300 ? 1 : 97) {
-                if (own == pathfinding::unreachable && low > 65000 && low < pathfinding::unreachable) continue;
-                for (const int high : {0, own, int(pathfinding::unreachable)}) {
-                    const uint32_t bytes = relative.of(uint32_t(low) | uint32_t(high) << 16);
-                    REQUIRE(int8_t(bytes) == int8_t(want(low)));
-                    REQUIRE(int8_t(bytes >> 16) == int8_t(want(high)));
+            for (int a = 0; a < 256; ++a)
+                for (int b = 0; b < 256; b += 1 + 5 * (b < 250)) {
+                    const uint32_t bytes = relative.of(uint32_t(a) | uint32_t(b) << 8 | uint32_t(own) << 16 | a << 24);
+                    REQUIRE(int8_t(bytes) == want(a));
+                    REQUIRE(int8_t(bytes >> 8) == want(b));
+                    REQUIRE(int8_t(bytes >> 16) == 0);
+                    REQUIRE(int8_t(bytes >> 24) == want(a));
                 }
-            }
         }
     }
+}
+
+TEST_CASE("pathfinding distances: in a byte they are the same, or far, or unreachable") {
+    for (const int width : {8, 7}) {  // four cells at a time, and one
+        SmallWorld world(3, width, 0);
+        std::vector<uint8_t> near(size_t(3 * width));
+        world.state.near_distance.first = near.data();
+        const int some[] = {0, 1, 127, 128, 253, 254, 255, 256, 300, 32768, 65533, 65534, 65535, 510};
+        for (int i = 0; i < 3 * width; ++i) world.distance[size_t(i)] = uint16_t(some[i % 14]);
+        HostGroup group;
+        pathfinding::shorten_distances(group, world, 0);
+        for (int i = 0; i < 3 * width; ++i) {
+            const int distance = some[i % 14];
+            CHECK(near[size_t(i)] == (distance == 65535 ? 255 : std::min(distance, 254)));
+        }
+    }
+}
+
+TEST_CASE("runs of bytes: what is asked for is there, and 255 around it") {
+    std::vector<uint8_t> array(64);
+    for (int i = 0; i < 64; ++i) array[size_t(i)] = uint8_t(i * 37 % 251);
+    for (int from = -12; from < 64; ++from)
+        for (int begin = 0; begin <= 12; ++begin)
+            for (int end = 0; end <= 12; ++end) {
+                if (begin < end && (from + begin < 0 || from + end > 64)) continue;
+                const ByteRun run(array.data() + from, begin, end);
+                for (int k = 0; k < 12; ++k) {
+                    const int want = k >= begin && k < end ? array[size_t(from + k)] : 255;
+                    REQUIRE((run.word(k / 4) >> (8 * (k % 4)) & 255u) == uint32_t(want));
+                }
+            }
 }
 
 }  // namespace flockstep

@@ -3,21 +3,30 @@
 #include "envs/pathfinding/grid.h"
 
 /// Distance fields: steps from every cell to an agent's goal on the map without agents, by breadth-first search over
-/// rows of bits. One field takes 2 bytes per cell of the map; a wave costs a few instructions per 32 cells.
+/// rows of bits. One field takes 2 bytes per cell of the map, and where costs are observed, which read most of what a
+/// step reads, a third: the distance again if it fits a byte. A wave costs a few instructions per 32 cells.
 namespace flockstep::pathfinding {
 
 inline constexpr uint16_t unreachable = 65535;
+inline constexpr uint8_t near_unreachable = 255, not_near = 254;
 
 template <class W>
 SIM_HD uint16_t* distance_field(const W& world, int agent) {
     return &world.state.distance[int64_t(agent) * world.config.cells()];
 }
+template <class W>
+SIM_HD uint8_t* near_field(const W& world, int agent) {
+    return &world.state.near_distance[int64_t(agent) * world.config.cells()];
+}
 /// Steps from a cell to the agent's goal; unreachable for obstacles and cells beyond the map.
 template <class W>
 SIM_HD int distance_at(const W& world, int agent, Cell cell) {
-    const Cell size = world.state.map_size[0];
-    if (cell.row < 0 || cell.column < 0 || cell.row >= size.row || cell.column >= size.column) return unreachable;
-    return distance_field(world, agent)[index_of(world, cell)];
+    return is_on_map(world, cell) ? distance_field(world, agent)[index_of(world, cell)] : unreachable;
+}
+/// The same of the field of bytes.
+template <class W>
+SIM_HD int near_distance_at(const W& world, int agent, Cell cell) {
+    return is_on_map(world, cell) ? near_field(world, agent)[index_of(world, cell)] : near_unreachable;
 }
 
 /// Rows of free cells without the border, into scratch.open.
@@ -101,11 +110,34 @@ SIM_HD void search_from_goal(Team& team, int team_index, W& world, int agent) {
     }
 }
 
+/// Builds the agent's field of bytes.
+template <class Team, class W>
+SIM_HD void shorten_distances(Team& team, W& world, int agent) {
+    const int cells = world.config.cells();
+    const uint16_t* field = distance_field(world, agent);
+    uint8_t* near = near_field(world, agent);
+    const auto shortened = [](uint32_t pair) {
+        constexpr uint32_t last_reachable = (unreachable - 1) * 65537u;
+        return min_halves(pair, both_halves(not_near)) + (max_halves(pair, last_reachable) - last_reachable);
+    };
+    const int quads = cells % 4 == 0 ? cells / 4 : 0;
+    team.for_each(quads, [&](int i) {
+        const uint32_t* four = reinterpret_cast<const uint32_t*>(field) + 2 * i;
+        reinterpret_cast<uint32_t*>(near)[i] = low_bytes(shortened(four[0]), shortened(four[1]));
+    });
+    team.for_each(cells - 4 * quads, [&](int i) {
+        near[i] = uint8_t(field[i] < not_near ? field[i] : field[i] == unreachable ? near_unreachable : not_near);
+    });
+}
+
 /// Fields of `count` agents; agent_of(i) names them. scratch.open must be filled. Contains syncs.
 template <class Group, class W, class AgentOf>
 SIM_HD void compute_distances(Group& group, W& world, int count, AgentOf agent_of) {
     group.for_each_team(count, PathfindingScratch::num_teams(world.config), [&](auto& team, int team_index, int i) {
         search_from_goal(team, team_index, world, agent_of(i));
+        if (!world.config.shows_cost) return;
+        team.sync();
+        shorten_distances(team, world, agent_of(i));
     });
 }
 
@@ -113,11 +145,17 @@ SIM_HD void compute_distances(Group& group, W& world, int count, AgentOf agent_o
 template <class W>
 SIM_HD uint8_t nearer_cells(const W& world, int agent) {
     const Cell here = world.state.position[agent];
-    const int own = distance_at(world, agent, here);
-    uint8_t bits = 0;
-    for (int action = 1; action <= 4; ++action)
-        if (distance_at(world, agent, neighbour(here, action)) < own) bits |= uint8_t(1 << (action - 1));
-    return bits;
+    const auto nearer_than = [&](int own, auto&& distance) {
+        uint8_t bits = 0;
+        for (int action = 1; action <= 4; ++action)
+            if (distance(neighbour(here, action)) < own) bits |= uint8_t(1 << (action - 1));
+        return bits;
+    };
+    if (world.config.shows_cost) {
+        const int own = near_distance_at(world, agent, here);
+        if (own < not_near) return nearer_than(own, [&](Cell to) { return near_distance_at(world, agent, to); });
+    }
+    return nearer_than(distance_at(world, agent, here), [&](Cell to) { return distance_at(world, agent, to); });
 }
 
 }  // namespace flockstep::pathfinding

@@ -41,6 +41,11 @@ SIM_HD int index_of(const W& world, Cell cell) {
     return cell_index(cell, world.config.width);
 }
 template <class W>
+SIM_HD bool is_on_map(const W& world, Cell cell) {
+    const Cell size = world.state.map_size[0];
+    return cell.row >= 0 && cell.column >= 0 && cell.row < size.row && cell.column < size.column;
+}
+template <class W>
 SIM_HD bool is_present(const W& world, int agent) {
     if (agent >= world.state.num_present[0]) return false;
     return world.config.on_target != OnTarget::finish || !world.state.finished[agent];

@@ -30,6 +30,7 @@ struct PathfindingState {
     Bulk<int32_t> order;           // derived, pogema: [cells] the order in which cells were tried, and working memory
     Bulk<int32_t> num_components;  // derived, pogema
     Bulk<uint16_t> distance;       // [num_agents, cells] derived: steps to the goal, 65535 unreachable
+    Bulk<uint8_t> near_distance;   // the same in a byte: 254 for all farther ones, 255 unreachable
 
     template <class V>
     SIM_HD void fields(const Config& c, const PathfindingShared& shared, V& visit) {
@@ -61,6 +62,7 @@ struct PathfindingState {
         visit.derived("order", order, pogema ? 3 * c.cells() + 3 : 0);
         visit.derived("num_components", num_components, int(pogema));
         visit.derived("distance", distance, c.needs_distances() ? n : 0, c.height, c.width);
+        visit.derived("near_distance", near_distance, c.shows_cost ? n : 0, c.height, c.width);
     }
 };
 

@@ -87,23 +87,25 @@ SIM_HD void observe_windows(Group& group, const W& world, AgentRange range, cons
     });
 }
 
-/// Distances of two cells at a time, less that of the own cell, clipped; as numbers modulo 256.
+/// Distances of four cells at a time, less that of the own cell, clipped; as numbers modulo 256. The own one must be at
+/// most not_near - 1 - clip, so that a cell that is not near is farther than the clip.
 class RelativeCosts {
   public:
-    /// `own` may be unreachable: all reachable cells are nearer then.
-    SIM_HD RelativeCosts(int own, int clip) {
-        const int most = unreachable - 1 - clip, from = own < most ? own : most;
-        low_ = both_halves(uint32_t(from < clip ? 0 : from - clip)), high_ = both_halves(uint32_t(from + clip));
-        offset_ = both_halves(256u) - both_halves(uint32_t(from)) - last_reachable;
-    }
-    /// Sums of whole words: what the low half borrows, it gives back, since the results fit their halves.
-    SIM_HD uint32_t of(uint32_t pair) const {
-        const uint32_t clipped = max_halves(min_halves(pair, high_), low_);
-        return clipped + max_halves(pair, last_reachable) + offset_;  // the maximum is one more where it is unreachable
+    SIM_HD RelativeCosts(int own, int clip)
+        : low_(both_halves(uint32_t(own < clip ? 0 : own - clip))),
+          high_(both_halves(uint32_t(own + clip))),
+          offset_(both_halves(256u) - both_halves(uint32_t(own)) - last_reachable) {}
+    SIM_HD uint32_t of(uint32_t bytes) const {
+        return low_bytes(of_halves(low_halves(bytes)), of_halves(high_halves(bytes)));
     }
 
   private:
-    static constexpr uint32_t last_reachable = (unreachable - 1) * 65537u;
+    static constexpr uint32_t last_reachable = not_near * 65537u;
+    /// Sums of whole words: what the low half borrows, it gives back, since the results fit their halves.
+    SIM_HD uint32_t of_halves(uint32_t pair) const {
+        const uint32_t clipped = max_halves(min_halves(pair, high_), low_);
+        return clipped + max_halves(pair, last_reachable) + offset_;  // the maximum is one more where it is unreachable
+    }
     uint32_t low_, high_, offset_;
 };
 
@@ -111,53 +113,89 @@ class RelativeCosts {
 template <class Group, class W>
 SIM_HD void prefetch_costs(Group& group, const W& world, AgentRange range) {
     const PathfindingConfig& c = world.config;
-    const int rows = world.state.map_size[0].row;
+    const int rows = world.state.map_size[0].row, line = 64, step = c.width > line ? c.width : line;
     group.for_each(range.last - range.first, [&](int item) {
         const Cell cell = world.state.position[range.first + item];
         const int first = cell.row > c.obs_radius ? cell.row - c.obs_radius : 0,
                   end = cell.row + c.obs_radius + 1 < rows ? cell.row + c.obs_radius + 1 : rows;
-        const uint16_t* at = distance_field(world, range.first + item) + first * c.width +
-                             (cell.column > c.obs_radius ? cell.column - c.obs_radius : 0);
+        const uint8_t* at = near_field(world, range.first + item) + first * c.width +
+                            (cell.column > c.obs_radius ? cell.column - c.obs_radius : 0);
         SIM_ROLLED
-        for (int row = first; row < end; ++row, at += c.width) prefetch(at);
+        for (int i = 0; i < (end - first) * c.width; i += step) prefetch(at + i);
     });
 }
+
+/// What a lane does at a time for observe_costs: some neighbouring cells of one row of an agent's window.
+struct CostPiece {
+    int agent, start, count;  // `start`: the first one's place among the elements of the agents observed
+    int from, begin, end;  // cell index of the first; those of [begin, end) are on the map, of an agent that is there
+
+    template <class W>
+    SIM_HD CostPiece(const W& world, int first_agent, int pieces, int item) {
+        const PathfindingConfig& c = world.config;
+        const int window = c.window(), line = pieces == 1 ? item : item / pieces,
+                  skipped = (item - line * pieces) * ByteRun::capacity;
+        const auto within = [](int k) { return k < 0 ? 0 : k < ByteRun::capacity ? k : ByteRun::capacity; };
+        const int number = int(unsigned(line) / unsigned(window));
+        agent = first_agent + number, start = line * window + skipped, count = within(window - skipped);
+        const Cell cell = world.state.position[agent], size = world.state.map_size[0];
+        const int row = cell.row - c.obs_radius + line - number * window, column = cell.column - c.obs_radius + skipped;
+        const bool has_row = agent < world.state.num_present[0] && unsigned(row) < unsigned(size.row);
+        from = row * c.width + column, begin = within(-column), end = has_row ? within(size.column - column) : 0;
+    }
+};
 
 /// Steps to the own goal from each cell of the window, less those from the own cell, within +-cost_clip; cost_clip + 1
 /// for cells from which the goal cannot be reached: obstacles, the outside, other components, all of a padding agent's.
 template <class Group, class W>
 SIM_HD void observe_costs(Group& group, const W& world, AgentRange range, const ObservationWriter& out, int part) {
-    const PathfindingConfig& c = world.config;
-    const int window = c.window(), r = c.obs_radius, clip = c.cost_clip, width = c.width;
-    const Cell size = world.state.map_size[0];
-    const int num_present = world.state.num_present[0];  // a padding agent has no field of its own
+    const int window = world.config.window(), clip = world.config.cost_clip;
+    const int pieces = (window + ByteRun::capacity - 1) / ByteRun::capacity;
+    const int total = (range.last - range.first) * window * pieces;
     int8_t* const rows = out.row<int8_t>(part, range.first);
-    group.for_each((range.last - range.first) * window, [&](int item) {
-        const int number = int(unsigned(item) / unsigned(window)), agent = range.first + number;
-        const Cell cell = world.state.position[agent];
-        const uint16_t* field = distance_field(world, agent);
-        const int own = field[index_of(world, cell)], map_row = cell.row - r + item - number * window;
-        const bool is_on_map = agent < num_present && unsigned(map_row) < unsigned(size.row);
-        const int first = cell.column - r, begin = first < 0 ? -first : 0, end = is_on_map ? size.column - first : 0;
-        int8_t* const row = rows + int64_t{item} * window;
-        for (int start = 0; start < window; start += ShortRun::capacity) {
-            const auto within = [&](int k) {
-                return k < start ? 0 : k < start + ShortRun::capacity ? k - start : ShortRun::capacity;
-            };
-            const int from = within(begin), to = within(end), count = window - start;
-            const ShortRun run = read_run(field + map_row * width + first + start, from, to);
-            const ShortRun outside = outside_of(from, to);
-            const RelativeCosts relative(own, clip);
-            const auto costs = [&](int pair) { return relative.of(run.pair[pair] | outside.pair[pair]); };
-            SIM_UNROLL
-            for (int i = 0; i < ShortRun::capacity; i += 4) {
-                const uint32_t four = low_bytes(costs(i / 2), costs(i / 2 + 1));
-                SIM_UNROLL
-                for (int byte = 0; byte < 4; ++byte)
-                    if (i + byte < count) row[start + i + byte] = int8_t(four >> 8 * byte);
+    struct Request {
+        int own;
+        ByteRun near;
+    };
+    const auto ask = [&](int item) {
+        const CostPiece piece(world, range.first, pieces, item);
+        const uint8_t* near = near_field(world, piece.agent);
+        const bool has_field = piece.agent < world.state.num_present[0];
+        return Request{has_field ? near[index_of(world, world.state.position[piece.agent])] : 0,
+                       ByteRun(near + piece.from, piece.begin, piece.end)};
+    };
+    const auto write = [&](int item, const Request& request) {
+        const CostPiece piece(world, range.first, pieces, item);
+        int8_t* const to = rows + piece.start;
+        if (request.own >= not_near - clip) {  // seldom, so that nothing is asked for early
+            const uint16_t* field = distance_field(world, piece.agent);
+            const int own = field[index_of(world, world.state.position[piece.agent])];
+            for (int k = 0; k < piece.count; ++k) {
+                const int there = k >= piece.begin && k < piece.end ? field[piece.from + k] : unreachable,
+                          cost = there - own;
+                to[k] = int8_t(there == unreachable ? clip + 1 : cost < -clip ? -clip : cost > clip ? clip : cost);
             }
+            return;
         }
-    });
+        const RelativeCosts relative(request.own, clip);
+        SIM_UNROLL
+        for (int i = 0; i < ByteRun::capacity; i += 4) {
+            const uint32_t four = relative.of(request.near.word(i / 4));
+            SIM_UNROLL
+            for (int byte = 0; byte < 4; ++byte)
+                if (i + byte < piece.count) to[i + byte] = int8_t(four >> 8 * byte);
+        }
+    };
+    // Each lane asks for its next piece before it works on what came: otherwise it would wait for each anew.
+    int item = group.lane();
+    if (item >= total) return;
+    for (Request request = ask(item);;) {
+        const int next_item = item + group.lanes();
+        if (next_item >= total) return write(item, request);
+        const Request next = ask(next_item);
+        write(item, request);
+        item = next_item, request = next;
+    }
 }
 
 /// For each visible agent, oneself included, which of its neighbour cells are nearer to its goal: bit 0 up, 1 down,

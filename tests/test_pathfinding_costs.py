@@ -1,0 +1,69 @@
+"""cost_to_go and intent against their definitions, from the distances, positions and maps that get_field gives."""
+
+import numpy as np
+import pytest
+from conftest import to_numpy
+
+flockstep = pytest.importorskip("flockstep", reason="the Python module is not built")
+if "pathfinding" not in flockstep.environments():
+    pytest.skip("pathfinding is not built", allow_module_level=True)
+
+UNREACHABLE = 65535
+MOVES = [(-1, 0), (1, 0), (0, -1), (0, 1)]  # bits 0 to 3 of intent
+SETTINGS = {
+    "random": {"size": 16, "density": 0.3},
+    "ragged": {"size": 20, "min_size": 5, "min_agents": 2, "density": 0.2},
+    "long ways": {"size": 63, "generator": "maze", "num_maps": 4},  # farther than a byte holds
+    "wide windows": {"size": 40, "obs_radius": 9, "cost_clip": 60},  # more than a lane reads at a time
+    "odd": {"height": 7, "width": 9, "obs_radius": 3, "num_agents": 2},  # cells that are no multiple of 4
+}
+
+
+def expected(field, sizes, position, clip, radius):
+    """One agent's cost_to_go."""
+    window = np.full((2 * radius + 1,) * 2, clip + 1, np.int64)
+    own = int(field[tuple(position)])
+    for i in range(2 * radius + 1):
+        for j in range(2 * radius + 1):
+            row, column = position[0] - radius + i, position[1] - radius + j
+            if 0 <= row < sizes[0] and 0 <= column < sizes[1] and field[row, column] != UNREACHABLE:
+                window[i, j] = np.clip(int(field[row, column]) - own, -clip, clip)
+    return window
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_costs_and_intents_are_what_distances_say(name, device):
+    settings = {"num_agents": 6, "max_episode_steps": 8, "on_target": "restart", "collision_system": "soft", **SETTINGS[name]}
+    env = flockstep.make("pathfinding", num_envs=4, device=device, observation="cost_to_go,intent", **settings)
+    observation, info = env.reset(seed=5)
+    radius, clip = settings.get("obs_radius", 5), settings.get("cost_clip", 10)
+    farthest, arrivals = 0, 0
+    for _ in range(20):
+        fields = {key: to_numpy(env.get_field(key)).astype(int) for key in ("distance", "position", "map_size", "goal")}
+        costs, intents, active = (to_numpy(x).astype(int) for x in (*observation.values(), info["active"]))
+        for world in range(4):
+            sizes, agents = fields["map_size"][world].reshape(-1)[:2], np.flatnonzero(active[world])
+            positions, distance = fields["position"][world], fields["distance"][world]
+            assert (costs[world, active[world] == 0] == clip + 1).all()
+            wants = {}
+            for agent in agents:
+                here, field = positions[agent], distance[agent]
+                farthest = max(farthest, field[tuple(here)] if field[tuple(here)] != UNREACHABLE else 0)
+                np.testing.assert_array_equal(costs[world, agent], expected(field, sizes, here, clip, radius))
+                cells = [here + move for move in MOVES]
+                inside = [(0 <= cell).all() and (cell < sizes).all() for cell in cells]
+                nearer = [ok and field[tuple(cell)] < field[tuple(here)] for cell, ok in zip(cells, inside, strict=True)]
+                wants[tuple(here)] = sum(1 << bit for bit in range(4) if nearer[bit])
+            for agent in agents:
+                shown = np.zeros_like(intents[world, agent])
+                for cell, bits in wants.items():
+                    offset = np.array(cell) - positions[agent] + radius
+                    if (0 <= offset).all() and (offset <= 2 * radius).all():
+                        shown[tuple(offset)] = bits
+                np.testing.assert_array_equal(intents[world, agent], shown)
+        observation, reward, *_, info = env.step(env.act("pibt"))
+        arrivals += to_numpy(reward).sum()
+    if name == "long ways":
+        assert farthest > 300
+    else:
+        assert arrivals > 0, "no goal was renewed"
