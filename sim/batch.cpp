@@ -390,14 +390,19 @@ void Batch::restore(const std::vector<FieldValue>& saved) {
 }
 
 namespace {
-/// Sum in the order of a fixed tree's leaves, so that the result does not depend on where it is computed.
-double total_of(const std::vector<char>& bytes, int64_t envs, int metrics, int m) {
-    std::vector<double> leaves(1024, 0.0);
-    for (int64_t env = 0; env < envs; ++env) {
+/// The field "statistics", on the host.
+struct StatisticsView {
+    const FieldValue& field;
+    double of(int64_t env, int64_t metric, Statistic which) const {
         double value;
-        memcpy(&value, bytes.data() + (env * metrics + m) * 8, 8);
-        leaves[size_t(env % 1024)] += value;
+        memcpy(&value, field.bytes.data() + ((env * field.shape[1] + metric) * num_statistics + which) * 8, 8);
+        return value;
     }
+};
+/// Sum over worlds in the order of a fixed tree's leaves, so that the result does not depend on where it is computed.
+double total_of(const StatisticsView& view, int64_t envs, int64_t metric, Statistic which) {
+    std::vector<double> leaves(1024, 0.0);
+    for (int64_t env = 0; env < envs; ++env) leaves[size_t(env % 1024)] += view.of(env, metric, which);
     for (size_t width = 512; width >= 1; width /= 2)
         for (size_t i = 0; i < width; ++i) leaves[i] += leaves[i + width];
     return leaves[0];
@@ -416,16 +421,17 @@ int64_t total_of(const FieldValue& counts) {
 Statistics Batch::statistics(bool clear) {
     Statistics result;
     if (!options_.statistics) return result;
-    const FieldValue sum = get_field("statistic_sum"), square = get_field("statistic_square");
-    result.num_episodes = total_of(get_field("statistic_count"));
+    const FieldValue field = get_field("statistics");
+    const StatisticsView view{field};
+    const double n = total_of(view, num_envs(), 0, count_statistic);
+    result.num_episodes = int64_t(n);
     result.agent_steps = total_of(get_field("agent_steps"));
-    const double n = double(result.num_episodes);
-    for (int m = 0; m < int(metrics_.size()); ++m) {
-        Statistics::Metric metric{metrics_[size_t(m)]};
+    for (size_t m = 0; m < metrics_.size(); ++m) {
+        Statistics::Metric metric{metrics_[m]};
         if (n > 0) {
-            metric.mean = total_of(sum.bytes, num_envs(), int(metrics_.size()), m) / n;
+            metric.mean = total_of(view, num_envs(), int64_t(m), sum_statistic) / n;
             const double variance =
-                total_of(square.bytes, num_envs(), int(metrics_.size()), m) / n - metric.mean * metric.mean;
+                total_of(view, num_envs(), int64_t(m), square_statistic) / n - metric.mean * metric.mean;
             if (n > 1) metric.standard_error = std::sqrt(std::max(variance, 0.0) / (n - 1));
         }
         result.metrics.push_back(metric);
@@ -435,10 +441,8 @@ Statistics Batch::statistics(bool clear) {
 }
 
 void Batch::clear_statistics() {
-    for (const char* name : {"statistic_sum", "statistic_square", "statistic_first", "statistic_count"}) {
-        const FieldInfo& info = field(name);
-        memory_->zero(bulk_ + info.offset, size_t(num_envs() * info.elements() * info.element_bytes));
-    }
+    const FieldInfo& info = field("statistics");
+    memory_->zero(bulk_ + info.offset, size_t(num_envs() * info.elements() * info.element_bytes));
     const FieldInfo& steps = field("agent_steps");
     if (steps.elements() == 0) return;
     std::vector<char> tiles = read_tiles();
@@ -447,19 +451,18 @@ void Batch::clear_statistics() {
 }
 
 std::map<std::string, std::vector<float>> Batch::first_episodes() {
-    const FieldValue first = get_field("statistic_first"), count = get_field("statistic_count");
+    if (!options_.statistics)
+        throw std::invalid_argument("first_episodes: got a batch without statistics, want one with statistics = true");
+    const FieldValue field = get_field("statistics");
+    const StatisticsView view{field};
     std::map<std::string, std::vector<float>> result;
     for (size_t m = 0; m < metrics_.size(); ++m) {
         std::vector<float>& values = result[metrics_[m]];
         values.resize(size_t(num_envs()));
         for (size_t env = 0; env < values.size(); ++env) {
-            int64_t episodes;
-            memcpy(&episodes, count.bytes.data() + env * 8, 8);
-            uint32_t inverted;
-            memcpy(&inverted, first.bytes.data() + (env * metrics_.size() + m) * 4, 4);
-            inverted = ~inverted;
-            memcpy(&values[env], &inverted, 4);
-            if (episodes == 0) values[env] = std::numeric_limits<float>::quiet_NaN();
+            const auto of = [&](Statistic which) { return view.of(int64_t(env), int64_t(m), which); };
+            values[env] = of(count_statistic) > 0 ? float(of(first_statistic)) + 0.0f  // not -0
+                                                  : std::numeric_limits<float>::quiet_NaN();
         }
     }
     return result;

@@ -76,18 +76,19 @@ struct EngineView : EngineCommon {
     const SharedOf<Env>* shared;
 };
 
+/// What is kept of a metric, side by side, since an ended episode touches memory that nothing else does. The first
+/// episode's value is -0 where it was 0, for 0 says that there was none.
+enum Statistic { sum_statistic, square_statistic, first_statistic, count_statistic, num_statistics };
+
 /// What the engine itself remembers of a world; lies in front of the environment's own fields.
-inline constexpr int elapsed_field = 0;  // its place among them
 struct Header {
-    Field<int32_t> elapsed;         // steps since the reset
-    Field<uint32_t> episode;        // resets since the batch was seeded
-    Field<uint8_t> ended;           // NEXT_STEP: the episode ended in the last step
-    Field<float> episode_return;    // by role: rewards so far, mean over its agents
-    Field<int64_t> agent_steps;     // of active agents since the statistics were cleared
-    Bulk<double> statistic_sum;     // by metric, over the episodes that ended since the statistics were cleared
-    Bulk<double> statistic_square;  // sum of squares
-    Bulk<int32_t> statistic_first;  // the bits of its value in the first of these episodes, inverted; 0: none ended
-    Bulk<int64_t> statistic_count;  // these episodes
+    static constexpr int elapsed_index = 0;  // among the fields
+    Field<int32_t> elapsed;                  // steps since the reset
+    Field<uint32_t> episode;                 // resets since the batch was seeded
+    Field<uint8_t> ended;                    // NEXT_STEP: the episode ended in the last step
+    Field<float> episode_return;             // by role: rewards so far, mean over its agents
+    Field<int64_t> agent_steps;              // of active agents since the statistics were cleared
+    Bulk<double> statistics;  // [metrics, 4], of the episodes that ended since they were cleared: see Statistic
 
     /// `some_inactive`: agents can be inactive, so that agent-steps are counted.
     template <class V>
@@ -98,10 +99,7 @@ struct Header {
         visit("ended", ended, int(e.mode == AutoresetMode::next_step));
         visit("episode_return", episode_return, e.statistics ? e.num_roles : 0);
         visit("agent_steps", agent_steps, int(e.statistics && some_inactive));
-        visit("statistic_sum", statistic_sum, metrics);
-        visit("statistic_square", statistic_square, metrics);
-        visit("statistic_first", statistic_first, metrics);
-        visit("statistic_count", statistic_count, int(e.statistics));
+        visit("statistics", statistics, metrics, num_statistics);
     }
 };
 
@@ -122,11 +120,16 @@ template <class Env>
 inline constexpr bool some_inactive = requires(const World<Env>& world) {
     Env::active(world, 0);
 };
-/// Environments of one agent with one observation part and one Discrete action say so: what follows from it is then
-/// known to the compiler.
+/// Environments of one agent with one observation part of float32 and one Discrete action say so: what follows from it
+/// is then known to the compiler.
 template <class Env>
 inline constexpr bool is_single = requires {
-    Env::single_agent;
+    Env::single_agent_floats;
+};
+/// Such a world by one lane of a GPU: its action, reward, flags and observation are in registers.
+template <class Env, class Group>
+inline constexpr bool keeps_row = is_single<Env>&& requires {
+    Group::keeps_rows;
 };
 
 template <class Env, class V>
@@ -204,7 +207,7 @@ class WorldEngine {
     SIM_HD static void fetch_actions(Group& group, const EngineView<Env>& e, int64_t env, const Place& place) {
         for (int p = 0; p < (is_single<Env> ? 1 : e.num_action_parts); ++p) {
             const ActionView a = action_part(e, p);
-            int32_t* to = place.action + e.action_offset[p];
+            int32_t* to = place.action + action_offset(e, p);
             const int64_t start = env * a.env_stride;
             group.for_each(a.count * a.size, [&](int i) { to[i] = given_word(a, start + i); });
         }
@@ -242,7 +245,7 @@ class WorldEngine {
         group_.sync();
         for (int p = 0; p < num_action_parts(); ++p) {
             const ActionView a = action_part(e_, p);
-            const int32_t* from = place_.action + e_.action_offset[p];
+            const int32_t* from = place_.action + action_offset(e_, p);
             auto* to = static_cast<int32_t*>(const_cast<void*>(a.input)) + env_ * a.env_stride;
             group_.for_each(a.count * a.size, [&](int i) { to[i] = from[i]; });
         }
@@ -261,6 +264,7 @@ class WorldEngine {
         if constexpr (is_single<Env>) a.first = 0, a.count = a.size = 1, a.is_box = false, a.n_each = nullptr;
         return a;
     }
+    SIM_HD static int action_offset(const EngineView<Env>& e, int p) { return is_single<Env> ? 0 : e.action_offset[p]; }
     SIM_HD void restart() {
         if constexpr (requires { Group::calls_are_dear; })
             begin_episode(false, false);
@@ -315,7 +319,7 @@ class WorldEngine {
     SIM_HD void judge_actions() {
         for (int p = 0; p < num_action_parts(); ++p) {
             const ActionView a = action_part(e_, p);
-            int32_t* words = place_.action + e_.action_offset[p];
+            int32_t* words = place_.action + action_offset(e_, p);
             group_.for_each(a.count * a.size, [&](int i) {
                 words[i] = a.is_box ? judge_float(a, p, i, words[i]) : judge_choice(a, p, i, words[i]);
             });
@@ -353,7 +357,7 @@ class WorldEngine {
     SIM_HD void act_at_random(uint32_t draw) {
         for (int p = 0; p < num_action_parts(); ++p) {
             const ActionView a = action_part(e_, p);
-            int32_t* to = place_.action + e_.action_offset[p];
+            int32_t* to = place_.action + action_offset(e_, p);
             group_.for_each(a.count * a.size, [&](int i) {
                 const int agent = a.agent(i), k = a.component(i);
                 const uint32_t bits =
@@ -415,12 +419,13 @@ class WorldEngine {
             else if constexpr (requires { Env::metric(group_, world_, 0); })
                 value = Env::metric(group_, world_, m - num_roles() - 1);
             group_.single([&] {
-                group_.accumulate(header_.statistic_sum[m], double(value));
-                group_.accumulate(header_.statistic_square[m], double(value) * double(value));
-                group_.atomic_exchange_if(header_.statistic_first[m], 0, int32_t(~float_bits(value)));
+                double* const statistic = &header_.statistics[m * num_statistics];
+                group_.set_once(statistic[first_statistic], value == 0.0f ? -0.0 : double(value));
+                group_.accumulate(statistic[sum_statistic], double(value));
+                group_.accumulate(statistic[square_statistic], double(value) * double(value));
+                group_.accumulate(statistic[count_statistic], 1.0);
             });
         }
-        group_.single([&] { group_.accumulate(header_.statistic_count[0], int64_t{1}); });
         group_.sync();
     }
 
@@ -451,6 +456,14 @@ class WorldEngine {
         }
     }
     SIM_HD void observe_range(AgentRange range, bool final) {
+        if constexpr (keeps_row<Env, Group>) {
+            float row[Env::single_agent_floats];
+            const PartView& part = e_.parts[0];
+            if (!part.wanted()) return;
+            Env::observe(group_, world_, range, ObservationWriter(e_.parts, row));
+            if (!final || part.final_output) store_floats(row, part.dtype, part.rows(final, env_, 0));
+            return;
+        }
         const RoleView r = role(range.role);
         const ObservationWriter writer(e_.parts, place_.stage, env_, place_.slot, range.first, final);
         for (int p = r.first_part; p < r.last_part; ++p) {

@@ -163,7 +163,7 @@ class CudaBatch final : public TypedBatch<Env> {
         plan.stage = int(std::min<int64_t>(offset, INT32_MAX / 2));
         for (int p = 0; p < engine_.num_parts; ++p) {
             PartView& part = engine_.parts[p];
-            if (!part.wanted() || part.direct) continue;
+            if (!part.wanted() || part.direct || (is_single<Env> && kind == GroupKind::lane)) continue;
             const int64_t elements = int64_t(std::min(agents_per_range, part.count)) * part.elements;
             const int64_t bytes =
                 part.written == DType::bit ? (elements + 31) / 32 * 4 + 8 : elements * part.written_size();
@@ -242,7 +242,7 @@ class CudaBatch final : public TypedBatch<Env> {
         void* arguments[] = {&engine_, &plan_, &work, &is_step};
         const int early = is_step ? plan_.early.most : 0;
         if (early > 0)
-            find_early_worlds(plan_.early, engine_.tiles + engine_.state_fields[elapsed_field].bytes,
+            find_early_worlds(plan_.early, engine_.tiles + engine_.state_fields[Header::elapsed_index].bytes,
                               engine_.world_bytes, engine_.num_envs, engine_.config.max_episode_steps, handle);
         const dim3 blocks(unsigned(plan_.blocks + early)), threads(unsigned(plan_.threads));
         const KernelSet set = kernels();

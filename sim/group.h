@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include <cstdint>
+#include <cstring>
 
 #include "sim/hd.h"
 
@@ -23,6 +24,7 @@
 ///   group.atomic_or, atomic_min, atomic_add, atomic_exchange_if   on State or Scratch, between lanes of this group
 ///   group.accumulate(slot, value)  slot += value for a double or an int64_t that this lane alone touches and does not
 ///                              read in this call: the GPU does not wait for the sum
+///   group.set_once(slot, value)  the same for a double that becomes `value` if it is +0
 ///
 /// All lanes must reach sync, any, all, count, sum, min and for_each_team together.
 /// This file holds the groups of the CPU backend; those of the GPU are in group_cuda.cuh.
@@ -77,6 +79,11 @@ struct HostAccumulate {
     template <class T>
     static void accumulate(T& slot, T value) {
         slot += value;
+    }
+    static void set_once(double& slot, double value) {
+        int64_t bits;
+        memcpy(&bits, &slot, sizeof bits);
+        if (bits == 0) slot = value;
     }
 };
 

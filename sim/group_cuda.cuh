@@ -13,8 +13,12 @@ namespace flockstep {
 // Loops over items are not unrolled: most run once or twice. In min() that is a must: unrolled by four, nvcc 13.0
 // computes a wrong minimum for sm_90.
 
-/// Adds without waiting for the sum.
+/// Adds and sets without waiting for what was there.
 struct CudaAccumulate {
+    static __device__ void set_once(double& slot, double value) {
+        atomicCAS(reinterpret_cast<unsigned long long*>(&slot), 0ull,
+                  static_cast<unsigned long long>(__double_as_longlong(value)));
+    }
     static __device__ void accumulate(double& slot, double value) { atomicAdd(&slot, value); }
     static __device__ void accumulate(int64_t& slot, int64_t value) {
         atomicAdd(reinterpret_cast<unsigned long long*>(&slot), static_cast<unsigned long long>(value));
@@ -35,6 +39,7 @@ struct CudaAtomics : CudaAccumulate {
 struct LaneGroup : CudaAccumulate {
     static constexpr int tile_worlds = 32;
     static constexpr bool lanes_see_each_other = false;
+    static constexpr bool keeps_rows = true;      // of environments that allow it; see keeps_row
     static constexpr bool calls_are_dear = true;  // a function call per lane costs more than its code
     __device__ int lane() const { return 0; }
     __device__ int lanes() const { return 1; }
@@ -80,6 +85,9 @@ struct LaneGroup : CudaAccumulate {
     template <class F>
     __device__ void for_each_team(int n, int, F&& f) {
         for (int i = 0; i < n; ++i) f(*this, 0, i);
+    }
+    static __device__ void set_once(double& slot, double value) {  // the read is cheaper than atomics of many lanes
+        if (__double_as_longlong(slot) == 0) slot = value;
     }
     static __device__ void atomic_or(uint32_t& word, uint32_t bits) { word |= bits; }
     static __device__ void atomic_min(int& slot, int value) { slot = ::min(slot, value); }

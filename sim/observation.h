@@ -47,6 +47,9 @@ class ObservationWriter {
     /// env: the world; slot: its place among the worlds that share the staging memory.
     SIM_HD ObservationWriter(const PartView* parts, char* stage, int64_t env, int slot, int first_agent, bool final)
         : parts_(parts), stage_(stage), env_(env), slot_(slot), first_agent_(first_agent), final_(final) {}
+    /// Of one agent whose only part is `row`.
+    SIM_HD ObservationWriter(const PartView* parts, float* row)
+        : parts_(parts), row_(row), stage_(nullptr), env_(0), slot_(0), first_agent_(0), final_(false) {}
 
     /// False for parts that are switched off or that nobody asked for.
     SIM_HD bool wants(int part) const { return parts_[part].wanted(); }
@@ -54,6 +57,7 @@ class ObservationWriter {
     /// The agent's elements of a part that is written as T (float, uint8_t or int8_t).
     template <class T>
     SIM_HD T* row(int part, int agent) const {
+        if (row_) return reinterpret_cast<T*>(row_);
         const PartView& p = parts_[part];
         if (p.direct) return reinterpret_cast<T*>(p.rows(final_, env_, agent));
         return reinterpret_cast<T*>(staged(part)) + (agent - first_agent_) * p.elements;
@@ -78,6 +82,7 @@ class ObservationWriter {
 
   private:
     const PartView* parts_;
+    float* row_ = nullptr;
     char* stage_;
     int64_t env_;
     int slot_, first_agent_;

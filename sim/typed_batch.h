@@ -78,15 +78,21 @@ class TypedBatch : public Batch {
     TypedBatch(const std::string& name, const BatchOptions& options, Blueprint<Env> blueprint)
         : Batch(name, options, blueprint.spaces, make_memory(options.device)), blueprint_(std::move(blueprint)) {
         settings_ = blueprint_.settings;
-        if (is_single<Env> &&
-            !(num_agents() == 1 && spaces_.roles[0].observation.size() == 1 && has_one_action_tensor()))
-            throw std::logic_error(name +
-                                   ": single_agent, but its spaces are not one agent's with one part and action");
+        if constexpr (is_single<Env>) check_single();
         engine_ = {};
         engine_.config = blueprint_.config;
         list_names();
         plan_outputs(engine_);
         upload_shared();
+    }
+    void check_single() const {
+        const auto& parts = spaces_.roles[0].observation;
+        if (num_agents() != 1 || parts.size() != 1 || parts[0].dtype != DType::float32 ||
+            parts[0].elements() != Env::single_agent_floats || !has_one_action_tensor() || spaces_.has_action_mask)
+            throw std::logic_error(environment_ + ": single_agent_floats is " +
+                                   std::to_string(Env::single_agent_floats) +
+                                   ", but its spaces are not one agent's with one part of so many float32 and one "
+                                   "Discrete action without a mask");
     }
     /// Bytes of one world's small state where `tile_worlds` of them are interleaved: a tile is whole 16-byte vectors.
     int world_bytes(int tile_worlds) const {

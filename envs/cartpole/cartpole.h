@@ -33,7 +33,7 @@ struct CartPole {
             .chooses("action", 2);
         return spaces;
     }
-    static constexpr bool single_agent = true;
+    static constexpr int single_agent_floats = 4;
     static int lanes(const Config&) { return 1; }
 
     template <class Group>
