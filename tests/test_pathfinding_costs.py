@@ -13,7 +13,7 @@ MOVES = [(-1, 0), (1, 0), (0, -1), (0, 1)]  # bits 0 to 3 of intent
 SETTINGS = {
     "random": {"size": 16, "density": 0.3},
     "ragged": {"size": 20, "min_size": 5, "min_agents": 2, "density": 0.2},
-    "long ways": {"size": 63, "generator": "maze", "num_maps": 4},  # farther than a byte holds
+    "long ways": {},  # farther than a byte holds: one corridor, to and fro
     "wide windows": {"size": 40, "obs_radius": 9, "cost_clip": 60},  # more than a lane reads at a time
     "odd": {"height": 7, "width": 9, "obs_radius": 3, "num_agents": 2},  # cells that are no multiple of 4
 }
@@ -32,8 +32,12 @@ def expected(field, sizes, position, clip, radius):
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_costs_and_intents_are_what_distances_say(name, device):
+def test_costs_and_intents_are_what_distances_say(name, device, tmp_path):
     settings = {"num_agents": 6, "max_episode_steps": 8, "on_target": "restart", "collision_system": "soft", **SETTINGS[name]}
+    if name == "long ways":
+        rows = ["." * 33 if row % 2 == 0 else "@" * 32 + "." if row % 4 == 1 else "." + "@" * 32 for row in range(29)]
+        (tmp_path / "corridor.map").write_text("type octile\nheight 29\nwidth 33\nmap\n" + "\n".join(rows) + "\n")
+        settings["map"] = str(tmp_path / "corridor.map")
     env = flockstep.make("pathfinding", num_envs=4, device=device, observation="cost_to_go,intent", **settings)
     observation, info = env.reset(seed=5)
     radius, clip = settings.get("obs_radius", 5), settings.get("cost_clip", 10)
@@ -64,6 +68,6 @@ def test_costs_and_intents_are_what_distances_say(name, device):
         observation, reward, *_, info = env.step(env.act("pibt"))
         arrivals += to_numpy(reward).sum()
     if name == "long ways":
-        assert farthest > 300
+        assert farthest > 260
     else:
         assert arrivals > 0, "no goal was renewed"
