@@ -70,9 +70,8 @@ class ByteRun {
     SIM_HD ByteRun(const uint8_t* from, int begin, int end)
         : outside_(begin < end ? ~((1u << end) - (1u << begin)) : ~0u) {
 #ifdef __CUDA_ARCH__
-        const uintptr_t address = reinterpret_cast<uintptr_t>(from);
-        const uint2* vector = reinterpret_cast<const uint2*>(address & ~uintptr_t{7});
-        offset_ = int(address & 7);
+        offset_ = int(reinterpret_cast<uintptr_t>(from) & 7);
+        const uint2* vector = reinterpret_cast<const uint2*>(from - offset_);  // a number would not say which memory
         SIM_UNROLL
         for (int v = 0; v < 3; ++v) {
             const bool is_needed = begin < end && 8 * v - offset_ < end && 8 * v - offset_ + 8 > begin;

@@ -277,14 +277,13 @@ class WorldEngine {
     /// The rules and the bookkeeping of one step.
     SIM_HD Ending play() {
         judge_actions();
-        const uint32_t episode = header_.episode[0];
         world_.elapsed = header_.elapsed[0];
-        world_.rng = rng(Purpose::step, episode, uint32_t(world_.elapsed) + 1);
+        world_.rng = rng(Purpose::step, header_.episode[0], uint32_t(world_.elapsed) + 1);
         count_agent_steps();
         Env::step(group_, world_, Actions{place_.action, e_.action_offset, e_.action_first, e_.action_size},
                   Outcome{place_.reward, place_.terminated});
         group_.sync();
-        return close_step(episode);
+        return close_step();
     }
     SIM_HD Rng rng(Purpose purpose, uint32_t episode, uint32_t step) const {
         return {e_.control->seed, uint32_t(e_.first_env + env_), episode, step, purpose};
@@ -385,7 +384,7 @@ class WorldEngine {
     }
 
     /// Time limit, end of the episode, statistics.
-    SIM_HD Ending close_step(uint32_t episode) {
+    SIM_HD Ending close_step() {
         const int elapsed = world_.elapsed + 1;
         const bool time_is_up = elapsed >= e_.config.max_episode_steps;
         if (time_is_up) group_.for_each(num_agents(), [&](int agent) { place_.truncated[agent] = 1; });
@@ -405,7 +404,7 @@ class WorldEngine {
             if (e_.mode == AutoresetMode::next_step) header_.ended[0] = ended;
         });
         group_.sync();
-        if (ended && e_.statistics && !(e_.spread_phases && episode == 0)) record_episode();
+        if (ended && e_.statistics && !(e_.spread_phases && header_.episode[0] == 0)) record_episode();
         return finished ? Ending::rules : time_is_up ? Ending::time_limit : Ending::none;
     }
 
@@ -465,7 +464,8 @@ class WorldEngine {
             return;
         }
         const RoleView r = role(range.role);
-        const ObservationWriter writer(e_.parts, place_.stage, env_, place_.slot, range.first, final);
+        constexpr bool stages_all = requires { Group::stages_all; };
+        const ObservationWriter writer(e_.parts, place_.stage, env_, place_.slot, range.first, final, stages_all);
         for (int p = r.first_part; p < r.last_part; ++p) {
             if (!e_.parts[p].wanted() || e_.parts[p].written != DType::bit) continue;
             uint32_t* words = reinterpret_cast<uint32_t*>(writer.staged(p));
@@ -478,7 +478,7 @@ class WorldEngine {
         group_.sync();
         for (int p = r.first_part; p < r.last_part; ++p) {
             const PartView& part = e_.parts[p];
-            if (!part.wanted() || part.direct || (final && !part.final_output)) continue;
+            if (!part.wanted() || (!stages_all && part.direct) || (final && !part.final_output)) continue;
             if (place_.flush_later && !final && part.written != DType::bit) continue;
             move_part(group_.lane(), group_.lanes(), part, part.rows(final, env_, range.first), writer.staged(p),
                       (range.last - range.first) * part.elements);

@@ -149,17 +149,14 @@ __global__ void __launch_bounds__(most_threads<kind>, step_blocks<kind>)
     step_kernel(const __grid_constant__ EngineView<Env> e, const __grid_constant__ StagingPlan plan) {
     extern __shared__ __align__(16) char shared[];
     __shared__ BlockGroup::Exchange exchange;
-    int64_t block = blockIdx.x;
-    bool comes_early = false, came_early = false;  // the world has a block among the first; this is its second block
-    if constexpr (kind == GroupKind::block) {
-        if (plan.early.most > 0) {
-            block -= plan.early.most;
-            if (blockIdx.x == 0 && threadIdx.x == 0) *plan.early.count = 0;
-            comes_early = block < 0;
-            if (comes_early) block = plan.early.world[blockIdx.x];
-            if (block < 0) return;
-            came_early = !comes_early && plan.early.is_early[block];
-        }
+    int64_t block = int64_t{blockIdx.x} - plan.early.most;
+    bool came_early = false;  // the world has a block among the first, and this is its second
+    const auto comes_early = [&] { return kind == GroupKind::block && int(blockIdx.x) < plan.early.most; };
+    if (kind == GroupKind::block && plan.early.most > 0) {
+        if (blockIdx.x == 0 && threadIdx.x == 0) *plan.early.count = 0;
+        if (comes_early()) block = plan.early.world[blockIdx.x];
+        if (block < 0) return;
+        came_early = !comes_early() && plan.early.is_early[block];
     }
     const Crew<kind> crew(e, plan, block);
     if (crew.count == 0) return;
@@ -185,7 +182,7 @@ __global__ void __launch_bounds__(most_threads<kind>, step_blocks<kind>)
         place.active = own_flags + 2, place.acts = own_flags + 3, place.episode_start = own_flags + 4;
     }
     if (has_world) WorldEngine<Env, Group>::fetch_actions(group, e, env, place);
-    if (plan.ahead > 0 && !comes_early) tile.prefetch(e, int64_t{plan.ahead} * plan.worlds);
+    if (plan.ahead > 0 && !comes_early()) tile.prefetch(e, int64_t{plan.ahead} * plan.worlds);
     tile.wait();
     crew.sync();
     if (has_world) {
@@ -201,7 +198,7 @@ __global__ void __launch_bounds__(most_threads<kind>, step_blocks<kind>)
             move_row(e, first, row, crew.first_env * n + row);
     }
     if (kind != GroupKind::block && !in_registers) move_observations(crew, e, plan, shared);
-    if (comes_early && threadIdx.x == 0) plan.early.world[blockIdx.x] = -1;  // read by all, as several syncs are past
+    if (comes_early() && threadIdx.x == 0) plan.early.world[blockIdx.x] = -1;  // all have read it, some syncs ago
 }
 
 /// Resets, refreshes and scripted policies: rare, so rows are written in place.

@@ -39,6 +39,7 @@ struct CudaAtomics : CudaAccumulate {
 struct LaneGroup : CudaAccumulate {
     static constexpr int tile_worlds = 32;
     static constexpr bool lanes_see_each_other = false;
+    static constexpr bool stages_all = true;      // no observation part is written in place
     static constexpr bool keeps_rows = true;      // of environments that allow it; see keeps_row
     static constexpr bool calls_are_dear = true;  // a function call per lane costs more than its code
     __device__ int lane() const { return 0; }
@@ -106,6 +107,7 @@ struct LaneGroup : CudaAccumulate {
 /// 2 to 32 neighbouring lanes of a warp, a power of two.
 struct WarpGroup : CudaAtomics {
     static constexpr int tile_worlds = 0;  // 32 / lanes
+    static constexpr bool stages_all = true;
     static constexpr bool lanes_see_each_other = true;
     int lane_, lanes_;
     uint32_t mask;  // the group's lanes in the warp
@@ -197,6 +199,7 @@ struct WarpGroup : CudaAtomics {
 /// A whole block; its size is a multiple of 32.
 struct BlockGroup : CudaAtomics {
     static constexpr int tile_worlds = 1;
+    static constexpr bool stages_all = true;
     /// Shared memory that the lanes exchange results through.
     struct Exchange {
         float value[32];

@@ -204,7 +204,7 @@ class TileStep {
             World<Env> world{config, shared, state_, {}, {}, 0};
             move_to(k, config, shared, world.state);
             Env::observe(group, world, AgentRange{0, 0, 1},
-                         ObservationWriter(parts, nullptr, first_env_ + k, 0, 0, false));
+                         ObservationWriter(parts, nullptr, first_env_ + k, 0, 0, false, false));
         }
     }
     void restore(int k) {

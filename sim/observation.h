@@ -44,12 +44,27 @@ struct PartView {
 /// BitRun; every element of a wanted part must be written (bits start from 0).
 class ObservationWriter {
   public:
-    /// env: the world; slot: its place among the worlds that share the staging memory.
-    SIM_HD ObservationWriter(const PartView* parts, char* stage, int64_t env, int slot, int first_agent, bool final)
-        : parts_(parts), stage_(stage), env_(env), slot_(slot), first_agent_(first_agent), final_(final) {}
+    /// env: the world; slot: its place among the worlds that share the staging memory; stages_all: no part is direct,
+    /// which a compiler then knows.
+    SIM_HD ObservationWriter(const PartView* parts, char* stage, int64_t env, int slot, int first_agent, bool final,
+                             bool stages_all)
+        : parts_(parts),
+          stage_(stage),
+          env_(env),
+          slot_(slot),
+          first_agent_(first_agent),
+          final_(final),
+          stages_all_(stages_all) {}
     /// Of one agent whose only part is `row`.
     SIM_HD ObservationWriter(const PartView* parts, float* row)
-        : parts_(parts), row_(row), stage_(nullptr), env_(0), slot_(0), first_agent_(0), final_(false) {}
+        : parts_(parts),
+          row_(row),
+          stage_(nullptr),
+          env_(0),
+          slot_(0),
+          first_agent_(0),
+          final_(false),
+          stages_all_(true) {}
 
     /// False for parts that are switched off or that nobody asked for.
     SIM_HD bool wants(int part) const { return parts_[part].wanted(); }
@@ -59,7 +74,7 @@ class ObservationWriter {
     SIM_HD T* row(int part, int agent) const {
         if (row_) return reinterpret_cast<T*>(row_);
         const PartView& p = parts_[part];
-        if (p.direct) return reinterpret_cast<T*>(p.rows(final_, env_, agent));
+        if (!stages_all_ && p.direct) return reinterpret_cast<T*>(p.rows(final_, env_, agent));
         return reinterpret_cast<T*>(staged(part)) + (agent - first_agent_) * p.elements;
     }
     /// Sets the bits of `value` (its low `count` <= 32) at elements [element, element + count) of the agent's row.
@@ -86,7 +101,7 @@ class ObservationWriter {
     char* stage_;
     int64_t env_;
     int slot_, first_agent_;
-    bool final_;
+    bool final_, stages_all_;
 };
 
 /// Writes consecutive bits into one agent's row, whole words at a time.

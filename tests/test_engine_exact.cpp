@@ -96,6 +96,25 @@ TEST_CASE("every environment: CPU equals GPU, whatever the number of lanes") {
     }
 }
 
+TEST_CASE("every environment: scripted policies choose alike on CPU and GPU, whatever the number of lanes") {
+    if (!gpu_is_there()) return;
+    int compared = 0;
+    for (const EngineCase& c : engine_cases()) {
+        if (make(c, some_envs(1))->policies().empty()) continue;
+        DYNAMIC_SECTION(c.name) {
+            for (int lanes : {0, 2, 64, 256, -1}) {
+                INFO("lanes " << lanes);
+                BatchOptions options = on_gpu(some_envs(9));
+                options.lanes = lanes;
+                const auto host = make(c, some_envs(9)), device = make(c, options);
+                CHECK(played_difference(*host, *device, num_steps, {}, 0) == "");
+            }
+        }
+        ++compared;
+    }
+    CHECK(compared >= 4);
+}
+
 TEST_CASE("every environment: CPU equals GPU in every autoreset mode, with spread phases") {
     if (!gpu_is_there()) return;
     for (const EngineCase& c : engine_cases()) {

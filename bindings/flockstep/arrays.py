@@ -35,7 +35,7 @@ def viewer(kind):
 
 
 def copy_to_host(tree):
-    """numpy copies of an array, or of a dict of arrays; None stays None. Waits for the device."""
+    """numpy copies of an Array (array="dlpack", on any device), or of a dict of them; None stays None. Waits for the device."""
     if isinstance(tree, dict):
         return {name: copy_to_host(branch) for name, branch in tree.items()}
     return None if tree is None else tree.copy()

@@ -107,7 +107,7 @@ class SingleEnvironment(gymnasium.Env):
     def __init__(self, name, device="cpu", render_mode=None, **config):
         refuse_rendering(name, render_mode)
         self.render_mode = None
-        self._environment = Environment(name, 1, device, autoreset_mode="disabled", statistics=False, **config)
+        self._environment = Environment(name, 1, device, autoreset_mode="disabled", statistics=False, array="dlpack", **config)
         if self._environment.num_agents != 1:
             raise ValueError(f"{name}: got {self._environment.num_agents} agents, want one; use flockstep.parallel_env or make_vec")
         self._stepper = HostStepper(self._environment)
@@ -161,7 +161,7 @@ class VectorEnvironment(gymnasium.vector.VectorEnv):
     def __init__(self, name, num_envs=1, autoreset_mode=AutoresetMode.NEXT_STEP, device="cpu", render_mode=None, **config):
         refuse_rendering(name, render_mode)
         mode = mode_name(autoreset_mode)
-        self._environment = Environment(name, num_envs, device, autoreset_mode=mode, **config)
+        self._environment = Environment(name, num_envs, device, autoreset_mode=mode, array="dlpack", **config)
         role = sole_role(self._environment)
         self._stepper = HostStepper(self._environment)
         self.autoreset_mode = AUTORESET[mode]

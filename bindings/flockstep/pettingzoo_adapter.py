@@ -25,7 +25,7 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
         refuse_rendering(id, render_mode)
         self.render_mode = None
         self.metadata = {"name": f"flockstep/{id}", "render_modes": [], "is_parallelizable": True}
-        self._environment = env = Environment(id, 1, device, autoreset_mode="disabled", **config)
+        self._environment = env = Environment(id, 1, device, autoreset_mode="disabled", array="dlpack", **config)
         self._stepper = HostStepper(env)
         self._roles = env.roles
         self._role_of = [role for role, members in env.roles.items() for _ in members]

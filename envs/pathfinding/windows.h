@@ -127,20 +127,31 @@ SIM_HD void prefetch_costs(Group& group, const W& world, AgentRange range) {
 
 /// What a lane does at a time for observe_costs: some neighbouring cells of one row of an agent's window.
 struct CostPiece {
-    int agent, start, count;  // `start`: the first one's place among the elements of the agents observed
-    int from, begin, end;  // cell index of the first; those of [begin, end) are on the map, of an agent that is there
+    int line, skipped;  // rows of all windows before it; cells of its own row before it
+    int start, count;   // its place among the elements of the agents observed
+
+    /// `pieces`: of a row.
+    SIM_HD CostPiece(int window, int pieces, int item)
+        : line(pieces == 1 ? item : item / pieces), skipped((item - line * pieces) * ByteRun::capacity) {
+        start = line * window + skipped;
+        count = window - skipped < ByteRun::capacity ? window - skipped : ByteRun::capacity;
+    }
+};
+/// Where it lies on the map.
+struct CostPlace {
+    int agent, from, begin,
+        end;  // cell index of the first; those of [begin, end) are on the map of an agent that is there
 
     template <class W>
-    SIM_HD CostPiece(const W& world, int first_agent, int pieces, int item) {
+    SIM_HD CostPlace(const W& world, int first_agent, const CostPiece& piece) {
         const PathfindingConfig& c = world.config;
-        const int window = c.window(), line = pieces == 1 ? item : item / pieces,
-                  skipped = (item - line * pieces) * ByteRun::capacity;
-        const auto within = [](int k) { return k < 0 ? 0 : k < ByteRun::capacity ? k : ByteRun::capacity; };
-        const int number = int(unsigned(line) / unsigned(window));
-        agent = first_agent + number, start = line * window + skipped, count = within(window - skipped);
+        const int window = c.window(), number = int(unsigned(piece.line) / unsigned(window));
+        agent = first_agent + number;
         const Cell cell = world.state.position[agent], size = world.state.map_size[0];
-        const int row = cell.row - c.obs_radius + line - number * window, column = cell.column - c.obs_radius + skipped;
+        const int row = cell.row - c.obs_radius + piece.line - number * window,
+                  column = cell.column - c.obs_radius + piece.skipped;
         const bool has_row = agent < world.state.num_present[0] && unsigned(row) < unsigned(size.row);
+        const auto within = [](int k) { return k < 0 ? 0 : k < ByteRun::capacity ? k : ByteRun::capacity; };
         from = row * c.width + column, begin = within(-column), end = has_row ? within(size.column - column) : 0;
     }
 };
@@ -158,25 +169,32 @@ SIM_HD void observe_costs(Group& group, const W& world, AgentRange range, const 
         ByteRun near;
     };
     const auto ask = [&](int item) {
-        const CostPiece piece(world, range.first, pieces, item);
-        const uint8_t* near = near_field(world, piece.agent);
-        const bool has_field = piece.agent < world.state.num_present[0];
-        return Request{has_field ? near[index_of(world, world.state.position[piece.agent])] : 0,
-                       ByteRun(near + piece.from, piece.begin, piece.end)};
+        const CostPlace place(world, range.first, CostPiece(window, pieces, item));
+        const uint8_t* near = near_field(world, place.agent);
+        const bool has_field = place.agent < world.state.num_present[0];
+        return Request{has_field ? near[index_of(world, world.state.position[place.agent])] : 0,
+                       ByteRun(near + place.from, place.begin, place.end)};
+    };
+    /// From the exact distances: seldom, so that nothing is asked for early.
+    const auto write_far = [&](int item) {
+        const CostPiece piece(window, pieces, item);
+        const CostPlace place(world, range.first, piece);
+        const uint16_t* field = distance_field(world, place.agent);
+        const int own = field[index_of(world, world.state.position[place.agent])];
+        SIM_ROLLED
+        for (int k = 0; k < piece.count; ++k) {
+            const int there = k >= place.begin && k < place.end ? field[place.from + k] : unreachable,
+                      cost = there - own;
+            rows[piece.start + k] = int8_t(there == unreachable ? clip + 1
+                                           : cost < -clip       ? -clip
+                                           : cost > clip        ? clip
+                                                                : cost);
+        }
     };
     const auto write = [&](int item, const Request& request) {
-        const CostPiece piece(world, range.first, pieces, item);
+        if (request.own >= not_near - clip) return write_far(item);
+        const CostPiece piece(window, pieces, item);
         int8_t* const to = rows + piece.start;
-        if (request.own >= not_near - clip) {  // seldom, so that nothing is asked for early
-            const uint16_t* field = distance_field(world, piece.agent);
-            const int own = field[index_of(world, world.state.position[piece.agent])];
-            for (int k = 0; k < piece.count; ++k) {
-                const int there = k >= piece.begin && k < piece.end ? field[piece.from + k] : unreachable,
-                          cost = there - own;
-                to[k] = int8_t(there == unreachable ? clip + 1 : cost < -clip ? -clip : cost > clip ? clip : cost);
-            }
-            return;
-        }
         const RelativeCosts relative(request.own, clip);
         SIM_UNROLL
         for (int i = 0; i < ByteRun::capacity; i += 4) {
