@@ -345,8 +345,8 @@ def test_resuming_another_environment_is_refused(trained, tmp_path):
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_saves_a_checkpoint_that_resumes_bit_for_bit(sent, tmp_path):
-    settings = ["--seed", "5", *SMALL, "--schedule", "constant", "--entropy", "0", "--log_every", "0.05"]
+def test_a_signal_saves_a_checkpoint_that_resumes_bit_for_bit(sent, device, tmp_path):
+    settings = ["--seed", "5", *SMALL[:-1], device, "--schedule", "constant", "--entropy", "0", "--log_every", "0.05"]
     words = [BINARY, "train", "cartpole", "--total_steps", "100000000", *settings]
     process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.time() + 60

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from conftest import require_device
 
 gymnasium = pytest.importorskip("gymnasium")
 flockstep = pytest.importorskip("flockstep", reason="the Python module is not built")
@@ -160,9 +161,10 @@ def test_wrong_actions_are_refused_in_one_sentence(actions):
 
 
 def test_the_same_works_on_the_gpu():
-    from conftest import require_device
-
     device = require_device("cuda")
+    one, other = gymnasium.make(ID, device=device), gymnasium.make(ID)
+    np.testing.assert_array_equal(one.reset(seed=2)[0], other.reset(seed=2)[0])
+    np.testing.assert_array_equal(one.step(1)[0], other.step(1)[0])
     on_gpu, on_cpu = make_ours(AutoresetMode.SAME_STEP, device=device), make_ours(AutoresetMode.SAME_STEP)
     for a, b in zip(on_gpu.reset(seed=2), on_cpu.reset(seed=2), strict=True):
         assert_same_form(a, b)

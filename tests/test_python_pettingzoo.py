@@ -45,8 +45,8 @@ def sample(env, infos):
 
 
 @pytest.mark.parametrize("case", cases())
-def test_the_same_seed_plays_the_same_episode(case):
-    first, second = make(case), make(case)
+def test_the_same_seed_plays_the_same_episode(case, device):
+    first, second = make(case), make(case, device=device)
     histories = []
     for env in (first, second):
         observations, infos = env.reset(seed=3)
