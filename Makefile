@@ -2,7 +2,8 @@
 # make train    train pathfinding on the POGEMA benchmark's warehouse map; TRAIN="NAME --key value" trains another
 # make test     every test that this machine can run     make golden   only those against recordings
 # make bench    steps per second                         make compare  the same beside EnvPool and POGEMA
-# make format   clang-format in place                    make clean    remove build/
+# make format   clang-format in place                    make sanitize the engine's tests under compute-sanitizer (GPU)
+# make clean    remove build/
 #
 # FLOCKSTEP_PYTHON=python3           use this Python as it is, install nothing (default: a virtual environment, .venv)
 # FLOCKSTEP_NVCC=pip                 compile CUDA with NVIDIA's compiler from PyPI, whatever toolkit is here
@@ -22,7 +23,7 @@ JOBS ?= $(shell nproc)
 TRAIN ?= pathfinding --config configs/pathfinding_warehouse.toml
 BENCH ?= cartpole pathfinding
 
-.PHONY: all setup setup-tests build train test golden bench compare format clean
+.PHONY: all setup setup-tests build train test golden bench compare sanitize format clean
 all: build
 
 setup:
@@ -48,6 +49,9 @@ bench: build
 
 compare: build
 	PYTHONPATH=$(BUILD)/python $(PYTHON) benchmarks/compare.py
+
+sanitize: build
+	@scripts/sanitize.sh $(BUILD)
 
 format:
 	@scripts/check_format.sh --fix

@@ -137,6 +137,7 @@ struct WarpGroup : CudaAtomics {
         bool found = false;
         SIM_ROLLED
         for (int i = lane_; i < n; i += lanes_) found |= bool(f(i));
+        __syncwarp(mask);  // votes and shuffles themselves order no memory
         return __any_sync(mask, found);
     }
     template <class F>
@@ -151,10 +152,12 @@ struct WarpGroup : CudaAtomics {
                 const int i = first + lane_;
                 total += __popc(__ballot_sync(mask, i < n && f(i)));
             }
+            __syncwarp(mask);
             return total;
         } else {
             SIM_ROLLED
             for (int i = lane_; i < n; i += lanes_) total += f(i);
+            __syncwarp(mask);
             for (int distance = 1; distance < lanes_; distance *= 2) total += __shfl_xor_sync(mask, total, distance);
             return total;
         }
@@ -164,6 +167,7 @@ struct WarpGroup : CudaAtomics {
         int smallest = INT32_MAX;
         SIM_ROLLED
         for (int i = lane_; i < n; i += lanes_) smallest = ::min(smallest, int(f(i)));
+        __syncwarp(mask);
         for (int distance = 1; distance < lanes_; distance *= 2)
             smallest = ::min(smallest, __shfl_xor_sync(mask, smallest, distance));
         return smallest;
@@ -176,6 +180,7 @@ struct WarpGroup : CudaAtomics {
             for (int distance = 1; distance < lanes_; distance *= 2) value += __shfl_xor_sync(mask, value, distance);
             tree.push(value);
         }
+        __syncwarp(mask);
         return tree.total();
     }
     template <class F>

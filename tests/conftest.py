@@ -1,6 +1,7 @@
 """What the Python tests share: where recordings are, which devices there are, and what must not be skipped.
 
 FLOCKSTEP_GOLDEN: folder of recordings, one folder per environment (default ../shared/golden beside the repository).
+FLOCKSTEP_DATA: folders of public map files, separated by colons (default ../shared/data/pogema).
 FLOCKSTEP_REQUIRE: comma-separated; "golden" and "gpu" turn the skips that their absence causes into failures.
 The package is imported from PYTHONPATH or, failing that, from build/python.
 """
@@ -15,6 +16,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 GOLDEN = Path(os.environ.get("FLOCKSTEP_GOLDEN", REPOSITORY / "../shared/golden"))
+DATA = os.environ.get("FLOCKSTEP_DATA", str(REPOSITORY / "../shared/data/pogema")).split(":")
 REQUIRED = set(os.environ.get("FLOCKSTEP_REQUIRE", "").split(","))
 compared_files = {}  # (environment, device): file names
 compared_transitions = Counter()
@@ -34,6 +36,11 @@ def golden_files(environment, pattern="*.npz"):
     """Recordings of an environment as pytest parameters, named by file; one that skips or fails where there are none."""
     files = sorted((GOLDEN / environment).glob(pattern))
     return [pytest.param(path, id=path.stem) for path in files] or [pytest.param(None, id="no-recordings")]
+
+
+def data_files(pattern):
+    """Public map files by name."""
+    return [path for folder in DATA for path in sorted(Path(folder).glob(pattern))]
 
 
 def load_golden(path, environment):

@@ -11,26 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import GOLDEN, REPOSITORY, data_files, miss
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-GOLDEN = Path(os.environ.get("FLOCKSTEP_GOLDEN", REPOSITORY / "../shared/golden")) / "pathfinding"
-DATA = os.environ.get("FLOCKSTEP_DATA", str(REPOSITORY / "../shared/data/pogema")).split(":")
-REQUIRED = "golden" in os.environ.get("FLOCKSTEP_REQUIRE", "").split(",")
 CHAIN_LENGTH = 6  # recorded goals per agent
-FILES = sorted(GOLDEN.glob("instances-*.npz"))
-
-
-def missing(what):
-    if REQUIRED:
-        pytest.fail(what)
-    pytest.skip(what)
+FILES = sorted((GOLDEN / "pathfinding").glob("instances-*.npz"))
 
 
 def find_program():
     given = os.environ.get("FLOCKSTEP_INSTANCES")
     found = [Path(given)] if given else sorted(REPOSITORY.glob("build*/**/flockstep_instances"))
     if not found or not found[0].exists():
-        missing("flockstep_instances is not built; set FLOCKSTEP_INSTANCES to it")
+        miss("golden", "flockstep_instances is not built; set FLOCKSTEP_INSTANCES to it")
     return found[0]
 
 
@@ -43,11 +34,10 @@ def build_instances(jobs):
 
 
 def map_address(name):
-    for folder in DATA:
-        for path in sorted(Path(folder).glob("*.yaml")):
-            if any(line.split(":")[0].strip("\"'") == name for line in path.read_text().splitlines()):
-                return f"{path}#{name}"
-    missing(f"no map {name} under FLOCKSTEP_DATA")
+    for path in data_files("*.yaml"):
+        if any(line.split(":")[0].strip("\"'") == name for line in path.read_text().splitlines()):
+            return f"{path}#{name}"
+    miss("golden", f"no map {name} under FLOCKSTEP_DATA")
 
 
 def source_of(recording, row, config, addresses):
@@ -90,7 +80,7 @@ def count_mismatches(recording, row, chain, instance):
 
 def test_recordings_are_there():
     if not FILES:
-        missing(f"no instances-*.npz under {GOLDEN}")
+        miss("golden", f"no instances-*.npz under {GOLDEN}")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
