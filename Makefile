@@ -2,8 +2,8 @@
 # make train    train pathfinding on the POGEMA benchmark's warehouse map; TRAIN="NAME --key value" trains another
 # make test     every test that this machine can run     make golden   only those against recordings
 # make bench    steps per second                         make compare  the same beside EnvPool and POGEMA
-# make format   clang-format in place                    make sanitize the engine's tests under compute-sanitizer (GPU)
-# make clean    remove build/
+# make format   clang-format in place                    make clean    remove build/
+# make sanitize    the engine's tests under compute-sanitizer, on a GPU
 #
 # FLOCKSTEP_PYTHON=python3           use this Python as it is, install nothing (default: a virtual environment, .venv)
 # FLOCKSTEP_NVCC=pip                 compile CUDA with NVIDIA's compiler from PyPI, whatever toolkit is here

@@ -14,6 +14,7 @@ if ! command -v compute-sanitizer > /dev/null; then
 fi
 mkdir -p "$build/sanitizer"
 
+export FLOCKSTEP_REQUIRE=gpu  # a GPU that the tests would skip is a failure
 # Left out: worlds of a million agents and runs of a million steps, which add hours and no code.
 examine() {
     local report="$build/sanitizer/$1.txt"

@@ -259,7 +259,11 @@ void Batch::plan_state(EngineCommon& view, std::vector<FieldInfo> fields, int wo
 int Batch::find_policy(const std::string& name) const {
     if (name == "random") return -1;
     const auto found = std::find(policies_.begin(), policies_.end(), name);
-    if (found != policies_.end()) return int(found - policies_.begin());
+    if (found != policies_.end()) {
+        const size_t policy = size_t(found - policies_.begin());
+        if (policy_refusals_[policy].empty()) return int(policy);
+        throw std::invalid_argument("policy: got \"" + name + "\", but " + policy_refusals_[policy]);
+    }
     std::string known = "random";
     for (const std::string& policy : policies_) known += ", " + policy;
     throw std::invalid_argument("policy: got \"" + name + "\", want one of: " + known);
@@ -381,8 +385,9 @@ void Batch::restore(const std::vector<FieldValue>& saved) {
         const bool there =
             std::any_of(values.begin(), values.end(), [&](const FieldValue& v) { return v.name == info.name; });
         if (!info.derived && info.elements() > 0 && !there)
-            throw std::invalid_argument("state: field " + info.name +
-                                        " is missing; it was saved by another environment or other settings");
+            throw std::invalid_argument(
+                "state: field " + info.name +
+                " is missing; it was saved by another environment, other settings or another version");
     }
     if (!seed || seed->bytes.size() != 8) throw std::invalid_argument("state: the seed is missing");
     set_fields(values);

@@ -124,7 +124,8 @@ class Batch {
     /// Fills the engine's action tensors by a scripted policy; "random" is uniform over what is allowed.
     /// `draw` tells several random draws of one step apart.
     void act(int policy, uint32_t draw = 0, Stream stream = {});
-    int find_policy(const std::string& name) const;  // throws std::invalid_argument
+    /// Throws std::invalid_argument for an unknown one, and for one that cannot run under these settings.
+    int find_policy(const std::string& name) const;
     const std::vector<std::string>& policies() const { return policies_; }
 
     /// Fields of the state, by name. These wait for the device, and report a refused action (see check()).
@@ -139,7 +140,10 @@ class Batch {
     /// Means since the last clear. Waits.
     Statistics statistics(bool clear);
     /// Metrics of the first episode of each world since the last clear, [num_envs] each; NaN where none ended. Waits.
+    /// Throws std::invalid_argument where no statistics are kept.
     std::map<std::string, std::vector<float>> first_episodes();
+    /// GPU: how many worlds whose episode ends a step can begin with; 0 where every world is stepped in its turn.
+    virtual int most_early_worlds() const { return 0; }
     const std::vector<std::string>& metric_names() const { return metrics_; }
 
     /// Waits, and throws std::invalid_argument if an action was refused since the last call: which world, agent, step,
@@ -166,6 +170,7 @@ class Batch {
     void plan_outputs(EngineCommon& view);
     void plan_state(EngineCommon& view, std::vector<FieldInfo> fields, int world_bytes, int64_t bulk_bytes,
                     int tile_worlds);
+    const FieldInfo& field(const std::string& name) const;
     EngineCommon* view_ = nullptr;  // the typed batch's; its action inputs are rewritten by use_actions
 
     std::string environment_;
@@ -173,6 +178,7 @@ class Batch {
     Spaces spaces_;
     Settings settings_;
     std::vector<std::string> metrics_, policies_;
+    std::vector<std::string> policy_refusals_;  // why each of them cannot run under these settings; "": it can
     std::unique_ptr<Memory> memory_;
 
   private:
@@ -181,7 +187,6 @@ class Batch {
     void refuse_unknown_outputs() const;
     bool is_wanted(const std::string& output) const;
     std::string qualified(const Role& role, const std::string& part) const;
-    const FieldInfo& field(const std::string& name) const;
     FieldValue read_field(const FieldInfo& info, const std::vector<char>* tiles);
     void write_field(const FieldInfo& info, const FieldValue& value, std::vector<char>* tiles);
     std::vector<char> read_tiles();

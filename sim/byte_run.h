@@ -71,7 +71,8 @@ class ByteRun {
         : outside_(begin < end ? ~((1u << end) - (1u << begin)) : ~0u) {
 #ifdef __CUDA_ARCH__
         offset_ = int(reinterpret_cast<uintptr_t>(from) & 7);
-        const uint2* vector = reinterpret_cast<const uint2*>(from - offset_);  // a number would not say which memory
+        const uint2* vector =
+            reinterpret_cast<const uint2*>(from - offset_);  // an integer would lose the address space
         SIM_UNROLL
         for (int v = 0; v < 3; ++v) {
             const bool is_needed = begin < end && 8 * v - offset_ < end && 8 * v - offset_ + 8 > begin;

@@ -7,11 +7,10 @@ namespace {
 constexpr int threads = 256;
 
 __global__ void __launch_bounds__(threads)
-    find_kernel(const EarlyWorlds early, const char* elapsed, const int64_t world_bytes, const int64_t num_envs,
-                const int time_limit) {
+    find_early_worlds_kernel(const EarlyWorlds early, const int64_t num_envs, const int time_limit) {
     const int64_t env = int64_t(blockIdx.x) * threads + threadIdx.x;
     if (env >= num_envs) return;
-    bool is_early = *reinterpret_cast<const int32_t*>(elapsed + env * world_bytes) + 1 >= time_limit;
+    bool is_early = *reinterpret_cast<const int32_t*>(early.elapsed + env * early.world_bytes) + 1 >= time_limit;
     if (is_early) {
         const int place = atomicAdd(early.count, 1);
         is_early = place < early.most;
@@ -21,10 +20,9 @@ __global__ void __launch_bounds__(threads)
 }
 }  // namespace
 
-void find_early_worlds(const EarlyWorlds& early, const char* elapsed, int world_bytes, int64_t num_envs, int time_limit,
-                       cudaStream_t stream) {
-    find_kernel<<<unsigned((num_envs + threads - 1) / threads), threads, 0, stream>>>(early, elapsed, world_bytes,
-                                                                                      num_envs, time_limit);
+void find_early_worlds(const EarlyWorlds& early, int64_t num_envs, int time_limit, cudaStream_t stream) {
+    find_early_worlds_kernel<<<unsigned((num_envs + threads - 1) / threads), threads, 0, stream>>>(early, num_envs,
+                                                                                                   time_limit);
     cuda_check(cudaGetLastError(), "looking for worlds at their time limit");
 }
 

@@ -82,13 +82,12 @@ enum Statistic { sum_statistic, square_statistic, first_statistic, count_statist
 
 /// What the engine itself remembers of a world; lies in front of the environment's own fields.
 struct Header {
-    static constexpr int elapsed_index = 0;  // among the fields
-    Field<int32_t> elapsed;                  // steps since the reset
-    Field<uint32_t> episode;                 // resets since the batch was seeded
-    Field<uint8_t> ended;                    // NEXT_STEP: the episode ended in the last step
-    Field<float> episode_return;             // by role: rewards so far, mean over its agents
-    Field<int64_t> agent_steps;              // of active agents since the statistics were cleared
-    Bulk<double> statistics;  // [metrics, 4], of the episodes that ended since they were cleared: see Statistic
+    Field<int32_t> elapsed;       // steps since the reset
+    Field<uint32_t> episode;      // resets since the batch was seeded
+    Field<uint8_t> ended;         // NEXT_STEP: the episode ended in the last step
+    Field<float> episode_return;  // by role: rewards so far, mean over its agents
+    Field<int64_t> agent_steps;   // of active agents since the statistics were cleared
+    Bulk<double> statistics;      // [metrics, 4], of the episodes that ended since they were cleared: see Statistic
 
     /// `some_inactive`: agents can be inactive, so that agent-steps are counted.
     template <class V>

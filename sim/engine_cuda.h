@@ -27,7 +27,7 @@ struct StagingPlan {
     char* global;          // grid: memory that stands in for the shared memory, and the lanes' exchange
     int scratch_bytes;     // per world
     EarlyWorlds early;     // steps by blocks: `most` blocks more come first
-    int ahead;             // steps: a block asks for the tiles of the block so far behind it, which comes when it goes
+    int ahead;  // steps: block b fetches the tile of block b + ahead to the cache; the blocks resident at once
 };
 
 /// What a launch other than a step is to do.
@@ -76,6 +76,8 @@ class CudaBatch final : public TypedBatch<Env> {
         plan_order();
         this->reset(options.seed);
     }
+
+    int most_early_worlds() const override { return plan_.early.most; }
 
   private:
     using Launch = typename Batch::Launch;
@@ -201,8 +203,8 @@ class CudaBatch final : public TypedBatch<Env> {
         raise(kernels().other);
     }
 
-    /// Where blocks have to wait for their turn, their tiles are fetched to the cache before, and those whose world
-    /// begins a new episode go first.
+    /// Where blocks have to wait for their turn, their tiles are fetched to the cache before, and worlds at their time
+    /// limit go first.
     void plan_order() {
         if (plan_.kind == GroupKind::grid) return;
         const int64_t at_once = blocks_at_once(kernels().step, plan_.bytes);
@@ -214,8 +216,12 @@ class CudaBatch final : public TypedBatch<Env> {
         const auto allocate = [&](int64_t bytes) {
             return working_memory_.emplace_back(*this->memory_, size_t(bytes), "the order of worlds").data();
         };
-        plan_.early = {static_cast<int32_t*>(allocate(int64_t{most} * 4)), static_cast<int32_t*>(allocate(4)),
-                       static_cast<uint8_t*>(allocate(plan_.blocks)), most};
+        plan_.early = {engine_.tiles + this->field("elapsed").offset,
+                       engine_.world_bytes,
+                       most,
+                       static_cast<int32_t*>(allocate(int64_t{most} * 4)),
+                       static_cast<int32_t*>(allocate(4)),
+                       static_cast<uint8_t*>(allocate(plan_.blocks))};
         const std::vector<int32_t> none(size_t(most), -1);
         this->memory_->from_host(plan_.early.world, none.data(), none.size() * 4);
     }
@@ -241,9 +247,7 @@ class CudaBatch final : public TypedBatch<Env> {
         bool is_step = launch.operation == Operation::step;
         void* arguments[] = {&engine_, &plan_, &work, &is_step};
         const int early = is_step ? plan_.early.most : 0;
-        if (early > 0)
-            find_early_worlds(plan_.early, engine_.tiles + engine_.state_fields[Header::elapsed_index].bytes,
-                              engine_.world_bytes, engine_.num_envs, engine_.config.max_episode_steps, handle);
+        if (early > 0) find_early_worlds(plan_.early, engine_.num_envs, engine_.config.max_episode_steps, handle);
         const dim3 blocks(unsigned(plan_.blocks + early)), threads(unsigned(plan_.threads));
         const KernelSet set = kernels();
         if (plan_.kind == GroupKind::grid) {

@@ -8,8 +8,8 @@
 #include "sim/group_cuda.cuh"
 
 /// The kernels of the CUDA backend. A block takes some worlds: their small state and outputs pass through shared memory
-/// as straight 16-byte copies, and the lanes of each world's group run the rules there. One launch per step. Where
-/// groups lie within a warp, each warp goes its own way and never waits for its block.
+/// as straight 16-byte copies, and the lanes of each world's group run the rules there. Where groups lie
+/// within a warp, each warp goes its own way and never waits for its block.
 namespace flockstep {
 
 /// The lanes that move the memory of some worlds together, and these worlds: a warp has a tile of its own where groups
@@ -150,19 +150,19 @@ __global__ void __launch_bounds__(most_threads<kind>, step_blocks<kind>)
     extern __shared__ __align__(16) char shared[];
     __shared__ BlockGroup::Exchange exchange;
     int64_t block = int64_t{blockIdx.x} - plan.early.most;
-    bool came_early = false;  // the world has a block among the first, and this is its second
-    const auto comes_early = [&] { return kind == GroupKind::block && int(blockIdx.x) < plan.early.most; };
+    const auto is_early_block = [&] { return kind == GroupKind::block && int(blockIdx.x) < plan.early.most; };
+    bool has_early_block = false;  // this block's world is another's, which began before
     if (kind == GroupKind::block && plan.early.most > 0) {
         if (blockIdx.x == 0 && threadIdx.x == 0) *plan.early.count = 0;
-        if (comes_early()) block = plan.early.world[blockIdx.x];
+        if (is_early_block()) block = plan.early.world[blockIdx.x];
         if (block < 0) return;
-        came_early = !comes_early() && plan.early.is_early[block];
+        has_early_block = !is_early_block() && plan.early.is_early[block];
     }
     const Crew<kind> crew(e, plan, block);
     if (crew.count == 0) return;
     const CrewTile<kind> tile(crew, e, plan, shared);
     tile.fetch();
-    if (came_early) {  // asked after the fetch, so that others do not wait twice
+    if (has_early_block) {  // tested once the fetch is on its way, so that both waits are one
         tile.wait();
         return;
     }
@@ -176,13 +176,14 @@ __global__ void __launch_bounds__(most_threads<kind>, step_blocks<kind>)
     float own_reward;
     uint8_t own_flags[5];
     constexpr bool in_registers = keeps_row<Env, Group>;
+    static_assert(in_registers == (is_single<Env> && kind == GroupKind::lane), "the plan gives such rows no memory");
     if (in_registers) {
         place.action = &own_action, place.reward = &own_reward, place.terminated = own_flags,
         place.truncated = own_flags + 1;
         place.active = own_flags + 2, place.acts = own_flags + 3, place.episode_start = own_flags + 4;
     }
     if (has_world) WorldEngine<Env, Group>::fetch_actions(group, e, env, place);
-    if (plan.ahead > 0 && !comes_early()) tile.prefetch(e, int64_t{plan.ahead} * plan.worlds);
+    if (plan.ahead > 0 && !is_early_block()) tile.prefetch(e, int64_t{plan.ahead} * plan.worlds);
     tile.wait();
     crew.sync();
     if (has_world) {
@@ -198,7 +199,7 @@ __global__ void __launch_bounds__(most_threads<kind>, step_blocks<kind>)
             move_row(e, first, row, crew.first_env * n + row);
     }
     if (kind != GroupKind::block && !in_registers) move_observations(crew, e, plan, shared);
-    if (comes_early() && threadIdx.x == 0) plan.early.world[blockIdx.x] = -1;  // all have read it, some syncs ago
+    if (is_early_block() && threadIdx.x == 0) plan.early.world[blockIdx.x] = -1;  // all have read it, some syncs ago
 }
 
 /// Resets, refreshes and scripted policies: rare, so rows are written in place.

@@ -163,13 +163,14 @@ SIM_HD void copy_staged(int lane, int lanes, char* destination, const char* stag
     copy_bytes(head + vectors * 16, bytes);
 }
 
-/// A row of float32 that one lane has in registers.
+/// A row of float32 that one lane has in registers. Rows of whole 16-byte vectors begin at multiples of 16 bytes, as
+/// every output does.
 template <int count>
 SIM_HD void store_floats(const float (&row)[count], DType dtype, char* destination) {
     if (dtype == DType::bfloat16) {
         SIM_UNROLL
         for (int k = 0; k < count; ++k) store_number(destination + 2 * k, 2, bfloat16_bits(row[k]));
-    } else if (count % 4 == 0 && reinterpret_cast<uintptr_t>(destination) % 16 == 0) {
+    } else if constexpr (count % 4 == 0) {
         SIM_UNROLL
         for (int k = 0; k + 3 < count; k += 4)
             stream_store(destination + 4 * k, {{float_bits(row[k]), float_bits(row[k + 1]), float_bits(row[k + 2]),

@@ -20,9 +20,6 @@ struct CudaAccumulate {
                   static_cast<unsigned long long>(__double_as_longlong(value)));
     }
     static __device__ void accumulate(double& slot, double value) { atomicAdd(&slot, value); }
-    static __device__ void accumulate(int64_t& slot, int64_t value) {
-        atomicAdd(reinterpret_cast<unsigned long long*>(&slot), static_cast<unsigned long long>(value));
-    }
 };
 
 /// Between lanes of any CUDA group.
@@ -137,7 +134,7 @@ struct WarpGroup : CudaAtomics {
         bool found = false;
         SIM_ROLLED
         for (int i = lane_; i < n; i += lanes_) found |= bool(f(i));
-        __syncwarp(mask);  // votes and shuffles themselves order no memory
+        sync();  // a vote itself orders no memory
         return __any_sync(mask, found);
     }
     template <class F>
@@ -152,12 +149,10 @@ struct WarpGroup : CudaAtomics {
                 const int i = first + lane_;
                 total += __popc(__ballot_sync(mask, i < n && f(i)));
             }
-            __syncwarp(mask);
             return total;
         } else {
             SIM_ROLLED
             for (int i = lane_; i < n; i += lanes_) total += f(i);
-            __syncwarp(mask);
             for (int distance = 1; distance < lanes_; distance *= 2) total += __shfl_xor_sync(mask, total, distance);
             return total;
         }
@@ -167,7 +162,6 @@ struct WarpGroup : CudaAtomics {
         int smallest = INT32_MAX;
         SIM_ROLLED
         for (int i = lane_; i < n; i += lanes_) smallest = ::min(smallest, int(f(i)));
-        __syncwarp(mask);
         for (int distance = 1; distance < lanes_; distance *= 2)
             smallest = ::min(smallest, __shfl_xor_sync(mask, smallest, distance));
         return smallest;
@@ -180,7 +174,6 @@ struct WarpGroup : CudaAtomics {
             for (int distance = 1; distance < lanes_; distance *= 2) value += __shfl_xor_sync(mask, value, distance);
             tree.push(value);
         }
-        __syncwarp(mask);
         return tree.total();
     }
     template <class F>

@@ -136,7 +136,12 @@ class TypedBatch : public Batch {
         if constexpr (requires { Env::metrics(blueprint_.config, 0); })
             for (int m = 0; const char* name = Env::metrics(blueprint_.config, m); ++m) metrics_.push_back(name);
         if constexpr (requires { Env::policies(0); })
-            for (int p = 0; const char* name = Env::policies(p); ++p) policies_.push_back(name);
+            for (int p = 0; const char* name = Env::policies(p); ++p) {
+                const char* refusal = nullptr;
+                if constexpr (requires { Env::refuses_policy(blueprint_.config, p); })
+                    refusal = Env::refuses_policy(blueprint_.config, p);
+                policies_.push_back(name), policy_refusals_.push_back(refusal ? refusal : "");
+            }
         engine_.num_metrics = int(metrics_.size());
     }
     void upload_shared() {

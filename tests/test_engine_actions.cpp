@@ -164,6 +164,9 @@ TEST_CASE("policies: an unknown one gets one sentence that names those there are
     CHECK(error_of([] { make(engine_case("cartpole"), some_envs(1))->find_policy("expert"); }) ==
           "policy: got \"expert\", want one of: random");
     CHECK(make(engine_case("pathfinding all parts"), some_envs(1))->find_policy("pibt") == 0);
+    CHECK(
+        error_of([] { make(engine_case("pathfinding masked"), some_envs(1))->find_policy("pibt"); }) ==
+        "policy: got \"pibt\", but pibt needs distance fields: set distances to true, or observe cost_to_go or intent");
 }
 
 }  // namespace flockstep

@@ -106,6 +106,15 @@ TEST_CASE("every environment: statistics are the means over the episodes that we
     }
 }
 
+TEST_CASE("statistics: a batch that keeps none says so") {
+    BatchOptions options = some_envs(2);
+    options.statistics = false;
+    const auto batch = make(engine_case("cartpole"), options);
+    CHECK(batch->statistics(false).num_episodes == 0);
+    CHECK(error_of([&] { batch->first_episodes(); }) ==
+          "first_episodes: got a batch without statistics, want one with statistics = true");
+}
+
 TEST_CASE("statistics: clearing begins anew, and the episode under way counts with its whole return") {
     for (Device device : devices()) {
         BatchOptions options = some_envs(3);

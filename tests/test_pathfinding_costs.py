@@ -43,7 +43,7 @@ def test_costs_and_intents_are_what_distances_say(name, device, tmp_path):
     radius, clip = settings.get("obs_radius", 5), settings.get("cost_clip", 10)
     farthest, arrivals = 0, 0
     for _ in range(20):
-        fields = {key: to_numpy(env.get_field(key)).astype(int) for key in ("distance", "position", "map_size", "goal")}
+        fields = {key: to_numpy(env.get_field(key)).astype(int) for key in ("distance", "position", "map_size")}
         costs, intents, active = (to_numpy(x).astype(int) for x in (*observation.values(), info["active"]))
         for world in range(4):
             sizes, agents = fields["map_size"][world].reshape(-1)[:2], np.flatnonzero(active[world])
@@ -71,3 +71,14 @@ def test_costs_and_intents_are_what_distances_say(name, device, tmp_path):
         assert farthest > 260
     else:
         assert arrivals > 0, "no goal was renewed"
+
+
+def test_an_agent_cut_off_from_its_goal_sees_which_cells_reach_it(device, tmp_path):
+    rows = ["..@.."] * 3
+    (tmp_path / "halves.map").write_text("type octile\nheight 3\nwidth 5\nmap\n" + "\n".join(rows) + "\n")
+    settings = {"map": str(tmp_path / "halves.map"), "num_agents": 1, "obs_radius": 2, "observation": "cost_to_go"}
+    env = flockstep.make("pathfinding", num_envs=1, device=device, **settings)
+    observation, _ = env.reset(seed=1)
+    env.set_fields({"position": [[[1, 1]]], "goal": [[[0, 4]]]})  # the observation is a view
+    row = [11, 11, 11, 11, -10]
+    np.testing.assert_array_equal(to_numpy(observation)[0, 0], [[11] * 5, row, row, row, [11] * 5])

@@ -175,6 +175,11 @@ def test_the_same_works_on_the_gpu():
         assert_same_step(a, b, np.zeros(NUM_ENVS, bool))
 
 
+def test_another_kind_of_array_is_refused():
+    with pytest.raises(ValueError, match="array: got 'torch', want none here"):
+        make_ours(AutoresetMode.SAME_STEP, array="torch")
+
+
 def make_pathfinding(mode, **settings):
     settings = {"num_agents": 4, "max_episode_steps": 5, **settings}
     return gymnasium.make_vec("flockstep/Pathfinding-v0", num_envs=3, autoreset_mode=mode, **settings)

@@ -51,7 +51,31 @@ void check_move(DType written, DType dtype, int count, int offset, int lanes) {
     for (char* at = memory; at < memory + sizeof memory; ++at)
         if (at < destination || at >= destination + count * size) REQUIRE(*at == 0x77);
 }
+
+template <int count>
+void check_row() {
+    float row[count];
+    for (int k = 0; k < count; ++k) row[k] = float(k * k) * 0.37f - 2.0f;
+    for (const DType dtype : {DType::float32, DType::bfloat16}) {
+        INFO(name_of(dtype) << ", " << count);
+        const int size = size_of(dtype);
+        alignas(16) char memory[2 * guard + 16 * count];
+        memset(memory, 0x77, sizeof memory);
+        store_floats(row, dtype, memory + guard);
+        for (int i = 0; i < count; ++i) {
+            uint32_t bits = 0;
+            memcpy(&bits, memory + guard + i * size, size_t(size));
+            CHECK(bits == stored(row[i], dtype));
+        }
+        for (char* at = memory; at < memory + sizeof memory; ++at)
+            if (at < memory + guard || at >= memory + guard + count * size) REQUIRE(*at == 0x77);
+    }
+}
 }  // namespace
+
+TEST_CASE("flush: a row in registers is stored as it is, and nothing beside it") {
+    check_row<1>(), check_row<3>(), check_row<4>(), check_row<6>(), check_row<8>();
+}
 
 TEST_CASE("flush: every conversion equals a plain loop at every offset and length") {
     const std::vector<std::pair<DType, std::vector<DType>>> kinds = {

@@ -46,9 +46,10 @@ struct CheckpointInfo {
     int64_t iterations = 0;
     double seconds = 0;  // of training
 };
-/// Adds the metadata; `format_version` counts changes of the names and meanings of arrays and texts.
+/// Adds the metadata; `format_version` counts changes of the names and meanings of what policies need. The worlds' own
+/// fields, which a run that goes on needs, are compared by name.
 void write_info(Archive& archive, const CheckpointInfo& info);
-/// Throws std::invalid_argument for archives that are no checkpoint of ours, or of a newer version.
+/// Throws std::invalid_argument for archives that are no checkpoint of ours, or of another version.
 CheckpointInfo read_info(const Archive& archive);
 
 class Policy;

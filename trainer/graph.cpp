@@ -23,6 +23,11 @@ Lane::Lane(Device device) : device_(device), impl_(std::make_unique<Impl>()) {
     // of two algorithms for a convolution the one that gives the same bits every time
     at::globalContext().setDeterministicCuDNN(true);
     at::globalContext().setBenchmarkCuDNN(false);
+    // LibTorch computes gradients in a thread of its own. A first kernel gives that thread its context; a first matrix
+    // product would warn on the terminal that there is none.
+    const torch::Tensor one = torch::ones(
+        {1}, torch::TensorOptions(torch::Device(torch::kCUDA, c10::DeviceIndex(device.index))).requires_grad(true));
+    torch::autograd::grad({one * 2.0}, {one});
 }
 Stream Lane::stream() const { return {impl_->stream ? static_cast<void*>(impl_->stream->stream()) : nullptr}; }
 

@@ -11,7 +11,7 @@ from ._flockstep import environments as _list_environments
 from .layout import Layout
 
 log = logging.getLogger("flockstep")
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 OUTPUTS = ("action_mask", "reward", "terminated", "truncated", "active", "acts", "episode_start")
 AUTORESET_MODES = ("same_step", "next_step", "disabled")
 
@@ -288,7 +288,9 @@ class Environment:
         return self._batch.statistics(bool(clear))
 
     def first_episodes(self):
-        """{metric: float32 [num_envs]} of the first episode of each world since the last clear; NaN where none ended. Waits."""
+        """{metric: float32 [num_envs]} of the first episode of each world since the last clear; NaN where none ended. Waits.
+        ValueError where no statistics are kept.
+        """
         return self._batch.first_episodes()
 
     def check(self):

@@ -48,6 +48,11 @@ def refuse_rendering(name, render_mode):
         raise ValueError(f"render_mode: got {render_mode!r}, want None; {name} is not rendered from Python")
 
 
+def refuse_array_kind(config):
+    if "array" in config:
+        raise ValueError(f"array: got {config['array']!r}, want none here; these environments give numpy copies")
+
+
 def to_integers(name, given, shape):
     """An int32 or int64 array of that shape; ValueError otherwise."""
     array = np.asarray(given)
@@ -106,6 +111,7 @@ class SingleEnvironment(gymnasium.Env):
 
     def __init__(self, name, device="cpu", render_mode=None, **config):
         refuse_rendering(name, render_mode)
+        refuse_array_kind(config)
         self.render_mode = None
         self._environment = Environment(name, 1, device, autoreset_mode="disabled", statistics=False, array="dlpack", **config)
         if self._environment.num_agents != 1:
@@ -160,6 +166,7 @@ class VectorEnvironment(gymnasium.vector.VectorEnv):
 
     def __init__(self, name, num_envs=1, autoreset_mode=AutoresetMode.NEXT_STEP, device="cpu", render_mode=None, **config):
         refuse_rendering(name, render_mode)
+        refuse_array_kind(config)
         mode = mode_name(autoreset_mode)
         self._environment = Environment(name, num_envs, device, autoreset_mode=mode, array="dlpack", **config)
         role = sole_role(self._environment)

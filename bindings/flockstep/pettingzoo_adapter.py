@@ -7,7 +7,7 @@ import pettingzoo
 
 from . import arrays
 from .environment import Environment
-from .gymnasium_adapter import HostStepper, refuse_rendering
+from .gymnasium_adapter import HostStepper, refuse_array_kind, refuse_rendering
 
 
 class ParallelEnvironment(pettingzoo.ParallelEnv):
@@ -23,6 +23,7 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
 
     def __init__(self, id, device="cpu", render_mode=None, **config):
         refuse_rendering(id, render_mode)
+        refuse_array_kind(config)
         self.render_mode = None
         self.metadata = {"name": f"flockstep/{id}", "render_modes": [], "is_parallelizable": True}
         self._environment = env = Environment(id, 1, device, autoreset_mode="disabled", array="dlpack", **config)

@@ -3,8 +3,8 @@
 #include "envs/pathfinding/grid.h"
 
 /// Distance fields: steps from every cell to an agent's goal on the map without agents, by breadth-first search over
-/// rows of bits. One field takes 2 bytes per cell of the map, and where costs are observed, which read most of what a
-/// step reads, a third: the distance again if it fits a byte. A wave costs a few instructions per 32 cells.
+/// rows of bits. One field takes 2 bytes per cell of the map; a wave costs a few instructions per 32 cells. Where costs
+/// are observed, a field of bytes is kept beside it, so that windows of it are half as much to read.
 namespace flockstep::pathfinding {
 
 inline constexpr uint16_t unreachable = 65535;

@@ -30,7 +30,7 @@ struct PathfindingState {
     Bulk<int32_t> order;           // derived, pogema: [cells] the order in which cells were tried, and working memory
     Bulk<int32_t> num_components;  // derived, pogema
     Bulk<uint16_t> distance;       // [num_agents, cells] derived: steps to the goal, 65535 unreachable
-    Bulk<uint8_t> near_distance;   // the same in a byte: 254 for all farther ones, 255 unreachable
+    Bulk<uint8_t> near_distance;   // the same up to 253, 254 farther, 255 unreachable; where costs are observed
 
     template <class V>
     SIM_HD void fields(const Config& c, const PathfindingShared& shared, V& visit) {

@@ -128,19 +128,21 @@ SIM_HD void prefetch_costs(Group& group, const W& world, AgentRange range) {
 /// What a lane does at a time for observe_costs: some neighbouring cells of one row of an agent's window.
 struct CostPiece {
     int line, skipped;  // rows of all windows before it; cells of its own row before it
-    int start, count;   // its place among the elements of the agents observed
+    int64_t start;      // its first element among those of the agents observed
+    int count;
 
     /// `pieces`: of a row.
     SIM_HD CostPiece(int window, int pieces, int item)
         : line(pieces == 1 ? item : item / pieces), skipped((item - line * pieces) * ByteRun::capacity) {
-        start = line * window + skipped;
+        start = int64_t{line} * window + skipped;
         count = window - skipped < ByteRun::capacity ? window - skipped : ByteRun::capacity;
     }
 };
 /// Where it lies on the map.
 struct CostPlace {
-    int agent, from, begin,
-        end;  // cell index of the first; those of [begin, end) are on the map of an agent that is there
+    int agent;
+    int from;        // cell index of its first cell, which may lie off the map
+    int begin, end;  // its cells [begin, end) are on the map of an agent that is there
 
     template <class W>
     SIM_HD CostPlace(const W& world, int first_agent, const CostPiece& piece) {
@@ -175,7 +177,7 @@ SIM_HD void observe_costs(Group& group, const W& world, AgentRange range, const 
         return Request{has_field ? near[index_of(world, world.state.position[place.agent])] : 0,
                        ByteRun(near + place.from, place.begin, place.end)};
     };
-    /// From the exact distances: seldom, so that nothing is asked for early.
+    // from the exact distances: seldom needed, so nothing is asked for early
     const auto write_far = [&](int item) {
         const CostPiece piece(window, pieces, item);
         const CostPlace place(world, range.first, piece);
@@ -204,16 +206,7 @@ SIM_HD void observe_costs(Group& group, const W& world, AgentRange range, const 
                 if (i + byte < piece.count) to[i + byte] = int8_t(four >> 8 * byte);
         }
     };
-    // Each lane asks for its next piece before it works on what came: otherwise it would wait for each anew.
-    int item = group.lane();
-    if (item >= total) return;
-    for (Request request = ask(item);;) {
-        const int next_item = item + group.lanes();
-        if (next_item >= total) return write(item, request);
-        const Request next = ask(next_item);
-        write(item, request);
-        item = next_item, request = next;
-    }
+    for_each_ahead(group, total, ask, write);
 }
 
 /// For each visible agent, oneself included, which of its neighbour cells are nearer to its goal: bit 0 up, 1 down,
