@@ -440,28 +440,28 @@ class WorldEngine {
     }
 
     SIM_HD void observe(bool final) {
-        if constexpr (is_single<Env>) {
+        if constexpr (keeps_row<Env, Group>)
+            observe_in_registers(final);
+        else if constexpr (is_single<Env>)
             observe_range({0, 0, 1}, final);
-            return;
-        }
-        for (int role = 0; role < num_roles(); ++role) {
-            const RoleView& r = e_.roles[role];
-            const int chunk = e_.agents_per_range < r.count ? e_.agents_per_range : r.count;
-            for (int first = r.first; first < r.first + r.count; first += chunk) {
-                const int last = first + chunk < r.first + r.count ? first + chunk : r.first + r.count;
-                observe_range({role, first, last}, final);
+        else
+            for (int role = 0; role < num_roles(); ++role) {
+                const RoleView& r = e_.roles[role];
+                const int chunk = e_.agents_per_range < r.count ? e_.agents_per_range : r.count;
+                for (int first = r.first; first < r.first + r.count; first += chunk) {
+                    const int last = first + chunk < r.first + r.count ? first + chunk : r.first + r.count;
+                    observe_range({role, first, last}, final);
+                }
             }
-        }
+    }
+    SIM_HD void observe_in_registers(bool final) {
+        float row[Env::single_agent_floats];
+        const PartView& part = e_.parts[0];
+        if (!part.wanted()) return;
+        Env::observe(group_, world_, AgentRange{0, 0, 1}, ObservationWriter(e_.parts, row));
+        if (!final || part.final_output) store_floats(row, part.dtype, part.rows(final, env_, 0));
     }
     SIM_HD void observe_range(AgentRange range, bool final) {
-        if constexpr (keeps_row<Env, Group>) {
-            float row[Env::single_agent_floats];
-            const PartView& part = e_.parts[0];
-            if (!part.wanted()) return;
-            Env::observe(group_, world_, range, ObservationWriter(e_.parts, row));
-            if (!final || part.final_output) store_floats(row, part.dtype, part.rows(final, env_, 0));
-            return;
-        }
         const RoleView r = role(range.role);
         constexpr bool stages_all = requires { Group::stages_all; };
         const ObservationWriter writer(e_.parts, place_.stage, env_, place_.slot, range.first, final, stages_all);

@@ -24,7 +24,8 @@ std::string wrapped(const std::string& text, size_t width, size_t indent) {
             result += "\n" + std::string(indent, ' ');
             column = 0;
         }
-        result += (column > 0 ? " " : "") + word;
+        if (column > 0) result += ' ';
+        result += word;
         column += (column > 0) + word.size();
     }
     return result;

@@ -114,7 +114,8 @@ class TomlReader {
         std::string joined;
         for (skip_lines(); peek() != ']'; skip_lines()) {
             if (is_end()) refuse(key + ": got the end of the file, want ]");
-            joined += (joined.empty() ? "" : ",") + to_text(read_value(key));
+            if (!joined.empty()) joined += ',';
+            joined += to_text(read_value(key));
             skip_lines();
             if (peek() == ',')
                 ++at_;
