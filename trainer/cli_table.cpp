@@ -21,7 +21,8 @@ std::string wrapped(const std::string& text, size_t width, size_t indent) {
     size_t column = 0;
     while (words >> word) {
         if (column > 0 && column + 1 + word.size() > width) {
-            result += "\n" + std::string(indent, ' ');
+            result += '\n';
+            result.append(indent, ' ');
             column = 0;
         }
         if (column > 0) result += ' ';
