@@ -6,8 +6,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 build=$(realpath "$1") status=0
 shift
-tools=("${@:-}")
-[ -n "${tools[0]}" ] || tools=(memcheck racecheck initcheck)
+[ $# -gt 0 ] || set -- memcheck racecheck initcheck
 if ! command -v compute-sanitizer > /dev/null; then
     echo "compute-sanitizer is not installed; it comes with the CUDA toolkit" >&2
     exit 2
@@ -25,7 +24,7 @@ examine() {
     return $code
 }
 jobs=()
-for tool in "${tools[@]}"; do
+for tool in "$@"; do
     examine "$tool" &
     jobs+=($!)
 done

@@ -16,9 +16,8 @@
 ///   group.count(n, f)          sum of the ints or bools f(i)
 ///   group.sum(n, f)            sum of the floats f(i), in one fixed tree that does not depend on the lanes
 ///   group.min(n, f)            smallest int f(i); INT32_MAX for n == 0
-///   for_each_ahead(group, n, ask, use)  use(i, ask(i)) for each i, where ask starts reads of the device's memory: on
-///   the
-///                              GPU a lane asks for its next item before it uses what it has, or it would wait for each
+///   for_each_ahead(group, n, ask, use)  use(i, ask(i)) for each i, where ask reads memory of the device: on the GPU a
+///                              lane asks for its next item before it uses what it has, or it would wait for each
 ///   group.for_each_team(n, max_teams, f)  f(team, team_index, i): items that are worth several lanes each; a team is a
 ///                              group itself, team_index < max_teams tells teams apart that work at the same time
 ///   team.lanes_see_each_other  true where a team's lanes are parts of a warp. Then there are also

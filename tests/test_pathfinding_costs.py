@@ -31,13 +31,18 @@ def expected(field, sizes, position, clip, radius):
     return window
 
 
+def write_map(path, rows):
+    """A MovingAI map; its address as the setting `map` takes it."""
+    path.write_text(f"type octile\nheight {len(rows)}\nwidth {len(rows[0])}\nmap\n" + "\n".join(rows) + "\n")
+    return str(path)
+
+
 @pytest.mark.parametrize("name", SETTINGS)
 def test_costs_and_intents_are_what_distances_say(name, device, tmp_path):
     settings = {"num_agents": 6, "max_episode_steps": 8, "on_target": "restart", "collision_system": "soft", **SETTINGS[name]}
     if name == "long ways":
         rows = ["." * 33 if row % 2 == 0 else "@" * 32 + "." if row % 4 == 1 else "." + "@" * 32 for row in range(29)]
-        (tmp_path / "corridor.map").write_text("type octile\nheight 29\nwidth 33\nmap\n" + "\n".join(rows) + "\n")
-        settings["map"] = str(tmp_path / "corridor.map")
+        settings["map"] = write_map(tmp_path / "corridor.map", rows)
     env = flockstep.make("pathfinding", num_envs=4, device=device, observation="cost_to_go,intent", **settings)
     observation, info = env.reset(seed=5)
     radius, clip = settings.get("obs_radius", 5), settings.get("cost_clip", 10)
@@ -74,9 +79,8 @@ def test_costs_and_intents_are_what_distances_say(name, device, tmp_path):
 
 
 def test_an_agent_cut_off_from_its_goal_sees_which_cells_reach_it(device, tmp_path):
-    rows = ["..@.."] * 3
-    (tmp_path / "halves.map").write_text("type octile\nheight 3\nwidth 5\nmap\n" + "\n".join(rows) + "\n")
-    settings = {"map": str(tmp_path / "halves.map"), "num_agents": 1, "obs_radius": 2, "observation": "cost_to_go"}
+    address = write_map(tmp_path / "halves.map", ["..@.."] * 3)
+    settings = {"map": address, "num_agents": 1, "obs_radius": 2, "observation": "cost_to_go"}
     env = flockstep.make("pathfinding", num_envs=1, device=device, **settings)
     observation, _ = env.reset(seed=1)
     env.set_fields({"position": [[[1, 1]]], "goal": [[[0, 4]]]})  # the observation is a view

@@ -48,9 +48,11 @@ def refuse_rendering(name, render_mode):
         raise ValueError(f"render_mode: got {render_mode!r}, want None; {name} is not rendered from Python")
 
 
-def refuse_array_kind(config):
+def host_environment(name, num_envs, device, **config):
+    """An Environment whose arrays arrays.copy_to_host can copy, on any device. Keywords: flockstep.Environment, but array."""
     if "array" in config:
         raise ValueError(f"array: got {config['array']!r}, want none here; these environments give numpy copies")
+    return Environment(name, num_envs, device, array="dlpack", **config)
 
 
 def to_integers(name, given, shape):
@@ -111,9 +113,8 @@ class SingleEnvironment(gymnasium.Env):
 
     def __init__(self, name, device="cpu", render_mode=None, **config):
         refuse_rendering(name, render_mode)
-        refuse_array_kind(config)
         self.render_mode = None
-        self._environment = Environment(name, 1, device, autoreset_mode="disabled", statistics=False, array="dlpack", **config)
+        self._environment = host_environment(name, 1, device, autoreset_mode="disabled", statistics=False, **config)
         if self._environment.num_agents != 1:
             raise ValueError(f"{name}: got {self._environment.num_agents} agents, want one; use flockstep.parallel_env or make_vec")
         self._stepper = HostStepper(self._environment)
@@ -161,14 +162,14 @@ class VectorEnvironment(gymnasium.vector.VectorEnv):
 
     autoreset_mode: AutoresetMode.NEXT_STEP (default), SAME_STEP or DISABLED, the last with options={"reset_mask": bool
     [num_envs]}. info has action_mask (int8 [num_envs, choices]) where the rules forbid actions. All arrays are numpy copies,
-    also of worlds on CUDA (device="cuda"): flockstep.make gives them without a copy. Other keywords: flockstep.Environment.
+    also of worlds on CUDA (device="cuda"): flockstep.make gives them without a copy. Other keywords: flockstep.Environment,
+    but array.
     """
 
     def __init__(self, name, num_envs=1, autoreset_mode=AutoresetMode.NEXT_STEP, device="cpu", render_mode=None, **config):
         refuse_rendering(name, render_mode)
-        refuse_array_kind(config)
         mode = mode_name(autoreset_mode)
-        self._environment = Environment(name, num_envs, device, autoreset_mode=mode, array="dlpack", **config)
+        self._environment = host_environment(name, num_envs, device, autoreset_mode=mode, **config)
         role = sole_role(self._environment)
         self._stepper = HostStepper(self._environment)
         self.autoreset_mode = AUTORESET[mode]

@@ -6,8 +6,7 @@ import numpy as np
 import pettingzoo
 
 from . import arrays
-from .environment import Environment
-from .gymnasium_adapter import HostStepper, refuse_array_kind, refuse_rendering
+from .gymnasium_adapter import HostStepper, host_environment, refuse_rendering
 
 
 class ParallelEnvironment(pettingzoo.ParallelEnv):
@@ -23,10 +22,9 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
 
     def __init__(self, id, device="cpu", render_mode=None, **config):
         refuse_rendering(id, render_mode)
-        refuse_array_kind(config)
         self.render_mode = None
         self.metadata = {"name": f"flockstep/{id}", "render_modes": [], "is_parallelizable": True}
-        self._environment = env = Environment(id, 1, device, autoreset_mode="disabled", array="dlpack", **config)
+        self._environment = env = host_environment(id, 1, device, autoreset_mode="disabled", **config)
         self._stepper = HostStepper(env)
         self._roles = env.roles
         self._role_of = [role for role, members in env.roles.items() for _ in members]

@@ -125,9 +125,7 @@ SIM_HD void shorten_distances(Team& team, W& world, int agent) {
         const uint32_t* four = reinterpret_cast<const uint32_t*>(field) + 2 * i;
         reinterpret_cast<uint32_t*>(near)[i] = low_bytes(shortened(four[0]), shortened(four[1]));
     });
-    team.for_each(cells - 4 * quads, [&](int i) {
-        near[i] = uint8_t(field[i] < not_near ? field[i] : field[i] == unreachable ? near_unreachable : not_near);
-    });
+    team.for_each(cells - 4 * quads, [&](int i) { near[i] = uint8_t(shortened(field[i])); });
 }
 
 /// Fields of `count` agents; agent_of(i) names them. scratch.open must be filled. Contains syncs.

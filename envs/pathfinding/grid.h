@@ -135,8 +135,8 @@ SIM_HD void build_walls(Group& group, W& world, Cell size, IsObstacle is_obstacl
 /// Whether a cell of the map's frame (config.height x config.width) is free; a smaller map leaves cells outside.
 template <class W>
 SIM_HD bool is_free(const W& world, int cell) {
-    const Cell c = cell_at(cell, world.config.width), size = world.state.map_size[0];
-    return c.row < size.row && c.column < size.column && !is_wall(world, c);
+    const Cell c = cell_at(cell, world.config.width);
+    return is_on_map(world, c) && !is_wall(world, c);
 }
 
 }  // namespace flockstep::pathfinding
