@@ -51,7 +51,7 @@ compare: build
 	PYTHONPATH=$(BUILD)/python $(PYTHON) benchmarks/compare.py
 
 sanitize: build
-	@scripts/sanitize.sh $(BUILD)
+	@scripts/sanitize.sh $(BUILD) $(JOBS)
 
 format:
 	@scripts/check_format.sh --fix

@@ -1,5 +1,7 @@
 """The Gymnasium surface: check_env, and VectorEnvironment beside Gymnasium's own SyncVectorEnv, step by step."""
 
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -226,3 +228,13 @@ def test_a_world_resets_with_all_its_agents():
 def test_a_single_environment_of_several_agents_says_what_to_use():
     with pytest.raises(ValueError, match="want one; use flockstep.parallel_env"):
         gymnasium.make("flockstep/Pathfinding-v0", num_agents=4)
+
+
+def test_an_old_gymnasium_costs_the_adapters_alone(tmp_path):
+    (tmp_path / "gymnasium").mkdir()
+    (tmp_path / "gymnasium/__init__.py").write_text("")
+    (tmp_path / "gymnasium/vector.py").write_text("")  # as before AutoresetMode
+    script = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import flockstep as f; f.make('cartpole', num_envs=2).reset()"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    assert "UserWarning: flockstep wants gymnasium 1.2 or newer, not this one" in result.stderr

@@ -12,6 +12,7 @@ Arrays are [num_envs, num_agents, ...] and are views of the engine's memory: val
 """
 
 import importlib.util
+import warnings
 
 from ._flockstep import Array, Batch, describe_device, find_device, why_no_gpu
 from .environment import Environment, environments, make
@@ -44,7 +45,20 @@ def parallel_env(id, device="cpu", render_mode=None, **config):
     return ParallelEnvironment(id, device=device, render_mode=render_mode, **config)
 
 
-if importlib.util.find_spec("gymnasium"):
-    from .gymnasium_adapter import register_environments
-
+def _register_environments():
+    """With Gymnasium, where one is installed that has what the adapter needs."""
+    if not importlib.util.find_spec("gymnasium"):
+        return
+    try:
+        from .gymnasium_adapter import register_environments
+    except ImportError as error:
+        warnings.warn(
+            f"flockstep wants gymnasium 1.2 or newer, not this one ({error}): flockstep.make works, its environments in "
+            "gymnasium.make, gymnasium.make_vec and flockstep.parallel_env do not",
+            stacklevel=3,
+        )
+        return
     register_environments()
+
+
+_register_environments()

@@ -45,7 +45,8 @@ struct PathfindingConfig {
         f("collision_system", collision_system, one_of({"priority", "block_both", "soft"}), "who may move where");
         f("soft_occupancy", soft_occupancy, one_of({"fixed", "legacy"}),
           "legacy: the agents window of POGEMA up to 2.0 under soft, where followers vanish until they move again");
-        f("num_agents", num_agents, between(1, 1 << 20), "agents per world");
+        f("num_agents", num_agents, between(1, 1 << 20),
+          "agents per world; those for whom a drawn map has no room are inactive");
         f("min_agents", min_agents, between(0, 1 << 20),
           "if > 0, worlds have min_agents to num_agents agents, drawn at each reset");
         f("obs_radius", obs_radius, between(1, 128), "windows are 2 * obs_radius + 1 cells wide");
