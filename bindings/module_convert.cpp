@@ -134,7 +134,7 @@ int choice_of(const char* what, const std::string& given, std::initializer_list<
         list += (index ? index + 1 == int(names.size()) ? " or " : ", " : "") + std::string(name);
         ++index;
     }
-    refuse(what, "\"" + given + "\"", list);
+    refuse(what, in_quotes(given), list);
 }
 
 }  // namespace flockstep

@@ -26,8 +26,8 @@ std::string number(double value) {
 
 [[noreturn]] void refuse(const char* name, const Value& value, const std::string& wish) {
     const bool is_text = std::holds_alternative<std::string>(value);
-    throw std::invalid_argument(std::string(name) + ": got " +
-                                (is_text ? "\"" + to_text(value) + "\"" : to_text(value)) + ", want " + wish);
+    throw std::invalid_argument(std::string(name) + ": got " + (is_text ? in_quotes(to_text(value)) : to_text(value)) +
+                                ", want " + wish);
 }
 
 int edit_distance(const std::string& a, const std::string& b) {
@@ -107,6 +107,21 @@ std::string to_text(const Value& value) {
         return {buffer, end};
     }
     return std::get<std::string>(value);
+}
+
+std::string in_quotes(const std::string& text) {
+    size_t length = std::min<size_t>(text.size(), 200);
+    while (length < text.size() && (text[length] & 0xC0) == 0x80) --length;  // no half a character of UTF-8
+    std::string result = "\"";
+    for (const char c : text.substr(0, length)) {
+        if (c == '\n')
+            result += "\\n";
+        else if (c == '\r')
+            result += "\\r";
+        else
+            result += uint8_t(c) < ' ' ? ' ' : c;
+    }
+    return result + (length < text.size() ? "...\"" : "\"");
 }
 
 namespace detail {

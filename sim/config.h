@@ -70,6 +70,8 @@ class Settings {
 
 /// "true", "17", "0.5" or the text itself.
 std::string to_text(const Value& value);
+/// For a sentence: in double quotes, on one line, cut after 200 bytes.
+std::string in_quotes(const std::string& text);
 
 namespace detail {
 bool convert_bool(const char* name, const Value& value);

@@ -398,6 +398,9 @@ def test_a_state_of_something_else_is_refused():
     for broken in ({}, None, {**state, "format": 99}):
         with pytest.raises(ValueError, match="state: got format"):
             make().load_state_dict(broken)
+    for part in ("identity", "fields"):
+        with pytest.raises(ValueError, match=f"state: {part}: got NoneType, want a dict"):
+            make().load_state_dict({**state, part: None})
     short = {**state, "fields": {name: value for name, value in state["fields"].items() if name != "body"}}
     with pytest.raises(ValueError, match="body is missing"):
         make().load_state_dict(short)

@@ -128,6 +128,10 @@ def test_a_saved_world_goes_on_identically():
         assert list(a) == list(b)
         for agent in a:
             np.testing.assert_equal(a[agent], b[agent])
+    state = env.state_dict()
+    for broken in ({**state, "finished": [True]}, {name: state[name] for name in ("format", "identity", "fields")}, None):
+        with pytest.raises(ValueError, match="state: finished: got .*, want one bool for each of"):
+            other.load_state_dict(broken)
 
 
 @ONLY_PATHFINDING

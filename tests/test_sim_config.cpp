@@ -66,6 +66,9 @@ TEST_CASE("settings: what does not fit gets one sentence") {
     CHECK(refusal("weather", std::string("hail")) == "weather: got \"hail\", want dry or wet");
     CHECK(refusal("file", int64_t{3}) == "file: got 3, want a text");
     CHECK(refusal("seed", int64_t{-1}) == "seed: got -1, want an integer >= 0");
+    CHECK(refusal("weather", std::string("hail\r\n\tsnow")) == "weather: got \"hail\\r\\n snow\", want dry or wet");
+    CHECK(in_quotes(std::string(200, 'x')) == "\"" + std::string(200, 'x') + "\"");
+    CHECK(in_quotes(std::string(199, 'x') + "\xC3\xA4") == "\"" + std::string(199, 'x') + "...\"");
 }
 
 TEST_CASE("settings: written and read again they are the same, and listed with their defaults") {

@@ -274,11 +274,14 @@ class Environment:
         """
         if not isinstance(state, dict) or state.get("format") != STATE_FORMAT:
             raise ValueError(f"state: got format {state.get('format') if isinstance(state, dict) else type(state).__name__!r}, want {STATE_FORMAT}")
-        saved = state.get("identity", {})
+        for part in ("identity", "fields"):
+            if not isinstance(state.get(part), dict):
+                raise ValueError(f"state: {part}: got {type(state.get(part)).__name__}, want a dict")
+        saved = state["identity"]
         for key, value in self._identity().items():
             if saved.get(key) != value:
                 raise ValueError(f"state: {key}: got {saved.get(key)!r}, want {value!r}")
-        self._batch.restore({name: host_array(name, value, None) for name, value in state.get("fields", {}).items()})
+        self._batch.restore({name: host_array(name, value, None) for name, value in state["fields"].items()})
         self._is_fresh = False
 
     def statistics(self, clear=False):

@@ -83,8 +83,11 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
 
     def load_state_dict(self, state):
         """See flockstep.Environment.load_state_dict."""
-        self._environment.load_state_dict({key: value for key, value in state.items() if key != "finished"})
-        self._finished = np.array(state["finished"], bool)
+        finished = state.get("finished") if isinstance(state, dict) else None
+        if np.shape(finished) != (len(self.possible_agents),):
+            raise ValueError(f"state: finished: got {finished!r}, want one bool for each of {len(self.possible_agents)} agents")
+        self._environment.load_state_dict(state)
+        self._finished = np.array(finished, bool)
         self._is_seeded = True
         self.agents = self._present(self._environment._info["active"].copy()[0])
 

@@ -27,7 +27,7 @@ void read_observation(PathfindingConfig& config) {
         else if (part == "intent")
             config.shows_intent = true;
         else
-            refuse("observation", "\"" + part + "\"", "a comma-separated list of windows, cost_to_go and intent");
+            refuse("observation", in_quotes(part), "a comma-separated list of windows, cost_to_go and intent");
     }
     if (!config.shows_windows && !config.shows_cost && !config.shows_intent)
         refuse("observation", "nothing", "at least one part");
@@ -135,7 +135,7 @@ Cell read_cell(const char* name, const nlohmann::json& pair) {
 }
 nlohmann::json read_list(const char* name, const Text& text) {
     nlohmann::json list = nlohmann::json::parse(text.str(), nullptr, false);
-    if (!list.is_array() || list.empty()) refuse(name, "\"" + text.str() + "\"", "a list like [[0, 1], [2, 3]]");
+    if (!list.is_array() || list.empty()) refuse(name, in_quotes(text.str()), "a list like [[0, 1], [2, 3]]");
     return list;
 }
 
@@ -148,7 +148,7 @@ struct GivenAgents {
 GivenAgents read_scenario(const PathfindingConfig& c, const std::vector<GridMap>& maps) {
     if (!c.targets_xy.empty()) refuse("targets_xy", "a list", "nothing: the scenario in agents_xy has the goals");
     if (maps.size() != 1)
-        refuse("agents_xy", "\"" + c.agents_xy.str() + "\" and " + std::to_string(maps.size()) + " maps",
+        refuse("agents_xy", in_quotes(c.agents_xy.str()) + " and " + std::to_string(maps.size()) + " maps",
                "the one map that the scenario is for");
     const Scenario scenario = load_scenario(c.agents_xy.str(), maps[0]);
     const size_t count = size_t(c.num_agents);
