@@ -68,7 +68,7 @@ bool Batch::has_one_action_tensor() const {
 const Tensor& Batch::output(const std::string& name) const {
     for (const Tensor& tensor : outputs_)
         if (tensor.name == name) return tensor;
-    throw std::invalid_argument(environment_ + ": output \"" + name + "\" is not written; add it to outputs");
+    throw std::invalid_argument(environment_ + ": output " + in_quotes(name) + " is not written; add it to outputs");
 }
 
 void Batch::refuse_unknown_outputs() const {
@@ -84,7 +84,7 @@ void Batch::refuse_unknown_outputs() const {
         if (is_known) continue;
         std::string list;
         for (const std::string& each : known) list += (list.empty() ? "" : ", ") + each;
-        throw std::invalid_argument("outputs: got \"" + name + "\", want some of: " + list);
+        throw std::invalid_argument("outputs: got " + in_quotes(name) + ", want some of: " + list);
     }
 }
 
@@ -122,7 +122,7 @@ void Batch::plan_outputs(EngineCommon& view) {
                 return t.name == name || t.name.ends_with("." + name);
             });
         if (!exists)
-            throw std::invalid_argument("dtypes: got \"" + name + "\", which is no observation part of " +
+            throw std::invalid_argument("dtypes: got " + in_quotes(name) + ", which is no observation part of " +
                                         environment_);
     }
     refuse_unknown_outputs();
@@ -262,11 +262,11 @@ int Batch::find_policy(const std::string& name) const {
     if (found != policies_.end()) {
         const size_t policy = size_t(found - policies_.begin());
         if (policy_refusals_[policy].empty()) return int(policy);
-        throw std::invalid_argument("policy: got \"" + name + "\", but " + policy_refusals_[policy]);
+        throw std::invalid_argument("policy: got " + in_quotes(name) + ", but " + policy_refusals_[policy]);
     }
     std::string known = "random";
     for (const std::string& policy : policies_) known += ", " + policy;
-    throw std::invalid_argument("policy: got \"" + name + "\", want one of: " + known);
+    throw std::invalid_argument("policy: got " + in_quotes(name) + ", want one of: " + known);
 }
 
 void Batch::reset(uint64_t seed, Stream stream) {
@@ -284,7 +284,7 @@ const FieldInfo& Batch::field(const std::string& name) const {
         if (info.name == name) return info;
     std::string known;
     for (const FieldInfo& info : fields_) known += (known.empty() ? "" : ", ") + info.name;
-    throw std::invalid_argument("field: got \"" + name + "\", want one of: " + known);
+    throw std::invalid_argument("field: got " + in_quotes(name) + ", want one of: " + known);
 }
 
 std::vector<char> Batch::read_tiles() {

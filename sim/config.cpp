@@ -87,7 +87,7 @@ const Value* Settings::read(const std::string& key) {
 void Settings::refuse_unread(const std::string& where, const std::vector<std::string>& known) const {
     for (const auto& [key, value] : values_) {
         if (read_.count(key)) continue;
-        std::string sentence = where + ": unknown key \"" + key + "\"";
+        std::string sentence = where + ": unknown key " + in_quotes(key);
         const auto nearest = std::min_element(known.begin(), known.end(), [&key = key](const auto& a, const auto& b) {
             return edit_distance(key, a) < edit_distance(key, b);
         });

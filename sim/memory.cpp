@@ -8,6 +8,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "sim/config.h"
 #include "sim/memory_cuda.h"
 
 namespace flockstep {
@@ -51,10 +52,10 @@ Device find_cuda_device(const std::string& name) {
         char* end = nullptr;
         index = int(std::strtol(name.c_str() + 5, &end, 10));
         if (name.rfind("cuda:", 0) != 0 || end == name.c_str() + 5 || *end || index < 0)
-            throw std::invalid_argument("device: got \"" + name + "\", want auto, cpu, cuda or cuda:N");
+            throw std::invalid_argument("device: got " + in_quotes(name) + ", want auto, cpu, cuda or cuda:N");
     }
     if (const std::string why = why_no_gpu(index); !why.empty())
-        throw std::invalid_argument("device: got \"" + name + "\", which cannot be used: " + why);
+        throw std::invalid_argument("device: got " + in_quotes(name) + ", which cannot be used: " + why);
     return {index};
 }
 }  // namespace

@@ -12,7 +12,7 @@ const EnvironmentEntry& Registry::find(const std::string& name) const {
         if (entry.name == name) return entry;
         if (!entry.is_test) known += (known.empty() ? "" : ", ") + entry.name;
     }
-    throw std::invalid_argument("environment: got \"" + name + "\", want one of: " + known);
+    throw std::invalid_argument("environment: got " + in_quotes(name) + ", want one of: " + known);
 }
 
 Registry& registry() {

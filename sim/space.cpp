@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "sim/config.h"
+
 namespace flockstep {
 
 const char* name_of(DType dtype) {
@@ -19,7 +21,7 @@ std::string shape_text(const std::vector<int64_t>& shape) {
 DType observation_dtype(const std::string& name) {
     for (DType dtype : {DType::uint8, DType::int8, DType::bfloat16, DType::float32})
         if (name == name_of(dtype)) return dtype;
-    throw std::invalid_argument("dtype: got \"" + name + "\", want uint8, int8, bfloat16 or float32");
+    throw std::invalid_argument("dtype: got " + in_quotes(name) + ", want uint8, int8, bfloat16 or float32");
 }
 
 Role& Role::observes(std::string part, DType written, std::vector<int> shape, std::vector<float> low,

@@ -163,6 +163,8 @@ TEST_CASE("actions: nobody minds what agents do that are not there") {
 TEST_CASE("policies: an unknown one gets one sentence that names those there are") {
     CHECK(error_of([] { make(engine_case("cartpole"), some_envs(1))->find_policy("expert"); }) ==
           "policy: got \"expert\", want one of: random");
+    CHECK(error_of([] { make(engine_case("cartpole"), some_envs(1))->find_policy("two\nlines"); }) ==
+          "policy: got \"two\\nlines\", want one of: random");
     CHECK(make(engine_case("pathfinding all parts"), some_envs(1))->find_policy("pibt") == 0);
     CHECK(
         error_of([] { make(engine_case("pathfinding masked"), some_envs(1))->find_policy("pibt"); }) ==

@@ -135,8 +135,8 @@ int run_command(const std::string& name, const Command& command) {
         return 0;
     }
     if (command.names.size() > 1)
-        throw std::invalid_argument("environment: got \"" + command.names[0] + "\" and \"" + command.names[1] +
-                                    "\", want one");
+        throw std::invalid_argument("environment: got " + in_quotes(command.names[0]) + " and " +
+                                    in_quotes(command.names[1]) + ", want one");
     if (name == "list") return run_list(command);
     if (name == "train") return run_train(command);
     return name == "eval" ? run_evaluate(command) : run_render(command);
@@ -162,7 +162,8 @@ int run_words(Skeleton& skeleton, WordList words) {
         return 0;
     } catch (const CLI::ParseError& error) {
         if (!sub && !name.empty())
-            throw std::invalid_argument("command: got \"" + name + "\", want list, train, eval, bench or render");
+            throw std::invalid_argument("command: got " + in_quotes(name) +
+                                        ", want list, train, eval, bench or render");
         throw std::invalid_argument(std::string(error.what()) + "; see flockstep " + name + (name.empty() ? "" : " ") +
                                     "--help");
     }

@@ -13,7 +13,8 @@ Player::Player(const Command& command, const std::string& policy)
       policy_(policy.empty() ? "random" : policy) {
     if (!command.checkpoint.empty()) {
         if (!policy.empty())
-            throw std::invalid_argument("policy: got \"" + policy + "\" beside a checkpoint, want one of the two");
+            throw std::invalid_argument("policy: got " + in_quotes(policy) +
+                                        " beside a checkpoint, want one of the two");
         policy_ = find_checkpoint(command.checkpoint);
         archive_ = std::make_shared<Archive>(read_archive(policy_));
         const CheckpointInfo info = read_info(*archive_);

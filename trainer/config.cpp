@@ -27,8 +27,8 @@ std::vector<int> layer_widths(const char* field, const std::string& text) {
         at = next + 1;
         while (at < end && *at == ' ') ++at;
     }
-    throw std::invalid_argument(std::string(field) + ": got \"" + text +
-                                "\", want widths from 1 to 65536 with commas between, such as 64,64");
+    throw std::invalid_argument(std::string(field) + ": got " + in_quotes(text) +
+                                ", want widths from 1 to 65536 with commas between, such as 64,64");
 }
 
 }  // namespace flockstep
