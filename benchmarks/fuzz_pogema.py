@@ -170,11 +170,11 @@ def main():
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    from compare import install_peers
+    from compare import PEERS, install_peers
 
-    peers = str(install_peers())
-    if os.path.realpath(sys.prefix) != os.path.realpath(os.path.dirname(os.path.dirname(peers))):
-        os.execv(peers, [peers, "-W", "ignore", *sys.argv])  # POGEMA's gymnasium is older than ours, and says so
+    python = install_peers()
+    if not PEERS.samefile(sys.prefix):
+        os.execv(python, [python, "-W", "ignore", *sys.argv])  # POGEMA's gymnasium is older than ours, and says so
     return fuzz(options.seconds, options.seed)
 
 

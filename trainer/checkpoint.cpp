@@ -77,8 +77,8 @@ void write_info(Archive& archive, const CheckpointInfo& info) {
 
 CheckpointInfo read_info(const Archive& archive) {
     if (archive.text("format") != "flockstep checkpoint")
-        throw std::invalid_argument("checkpoint: its format is \"" + archive.text("format") +
-                                    "\", want \"flockstep checkpoint\"");
+        throw std::invalid_argument("checkpoint: its format is " + in_quotes(archive.text("format")) +
+                                    ", want \"flockstep checkpoint\"");
     if (archive.text("format_version") != std::to_string(checkpoint_version))
         throw std::invalid_argument("checkpoint: its format version is " + archive.text("format_version") +
                                     ", this Flockstep reads " + std::to_string(checkpoint_version));

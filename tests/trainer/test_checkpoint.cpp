@@ -155,6 +155,9 @@ TEST_CASE("checkpoint: a foreign one, or one that does not fit, is refused") {
     bad.metadata.clear();
     refuses(bad, "checkpoint: its metadata has no \"format\"; it is none of Flockstep's");
     bad = good;
+    bad.metadata["format"] = "a\nweight";
+    refuses(bad, "checkpoint: its format is \"a\\nweight\", want \"flockstep checkpoint\"");
+    bad = good;
     bad.metadata["format_version"] = "99";
     refuses(bad, "checkpoint: its format version is 99, this Flockstep reads 2");
     bad = good;
