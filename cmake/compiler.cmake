@@ -47,8 +47,14 @@ if(FLOCKSTEP_SANITIZE)
 endif()
 
 # ccache; with precompiled headers it needs to be told that their time stamps do not matter.
+# It fails where its folder cannot be written, as for a user without a home; then the build does without.
 find_program(FLOCKSTEP_CCACHE ccache DOC "ccache, or empty")
 if(FLOCKSTEP_CCACHE)
+    file(WRITE ${PROJECT_BINARY_DIR}/generated/ccache_probe.cpp "int probe;\n")
+    execute_process(COMMAND ${FLOCKSTEP_CCACHE} ${CMAKE_CXX_COMPILER} -c ccache_probe.cpp -o ccache_probe.o
+        WORKING_DIRECTORY ${PROJECT_BINARY_DIR}/generated RESULT_VARIABLE ccache_status OUTPUT_QUIET ERROR_QUIET)
+endif()
+if("${ccache_status}" STREQUAL "0")
     set(launcher ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
         ${FLOCKSTEP_CCACHE})
     set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})

@@ -7,6 +7,7 @@ python=$1 build=$2 status=0
 build=$(realpath "$build")
 export PYTHONPATH="$build/python${PYTHONPATH:+:$PYTHONPATH}"
 export FLOCKSTEP_INSTANCES="${FLOCKSTEP_INSTANCES:-$build/flockstep_instances}"
+[ ! -x "$build/flockstep_tests" ] || export FLOCKSTEP_REPLAY_SAMPLE="${FLOCKSTEP_REPLAY_SAMPLE:-$build/flockstep_tests}"
 
 for program in flockstep_tests flockstep_trainer_tests; do
     if [ -x "$build/$program" ]; then

@@ -68,7 +68,8 @@ std::string complaint(const Replay& replay) {
 }
 
 std::filesystem::path empty_folder(const std::string& name) {
-    const std::filesystem::path folder = std::filesystem::temp_directory_path() / ("flockstep_replay_" + name);
+    const std::filesystem::path folder =
+        std::filesystem::temp_directory_path() / ("flockstep_replay_" + name + std::to_string(::getpid()));
     std::filesystem::remove_all(folder);
     std::filesystem::create_directories(folder);
     return folder;
@@ -197,4 +198,5 @@ TEST_CASE("replay: sample pages for the browser test", "[replay]") {
     replay.frames[30].visible = {1, 1, 1, 1, 0};
     write_replay(folder / "replay_plane.html", replay);
     CHECK(std::filesystem::file_size(folder / "replay_plane.html") > 20'000);
+    if (!output) std::filesystem::remove_all(folder);
 }
