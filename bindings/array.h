@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ namespace flockstep {
 struct BatchHolder {
     std::unique_ptr<Batch> batch;
     StreamOrder order;
+    std::mutex mutex;  // one call at a time; taken without the GIL only, or two threads would wait for each other
     explicit BatchHolder(std::unique_ptr<Batch> made) : batch(std::move(made)), order(batch->options().device) {}
 };
 

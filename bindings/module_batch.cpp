@@ -16,6 +16,15 @@ namespace {
 
 /// A Batch for Python: arrays instead of pointers, the caller's stream, and the GIL free while it works.
 class PyBatch {
+    template <class F>
+    auto with_holder(F&& f) const {
+        batch();  // throws if it is closed
+        const std::shared_ptr<BatchHolder> holder = holder_;
+        const py::gil_scoped_release free;
+        const std::lock_guard<std::mutex> lock(holder->mutex);
+        return f(*holder);
+    }
+
   public:
     PyBatch(const std::string& name, const BatchOptions& options, const Settings& settings) {
         {
@@ -35,12 +44,16 @@ class PyBatch {
         if (!holder_) throw std::invalid_argument("batch: it is closed");
         return *holder_->batch;
     }
+    /// Calls f(batch) without the GIL, while no other thread does, and gives what it returns. close() in another thread
+    /// does not end the batch meanwhile. f must not touch Python.
+    template <class F>
+    auto use(F&& f) const {
+        return with_holder([&](BatchHolder& holder) { return f(*holder.batch); });
+    }
+
     void close() {
         if (!holder_) return;
-        {
-            const py::gil_scoped_release free;
-            holder_->batch->synchronize();  // nothing reads what was given any more
-        }
+        use([](Batch& batch) { batch.synchronize(); });  // nothing reads what was given any more
         given_.clear();
         mask_.reset();
         uploaded_mask_.reset();
@@ -48,49 +61,56 @@ class PyBatch {
     }
 
     void step(const std::optional<py::sequence>& actions, bool check) {
-        Batch& batch = this->batch();
-        const Stream stream = current_stream(batch.options().device);
+        const Device device = batch().options().device;
+        const Stream stream = current_stream(device);
         std::vector<Given> given = take_actions(actions, stream);
-        enqueue(stream, [&] { batch.step(stream); });
-        given_ = std::move(
-            given);  // on the GPU they are still being read, the ones before no more than the stream's order says
-        if (batch.options().device.is_cuda()) return;
-        given_.clear();
-        if (check) batch.check();
+        Bindings bindings(batch());
+        for (size_t i = 0; i < given.size(); ++i) bindings.read_action(i, given[i].data(), given[i].dtype());
+        enqueue(stream, [&](Batch& batch) {
+            batch.step(bindings, stream);
+            if (check && !device.is_cuda()) batch.check();
+        });
+        // On the GPU they are still being read, the ones before no more than the stream's order says.
+        if (device.is_cuda()) given_ = std::move(given);
     }
     void reset(const std::optional<uint64_t>& seed, const py::object& mask) {
-        Batch& batch = this->batch();
-        const Stream stream = current_stream(batch.options().device);
-        const uint8_t* where = mask.is_none() ? nullptr : take_mask(mask, stream);
-        if (seed && where)
+        const Stream stream = current_stream(batch().options().device);
+        if (seed && !mask.is_none())
             throw std::invalid_argument("seed: got one together with a mask, want it for a reset of all worlds");
-        enqueue(stream, [&] {
+        std::optional<Given> given;
+        const uint8_t* where = mask.is_none() ? nullptr : take_mask(mask, stream, given);
+        enqueue(stream, [&](Batch& batch) {
             if (seed)
                 batch.reset(*seed, stream);
             else
                 batch.reset(where, stream);
         });
+        mask_ = std::move(given);
     }
     void act(const std::string& policy, uint32_t draw) {
-        Batch& batch = this->batch();
-        const int number = batch.find_policy(policy);
-        const Stream stream = current_stream(batch.options().device);
-        enqueue(stream, [&] { batch.act(number, draw, stream); });
+        const int number = batch().find_policy(policy);
+        const Stream stream = current_stream(batch().options().device);
+        enqueue(stream, [&](Batch& batch) { batch.act(number, draw, stream); });
     }
     /// Copies an action from the host into the batch's own tensor; step() takes it from there.
     void write_action(size_t index, const py::object& action) {
-        Batch& batch = this->batch();
-        const Tensor& own = batch.actions().at(index);
+        const Tensor& own = batch().actions().at(index);
         const Given given(action, {wanted_[index].name, {own.dtype}, own.shape, {}}, {});
-        batch.memory().from_host(own.data, given.data(), size_t(own.bytes()));
+        use([&](Batch& batch) { batch.memory().from_host(own.data, given.data(), size_t(own.bytes())); });
     }
 
-    void set_fields(const py::dict& fields) { write(values_of(fields), &Batch::set_fields); }
-    void restore(const py::dict& fields) { write(values_of(fields), &Batch::restore); }
-    py::array get_field(const std::string& name) { return to_array(batch().get_field(name)); }
+    void set_fields(const py::dict& fields) {
+        write(fields, [](Batch& batch, const std::vector<FieldValue>& values) { batch.set_fields(values); });
+    }
+    void restore(const py::dict& fields) {
+        write(fields, [](Batch& batch, const std::vector<FieldValue>& values) { batch.restore(values); });
+    }
+    py::array get_field(const std::string& name) {
+        return to_array(use([&](Batch& batch) { return batch.get_field(name); }));
+    }
     py::dict save() {
         py::dict result;
-        for (FieldValue& value : batch().save()) {
+        for (FieldValue& value : use([](Batch& batch) { return batch.save(); })) {
             const py::str name(value.name);
             result[name] = to_array(std::move(value));
         }
@@ -107,48 +127,47 @@ class PyBatch {
   private:
     template <class F>
     void enqueue(Stream stream, F&& f) {
-        const std::shared_ptr<BatchHolder> holder = holder_;  // close() in another thread must not end it meanwhile
-        const py::gil_scoped_release free;
-        holder->order.join(stream);
-        f();
-        holder->order.mark(stream);
+        with_holder([&](BatchHolder& holder) {
+            holder.order.join(stream);
+            f(*holder.batch);
+            holder.order.mark(stream);
+        });
     }
     /// All of them are checked before the first is used.
     std::vector<Given> take_actions(const std::optional<py::sequence>& actions, Stream stream) {
-        Batch& batch = this->batch();
         std::vector<Given> given;
         if (actions && actions->size() != wanted_.size())
             throw std::invalid_argument("action: got " + std::to_string(actions->size()) + " arrays, want " +
                                         std::to_string(wanted_.size()));
         for (size_t i = 0; actions && i < wanted_.size(); ++i) given.emplace_back((*actions)[i], wanted_[i], stream);
-        for (size_t i = 0; i < wanted_.size(); ++i)
-            batch.use_actions(int(i), actions ? given[i].data() : nullptr,
-                              actions ? given[i].dtype() : batch.actions()[i].dtype);
         return given;
     }
     /// A mask from the batch's device, or from the host by way of a buffer of its own.
-    const uint8_t* take_mask(const py::object& mask, Stream stream) {
-        Batch& batch = this->batch();
-        const Device device = batch.options().device;
+    const uint8_t* take_mask(const py::object& mask, Stream stream, std::optional<Given>& given) {
+        const Device device = batch().options().device;
         const bool is_host = py::isinstance<py::array>(mask) || !py::hasattr(mask, "__dlpack_device__") ||
                              mask.attr("__dlpack_device__")().cast<std::pair<int, int>>().first == dlpack::cpu;
-        mask_.emplace(mask, Wanted{"reset_mask", {DType::uint8}, {batch.num_envs()}, is_host ? Device{} : device},
-                      stream);
-        if (!device.is_cuda() || !is_host) return static_cast<const uint8_t*>(mask_->data());
-        if (!uploaded_mask_) uploaded_mask_.emplace(batch.memory(), size_t(batch.num_envs()), "a reset mask");
-        batch.memory().from_host(uploaded_mask_->data(), mask_->data(), size_t(batch.num_envs()));
-        return static_cast<const uint8_t*>(uploaded_mask_->data());
+        const int64_t num_envs = batch().num_envs();
+        given.emplace(mask, Wanted{"reset_mask", {DType::uint8}, {num_envs}, is_host ? Device{} : device}, stream);
+        if (!device.is_cuda() || !is_host) return static_cast<const uint8_t*>(given->data());
+        return use([&](Batch& batch) {
+            if (!uploaded_mask_) uploaded_mask_.emplace(batch.memory(), size_t(num_envs), "a reset mask");
+            batch.memory().from_host(uploaded_mask_->data(), given->data(), size_t(num_envs));
+            return static_cast<const uint8_t*>(uploaded_mask_->data());
+        });
     }
     static std::vector<FieldValue> values_of(const py::dict& fields) {
         std::vector<FieldValue> values;
         for (const auto& [name, array] : fields) values.push_back(field_of(py::str(name), py::cast<py::array>(array)));
         return values;
     }
-    void write(const std::vector<FieldValue>& values, void (Batch::*f)(const std::vector<FieldValue>&)) {
-        Batch& batch = this->batch();
-        const py::gil_scoped_release free;
-        (batch.*f)(values);
-        batch.synchronize();  // it ran on the default stream, which other streams need not follow
+    template <class F>
+    void write(const py::dict& fields, F&& f) {
+        const std::vector<FieldValue> values = values_of(fields);
+        use([&](Batch& batch) {
+            f(batch, values);
+            batch.synchronize();  // it ran on the default stream, which other streams need not follow
+        });
     }
 
     std::shared_ptr<BatchHolder> holder_;
@@ -182,7 +201,7 @@ std::unique_ptr<PyBatch> make(const std::string& name, int64_t num_envs, const s
 }
 
 py::dict statistics_of(PyBatch& self, bool clear) {
-    const Statistics statistics = self.batch().statistics(clear);
+    const Statistics statistics = self.use([&](Batch& batch) { return batch.statistics(clear); });
     py::dict mean, error, result;
     for (const Statistics::Metric& metric : statistics.metrics) {
         mean[py::str(metric.name)] = metric.mean;
@@ -197,7 +216,7 @@ py::dict statistics_of(PyBatch& self, bool clear) {
 
 py::dict first_episodes_of(PyBatch& self) {
     py::dict result;
-    for (const auto& [name, values] : self.batch().first_episodes())
+    for (const auto& [name, values] : self.use([](Batch& batch) { return batch.first_episodes(); }))
         result[py::str(name)] = py::array_t<float>(py::ssize_t(values.size()), values.data());
     return result;
 }
@@ -285,10 +304,9 @@ void bind_batch(py::module_& module) {
         .def("first_episodes", &first_episodes_of,
              "Metrics of each world's first episode, float32 [num_envs]; NaN where none ended. Waits.")
         .def(
-            "check", [](PyBatch& b) { b.batch().check(); },
+            "check", [](PyBatch& b) { b.use([](Batch& batch) { batch.check(); }); },
             "Waits; ValueError if an action was refused since the last call.")
-        .def(
-            "synchronize", [](PyBatch& b) { b.batch().synchronize(); }, py::call_guard<py::gil_scoped_release>())
+        .def("synchronize", [](PyBatch& b) { b.use([](Batch& batch) { batch.synchronize(); }); })
         .def("close", &PyBatch::close, "Gives up the batch; its memory goes with the last view of it.");
     bind_arrays_of(batch);
     bind_facts_of(batch);

@@ -9,8 +9,6 @@
 namespace flockstep {
 
 namespace {
-const char* const row_names[] = {"reward", "terminated", "truncated", "active", "acts", "episode_start"};
-
 std::vector<int64_t> with_leading(std::initializer_list<int64_t> leading, const std::vector<int>& rest) {
     std::vector<int64_t> shape(leading);
     shape.insert(shape.end(), rest.begin(), rest.end());
@@ -32,6 +30,13 @@ int64_t FieldInfo::elements() const {
     int64_t product = 1;
     for (int64_t n : counts) product *= n;
     return product;
+}
+
+std::vector<int64_t> FieldInfo::shape(int64_t num_envs) const {
+    std::vector<int64_t> shape{num_envs};
+    shape.insert(shape.end(), counts.begin(), counts.end());
+    if (components > 1) shape.push_back(components);
+    return shape;
 }
 
 FieldPlace FieldInfo::place(char* all_bulk) const {
@@ -71,20 +76,49 @@ const Tensor& Batch::output(const std::string& name) const {
     throw std::invalid_argument(environment_ + ": output " + in_quotes(name) + " is not written; add it to outputs");
 }
 
+/// All masks answer to "action_mask".
+bool Batch::is_wanted(const Role& role, const ObservationPart& part, bool is_mask) const {
+    return is_wanted(part.name) || is_wanted(qualified(role, part.name)) || (is_mask && is_wanted("action_mask"));
+}
+bool Batch::has_mask(const ActionPart& part) const {
+    return spaces_.has_action_mask && part.kind != ActionPart::Kind::box;
+}
+std::string Batch::mask_name(const Role& role, const ActionPart& part) const {
+    return role.action.size() > 1 ? "action_mask." + part.name : "action_mask";
+}
+
 void Batch::refuse_unknown_outputs() const {
-    std::vector<std::string> known;
-    for (const Role& role : spaces_.roles)
-        for (const ObservationPart& part : role.observation) known.push_back(qualified(role, part.name));
+    std::vector<std::string> known, bare;  // bare: names that mean several tensors
+    for (const Role& role : spaces_.roles) {
+        const auto add = [&](const std::string& name) {
+            known.push_back(qualified(role, name));
+            bare.push_back(name);
+        };
+        for (const ObservationPart& part : role.observation) add(part.name);
+        for (const ActionPart& part : role.action)
+            if (has_mask(part)) add(mask_name(role, part));
+    }
     known.insert(known.end(), std::begin(row_names), std::end(row_names));
-    known.push_back("action_mask");
+    if (std::find(known.begin(), known.end(), "action_mask") == known.end()) known.push_back("action_mask");
+    const auto has = [](const std::vector<std::string>& list, const std::string& name) {
+        return std::find(list.begin(), list.end(), name) != list.end();
+    };
     for (const std::string& name : options_.outputs) {
-        const bool is_known = std::any_of(known.begin(), known.end(), [&](const std::string& each) {
-            return each == name || each.ends_with("." + name) || name.starts_with("action_mask.");
-        });
-        if (is_known) continue;
+        if (has(known, name) || has(bare, name)) continue;
         std::string list;
         for (const std::string& each : known) list += (list.empty() ? "" : ", ") + each;
         throw std::invalid_argument("outputs: got " + in_quotes(name) + ", want some of: " + list);
+    }
+}
+void Batch::refuse_unknown_dtypes() const {
+    for (const auto& [name, dtype] : options_.dtypes) {
+        const bool exists =
+            name == "*" || std::any_of(observations_.begin(), observations_.end(), [&name = name](const Tensor& t) {
+                return t.name == name || t.name.ends_with("." + name);
+            });
+        if (!exists)
+            throw std::invalid_argument("dtypes: got " + in_quotes(name) + ", which is no observation part of " +
+                                        environment_);
     }
 }
 
@@ -100,45 +134,48 @@ void Batch::plan_outputs(EngineCommon& view) {
     view.spread_phases = options_.spread_phases;
     view.statistics = options_.statistics;
     view.control = static_cast<Control*>(allocate(sizeof(Control), "the batch's control block"));
+    view.num_roles = int(spaces_.roles.size());
+    add_observations(view);
+    add_masks(view);
+    refuse_unknown_dtypes();
+    refuse_unknown_outputs();
+    add_rows(view);
+    add_actions(view);
+}
+
+void Batch::add_observations(EngineCommon& view) {
+    for (int r = 0; r < view.num_roles; ++r) {
+        const Role& role = spaces_.roles[size_t(r)];
+        view.roles[r] = {role.first, role.count, view.num_parts, int(role.observation.size()), 0, 0};
+        for (const ObservationPart& part : role.observation) add_part(view, role, r, part, -1);
+    }
+}
+/// After all observation parts, which rules number through the roles.
+void Batch::add_masks(EngineCommon& view) {
     int action_part = 0;
-    for (const Role& role : spaces_.roles) {
-        RoleView& r = view.roles[view.num_roles];
-        r = {role.first, role.count, view.num_parts, 0};
-        for (const ObservationPart& part : role.observation) add_part(view, role, view.num_roles, part, -1);
+    for (int r = 0; r < view.num_roles; ++r) {
+        const Role& role = spaces_.roles[size_t(r)];
+        view.roles[r].first_mask = view.num_parts;
         for (const ActionPart& part : role.action) {
-            if (spaces_.has_action_mask && part.kind != ActionPart::Kind::box) {
-                ObservationPart mask{"action_mask", DType::uint8, {choices_of(part)}, {0}, {1}, true, DType::uint8};
-                if (role.action.size() > 1) mask.name += "." + part.name;
-                add_part(view, role, view.num_roles, mask, action_part);
-            }
+            if (has_mask(part))
+                add_part(view, role, r,
+                         {mask_name(role, part), DType::uint8, {choices_of(part)}, {0}, {1}, true, DType::uint8},
+                         action_part);
             ++action_part;
         }
-        r.last_part = view.num_parts;
-        ++view.num_roles;
+        view.roles[r].num_masks = view.num_parts - view.roles[r].first_mask;
     }
-    for (const auto& [name, dtype] : options_.dtypes) {
-        const bool exists =
-            name == "*" || std::any_of(observations_.begin(), observations_.end(), [&name = name](const Tensor& t) {
-                return t.name == name || t.name.ends_with("." + name);
-            });
-        if (!exists)
-            throw std::invalid_argument("dtypes: got " + in_quotes(name) + ", which is no observation part of " +
-                                        environment_);
-    }
-    refuse_unknown_outputs();
-    uint8_t** const flags[] = {&view.terminated, &view.truncated, &view.active, &view.acts, &view.episode_start};
+}
+
+void Batch::add_rows(EngineCommon& view) {
     const int64_t rows = num_envs() * num_agents();
-    for (int i = 0; i < 6; ++i) {
+    for (int i = 0; i < num_rows; ++i) {
         if (!is_wanted(row_names[i])) continue;
         Tensor tensor{row_names[i], nullptr, i == 0 ? DType::float32 : DType::uint8, {num_envs(), num_agents()}};
         tensor.data = allocate(rows * size_of(tensor.dtype), tensor.name);
-        if (i == 0)
-            view.reward = static_cast<float*>(tensor.data);
-        else
-            *flags[i - 1] = static_cast<uint8_t*>(tensor.data);
+        view.set_row(i, tensor.data);
         outputs_.push_back(tensor);
     }
-    add_actions(view);
 }
 
 void Batch::add_part(EngineCommon& view, const Role& role, int role_index, const ObservationPart& part, int mask_of) {
@@ -155,11 +192,12 @@ void Batch::add_part(EngineCommon& view, const Role& role, int role_index, const
     if (part.written == DType::float32 && size_of(p.dtype) == 1)
         throw std::invalid_argument("dtypes: got " + std::string(name_of(p.dtype)) + " for " + part.name +
                                     ", want float32 or bfloat16");
-    if (!part.enabled || !(is_wanted(part.name) || is_wanted(qualified(role, part.name)))) return;
+    part_names_.emplace_back();
+    if (!part.enabled || !is_wanted(role, part, mask_of >= 0)) return;
     Tensor tensor{qualified(role, part.name), nullptr, p.dtype, with_leading({num_envs(), role.count}, part.shape)};
     tensor.data = allocate(tensor.bytes(), tensor.name);
     p.output = static_cast<char*>(tensor.data);
-    own_output_[view.num_parts - 1] = tensor.data;
+    part_names_.back() = tensor.name;
     (mask_of < 0 ? observations_ : action_masks_).push_back(tensor);
     if (mask_of >= 0 || options_.final_observation == FinalObservation::none) return;
     tensor.data = allocate(tensor.bytes(), "final_observation." + tensor.name);
@@ -200,6 +238,7 @@ void Batch::add_actions(EngineCommon& view) {
                 actions_.push_back(tensor);
             }
             a.input = one ? static_cast<int32_t*>(actions_[0].data) + role.first : actions_.back().data;
+            a.own = static_cast<int32_t*>(const_cast<void*>(a.input));
             a.env_stride = one ? num_agents() : int64_t(role.count) * part.size;
             view.action_offset[p] = offset, view.action_first[p] = role.first, view.action_size[p] = part.size;
             offset += role.count * part.size;
@@ -208,37 +247,11 @@ void Batch::add_actions(EngineCommon& view) {
     view.action_words = offset;
 }
 
-void Batch::use_actions(int action, const void* data, DType dtype) {
-    const Tensor& own = actions_.at(size_t(action));
-    const bool fits = dtype == own.dtype || (own.dtype == DType::int32 && dtype == DType::int64);
-    if (!fits)
-        throw std::invalid_argument("action " + own.name + ": got " + name_of(dtype) + ", want " + name_of(own.dtype) +
-                                    (own.dtype == DType::int32 ? " or int64" : ""));
-    const bool one = has_one_action_tensor();
-    for (int p = one ? 0 : action; p < (one ? view_->num_action_parts : action + 1); ++p) {
-        ActionView& a = view_->actions[p];
-        a.is_int64 = data && dtype == DType::int64;
-        a.input = static_cast<const char*>(data ? data : own.data) + (one ? a.first * (a.is_int64 ? 8 : 4) : 0);
-    }
-}
-
-void Batch::redirect(const std::string& output, void* data) {
-    for (int p = 0; p < view_->num_parts; ++p) {
-        PartView& part = view_->parts[p];
-        for (const auto* list : {&observations_, &action_masks_})
-            for (const Tensor& tensor : *list) {
-                if (tensor.name != output || !part.wanted() || tensor.data != own_output_[p]) continue;
-                part.output = static_cast<char*>(data ? data : tensor.data);
-                return;
-            }
-    }
-    const Tensor& own = this->output(output);
-    void* target = data ? data : own.data;
-    if (own.name == "reward") view_->reward = static_cast<float*>(target);
-    uint8_t** const flags[] = {&view_->terminated, &view_->truncated, &view_->active, &view_->acts,
-                               &view_->episode_start};
-    for (int i = 1; i < 6; ++i)
-        if (own.name == row_names[i]) *flags[i - 1] = static_cast<uint8_t*>(target);
+int Batch::output_slot(const std::string& name) const {
+    const auto part = std::find(part_names_.begin(), part_names_.end(), name);
+    if (part != part_names_.end() && !name.empty()) return int(part - part_names_.begin());
+    output(name);  // throws if it is not written
+    return max_parts + int(std::find(std::begin(row_names), std::end(row_names), name) - std::begin(row_names));
 }
 
 void Batch::plan_state(EngineCommon& view, std::vector<FieldInfo> fields, int world_bytes, int64_t bulk_bytes,
@@ -269,14 +282,19 @@ int Batch::find_policy(const std::string& name) const {
     throw std::invalid_argument("policy: got " + in_quotes(name) + ", want one of: " + known);
 }
 
-void Batch::reset(uint64_t seed, Stream stream) {
+void Batch::reset(uint64_t seed, const Bindings& bindings, Stream stream) {
     memory_->from_host(&view_->control->seed, &seed, sizeof seed);
-    launch({Operation::reset, nullptr, true, 0, 0}, stream);
+    launch({Operation::reset, nullptr, true, 0, 0, &bindings}, stream);
 }
-void Batch::reset(const uint8_t* mask, Stream stream) { launch({Operation::reset, mask, false, 0, 0}, stream); }
-void Batch::step(Stream stream) { launch({Operation::step, nullptr, false, 0, 0}, stream); }
+void Batch::reset(const uint8_t* mask, Stream stream) {
+    launch({Operation::reset, mask, false, 0, 0, nullptr}, stream);
+}
+void Batch::step(Stream stream) { launch({Operation::step, nullptr, false, 0, 0, nullptr}, stream); }
+void Batch::step(const Bindings& bindings, Stream stream) {
+    launch({Operation::step, nullptr, false, 0, 0, &bindings}, stream);
+}
 void Batch::act(int policy, uint32_t draw, Stream stream) {
-    launch({Operation::act, nullptr, false, policy, draw}, stream);
+    launch({Operation::act, nullptr, false, policy, draw, nullptr}, stream);
 }
 
 const FieldInfo& Batch::field(const std::string& name) const {
@@ -304,9 +322,7 @@ int64_t staged_offset(const FieldInfo& info, const EngineCommon& view, int64_t e
 }  // namespace
 
 FieldValue Batch::read_field(const FieldInfo& info, const std::vector<char>* tiles) {
-    FieldValue value{info.name, info.dtype, {num_envs()}, {}};
-    value.shape.insert(value.shape.end(), info.counts.begin(), info.counts.end());
-    if (info.components > 1) value.shape.push_back(info.components);
+    FieldValue value{info.name, info.dtype, info.shape(num_envs()), {}};
     const int64_t elements = info.elements();
     value.bytes.resize(size_t(num_envs() * elements * info.element_bytes));
     if (!info.staged) {
@@ -339,25 +355,101 @@ FieldValue Batch::get_field(const std::string& name) {
     return read_field(info, &tiles);
 }
 
-void Batch::set_fields(const std::vector<FieldValue>& values) {
-    check();
-    std::vector<const FieldInfo*> infos;
-    for (const FieldValue& value : values) {
-        const FieldInfo& info = field(value.name);
-        std::vector<int64_t> want{num_envs()};
-        want.insert(want.end(), info.counts.begin(), info.counts.end());
-        if (info.components > 1) want.push_back(info.components);
-        const size_t bytes = size_t(num_envs() * info.elements() * info.element_bytes);
-        if (value.dtype != info.dtype || value.shape != want || value.bytes.size() != bytes)
-            throw std::invalid_argument("field " + info.name + ": got " + name_of(value.dtype) + " " +
-                                        shape_text(value.shape) + ", want " + name_of(info.dtype) + " " +
-                                        shape_text(want));
-        infos.push_back(&info);
+namespace {
+template <class T>
+double number_at(const FieldValue& value, size_t i) {
+    T number;
+    memcpy(&number, value.bytes.data() + i * sizeof number, sizeof number);
+    return double(number);
+}
+/// As a double: exact but for integers beyond 2^53, which no limit is about.
+double number_at(const FieldValue& value, size_t i) {
+    switch (value.dtype) {
+        case DType::uint8:
+            return number_at<uint8_t>(value, i);
+        case DType::int8:
+            return number_at<int8_t>(value, i);
+        case DType::int16:
+            return number_at<int16_t>(value, i);
+        case DType::uint16:
+            return number_at<uint16_t>(value, i);
+        case DType::int32:
+            return number_at<int32_t>(value, i);
+        case DType::uint32:
+            return number_at<uint32_t>(value, i);
+        case DType::int64:
+            return number_at<int64_t>(value, i);
+        case DType::uint64:
+            return number_at<uint64_t>(value, i);
+        case DType::float64:
+            return number_at<double>(value, i);
+        default:
+            return number_at<float>(value, i);
     }
+}
+bool is_float(DType dtype) { return dtype == DType::float32 || dtype == DType::float64; }
+std::string number_text(const FieldInfo& info, double number) {
+    return is_float(info.dtype) ? to_text(number) : std::to_string(int64_t(number));
+}
+std::string limits_text(const FieldInfo& info) {
+    const std::string kind = is_float(info.dtype) ? "a finite number" : "an integer";
+    const auto text = [&](double bound) { return number_text(info, bound); };
+    if (info.limits.low == -infinity && info.limits.high == infinity) return kind;
+    if (info.limits.high == infinity) return kind + " >= " + text(info.limits.low);
+    return kind + " from " + text(info.limits.low) + " to " + text(info.limits.high);
+}
+/// "entry [2, 0]" of a world, from the number's place in it; "" where a world has one number.
+std::string entry_text(const FieldInfo& info, size_t at) {
+    std::vector<int64_t> shape = info.shape(1), index(shape.size());
+    for (size_t d = shape.size(); d-- > 1; at /= size_t(shape[d])) index[d] = int64_t(at) % shape[d];
+    index.erase(index.begin());
+    return info.elements() * info.components > 1 ? ", entry " + shape_text(index) : "";
+}
+}  // namespace
+
+void Batch::check_field(const FieldInfo& info, const FieldValue& value) const {
+    const std::vector<int64_t> want = info.shape(num_envs());
+    const size_t bytes = size_t(num_envs() * info.elements() * info.element_bytes);
+    if (value.dtype != info.dtype || value.shape != want || value.bytes.size() != bytes)
+        throw std::invalid_argument("field " + info.name + ": got " + name_of(value.dtype) + " " +
+                                    shape_text(value.shape) + ", want " + name_of(info.dtype) + " " + shape_text(want));
+    if (info.derived)
+        throw std::invalid_argument("field " + info.name +
+                                    ": got values, want none: it is derived from the other fields");
+    const Limits& limits = info.limits;
+    if (limits.low == -infinity && limits.high == infinity && !limits.finite) return;
+    const size_t per_env = size_t(info.elements() * info.components), count = per_env * size_t(num_envs());
+    for (size_t i = 0; i < count; ++i) {
+        const double number = number_at(value, i);
+        if (number >= limits.low && number <= limits.high && (!limits.finite || std::isfinite(number))) continue;
+        throw std::invalid_argument("field " + info.name + " of world " + std::to_string(i / per_env) +
+                                    entry_text(info, i % per_env) + ": got " + number_text(info, number) + ", want " +
+                                    limits_text(info));
+    }
+}
+
+void Batch::check_rules(const std::vector<FieldValue>& values, const std::vector<char>& tiles) {
+    if (!has_state_error()) return;
+    std::vector<FieldValue> present;
+    present.reserve(fields_.size());
+    std::map<std::string, const char*> arrays;
+    for (const FieldValue& value : values) arrays[value.name] = value.bytes.data();
+    for (const FieldInfo& info : fields_)
+        if (!info.derived && arrays.count(info.name) == 0) {
+            present.push_back(read_field(info, &tiles));
+            arrays[info.name] = present.back().bytes.data();
+        }
+    if (const std::string error = state_error(arrays); !error.empty()) throw std::invalid_argument(error);
+}
+
+void Batch::set_fields(const std::vector<FieldValue>& values, const Bindings& bindings) {
+    check();
+    for (const FieldValue& value : values) check_field(field(value.name), value);
     std::vector<char> tiles = read_tiles();
-    for (size_t i = 0; i < values.size(); ++i) write_field(*infos[i], values[i], &tiles);
+    check_rules(values, tiles);
+    for (const FieldValue& value : values) write_field(field(value.name), value, &tiles);
     memory_->from_host(view_->tiles, tiles.data(), tiles.size());
-    launch({Operation::refresh, nullptr, false, 0, 0}, {});
+    launch({Operation::refresh, nullptr, false, 0, 0, &bindings}, {});
 }
 
 std::vector<FieldValue> Batch::save() {
@@ -372,7 +464,7 @@ std::vector<FieldValue> Batch::save() {
     return saved;
 }
 
-void Batch::restore(const std::vector<FieldValue>& saved) {
+void Batch::restore(const std::vector<FieldValue>& saved, const Bindings& bindings) {
     std::vector<FieldValue> values;
     const FieldValue* seed = nullptr;
     for (const FieldValue& value : saved) {
@@ -390,7 +482,7 @@ void Batch::restore(const std::vector<FieldValue>& saved) {
                 " is missing; it was saved by another environment, other settings or another version");
     }
     if (!seed || seed->bytes.size() != 8) throw std::invalid_argument("state: the seed is missing");
-    set_fields(values);
+    set_fields(values, bindings);
     memory_->from_host(&view_->control->seed, seed->bytes.data(), 8);
 }
 
@@ -428,12 +520,12 @@ Statistics Batch::statistics(bool clear) {
     if (!options_.statistics) return result;
     const FieldValue field = get_field("statistics");
     const StatisticsView view{field};
-    const double n = total_of(view, num_envs(), 0, count_statistic);
-    result.num_episodes = int64_t(n);
+    const auto count_of = [&](size_t m) { return total_of(view, num_envs(), int64_t(m), count_statistic); };
+    result.num_episodes = int64_t(count_of(spaces_.roles.size()));  // a role that nobody played has no return
     result.agent_steps = total_of(get_field("agent_steps"));
     for (size_t m = 0; m < metrics_.size(); ++m) {
         Statistics::Metric metric{metrics_[m]};
-        if (n > 0) {
+        if (const double n = count_of(m); n > 0) {
             metric.mean = total_of(view, num_envs(), int64_t(m), sum_statistic) / n;
             const double variance =
                 total_of(view, num_envs(), int64_t(m), square_statistic) / n - metric.mean * metric.mean;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/bindings.h"
 #include "sim/config.h"
 #include "sim/engine.h"
 #include "sim/memory.h"
@@ -24,8 +25,9 @@ struct BatchOptions {
     bool spread_phases = false;  // the first episodes begin at random points of their time limit; not in statistics
     bool statistics = true;      // keep episode returns, lengths and the environment's metrics
     FinalObservation final_observation = FinalObservation::none;  // SAME_STEP: which last observations are kept
-    std::vector<std::string> outputs;     // empty: all. Otherwise names of observation parts and of reward, terminated,
-                                          // truncated, active, acts, episode_start, action_mask
+    std::vector<std::string> outputs;  // empty: all. Otherwise names of observation parts, action masks (action_mask:
+                                       // all of them) and of reward, terminated, truncated, active, acts,
+                                       // episode_start; a part's bare name means that of every role
     std::map<std::string, DType> dtypes;  // storage of observation parts, by name; "*" for all
     int lanes = 0;                        // lanes per world on the GPU; 0: the environment's choice
     int item_order = 1;                   // CPU, for tests: -1 backwards, > 1 a stride; see ReorderedHostGroup
@@ -59,7 +61,10 @@ struct FieldInfo {
     std::vector<int64_t> counts;  // per world
     bool staged, derived;
     int64_t offset;  // staged: bytes within a world; bulk: bytes from the start of all bulk arrays
+    Limits limits;   // of every number that set_fields and restore take
     int64_t elements() const;
+    /// [num_envs, counts..., components], components where there are several.
+    std::vector<int64_t> shape(int64_t num_envs) const;
     /// For the engine; `all_bulk`: the start of all bulk arrays.
     FieldPlace place(char* all_bulk) const;
 };
@@ -104,25 +109,21 @@ class Batch {
     /// Throws std::invalid_argument if nobody asked for it.
     const Tensor& output(const std::string& name) const;
     const std::vector<Tensor>& outputs() const { return outputs_; }
-    /// The engine's own action tensors: int32, float32 for Box. step() reads them unless told otherwise.
+    /// The engine's own action tensors: int32, float32 for Box. A step without bindings reads them.
     const std::vector<Tensor>& actions() const { return actions_; }
-    /// Lets the next steps read actions from other memory of the same shape on the same device. int64 is accepted for
-    /// integers. Null: the engine's own again.
-    void use_actions(int action, const void* data, DType dtype);
-
-    /// Lets the next launches write one output (by its Tensor's name) to other memory of the same shape and dtype,
-    /// aligned to 16 bytes: a rollout collects without copying. Null: its own memory again.
-    void redirect(const std::string& output, void* data);
 
     /// Seeds the batch and begins episode 0 everywhere.
-    void reset(uint64_t seed, Stream stream = {});
+    void reset(uint64_t seed, Stream stream = {}) { reset(seed, Bindings(*this), stream); }
+    void reset(uint64_t seed, const Bindings& bindings, Stream stream = {});
     /// A new episode everywhere, or where `mask` (uint8 [num_envs] on the device) is not 0. Other rows keep their
     /// outputs.
     void reset(const uint8_t* mask = nullptr, Stream stream = {});
     /// One step of every world: one fixed sequence that can be captured in a CUDA graph.
     void step(Stream stream = {});
-    /// Fills the engine's action tensors by a scripted policy; "random" is uniform over what is allowed.
-    /// `draw` tells several random draws of one step apart.
+    /// The same with actions from elsewhere, or outputs to elsewhere: a rollout collects without copying.
+    void step(const Bindings& bindings, Stream stream = {});
+    /// Fills the engine's own action tensors by a scripted policy for the present state; "random" is uniform over what
+    /// is allowed. `draw` tells several random draws of one step apart.
     void act(int policy, uint32_t draw = 0, Stream stream = {});
     /// Throws std::invalid_argument for an unknown one, and for one that cannot run under these settings.
     int find_policy(const std::string& name) const;
@@ -131,11 +132,16 @@ class Batch {
     /// Fields of the state, by name. These wait for the device, and report a refused action (see check()).
     const std::vector<FieldInfo>& fields() const { return fields_; }
     FieldValue get_field(const std::string& name);
-    /// Writes fields, rebuilds what is derived, and observes again. All or nothing.
-    void set_fields(const std::vector<FieldValue>& values);
+    /// Writes fields, rebuilds what is derived, and observes again. All or nothing: throws std::invalid_argument for an
+    /// unknown or derived field, another dtype or shape, a value out of the field's limits, and a state that the rules
+    /// call impossible (`state_error`). The last needs the whole state on the host.
+    void set_fields(const std::vector<FieldValue>& values) { set_fields(values, Bindings(*this)); }
+    void set_fields(const std::vector<FieldValue>& values, const Bindings& bindings);
     /// Everything that is needed to go on identically: fields that are not derived, and the seed.
     std::vector<FieldValue> save();
-    void restore(const std::vector<FieldValue>& saved);
+    /// Takes up a saved state; checks it like set_fields.
+    void restore(const std::vector<FieldValue>& saved) { restore(saved, Bindings(*this)); }
+    void restore(const std::vector<FieldValue>& saved, const Bindings& bindings);
 
     /// Means since the last clear. Waits.
     Statistics statistics(bool clear);
@@ -163,6 +169,7 @@ class Batch {
         bool seeded;
         int policy;
         uint32_t draw;
+        const Bindings* bindings;  // null: the engine's own tensors
     };
     virtual void launch(const Launch& launch, Stream stream) = 0;
 
@@ -171,7 +178,11 @@ class Batch {
     void plan_state(EngineCommon& view, std::vector<FieldInfo> fields, int world_bytes, int64_t bulk_bytes,
                     int tile_worlds);
     const FieldInfo& field(const std::string& name) const;
-    EngineCommon* view_ = nullptr;  // the typed batch's; its action inputs are rewritten by use_actions
+    /// Whether the rules judge states, and the first complaint about some world's, or "". `arrays`: every field that is
+    /// not derived, in canonical order on the host.
+    virtual bool has_state_error() const = 0;
+    virtual std::string state_error(const std::map<std::string, const char*>& arrays) const = 0;
+    EngineCommon* view_ = nullptr;  // the typed batch's
 
     std::string environment_;
     BatchOptions options_;
@@ -182,21 +193,34 @@ class Batch {
     std::unique_ptr<Memory> memory_;
 
   private:
+    friend class Bindings;
+    /// Where an output lies in the view: a part's number, or max_parts + its place among row_names. Throws
+    /// std::invalid_argument if it is not written.
+    int output_slot(const std::string& name) const;
     void add_part(EngineCommon& view, const Role& role, int role_index, const ObservationPart& part, int mask_of);
+    void add_observations(EngineCommon& view);
+    void add_masks(EngineCommon& view);
+    void add_rows(EngineCommon& view);
     void add_actions(EngineCommon& view);
     void refuse_unknown_outputs() const;
+    void refuse_unknown_dtypes() const;
     bool is_wanted(const std::string& output) const;
+    bool is_wanted(const Role& role, const ObservationPart& part, bool is_mask) const;
+    std::string mask_name(const Role& role, const ActionPart& part) const;
+    bool has_mask(const ActionPart& part) const;
     std::string qualified(const Role& role, const std::string& part) const;
     FieldValue read_field(const FieldInfo& info, const std::vector<char>* tiles);
     void write_field(const FieldInfo& info, const FieldValue& value, std::vector<char>* tiles);
+    void check_field(const FieldInfo& info, const FieldValue& value) const;
+    void check_rules(const std::vector<FieldValue>& values, const std::vector<char>& tiles);
     std::vector<char> read_tiles();
     void clear_statistics();
     void* allocate(int64_t bytes, const std::string& what);
 
     std::vector<FieldInfo> fields_;
     std::vector<Tensor> observations_, final_observations_, action_masks_, outputs_, actions_;
-    void* own_output_[max_parts] = {};
-    char* bulk_ = nullptr;  // all bulk arrays, one after the other
+    std::vector<std::string> part_names_;  // of the tensor of each part of the view; "": it is not written
+    char* bulk_ = nullptr;                 // all bulk arrays, one after the other
     std::vector<Buffer> buffers_;
 };
 

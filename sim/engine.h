@@ -19,11 +19,18 @@ enum class AutoresetMode : int { same_step, next_step, disabled };
 /// (what a trainer bootstraps from: a termination that follows does not overwrite them).
 enum class FinalObservation : int { none, all, truncated };
 
+/// Agents [first, first + count); its observation parts and its action masks, by their place among all parts. Rules
+/// number parts through the roles, so masks come after all of them.
 struct RoleView {
-    int first, count, first_part, last_part;
+    int first, count, first_part, num_parts, first_mask, num_masks;
+
+    /// Tensor i of num_parts + num_masks, in this order.
+    SIM_HD int tensor(int i) const { return i < num_parts ? first_part + i : first_mask + i - num_parts; }
+    SIM_HD int num_tensors() const { return num_parts + num_masks; }
 };
 struct ActionView {
     const void* input;   // [num_envs, count, size] (one row of all agents where every role has one Discrete part)
+    int32_t* own;        // the engine's own tensor, which `act` writes; the same shape
     int64_t env_stride;  // elements between worlds
     int first, count, size;
     bool is_box, is_int64;
@@ -48,11 +55,15 @@ struct Control {
     ActionError error;
 };
 
+/// Outputs of one number per agent: reward is float32, the others uint8.
+inline constexpr const char* row_names[] = {"reward", "terminated", "truncated", "active", "acts", "episode_start"};
+inline constexpr int num_rows = 6;
+
 /// What the steps of a batch need, whatever its environment; plain data.
 struct EngineCommon {
     Control* control;
     int64_t num_envs, first_env;  // first_env: global index of world 0 (ranks)
-    int num_agents, num_roles, num_parts, num_action_parts, num_metrics;
+    int num_agents, num_roles, num_parts, num_action_parts, num_metrics, max_episode_steps;
     AutoresetMode mode;
     FinalObservation final_observation;
     bool spread_phases, statistics;
@@ -68,6 +79,15 @@ struct EngineCommon {
     // outputs, [num_envs, num_agents]; null: nobody asked
     float* reward;
     uint8_t *terminated, *truncated, *active, *acts, *episode_start;
+
+    /// Row output i of row_names.
+    void set_row(int i, void* data) {
+        uint8_t** const flags[] = {&terminated, &truncated, &active, &acts, &episode_start};
+        if (i == 0)
+            reward = static_cast<float*>(data);
+        else
+            *flags[i - 1] = static_cast<uint8_t*>(data);
+    }
 };
 /// Everything about a batch that its steps need; passed by value to kernels.
 template <class Env>
@@ -84,8 +104,10 @@ enum Statistic { sum_statistic, square_statistic, first_statistic, count_statist
 struct Header {
     Field<int32_t> elapsed;       // steps since the reset
     Field<uint32_t> episode;      // resets since the batch was seeded
-    Field<uint8_t> ended;         // NEXT_STEP: the episode ended in the last step
-    Field<float> episode_return;  // by role: rewards so far, mean over its agents
+    Field<uint8_t> ended;         // NEXT_STEP, DISABLED: the episode is over, and the world waits for its reset
+    Field<uint8_t> end_flags;     // [num_agents] DISABLED: how the episode ended, 1 terminated + 2 truncated
+    Field<uint8_t> took_part;     // [num_agents] active before some step of this episode
+    Field<float> episode_return;  // by role: rewards so far, summed over its agents
     Field<int64_t> agent_steps;   // of active agents since the statistics were cleared
     Bulk<double> statistics;      // [metrics, 4], of the episodes that ended since they were cleared: see Statistic
 
@@ -93,12 +115,15 @@ struct Header {
     template <class V>
     SIM_HD void fields(const EngineCommon& e, bool some_inactive, V& visit) {
         const int metrics = e.statistics ? e.num_metrics : 0;
-        visit("elapsed", elapsed, 1);
+        const bool waits = e.mode != AutoresetMode::same_step;
+        visit("elapsed", elapsed, 1).between(0, e.max_episode_steps - (waits ? 0 : 1));
         visit("episode", episode, 1);
-        visit("ended", ended, int(e.mode == AutoresetMode::next_step));
-        visit("episode_return", episode_return, e.statistics ? e.num_roles : 0);
-        visit("agent_steps", agent_steps, int(e.statistics && some_inactive));
-        visit("statistics", statistics, metrics, num_statistics);
+        visit("ended", ended, int(waits)).between(0, 1);
+        visit("end_flags", end_flags, e.mode == AutoresetMode::disabled ? e.num_agents : 0).between(0, 3);
+        visit("took_part", took_part, e.statistics && some_inactive ? e.num_agents : 0).between(0, 1);
+        visit("episode_return", episode_return, e.statistics ? e.num_roles : 0).any_value();
+        visit("agent_steps", agent_steps, int(e.statistics && some_inactive)).between(0, 9e18);
+        visit("statistics", statistics, metrics, num_statistics).any_value();
     }
 };
 
@@ -163,7 +188,7 @@ class WorldEngine {
         : group_(group), e_(e), env_(env), place_(place), world_{e.config, *e.shared, {}, {}, {}, 0} {
         Binder<Group::tile_worlds> state{e.state_fields, place.tile, env, place.tile_worlds, place.tile_index};
         visit_state(e, header_, world_.state, state);
-        Binder<Group::tile_worlds> scratch{e.scratch_fields, place.scratch, 0, place.tile_worlds, place.tile_index};
+        Binder<Group::tile_worlds> scratch{e.scratch_fields, place.scratch, env, place.tile_worlds, place.tile_index};
         visit_scratch(e, world_.scratch, scratch);
     }
 
@@ -176,9 +201,11 @@ class WorldEngine {
             group_.single([&] {
                 header_.episode[0] = episode;
                 header_.elapsed[0] = seeded && e_.spread_phases ? phase() : 0;
-                if (e_.mode == AutoresetMode::next_step) header_.ended[0] = 0;
+                if (e_.mode != AutoresetMode::same_step) header_.ended[0] = 0;
                 for (int role = 0; e_.statistics && role < num_roles(); ++role) header_.episode_return[role] = 0.0f;
             });
+            if (e_.statistics && some_inactive<Env>)
+                group_.for_each(num_agents(), [&](int agent) { header_.took_part[agent] = 0; });
             group_.sync();
             world_.rng = rng(Purpose::reset, episode, 0);
             world_.elapsed = header_.elapsed[0];
@@ -188,6 +215,7 @@ class WorldEngine {
         world_.elapsed = header_.elapsed[0];
         if constexpr (requires { Env::derive(group_, world_); }) {
             if (keeps_state) {
+                world_.rng = {};
                 Env::derive(group_, world_);
                 group_.sync();
             }
@@ -215,8 +243,11 @@ class WorldEngine {
     /// After fetch_actions().
     SIM_HD void step() {
         clear_outcome();
-        bool restarts = e_.mode == AutoresetMode::next_step && header_.ended[0], shows_final = false;
-        if (!restarts) {
+        const bool is_over = e_.mode != AutoresetMode::same_step && header_.ended[0];
+        bool restarts = is_over && e_.mode == AutoresetMode::next_step, shows_final = false;
+        if (is_over && !restarts) {
+            hold();
+        } else if (!restarts) {
             const Ending ending = play();
             restarts = ending != Ending::none && e_.mode == AutoresetMode::same_step;
             shows_final =
@@ -245,7 +276,7 @@ class WorldEngine {
         for (int p = 0; p < num_action_parts(); ++p) {
             const ActionView a = action_part(e_, p);
             const int32_t* from = place_.action + action_offset(e_, p);
-            auto* to = static_cast<int32_t*>(const_cast<void*>(a.input)) + env_ * a.env_stride;
+            int32_t* to = a.own + env_ * a.env_stride;
             group_.for_each(a.count * a.size, [&](int i) { to[i] = from[i]; });
         }
     }
@@ -255,7 +286,7 @@ class WorldEngine {
     SIM_HD int num_roles() const { return is_single<Env> ? 1 : e_.num_roles; }
     SIM_HD int num_action_parts() const { return is_single<Env> ? 1 : e_.num_action_parts; }
     SIM_HD RoleView role(int r) const {
-        if constexpr (is_single<Env>) return {0, 1, 0, e_.num_parts};
+        if constexpr (is_single<Env>) return {0, 1, 0, e_.num_parts, 0, 0};
         return e_.roles[r];
     }
     SIM_HD static ActionView action_part(const EngineView<Env>& e, int p) {
@@ -272,6 +303,14 @@ class WorldEngine {
         group_.sync();
         world_.elapsed = header_.elapsed[0];
     }
+    /// A step of a world that waits for its reset: nothing happens, nobody is paid or counted, and the flags stay as
+    /// the episode ended.
+    SIM_HD void hold() {
+        group_.for_each(num_agents(), [&](int agent) {
+            place_.terminated[agent] = header_.end_flags[agent] & 1;
+            place_.truncated[agent] = header_.end_flags[agent] >> 1;
+        });
+    }
     enum class Ending { none, rules, time_limit };
     /// The rules and the bookkeeping of one step.
     SIM_HD Ending play() {
@@ -287,9 +326,7 @@ class WorldEngine {
     SIM_HD Rng rng(Purpose purpose, uint32_t episode, uint32_t step) const {
         return {e_.control->seed, uint32_t(e_.first_env + env_), episode, step, purpose};
     }
-    SIM_HD int phase() const {
-        return int(rng(Purpose::phase, 0, 0).below(0, 0, uint32_t(e_.config.max_episode_steps)));
-    }
+    SIM_HD int phase() const { return int(rng(Purpose::phase, 0, 0).below(0, 0, uint32_t(e_.max_episode_steps))); }
     SIM_HD bool is_active(int agent) const {
         if constexpr (requires { Env::active(world_, agent); }) return Env::active(world_, agent);
         return true;
@@ -377,7 +414,11 @@ class WorldEngine {
     SIM_HD void count_agent_steps() {
         if (!e_.statistics) return;
         if constexpr (some_inactive<Env>) {
-            const int count = group_.count(num_agents(), [&](int agent) { return is_active(agent); });
+            const int count = group_.count(num_agents(), [&](int agent) {
+                const bool counts = is_active(agent);
+                if (counts) header_.took_part[agent] = 1;
+                return counts;
+            });
             group_.single([&] { header_.agent_steps[0] += count; });
         }
     }
@@ -385,7 +426,7 @@ class WorldEngine {
     /// Time limit, end of the episode, statistics.
     SIM_HD Ending close_step() {
         const int elapsed = world_.elapsed + 1;
-        const bool time_is_up = elapsed >= e_.config.max_episode_steps;
+        const bool time_is_up = elapsed >= e_.max_episode_steps;
         if (time_is_up) group_.for_each(num_agents(), [&](int agent) { place_.truncated[agent] = 1; });
         const bool finished =
             group_.all(num_agents(), [&](int agent) { return place_.terminated[agent] || !is_active(agent); });
@@ -394,24 +435,38 @@ class WorldEngine {
             for (int index = 0; index < num_roles(); ++index) {
                 const RoleView r = role(index);
                 const float total = group_.sum(r.count, [&](int i) { return place_.reward[r.first + i]; });
-                group_.single([&] { header_.episode_return[index] += total / float(r.count); });
+                group_.single([&] { header_.episode_return[index] += total; });
             }
         }
         world_.elapsed = elapsed;
         group_.single([&] {
             header_.elapsed[0] = elapsed;
-            if (e_.mode == AutoresetMode::next_step) header_.ended[0] = ended;
+            if (e_.mode != AutoresetMode::same_step) header_.ended[0] = ended;
         });
+        if (ended && e_.mode == AutoresetMode::disabled)
+            group_.for_each(num_agents(), [&](int agent) {
+                header_.end_flags[agent] = uint8_t(place_.terminated[agent] | place_.truncated[agent] << 1);
+            });
         group_.sync();
         if (ended && e_.statistics && !(e_.spread_phases && header_.episode[0] == 0)) record_episode();
         return finished ? Ending::rules : time_is_up ? Ending::time_limit : Ending::none;
     }
 
+    /// Agents of a role that took part in the episode.
+    SIM_HD int participants(const RoleView& r) {
+        if constexpr (some_inactive<Env>)
+            return group_.count(r.count, [&](int i) { return header_.took_part[r.first + i] != 0; });
+        return r.count;
+    }
+    /// An episode without agents is none; a role without agents has no return.
     SIM_HD void record_episode() {
+        if (participants({0, num_agents(), 0, 0, 0, 0}) == 0) return;
         for (int m = 0; m < e_.num_metrics; ++m) {
+            const int agents = m < num_roles() ? participants(role(m)) : 1;
+            if (agents == 0) continue;
             float value = 0.0f;
             if (m < num_roles())
-                value = header_.episode_return[m];
+                value = header_.episode_return[m] / float(agents);
             else if (m == num_roles())
                 value = float(world_.elapsed);
             else if constexpr (requires { Env::metric(group_, world_, 0); })
@@ -440,6 +495,7 @@ class WorldEngine {
     }
 
     SIM_HD void observe(bool final) {
+        world_.rng = {};
         if constexpr (keeps_row<Env, Group>)
             observe_in_registers(final);
         else if constexpr (is_single<Env>)
@@ -465,7 +521,7 @@ class WorldEngine {
         const RoleView r = role(range.role);
         constexpr bool stages_all = requires { Group::stages_all; };
         const ObservationWriter writer(e_.parts, place_.stage, env_, place_.slot, range.first, final, stages_all);
-        for (int p = r.first_part; p < r.last_part; ++p) {
+        for (int p = r.first_part; p < r.first_part + r.num_parts; ++p) {
             if (!e_.parts[p].wanted() || e_.parts[p].written != DType::bit) continue;
             uint32_t* words = reinterpret_cast<uint32_t*>(writer.staged(p));
             const int count = ((range.last - range.first) * e_.parts[p].elements + 31) / 32 + 1;
@@ -475,7 +531,8 @@ class WorldEngine {
         Env::observe(group_, world_, range, writer);
         if (!final) write_masks(range, writer);
         group_.sync();
-        for (int p = r.first_part; p < r.last_part; ++p) {
+        for (int i = 0; i < r.num_tensors(); ++i) {
+            const int p = r.tensor(i);
             const PartView& part = e_.parts[p];
             if (!part.wanted() || (!stages_all && part.direct) || (final && !part.final_output)) continue;
             if (place_.flush_later && !final && part.written != DType::bit) continue;
@@ -487,9 +544,9 @@ class WorldEngine {
     SIM_HD void write_masks(AgentRange range, const ObservationWriter& writer) {
         if constexpr (requires { Env::allowed(world_, 0, 0, 0); }) {
             const RoleView r = role(range.role);
-            for (int p = r.first_part; p < r.last_part; ++p) {
+            for (int p = r.first_mask; p < r.first_mask + r.num_masks; ++p) {
                 const PartView& part = e_.parts[p];
-                if (part.mask_of < 0 || !part.wanted()) continue;
+                if (!part.wanted()) continue;
                 group_.for_each((range.last - range.first) * part.elements, [&](int i) {
                     const int agent = range.first + i / part.elements;
                     writer.template row<uint8_t>(p, agent)[i % part.elements] =

@@ -211,7 +211,7 @@ class CudaBatch final : public TypedBatch<Env> {
         if (plan_.blocks <= at_once) return;
         plan_.ahead = int(at_once);
         if (plan_.kind != GroupKind::block || this->options_.autoreset_mode != AutoresetMode::same_step) return;
-        const int64_t expected = plan_.blocks / engine_.config.max_episode_steps;
+        const int64_t expected = plan_.blocks / engine_.max_episode_steps;
         const int most = int(std::min(plan_.blocks, 2 * expected + 64));
         const auto allocate = [&](int64_t bytes) {
             return working_memory_.emplace_back(*this->memory_, size_t(bytes), "the order of worlds").data();
@@ -245,9 +245,11 @@ class CudaBatch final : public TypedBatch<Env> {
                        launch.policy,
                        launch.draw};
         bool is_step = launch.operation == Operation::step;
-        void* arguments[] = {&engine_, &plan_, &work, &is_step};
+        EngineView<Env> bound;
+        const EngineView<Env>& view = this->view_for(launch.bindings, bound);
+        void* arguments[] = {const_cast<EngineView<Env>*>(&view), &plan_, &work, &is_step};
         const int early = is_step ? plan_.early.most : 0;
-        if (early > 0) find_early_worlds(plan_.early, engine_.num_envs, engine_.config.max_episode_steps, handle);
+        if (early > 0) find_early_worlds(plan_.early, engine_.num_envs, engine_.max_episode_steps, handle);
         const dim3 blocks(unsigned(plan_.blocks + early)), threads(unsigned(plan_.threads));
         const KernelSet set = kernels();
         if (plan_.kind == GroupKind::grid) {

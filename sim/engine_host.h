@@ -70,34 +70,34 @@ class HostBatch final : public TypedBatch<Env> {
     }
 
     /// One world's memory: its tile and output rows in place, the rest in the thread's own memory.
-    Place place(int64_t env, char* own) const {
+    Place place(const EngineView<Env>& e, int64_t env, char* own) const {
         Place p{};
-        p.tile_worlds = engine_.tile_worlds, p.tile_index = int(env % p.tile_worlds);
-        p.tile = engine_.tiles + (env - p.tile_index) * engine_.world_bytes;
+        p.tile_worlds = e.tile_worlds, p.tile_index = int(env % p.tile_worlds);
+        p.tile = e.tiles + (env - p.tile_index) * e.world_bytes;
         p.stage = own, own += stage_bytes_;
         p.scratch = own, own += scratch_bytes_;
-        p.action = reinterpret_cast<int32_t*>(own), own += engine_.action_words * 4;
-        const int n = engine_.num_agents;
+        p.action = reinterpret_cast<int32_t*>(own), own += e.action_words * 4;
+        const int n = e.num_agents;
         const int64_t row = env * n;
-        p.reward = engine_.reward ? engine_.reward + row : reinterpret_cast<float*>(own);
+        p.reward = e.reward ? e.reward + row : reinterpret_cast<float*>(own);
         own += n * 4;
         const auto flags = [&](uint8_t* output) {
             uint8_t* result = output ? output + row : reinterpret_cast<uint8_t*>(own);
             own += n;
             return result;
         };
-        p.terminated = flags(engine_.terminated), p.truncated = flags(engine_.truncated);
-        p.active = flags(engine_.active), p.acts = flags(engine_.acts), p.episode_start = flags(engine_.episode_start);
+        p.terminated = flags(e.terminated), p.truncated = flags(e.truncated);
+        p.active = flags(e.active), p.acts = flags(e.acts), p.episode_start = flags(e.episode_start);
         return p;
     }
 
     template <class Group>
-    void run_world(Group& group, const Launch& launch, int64_t env, char* own) {
+    void run_world(Group& group, const EngineView<Env>& e, const Launch& launch, int64_t env, char* own) {
         if (launch.mask && !launch.mask[env]) return;
-        const Place here = place(env, own);
-        WorldEngine<Env, Group> world(group, engine_, env, here);
+        const Place here = place(e, env, own);
+        WorldEngine<Env, Group> world(group, e, env, here);
         if (launch.operation == Operation::step) {
-            WorldEngine<Env, Group>::fetch_actions(group, engine_, env, here);
+            WorldEngine<Env, Group>::fetch_actions(group, e, env, here);
             group.sync();
             world.step();
         } else if (launch.operation == Operation::act)
@@ -107,43 +107,46 @@ class HostBatch final : public TypedBatch<Env> {
     }
 
     void launch(const Launch& launch, Stream) override {
+        EngineView<Env> bound;
+        const EngineView<Env>& e = this->view_for(launch.bindings, bound);
         char* base = thread_memory_.data() + (256 - reinterpret_cast<uintptr_t>(thread_memory_.data()) % 256);
         if (this->options_.cpu_team) {
             HostTeamGroup::Exchange exchange;
 #pragma omp parallel
             {
                 HostTeamGroup group(exchange);
-                for (int64_t env = 0; env < engine_.num_envs; ++env) {
-                    run_world(group, launch, env, base);
+                for (int64_t env = 0; env < e.num_envs; ++env) {
+                    run_world(group, e, launch, env, base);
                     group.sync();  // the next world uses the same working memory
                 }
             }
         } else if (const int order = this->options_.item_order; order != 1) {
-            for (int64_t env = 0; env < engine_.num_envs; ++env) {
+            for (int64_t env = 0; env < e.num_envs; ++env) {
                 std::fill_n(base, thread_bytes_, char(0xA5));  // poison: what is read before it is written shows
+                this->poison_bulk_scratch();
                 ReorderedHostGroup group(order);
-                run_world(group, launch, env, base);
+                run_world(group, e, launch, env, base);
             }
         } else {
-            for_each_chunk(engine_.num_envs, chunk_, threads_, [&](int64_t first, int64_t last, int thread) {
-                run_worlds(launch, first, last, base + thread * thread_bytes_);
+            for_each_chunk(e.num_envs, chunk_, threads_, [&](int64_t first, int64_t last, int thread) {
+                run_worlds(e, launch, first, last, base + thread * thread_bytes_);
             });
         }
     }
     /// Worlds [first, last); where tiles are used `first` begins one.
-    void run_worlds(const Launch& launch, int64_t first, int64_t last, char* own) {
+    void run_worlds(const EngineView<Env>& e, const Launch& launch, int64_t first, int64_t last, char* own) {
         if constexpr (has_plain_rules<Env>()) {
-            if (uses_tiles_) return run_tiles(launch, first, last, own);
+            if (uses_tiles_) return run_tiles(e, launch, first, last, own);
         }
         HostGroup group;
-        for (int64_t env = first; env < last; ++env) run_world(group, launch, env, own);
+        for (int64_t env = first; env < last; ++env) run_world(group, e, launch, env, own);
     }
-    void run_tiles(const Launch& launch, int64_t first, int64_t last, char* own) {
+    void run_tiles(const EngineView<Env>& e, const Launch& launch, int64_t first, int64_t last, char* own) {
         HostTileGroup group;
-        const auto run_alone = [&](int64_t env) { run_world(group, launch, env, own); };
+        const auto run_alone = [&](int64_t env) { run_world(group, e, launch, env, own); };
         const bool steps = launch.operation == Operation::step && !launch.mask;
         for (; steps && first + host_tile_worlds <= last; first += host_tile_worlds)
-            TileStep<Env>(engine_, first).run(run_alone);
+            TileStep<Env>(e, first).run(run_alone);
         for (int64_t env = first; env < last; ++env) run_alone(env);
     }
 

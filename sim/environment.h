@@ -20,6 +20,8 @@
 ///       Field types: int, int64_t, uint64_t, float, bool, Text, enums (rule: one_of). max_episode_steps is the limit.
 ///   struct State { Field<T> ...; Bulk<T> ...; template <class V> HD void fields(const Config&, V& visit); };
 ///       What a world remembers: visit(name, field, counts...), or visit.derived(...) for what `derive` rebuilds.
+///       visit(...).between(low, high) says which numbers a state from outside may have: a field that is used as an
+///       index, or whose range a rule relies on, needs it. Floats must be finite unless .any_value() follows.
 ///       fields(const Config&, const Shared&, V& visit) where sizes depend on shared data.
 ///   static Spaces spaces(const Config&)
 ///       Roles with their observation and action parts.
@@ -27,17 +29,21 @@
 ///       A new episode, from world.rng, derived fields included.
 ///   HD static void step(group, world, const Actions&, const Outcome&)
 ///   HD static void observe(group, world, AgentRange, const ObservationWriter&)
-///       A function of State and Shared alone.
+///       A function of State, Shared and world.elapsed alone.
 ///
 /// What may be left out:
 ///
 ///   struct Shared { View<T> ...; template <class V> void fields(V visit); };
 ///       Read-only data of all worlds; visit(name, view) for each array.
 ///       static Shared load(Config&, Loader&) builds it on the host and may fill in or refuse settings.
-///   struct Scratch { Field<T> ...; ... };
-///       Working memory of one call, with `fields` as in State.
+///   struct Scratch { Field<T> ...; Bulk<T> ...; };
+///       Working memory of one call, with `fields` as in State. Bulk is memory of every world at once.
 ///   HD static void derive(group, world)
 ///       Rebuilds derived fields after others were set from outside; not called after reset.
+///   static std::string state_error(const World<Env>&)
+///       Host only. What the rules object to in a state from outside whose numbers are within their limits ("position
+///       of agent 3: got [0, 5], want a free cell of the map"), or "". What is derived is not there yet. Whatever
+///       this lets pass, and `fields` with it, must be safe to step.
 ///   HD static bool allowed(world, agent, part, choice)
 ///       False: the rules forbid it now; makes action masks.
 ///   static bool has_action_mask(const Config&)

@@ -37,6 +37,21 @@ constexpr ElementType element_of() {
     return {dtype_of<T>(), 1};
 }
 
+/// What a visitor of fields returns, so that `visit("scene", scene, 1).between(0, num_scenes - 1)` says which values a
+/// state from outside may have, in every number of the field: integers any unless said, floats any that are finite.
+/// Only the host looks at limits, so this one forgets them.
+struct NoLimits {
+    SIM_HD void between(double, double) const {}
+    SIM_HD void any_value() const {}
+};
+/// The host's: values outside are refused by set_fields, restore and --resume.
+struct Limits {
+    double low, high;
+    bool finite;  // NaN and infinity are refused
+    void between(double lowest, double highest) { low = lowest, high = highest; }
+    void any_value() { finite = false; }
+};
+
 /// Where one field lies, laid out by the host. A staged field: `bytes` of its world's tile in front of it. A bulk
 /// field: `bulk` is world 0's array, `bytes` the way to the next world's.
 struct FieldPlace {
@@ -59,19 +74,21 @@ struct Binder {
 
     SIM_HD int stride() const { return fixed_worlds ? fixed_worlds : tile_worlds; }
     template <class T, class... Counts>
-    SIM_HD void operator()(const char*, Field<T>& field, Counts...) {
+    SIM_HD NoLimits operator()(const char*, Field<T>& field, Counts...) {
         field.first = reinterpret_cast<T*>(tile + int(places[next++].bytes) * stride()) + tile_index;
         field.stride = stride();
+        return {};
     }
     template <class T, class... Counts>
-    SIM_HD void operator()(const char*, Bulk<T>& field, Counts...) {
+    SIM_HD NoLimits operator()(const char*, Bulk<T>& field, Counts...) {
         field.first = reinterpret_cast<T*>(places[next].bulk + env * places[next].bytes);
         ++next;
+        return {};
     }
     /// What can be rebuilt from the rest is bound like any other field; it is only never saved.
     template <class F, class... Counts>
-    SIM_HD void derived(const char* name, F& field, Counts... counts) {
-        (*this)(name, field, counts...);
+    SIM_HD NoLimits derived(const char* name, F& field, Counts... counts) {
+        return (*this)(name, field, counts...);
     }
 };
 

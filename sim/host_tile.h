@@ -37,45 +37,54 @@ constexpr bool has_plain_rules() {
 struct BulkCounter {
     int64_t entries = 0;
     template <class T, class... Counts>
-    void operator()(const char*, Field<T>&, Counts...) {}
+    NoLimits operator()(const char*, Field<T>&, Counts...) {
+        return {};
+    }
     template <class T, class... Counts>
-    void operator()(const char*, Bulk<T>&, Counts... counts) {
+    NoLimits operator()(const char*, Bulk<T>&, Counts... counts) {
         entries += (int64_t(1) * ... * int64_t(counts));
+        return {};
     }
     template <class F, class... Counts>
-    void derived(const char* name, F& field, Counts... counts) {
-        (*this)(name, field, counts...);
+    NoLimits derived(const char* name, F& field, Counts... counts) {
+        return (*this)(name, field, counts...);
     }
 };
 /// Moves bound fields from world 0 of a tile to world `index`.
 struct TileShift {
     int index;
     template <class T, class... Counts>
-    void operator()(const char*, Field<T>& field, Counts...) {
+    NoLimits operator()(const char*, Field<T>& field, Counts...) {
         field.first += index;
         field.stride = host_tile_worlds;
+        return {};
     }
     template <class T, class... Counts>
-    void operator()(const char*, Bulk<T>&, Counts...) {}
+    NoLimits operator()(const char*, Bulk<T>&, Counts...) {
+        return {};
+    }
     template <class F, class... Counts>
-    void derived(const char* name, F& field, Counts... counts) {
-        (*this)(name, field, counts...);
+    NoLimits derived(const char* name, F& field, Counts... counts) {
+        return (*this)(name, field, counts...);
     }
 };
 /// Copies one world's fields from a copy of its tile, `distance` bytes away.
 struct TileRestore {
     std::ptrdiff_t distance;
     template <class T, class... Counts>
-    void operator()(const char*, Field<T>& field, Counts... counts) {
+    NoLimits operator()(const char*, Field<T>& field, Counts... counts) {
         const int64_t entries = (int64_t(1) * ... * int64_t(counts));
         for (int i = 0; i < entries; ++i)
             field[i] = *reinterpret_cast<const T*>(reinterpret_cast<const char*>(&field[i]) + distance);
+        return {};
     }
     template <class T, class... Counts>
-    void operator()(const char*, Bulk<T>&, Counts...) {}
+    NoLimits operator()(const char*, Bulk<T>&, Counts...) {
+        return {};
+    }
     template <class F, class... Counts>
-    void derived(const char* name, F& field, Counts... counts) {
-        (*this)(name, field, counts...);
+    NoLimits derived(const char* name, F& field, Counts... counts) {
+        return (*this)(name, field, counts...);
     }
 };
 
@@ -148,7 +157,7 @@ class TileStep {
             take_actions_of(static_cast<const int64_t*>(a.input) + first_env_);
         else
             take_actions_of(static_cast<const int32_t*>(a.input) + first_env_);
-        if (e_.mode == AutoresetMode::next_step)
+        if (e_.mode != AutoresetMode::same_step)
             for (int k = 0; k < worlds; ++k) is_apart_[k] |= header_.ended.first[k];
     }
     /// The rules. What the loop reads and writes is local or in the tile, so that nothing keeps it from being
@@ -174,7 +183,7 @@ class TileStep {
     }
     /// The bookkeeping of a step that ends nothing.
     void close() {
-        const int last = e_.config.max_episode_steps - 1;
+        const int last = e_.max_episode_steps - 1;
         int32_t* const elapsed = header_.elapsed.first;
 #pragma GCC ivdep
         for (int k = 0; k < worlds; ++k) {
@@ -199,9 +208,10 @@ class TileStep {
         const SharedOf<Env> shared = *e_.shared;
         PartView parts[max_parts];
         for (int p = 0; p < e_.num_parts; ++p) parts[p] = e_.parts[p];
+        const int32_t* const elapsed = header_.elapsed.first;
         for (int k = 0; k < worlds; ++k) {
             HostGroup group;
-            World<Env> world{config, shared, state_, {}, {}, 0};
+            World<Env> world{config, shared, state_, {}, {}, elapsed[k]};
             move_to(k, config, shared, world.state);
             Env::observe(group, world, AgentRange{0, 0, 1},
                          ObservationWriter(parts, nullptr, first_env_ + k, 0, 0, false, false));

@@ -1,9 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "sim/batch.h"
+#include "sim/bindings.h"
+#include "sim/check_contract.h"
 #include "sim/environment.h"
 #include "sim/registry.h"
 
@@ -18,29 +22,63 @@ struct FieldCollector {
     bool is_derived = false;
 
     template <class T, class... Counts>
-    void operator()(const char* name, Field<T>&, Counts... counts) {
+    Limits& operator()(const char* name, Field<T>&, Counts... counts) {
         tile_bytes = (tile_bytes + int64_t(alignof(T)) - 1) / int64_t(alignof(T)) * int64_t(alignof(T));
         add<T>(name, true, tile_bytes, {int64_t(counts)...});
         tile_bytes += list.back().elements() * int64_t(sizeof(T));
+        return list.back().limits;
     }
     template <class T, class... Counts>
-    void operator()(const char* name, Bulk<T>&, Counts... counts) {
+    Limits& operator()(const char* name, Bulk<T>&, Counts... counts) {
         add<T>(name, false, bulk_bytes, {int64_t(counts)...});
         bulk_bytes = (bulk_bytes + num_envs * list.back().elements() * int64_t(sizeof(T)) + 255) / 256 * 256;
+        return list.back().limits;
     }
     template <class F, class... Counts>
-    void derived(const char* name, F& field, Counts... counts) {
+    Limits& derived(const char* name, F& field, Counts... counts) {
         is_derived = true;
-        (*this)(name, field, counts...);
+        Limits& limits = (*this)(name, field, counts...);
         is_derived = false;
+        return limits;
     }
 
   private:
     template <class T>
     void add(const char* name, bool staged, int64_t offset, std::vector<int64_t> counts) {
         constexpr ElementType element = element_of<T>();
-        list.push_back(
-            {name, element.dtype, element.components, int(sizeof(T)), std::move(counts), staged, is_derived, offset});
+        list.push_back({name, element.dtype, element.components, int(sizeof(T)), std::move(counts), staged, is_derived,
+                        offset, Limits{-infinity, infinity, true}});
+    }
+};
+
+/// Binds a State to arrays in canonical order: how the host sees a world whose state comes from outside. What is
+/// derived is not there.
+struct CanonicalBinder {
+    const std::map<std::string, const char*>& arrays;  // [num_envs, ...] of each field
+    int64_t env;
+
+    template <class T, class... Counts>
+    NoLimits operator()(const char* name, Field<T>& field, Counts... counts) {
+        field.first = find<T>(name, (int64_t{1} * ... * int64_t(counts))), field.stride = 1;
+        return {};
+    }
+    template <class T, class... Counts>
+    NoLimits operator()(const char* name, Bulk<T>& field, Counts... counts) {
+        field.first = find<T>(name, (int64_t{1} * ... * int64_t(counts)));
+        return {};
+    }
+    template <class F, class... Counts>
+    NoLimits derived(const char*, F& field, Counts...) {
+        field.first = nullptr;
+        return {};
+    }
+
+  private:
+    template <class T>
+    T* find(const char* name, int64_t elements) const {
+        const auto found = arrays.find(name);
+        return found == arrays.end() ? nullptr
+                                     : reinterpret_cast<T*>(const_cast<char*>(found->second)) + env * elements;
     }
 };
 
@@ -54,6 +92,7 @@ struct Blueprint {
     Settings settings;
 
     Blueprint(const std::string& name, Settings given) {
+        check_contract<Env>();
         read_config(config, given);
         std::vector<std::string> known;
         for (const FieldDescription& field : describe_config<typename Env::Config>()) known.push_back(field.name);
@@ -81,6 +120,7 @@ class TypedBatch : public Batch {
         if constexpr (is_single<Env>) check_single();
         engine_ = {};
         engine_.config = blueprint_.config;
+        engine_.max_episode_steps = blueprint_.config.max_episode_steps;
         list_names();
         plan_outputs(engine_);
         upload_shared();
@@ -105,21 +145,59 @@ class TypedBatch : public Batch {
     }
     /// Lays out the fields of Scratch; gives their bytes per world.
     int64_t plan_scratch() {
-        FieldCollector collector{1, {}};
+        FieldCollector collector{num_envs(), {}};
         EngineView<Env> view = engine_;
         view.shared = &blueprint_.shared;
         ScratchOf<Env> scratch;
         visit_scratch(view, scratch, collector);
         if (collector.list.size() > size_t(max_scratch_fields))
             throw std::logic_error(environment_ + ": more than 24 fields of scratch");
-        for (size_t i = 0; i < collector.list.size(); ++i) engine_.scratch_fields[i] = collector.list[i].place(nullptr);
+        bulk_scratch_bytes_ = size_t(collector.bulk_bytes);
+        if (bulk_scratch_bytes_ > 0 && !bulk_scratch_)
+            bulk_scratch_.emplace(*memory_, bulk_scratch_bytes_, "bulk scratch memory");
+        char* bulk = bulk_scratch_ ? static_cast<char*>(bulk_scratch_->data()) : nullptr;
+        for (size_t i = 0; i < collector.list.size(); ++i) engine_.scratch_fields[i] = collector.list[i].place(bulk);
         return (collector.tile_bytes + 15) / 16 * 16;
+    }
+    /// The view for one launch: the batch's own, or `storage` with what the launch binds.
+    const EngineView<Env>& view_for(const Bindings* bindings, EngineView<Env>& storage) const {
+        if (!bindings) return engine_;
+        storage = engine_;
+        bindings->apply(storage);
+        return storage;
+    }
+
+    /// For the test mode of the CPU.
+    void poison_bulk_scratch() {
+        if (bulk_scratch_) std::fill_n(static_cast<char*>(bulk_scratch_->data()), bulk_scratch_bytes_, char(0xA5));
     }
 
     Blueprint<Env> blueprint_;
     EngineView<Env> engine_;
+    size_t bulk_scratch_bytes_ = 0;
+    std::optional<Buffer> bulk_scratch_;  // Bulk fields of Scratch, of every world
 
   private:
+    /// Asks the rules what they think of each world, if they have a `state_error`.
+    bool has_state_error() const override {
+        return requires(const World<Env>& world) { Env::state_error(world); };
+    }
+    std::string state_error(const std::map<std::string, const char*>& arrays) const override {
+        if constexpr (requires(const World<Env>& world) { Env::state_error(world); }) {
+            EngineView<Env> view = engine_;
+            view.shared = &blueprint_.shared;
+            for (int64_t env = 0; env < num_envs(); ++env) {
+                Header header;
+                World<Env> world{blueprint_.config, blueprint_.shared, {}, {}, {}, 0};
+                CanonicalBinder binder{arrays, env};
+                visit_state(view, header, world.state, binder);
+                world.elapsed = header.elapsed[0];
+                const std::string error = Env::state_error(world);
+                if (!error.empty()) return "state of world " + std::to_string(env) + ": " + error;
+            }
+        }
+        return "";
+    }
     FieldCollector collect_fields() const {
         FieldCollector collector{num_envs(), {}};
         EngineView<Env> view = engine_;

@@ -67,7 +67,8 @@ std::string played_difference(Batch& a, Batch& b, int steps, Span span = {}, int
                               int64_t* agent_steps = nullptr);
 void play(Batch& batch, int steps, int policy = -1);
 
-/// FNV-1a over everything that `steps` steps show and that the state holds in the end.
+/// FNV-1a over everything that `steps` steps show and that the state holds in the end, but for episode statistics:
+/// those are compared with plain computations.
 uint64_t played_hash(Batch& batch, int steps);
 
 /// True where tests can use a GPU; else says that they are skipped, or fails if FLOCKSTEP_REQUIRE contains "gpu".

@@ -14,20 +14,29 @@ BatchOptions on(Device device, int64_t num_envs = 5) {
 }
 const EngineCase& mixed() { return engine_case("test_mixed"); }
 
-/// Lets `other` act as `batch` did, from memory of its own, with integers of type T.
+/// Bindings that let `other` act as `batch` did, from memory beside it, with integers of type T.
 template <class T>
-void lend_actions(Batch& batch, Batch& other, std::vector<Buffer>& lent) {
+Bindings lend_actions(Batch& batch, Batch& other, std::vector<Buffer>& lent) {
+    Bindings bindings(other);
     for (size_t i = 0; i < batch.actions().size(); ++i) {
         const Tensor& tensor = batch.actions()[i];
         if (tensor.dtype == DType::float32) {
             lent.push_back(beside(other, host_values<float>(batch, tensor)));
-            other.use_actions(int(i), lent.back().data(), DType::float32);
+            bindings.read_action(i, lent.back().data(), DType::float32);
             continue;
         }
         const std::vector<int32_t> values = host_values<int32_t>(batch, tensor);
         lent.push_back(beside(other, std::vector<T>(values.begin(), values.end())));
-        other.use_actions(int(i), lent.back().data(), dtype_of<T>());
+        bindings.read_action(i, lent.back().data(), dtype_of<T>());
     }
+    return bindings;
+}
+/// What lent memory holds; `is_narrow`: integers have 32 bits, not 64.
+std::vector<char> lent_bytes(Batch& batch, const Buffer& buffer, size_t action, bool is_narrow) {
+    const Tensor& tensor = batch.actions()[action];
+    std::vector<char> bytes(size_t(tensor.bytes()) * (is_narrow || tensor.dtype == DType::float32 ? 1 : 2));
+    batch.memory().to_host(bytes.data(), buffer.data(), bytes.size());
+    return bytes;
 }
 }  // namespace
 
@@ -39,14 +48,45 @@ TEST_CASE("every environment: actions may be read from other memory, as int32 or
                 for (int step = 0; step < 12; ++step) {
                     std::vector<Buffer> lent;
                     own->act(-1);
-                    if (step % 3 == 0) lend_actions<int32_t>(*own, *other, lent);
-                    if (step % 3 == 1) lend_actions<int64_t>(*own, *other, lent);
-                    for (size_t i = 0; step % 3 == 2 && i < own->actions().size(); ++i) {
-                        other->use_actions(int(i), nullptr, own->actions()[i].dtype);
+                    for (size_t i = 0; step % 3 == 2 && i < own->actions().size(); ++i)
                         put(*other, other->actions()[i], host_bytes(*own, own->actions()[i]));
-                    }
-                    own->step(), other->step();
+                    own->step();
+                    if (step % 3 == 0) other->step(lend_actions<int32_t>(*own, *other, lent));
+                    if (step % 3 == 1) other->step(lend_actions<int64_t>(*own, *other, lent));
+                    if (step % 3 == 2) other->step();
                     REQUIRE(difference(*own, *other) == "");
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE(
+    "every environment: act after a step with other memory fills the engine's own actions, for the present state") {
+    for (Device device : devices()) {
+        for (const EngineCase& c : engine_cases()) {
+            DYNAMIC_SECTION(c.name << " on " << device.name()) {
+                const auto own = make(c, on(device)), other = make(c, on(device));
+                const int policies = int(own->policies().size());
+                for (int step = 0; step < 8; ++step) {
+                    std::vector<Buffer> lent;
+                    for (int policy = -1; policy < policies; ++policy) {
+                        if (policy >= 0 &&
+                            error_of([&] { own->find_policy(own->policies()[size_t(policy)]); }) != "no error")
+                            continue;
+                        own->act(policy), other->act(policy);
+                        for (size_t i = 0; i < own->actions().size(); ++i)
+                            REQUIRE(host_bytes(*own, own->actions()[i]) == host_bytes(*other, other->actions()[i]));
+                    }
+                    own->act(-1);
+                    const Bindings bindings = step % 2 ? lend_actions<int32_t>(*own, *other, lent)
+                                                       : lend_actions<int64_t>(*own, *other, lent);
+                    std::vector<std::vector<char>> before;
+                    for (size_t i = 0; i < lent.size(); ++i) before.push_back(lent_bytes(*other, lent[i], i, step % 2));
+                    own->step(), other->step(bindings);
+                    other->act(-1);
+                    for (size_t i = 0; i < lent.size(); ++i)
+                        REQUIRE(lent_bytes(*other, lent[i], i, step % 2) == before[i]);
                 }
             }
         }
@@ -55,9 +95,10 @@ TEST_CASE("every environment: actions may be read from other memory, as int32 or
 
 TEST_CASE("actions: a number type that does not fit gets one sentence") {
     const auto cartpole = make(engine_case("cartpole"), on({-1})), rovers = make(mixed(), on({-1}));
-    CHECK(error_of([&] { cartpole->use_actions(0, nullptr, DType::float32); }) ==
+    CHECK(error_of([&] { Bindings(*cartpole).read_action(0, nullptr, DType::float32); }) ==
           "action action: got float32, want int32 or int64");
-    CHECK(error_of([&] { rovers->use_actions(2, nullptr, DType::int64); }) == "action motor: got int64, want float32");
+    CHECK(error_of([&] { Bindings(*rovers).read_action(2, nullptr, DType::int64); }) ==
+          "action motor: got int64, want float32");
 }
 
 TEST_CASE("actions: one out of range counts as 0 and is reported once, by world, agent, step and value") {
@@ -85,8 +126,7 @@ TEST_CASE("actions: an int64 out of range is refused whole, not by its low word"
     for (Device device : devices()) {
         const auto batch = make(engine_case("cartpole"), on(device));
         const Buffer actions = beside(*batch, std::vector<int64_t>{0, (int64_t{1} << 40) + 1, 0, 0, 0});
-        batch->use_actions(0, actions.data(), DType::int64);
-        batch->step();
+        batch->step(Bindings(*batch).read_action(0, actions.data(), DType::int64));
         CHECK(error_of([&] { batch->get_field("body"); }).find("world 1, agent 0 at step 0: got 1099511627777") !=
               std::string::npos);
     }

@@ -11,11 +11,13 @@ using Flags = std::vector<uint8_t>;
 
 enum class Ending { none, rules, time_limit };
 
-/// How each world's episode ended in the last step, told from what it shows without autoreset.
-std::vector<Ending> endings(Batch& batch) {
+Flags active_agents(Batch& batch) { return host_values<uint8_t>(batch, batch.output("active")); }
+
+/// How each world's episode ended in the last step, told from what it shows without autoreset; `active`: before the
+/// step.
+std::vector<Ending> endings(Batch& batch, const Flags& active) {
     const Flags terminated = host_values<uint8_t>(batch, batch.output("terminated"));
     const Flags truncated = host_values<uint8_t>(batch, batch.output("truncated"));
-    const Flags active = host_values<uint8_t>(batch, batch.output("active"));
     const size_t agents = size_t(batch.num_agents());
     std::vector<Ending> result(size_t(batch.num_envs()), Ending::none);
     for (size_t env = 0; env < result.size(); ++env) {
@@ -72,11 +74,12 @@ TEST_CASE("every environment: SAME_STEP shows the new episode, and keeps the las
                 std::vector<Bytes> last = copies(*all, all->final_observations()), last_cut = last;
                 int num_ended = 0;
                 for (int step = 0; step < 40; ++step) {
+                    const Flags active = active_agents(*plain);
                     for (Batch* batch : {plain.get(), all.get(), cut.get()}) play(*batch, 1);
                     const std::vector<std::string> outcome = {"reward", "terminated", "truncated"};
                     REQUIRE(copies(*all, outputs_named(*all, outcome)) ==
                             copies(*plain, outputs_named(*plain, outcome)));
-                    const std::vector<Ending> ended = endings(*plain);
+                    const std::vector<Ending> ended = endings(*plain, active);
                     const std::vector<Bytes> shown = copies(*plain, plain->observations());
                     overwrite(last, shown, 5, [&](size_t env) { return ended[env] != Ending::none; });
                     overwrite(last_cut, shown, 5, [&](size_t env) { return ended[env] == Ending::time_limit; });
@@ -103,11 +106,12 @@ TEST_CASE("every environment: NEXT_STEP shows the last observation, and spends t
                 const auto next = make(c, in_mode(AutoresetMode::next_step, device));
                 std::vector<Ending> ended(5, Ending::none);
                 for (int step = 0; step < 40; ++step) {
+                    const Flags active = active_agents(*plain);
                     play(*plain, 1), play(*next, 1);
                     reset_where_ended(*plain, ended);
                     REQUIRE(difference(*plain, *next) == "");
                     const std::vector<Ending> ended_before = ended;
-                    ended = endings(*plain);
+                    ended = endings(*plain, active);
                     for (size_t env = 0; env < 5; ++env)
                         if (ended_before[env] != Ending::none) ended[env] = Ending::none;
                 }
@@ -116,16 +120,61 @@ TEST_CASE("every environment: NEXT_STEP shows the last observation, and spends t
     }
 }
 
-TEST_CASE("every environment: without autoreset an episode goes on after its end") {
+TEST_CASE("every environment: without autoreset a world that has ended waits for its reset, and counts once") {
     for (Device device : devices()) {
         for (const EngineCase& c : engine_cases()) {
             DYNAMIC_SECTION(c.name << " on " << device.name()) {
-                const auto batch = make(c, in_mode(AutoresetMode::disabled, device));
-                play(*batch, 20);
-                CHECK(values_of<int32_t>(batch->get_field("elapsed")) == std::vector<int32_t>(5, 20));
-                const Flags truncated = host_values<uint8_t>(*batch, batch->output("truncated"));
-                CHECK(truncated == Flags(truncated.size(), 1));
+                BatchOptions options = in_mode(AutoresetMode::disabled, device);
+                options.statistics = true;
+                const auto batch = make(c, options);
+                play(*batch, 45);  // longer than any episode
+                const std::vector<Bytes> observed = copies(*batch, batch->observations());
+                const std::vector<Bytes> flags = copies(*batch, outputs_named(*batch, {"terminated", "truncated"}));
+                const Flags active = active_agents(*batch);
+                const Statistics before = batch->statistics(false);
+                const auto elapsed = values_of<int32_t>(batch->get_field("elapsed"));
+                CHECK(before.num_episodes <= 5);
+                for (int32_t steps : elapsed) CHECK(steps <= 40);
+                play(*batch, 3);
+                CHECK(copies(*batch, batch->observations()) == observed);
+                CHECK(copies(*batch, outputs_named(*batch, {"terminated", "truncated"})) == flags);
+                CHECK(values_of<int32_t>(batch->get_field("elapsed")) == elapsed);
+                CHECK(active_agents(*batch) == active);
+                for (float reward : host_values<float>(*batch, batch->output("reward"))) CHECK(reward == 0);
+                const Statistics after = batch->statistics(false);
+                CHECK(after.num_episodes == before.num_episodes);
+                CHECK(after.agent_steps == before.agent_steps);
+                for (size_t m = 0; m < after.metrics.size(); ++m)
+                    CHECK(after.metrics[m].mean == before.metrics[m].mean);
+                batch->reset();
+                CHECK(values_of<int32_t>(batch->get_field("elapsed")) == std::vector<int32_t>(5, 0));
+                CHECK(batch->statistics(false).num_episodes == before.num_episodes);
             }
+        }
+    }
+}
+
+TEST_CASE("autoreset: a transition counts for the agents that were active before it, unless their world had ended") {
+    for (Device device : devices()) {
+        for (const AutoresetMode mode : {AutoresetMode::same_step, AutoresetMode::next_step, AutoresetMode::disabled}) {
+            BatchOptions options = in_mode(mode, device);
+            options.statistics = true;
+            const auto batch = make(engine_case("test_chain"), options);
+            const size_t agents = size_t(batch->num_agents());
+            std::vector<bool> is_over(5, false);
+            int64_t counted = 0;
+            for (int step = 0; step < 50; ++step) {
+                const Flags active = active_agents(*batch);
+                play(*batch, 1);
+                const Flags starts = host_values<uint8_t>(*batch, batch->output("episode_start"));
+                for (size_t i = 0; i < active.size(); ++i)
+                    counted += active[i] && !(mode == AutoresetMode::next_step && starts[i]) && !is_over[i / agents];
+                const std::vector<Ending> ended = endings(*batch, active);
+                for (size_t env = 0; env < 5 && mode == AutoresetMode::disabled; ++env)
+                    is_over[env] = is_over[env] || ended[env] != Ending::none;
+            }
+            CHECK(counted > 50);
+            CHECK(batch->statistics(false).agent_steps == counted);
         }
     }
 }

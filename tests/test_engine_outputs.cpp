@@ -67,7 +67,7 @@ TEST_CASE("every environment: observations as float32 and bfloat16 are the natur
                 }
 }
 
-TEST_CASE("every environment: an output that is redirected is written there and nowhere else") {
+TEST_CASE("every environment: an output that a launch names elsewhere is written there and nowhere else") {
     for (Device device : devices()) {
         for (const EngineCase& c : engine_cases()) {
             DYNAMIC_SECTION(c.name << " on " << device.name()) {
@@ -77,12 +77,14 @@ TEST_CASE("every environment: an output that is redirected is written there and 
                     tensors.insert(tensors.end(), list->begin(), list->end());
                 std::vector<Buffer> memory;
                 std::vector<std::vector<char>> before;
+                Bindings elsewhere(*other);
                 for (const Tensor& tensor : tensors) {
                     memory.push_back(beside(*other, std::vector<char>(size_t(tensor.bytes()), 0x55)));
                     before.push_back(host_bytes(*other, tensor));
-                    other->redirect(tensor.name, memory.back().data());
+                    elsewhere.write_output(tensor.name, memory.back().data());
                 }
-                play(*plain, 3), play(*other, 3);
+                play(*plain, 3);
+                for (int step = 0; step < 3; ++step) other->act(-1), other->step(elsewhere);
                 const std::vector<Tensor> want = written_tensors(*plain);
                 for (size_t i = 0; i < tensors.size(); ++i) {
                     INFO(tensors[i].name);
@@ -90,7 +92,6 @@ TEST_CASE("every environment: an output that is redirected is written there and 
                     moved.data = memory[i].data();
                     CHECK(host_bytes(*other, moved) == host_bytes(*plain, want[i]));
                     CHECK(host_bytes(*other, tensors[i]) == before[i]);
-                    other->redirect(tensors[i].name, nullptr);
                 }
                 play(*plain, 1), play(*other, 1);
                 CHECK(difference(*plain, *other) == "");
@@ -138,7 +139,30 @@ TEST_CASE("outputs: names that do not exist get one sentence") {
     few.outputs = {"reward"};
     CHECK(error_of([&] { make(c, few)->output("active"); }) ==
           "pathfinding: output \"active\" is not written; add it to outputs");
-    CHECK(error_of([&] { make(c, few)->redirect("windows", nullptr); }).find("windows") != std::string::npos);
+    const auto batch = make(c, few);
+    CHECK(error_of([&] { Bindings(*batch).write_output("windows", nullptr); }).find("windows") != std::string::npos);
+    CHECK(error_of([&] { Bindings(*batch).write_output("", nullptr); }).find("is not written") != std::string::npos);
+    CHECK(error_of([&] { Bindings(*batch).write_output("reward", reinterpret_cast<void*>(40)); }) ==
+          "output reward: got memory at 40, want an address that is a multiple of 16");
+}
+
+TEST_CASE(
+    "outputs: every tensor is requested by its own name, by its name without the role, masks by one name for all") {
+    const auto written = [](const std::vector<std::string>& outputs) {
+        BatchOptions options = on({-1});
+        options.outputs = outputs, options.final_observation = FinalObservation::none;
+        std::vector<std::string> names;
+        for (const Tensor& tensor : written_tensors(*make(engine_case("test_stones"), options)))
+            names.push_back(tensor.name);
+        return names;
+    };
+    using Names = std::vector<std::string>;
+    CHECK(written({"taker.action_mask"}) == Names{"taker.action_mask"});
+    CHECK(written({"dealer.action_mask"}) == Names{"dealer.action_mask"});
+    CHECK(written({"action_mask"}) == Names{"taker.action_mask", "dealer.action_mask"});
+    CHECK(written({"heap", "dealer.turn"}) == Names{"taker.heap", "dealer.turn"});
+    for (const char* unknown : {"taker.stock", "action_mask.take", "action_mask.", "keeper.action_mask"})
+        CHECK(error_of([&] { written({unknown}); }).rfind("outputs: got \"" + std::string(unknown) + "\"", 0) == 0);
 }
 
 TEST_CASE("batches: a number of worlds that is too small or too large gets one sentence") {

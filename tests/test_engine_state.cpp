@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "tests/test_engine.h"
 
@@ -105,6 +106,90 @@ TEST_CASE("fields: a name, shape or type that does not fit gets one sentence, an
               batch->set_fields({zeros, integers});
           }) == "field body: got int32 [5, 4], want float32 [5, 4]");
     CHECK(state_difference(*batch, *other) == "");
+}
+
+namespace {
+/// What set_fields and restore say of a state in which number `at` of a field is `number`; both must say the same, and
+/// leave everything as it was.
+template <class T>
+std::string refusal(const EngineCase& c, const std::string& name, size_t at, T number, Device device = {-1}) {
+    const auto batch = make(c, plain(device)), other = make(c, plain(device));
+    FieldValue value = batch->get_field(name);
+    memcpy(value.bytes.data() + at * sizeof(T), &number, sizeof(T));
+    std::vector<FieldValue> saved = batch->save();
+    bool is_saved = false;
+    for (FieldValue& field : saved)
+        if (field.name == name) field = value, is_saved = true;
+    if (!is_saved) saved.push_back(value);
+    const std::string error = error_of([&] { batch->set_fields({value}); });
+    CHECK(error_of([&] { batch->restore(saved); }) == error);
+    CHECK(state_difference(*batch, *other) == "");
+    return error;
+}
+}  // namespace
+
+TEST_CASE("state: numbers out of a field's limits are refused by field, world, entry, value and wish") {
+    for (Device device : devices()) {
+        const EngineCase &chain = engine_case("test_chain"), &cartpole = engine_case("cartpole");
+        CHECK(refusal(chain, "at", 7, int32_t{12}, device) ==
+              "field at of world 1, entry [2]: got 12, want an integer from -1 to 11");
+        CHECK(refusal(chain, "next", 3, int32_t{-1}, device) ==
+              "field next of world 0, entry [3]: got -1, want an integer from 0 to 11");
+        CHECK(refusal(chain, "elapsed", 2, int32_t{13}, device) ==
+              "field elapsed of world 2: got 13, want an integer from 0 to 12");
+        CHECK(refusal(chain, "elapsed", 2, int32_t{-1000000000}, device) ==
+              "field elapsed of world 2: got -1000000000, want an integer from 0 to 12");
+        CHECK(refusal(chain, "energy", 0, std::nanf(""), device) ==
+              "field energy of world 0, entry [0]: got nan, want a finite number");
+        CHECK(refusal(cartpole, "body", 5, infinity, device) ==
+              "field body of world 1, entry [1]: got inf, want a finite number");
+    }
+}
+
+TEST_CASE("state: what the rules call impossible is refused in their words") {
+    for (Device device : devices())
+        CHECK(refusal(engine_case("test_chain"), "next", 12, int32_t{0}, device) ==
+              "state of world 1: next: got a ring of 1 places, want one of all 12");
+}
+
+TEST_CASE("state: what is derived cannot be set") {
+    CHECK(refusal(engine_case("test_scenes"), "goal", 0, uint16_t{3}) ==
+          "field goal: got values, want none: it is derived from the other fields");
+}
+
+TEST_CASE("pathfinding: a state in which an agent could leave the map, or meet another, is refused") {
+    const EngineCase given = {"", "pathfinding",
+                              settings_of({{"map", "..#.\n....\n.#.."},
+                                           {"agents_xy", "[[0, 0], [2, 3]]"},
+                                           {"targets_xy", "[[[0, 1], [1, 0]], [[2, 2], [1, 1], [0, 3]]]"},
+                                           {"num_agents", "2"},
+                                           {"on_target", "restart"}})};
+    const auto cell = [](int row, int column) { return uint32_t(uint16_t(row)) | uint32_t(uint16_t(column)) << 16; };
+    CHECK(refusal(given, "position", 0, cell(30000, 0)) ==
+          "field position of world 0, entry [0, 0]: got 30000, want an integer from 0 to 3");
+    CHECK(refusal(given, "position", 3, cell(0, 2)) ==
+          "state of world 1: position of agent 1: got [0, 2], want a free cell of the map");
+    CHECK(refusal(given, "position", 3, cell(3, 2)) ==
+          "state of world 1: position of agent 1: got [3, 2], want a free cell of the map");
+    CHECK(refusal(given, "position", 3, cell(0, 0)) ==
+          "state of world 1: position of agent 1: got [0, 0], want a cell where no other agent stands");
+    CHECK(refusal(given, "goal", 4, cell(2, 1)) ==
+          "state of world 2: goal of agent 0: got [2, 1], want a free cell of the map");
+    CHECK(refusal(given, "goal_number", 1, int32_t{3}) ==
+          "state of world 0: goal_number of agent 1: got 3, want an integer from 0 to 2");
+    CHECK(refusal(given, "num_present", 0, int32_t{1000000000}) ==
+          "field num_present of world 0: got 1000000000, want an integer from 0 to 2");
+    CHECK(refusal(given, "map_index", 0, int32_t{1}) ==
+          "field map_index of world 0: got 1, want an integer from 0 to 0");
+    CHECK(refusal(given, "map_size", 0, cell(2, 4)) ==
+          "state of world 0: map_size: got [2, 4], want [3, 4] of map_index 0");
+    CHECK(refusal(given, "walls", 0, uint32_t{0}) == "no error");  // beyond the wall: only seen
+    CHECK(refusal(given, "walls", 4, uint32_t{0}).find("walls: got no obstacle at [-1, -1], want one there") !=
+          std::string::npos);
+    CHECK(refusal(given, "walls", 5, ~0u).find("walls: got an obstacle at [0, 0], want none there") !=
+          std::string::npos);
+    CHECK(refusal(engine_case("pathfinding restart, soft"), "walls", 4, uint32_t{0})
+              .find("walls: got no obstacle at [-1, -1], want one there") != std::string::npos);
 }
 
 TEST_CASE("restore: a state of other settings or without its seed is refused, and nothing changes") {

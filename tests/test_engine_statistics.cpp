@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "tests/test_engine.h"
@@ -13,13 +14,14 @@ class Observer {
         : batch_(batch),
           returns_(size_t(batch.num_envs()), std::vector<float>(batch.spaces().roles.size())),
           lengths_(size_t(batch.num_envs())),
+          took_part_(size_t(batch.num_envs() * batch.num_agents())),
           episode_(size_t(batch.num_envs())),
           first(size_t(batch.num_envs())) {}
 
     /// One step; episodes below `from_episode` do not count.
     void step(int from_episode) {
         const auto active = host_values<uint8_t>(batch_, batch_.output("active"));
-        for (uint8_t flag : active) agent_steps += flag;
+        for (size_t i = 0; i < active.size(); ++i) agent_steps += active[i], took_part_[i] |= active[i];
         play(batch_, 1);
         const auto rewards = host_values<float>(batch_, batch_.output("reward"));
         const auto starts = host_values<uint8_t>(batch_, batch_.output("episode_start"));
@@ -29,31 +31,49 @@ class Observer {
                 const Role& role = batch_.spaces().roles[r];
                 double total = 0;
                 for (int i = 0; i < role.count; ++i) total += double(rewards[env * agents + size_t(role.first + i)]);
-                returns_[env][r] += float(total / role.count);
+                returns_[env][r] += float(total);
             }
             ++lengths_[env];
             if (!starts[env * agents]) continue;
             if (episode_[env]++ >= from_episode) count(env);
             std::fill(returns_[env].begin(), returns_[env].end(), 0.0f);
+            std::fill_n(took_part_.begin() + int64_t(env * agents), agents, uint8_t{0});
             lengths_[env] = 0;
         }
     }
 
     int64_t num_episodes = 0, agent_steps = 0;
-    std::vector<double> sum, square;  // of each role's return, then of the length
+    std::vector<double> sum, square, number;  // of each role's return, then of the length
 
   private:
+    /// Agents of a role that were active before some step of the episode.
+    int participants(size_t env, const Role& role) const {
+        const auto begin = took_part_.begin() + int64_t(env) * batch_.num_agents() + role.first;
+        return int(std::count(begin, begin + role.count, 1));
+    }
+    /// Returns of roles that nobody played are NaN; an episode that nobody played is none.
     void count(size_t env) {
+        const std::vector<Role>& roles = batch_.spaces().roles;
+        std::vector<float> values(roles.size());
+        int total = 0;
+        for (size_t r = 0; r < roles.size(); ++r) {
+            values[r] = returns_[env][r] / float(participants(env, roles[r]));
+            if (participants(env, roles[r]) == 0) values[r] = std::nanf("");
+            total += participants(env, roles[r]);
+        }
+        if (total == 0) return;
         ++num_episodes;
-        std::vector<float> values = returns_[env];
         values.push_back(float(lengths_[env]));
-        sum.resize(values.size()), square.resize(values.size());
-        for (size_t m = 0; m < values.size(); ++m) sum[m] += values[m], square[m] += double(values[m]) * values[m];
+        sum.resize(values.size()), square.resize(values.size()), number.resize(values.size());
+        for (size_t m = 0; m < values.size(); ++m)
+            if (!std::isnan(values[m])) sum[m] += values[m], square[m] += double(values[m]) * values[m], ++number[m];
         if (first[env].empty()) first[env] = values;
     }
     Batch& batch_;
     std::vector<std::vector<float>> returns_;
-    std::vector<int> lengths_, episode_;
+    std::vector<int> lengths_;
+    std::vector<uint8_t> took_part_;
+    std::vector<int> episode_;
 
   public:
     std::vector<std::vector<float>> first;  // values of each world's first episode; empty: none ended
@@ -64,7 +84,7 @@ void check_first(Batch& batch, const Observer& observer) {
     for (size_t env = 0; env < observer.first.size(); ++env) {
         for (size_t m = 0; m <= batch.spaces().roles.size(); ++m) {
             const float value = shown.at(batch.metric_names()[m])[env];
-            if (observer.first[env].empty())
+            if (observer.first[env].empty() || std::isnan(observer.first[env][m]))
                 CHECK(std::isnan(value));
             else
                 CHECK(value == Catch::Approx(observer.first[env][m]).margin(1e-4));
@@ -74,11 +94,12 @@ void check_first(Batch& batch, const Observer& observer) {
 
 void check_statistics(Batch& batch, const Observer& observer) {
     const Statistics shown = batch.statistics(false);
-    const double n = double(observer.num_episodes);
     REQUIRE(shown.num_episodes == observer.num_episodes);
     if (shown.agent_steps > 0) CHECK(shown.agent_steps == observer.agent_steps);
     for (size_t m = 0; m < observer.sum.size(); ++m) {
         INFO(shown.metrics[m].name);
+        const double n = observer.number[m];
+        if (n == 0) continue;
         const double mean = observer.sum[m] / n, variance = observer.square[m] / n - mean * mean;
         CHECK(shown.metrics[m].mean == Catch::Approx(mean).margin(1e-4));
         if (n > 1)
@@ -134,6 +155,30 @@ TEST_CASE("statistics: clearing begins anew, and the episode under way counts wi
         CHECK(after.metrics[1].name == "episode_return.boat");
         CHECK(after.metrics[2].name == "episode_length");
         CHECK(after.metrics[2].mean == 13);
+    }
+}
+
+TEST_CASE("statistics: worlds without agents are in no mean, and no metric is infinite or no number") {
+    const std::map<std::string, std::string> sparse = {
+        {"size", "8"}, {"min_size", "2"}, {"density", "0.5"}, {"num_agents", "2"}, {"max_episode_steps", "13"}};
+    for (Device device : devices()) {
+        for (const std::string on_target : {"finish", "nothing", "restart"}) {
+            std::map<std::string, std::string> settings = sparse;
+            settings["on_target"] = on_target;
+            BatchOptions options = some_envs(512);
+            options.device = device;
+            const auto batch = make({"", "pathfinding", settings_of(settings)}, options);
+            const auto present = values_of<int32_t>(batch->get_field("num_present"));
+            CHECK(std::count(present.begin(), present.end(), 0) > 0);
+            play(*batch, 30);
+            const Statistics statistics = batch->statistics(false);
+            for (const Statistics::Metric& metric : statistics.metrics) {
+                INFO(on_target << ", " << metric.name << " " << metric.mean);
+                CHECK(metric.mean >= 0);
+                CHECK(metric.mean <= 26);  // the sum of costs of both agents
+                if (metric.name == "episode_length" && on_target == "restart") CHECK(metric.mean == 13);
+            }
+        }
     }
 }
 

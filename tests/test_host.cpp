@@ -103,11 +103,11 @@ TEST_CASE("cartpole: integers of 64 bits and outputs that nobody wants leave the
     const auto all = make(engine_case("cartpole"), some_envs(64)), some = make(engine_case("cartpole"), few);
     std::vector<int64_t> wide(64);
     std::vector<int32_t> action(64);
-    some->use_actions(0, wide.data(), DType::int64);
+    const Bindings from_wide = Bindings(*some).read_action(0, wide.data(), DType::int64);
     for (int step = 0; step < 100; ++step) {
         for (size_t env = 0; env < 64; ++env) wide[env] = action[env] = int32_t(env * 5 + size_t(step)) / 3 % 2;
         put(*all, all->actions()[0], action);
-        all->step(), some->step();
+        all->step(), some->step(from_wide);
         REQUIRE(host_bytes(*all, all->observations()[0]) == host_bytes(*some, some->observations()[0]));
         REQUIRE(host_bytes(*all, all->output("terminated")) == host_bytes(*some, some->output("terminated")));
     }

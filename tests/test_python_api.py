@@ -360,6 +360,39 @@ def test_random_actions_are_a_function_of_seed_step_and_draw(device):
     assert not np.array_equal(first, to_numpy(env.act("random", draw=1)))
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_act_after_a_step_with_an_own_array_is_fresh_and_leaves_the_array_alone(dtype, device):
+    """Expert labels beside a learner's actions: the labels are those of the present state, and nobody's array changes."""
+    settings = dict(num_envs=4, num_agents=3, size=8, distances=True, device=device)
+    env = flockstep.make("pathfinding", **settings)
+    twin = flockstep.make("pathfinding", **settings)
+    env.reset(seed=3), twin.reset(seed=3)
+    for step in range(6):
+        mine = to_device(np.full((4, 3), step % 5, dtype), device)
+        env.step(mine), twin.step(to_device(np.full((4, 3), step % 5, np.int32), device))
+        fresh = flockstep.make("pathfinding", **settings)
+        fresh.load_state_dict(twin.state_dict())
+        np.testing.assert_array_equal(to_numpy(env.act("pibt")), to_numpy(fresh.act("pibt")))
+        np.testing.assert_array_equal(to_numpy(mine), np.full((4, 3), step % 5))
+
+
+def test_act_after_the_own_array_is_gone():
+    env = flockstep.make("cartpole", num_envs=1 << 20, device="cpu")
+    env.step(np.zeros((1 << 20, 1), np.int32))
+    assert set(np.unique(env.act("random"))) == {0, 1}
+
+
+def test_a_world_that_has_ended_waits_for_its_reset_and_counts_once(device):
+    env = make(num_envs=2, autoreset_mode="disabled", device=device, max_episode_steps=3)
+    env.reset(seed=1)
+    for step in range(7):
+        observation, reward, terminated, truncated, _ = env.step(to_device(np.full((2, 1), step % 2, np.int32), device))
+        assert to_numpy(reward).tolist() == [[float(step < 3)]] * 2
+        assert to_numpy(truncated).tolist() == [[step >= 2]] * 2 and not to_numpy(terminated).any()
+    statistics = env.statistics()
+    assert statistics["num_episodes"] == 2 and statistics["mean"]["episode_length"] == 3
+
+
 @pytest.mark.parametrize("mode", flockstep.environment.AUTORESET_MODES)
 def test_a_saved_state_goes_on_identically(mode, device):
     env = make(autoreset_mode=mode, device=device)

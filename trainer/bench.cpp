@@ -23,14 +23,11 @@ class ActionSets {
         count_ = int(std::clamp<int64_t>((int64_t{1} << 30) / bytes, std::min(wanted, 2), wanted));
         for (const Tensor& action : batch.actions())
             sets_.emplace_back(batch.memory(), size_t(rounded(action.bytes()) * count_), "sets of actions");
-        for (int set = 0; set < count_; ++set) draw(set);
+        for (int set = 0; set < count_; ++set) draw(set), bind(set);
     }
     int count() const { return count_; }
-    /// The next step reads this set.
-    void use(int64_t step) {
-        for (size_t a = 0; a < sets_.size(); ++a)
-            batch_.use_actions(int(a), at(a, step % count_), batch_.actions()[a].dtype);
-    }
+    /// For the step that reads the set whose turn it is.
+    const Bindings& of(int64_t step) const { return bindings_[size_t(step % count_)]; }
 
   private:
     static int64_t rounded(int64_t bytes) { return (bytes + 255) / 256 * 256; }
@@ -48,8 +45,14 @@ class ActionSets {
         }
     }
 
+    void bind(int set) {
+        Bindings& bindings = bindings_.emplace_back(batch_);
+        for (size_t a = 0; a < sets_.size(); ++a) bindings.read_action(a, at(a, set), batch_.actions()[a].dtype);
+    }
+
     Batch& batch_;
     std::vector<Buffer> sets_;
+    std::vector<Bindings> bindings_;
     int count_;
 };
 
@@ -93,11 +96,12 @@ class Bench {
   private:
     void launch(int64_t steps) {
         for (int64_t step = 0; step < steps; ++step) {
-            if (sets_)
-                sets_->use(step);
-            else
+            if (sets_) {
+                batch_.step(sets_->of(step), clock_.stream());
+            } else {
                 batch_.act(policy_, 0, clock_.stream());
-            batch_.step(clock_.stream());
+                batch_.step(clock_.stream());
+            }
         }
     }
     /// Steps for at least a quarter of the clocked time; gives the steps that one repeat should take.

@@ -77,8 +77,7 @@ struct Trainer::Impl {
         load_kernels(where());
         for (Learner& learner : learners) learner.warm_up();
         batch->memory().synchronize();
-        rollout.aim(config.num_steps);
-        batch->reset(uint64_t(config.seed), lane.stream());
+        batch->reset(uint64_t(config.seed), rollout.last_bindings(), lane.stream());
     }
     static std::unique_ptr<Batch> checked(std::unique_ptr<Batch> batch, const TrainConfig& config) {
         check_batch(*batch, config);
@@ -136,10 +135,8 @@ struct Trainer::Impl {
         estimate_advantages();
     }
     void step_worlds(int t) {
-        rollout.use_actions(t);
-        rollout.aim(t + 1);
         if (t < timed_steps) clock.mark(first_step + 2 * t, lane.stream());
-        batch->step(lane.stream());
+        batch->step(rollout.step_bindings(t), lane.stream());
         if (t < timed_steps) clock.mark(first_step + 2 * t + 1, lane.stream());
     }
     void evaluate_final(int segment_index) {
@@ -296,8 +293,7 @@ void Trainer::Impl::restore(const Archive& archive) {
         fields.push_back(array);
         fields.back().name = array.name.substr(12);
     }
-    rollout.aim(config.num_steps);
-    batch->restore(fields);
+    batch->restore(fields, rollout.last_bindings());
     batch->memory().synchronize();
     iterations = iterations_read = info.iterations;
     seconds_before = info.seconds, began.reset();

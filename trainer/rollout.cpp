@@ -91,15 +91,7 @@ Rollout::Rollout(Batch& batch, int num_steps, const std::vector<PolicySpec>& spe
         const Tensor* mask = find_tensor(batch.action_masks(), spec.action_mask);
         masks_.push_back(mask ? allocate_slots(*mask) : Slots{"", nullptr, 0});
     }
-}
-
-Rollout::~Rollout() {
-    for (const char* output : {"reward", "terminated", "truncated", "active"}) batch_.redirect(output, nullptr);
-    for (const auto& parts : parts_)
-        for (const Slots& slots : parts) batch_.redirect(slots.output, nullptr);
-    for (const Slots& slots : masks_)
-        if (slots.data) batch_.redirect(slots.output, nullptr);
-    batch_.use_actions(0, nullptr, DType::int32);
+    for (int step = 0; step < num_steps; ++step) bindings_.push_back(bind(step));
 }
 
 template <class T>
@@ -121,19 +113,20 @@ RoleRows Rollout::rows(const PolicySpec& spec) const {
     return {batch_.num_envs(), batch_.num_agents(), spec.first, spec.count, slot_rows_};
 }
 
-void Rollout::aim(int slot) {
-    const int64_t before = std::max(slot - 1, 0) * slot_rows_;
-    batch_.redirect("reward", reward + before);
-    batch_.redirect("terminated", terminated + before);
-    batch_.redirect("truncated", truncated + before);
-    batch_.redirect("active", active + slot * slot_rows_);
+Bindings Rollout::bind(int step) const {
+    const int64_t row = step * slot_rows_, slot = step + 1;
+    Bindings bindings(batch_);
+    bindings.read_action(0, action + row, DType::int32)
+        .write_output("reward", reward + row)
+        .write_output("terminated", terminated + row)
+        .write_output("truncated", truncated + row)
+        .write_output("active", active + slot * slot_rows_);
     for (const auto& parts : parts_)
-        for (const Slots& slots : parts) batch_.redirect(slots.output, slots.data + slot * slots.slot_bytes);
+        for (const Slots& slots : parts) bindings.write_output(slots.output, slots.data + slot * slots.slot_bytes);
     for (const Slots& slots : masks_)
-        if (slots.data) batch_.redirect(slots.output, slots.data + slot * slots.slot_bytes);
+        if (slots.data) bindings.write_output(slots.output, slots.data + slot * slots.slot_bytes);
+    return bindings;
 }
-
-void Rollout::use_actions(int step) { batch_.use_actions(0, action + step * slot_rows_, DType::int32); }
 
 void Rollout::begin(const Where& where) {
     const auto copy = [&](char* data, int64_t bytes) {

@@ -38,17 +38,16 @@ InputColumns input_columns(const PolicySpec& spec, const std::vector<int>& order
 class Rollout {
   public:
     Rollout(Batch& batch, int num_steps, const std::vector<PolicySpec>& specs);
-    ~Rollout();  // the batch writes to its own memory again
     Rollout(const Rollout&) = delete;
 
     int num_steps() const { return num_steps_; }
     int64_t slot_rows() const { return slot_rows_; }
     RoleRows rows(const PolicySpec& spec) const;
 
-    /// Lets the next launch write the observation of a slot, and the outcome of the step before it.
-    void aim(int slot);
-    /// Lets the next step read the actions of a slot.
-    void use_actions(int step);
+    /// For the step that reads the actions of a step and writes its outcome, and the observation that follows it.
+    const Bindings& step_bindings(int step) const { return bindings_[size_t(step)]; }
+    /// For a reset or a restored state: its observation goes to the slot after the last step, where begin() looks.
+    const Bindings& last_bindings() const { return bindings_.back(); }
     /// Moves what comes after the last step to the first slot, if that is not where it is.
     void begin(const Where& where);
 
@@ -69,6 +68,7 @@ class Rollout {
     template <class T>
     T* allocate_rows(int slots, const char* what);
     Slots allocate_slots(const Tensor& tensor);
+    Bindings bind(int step) const;
 
     Batch& batch_;
     int num_steps_;
@@ -76,6 +76,7 @@ class Rollout {
     std::vector<Buffer> buffers_;
     std::vector<std::vector<Slots>> parts_;
     std::vector<Slots> masks_;
+    std::vector<Bindings> bindings_;  // by step
 };
 
 }  // namespace flockstep

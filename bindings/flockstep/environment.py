@@ -89,7 +89,7 @@ class Environment:
     the machine has too little memory.
 
     Every array is a view of the engine's memory at a fixed address, **valid until the next step, reset or set_fields**
-    writes it: copy what is to be kept. On CUDA a step is enqueued on the caller's current stream (torch's or CuPy's if
+    writes it: copy what is to be kept. Calls from several threads run one after the other. On CUDA a step is enqueued on the caller's current stream (torch's or CuPy's if
     imported, else the default stream) and nothing waits.
     """
 
@@ -214,7 +214,9 @@ class Environment:
             [num_envs, agents, choices] where the rules forbid actions; in same_step final_observation, shaped like the
             observation, whose rows count where _final_observation (bool [num_envs, num_agents]) is true; statistics.
 
-        A transition counts if its agent was active before it. ValueError for an action of the wrong dtype, shape or
+        A transition counts for an agent that was active before it, unless its world had ended: in next_step the step whose
+        observation has episode_start counts for nobody; in disabled mode a world that has ended waits for its reset, its
+        steps change nothing and pay 0. ValueError for an action of the wrong dtype, shape or
         device, before anything happens. A value that is out of range or masked counts as 0 (Box: as the nearest bound)
         and raises ValueError: on the CPU at once, after the step; on CUDA when something is next read from the device
         (check, statistics, get_field, state_dict).
@@ -250,7 +252,9 @@ class Environment:
 
     def set_fields(self, fields):
         """Writes fields of every world ({name: array of exactly the field's dtype and shape, or nested lists}), rebuilds
-        what follows from them and observes again; rewards and flags are cleared. All or nothing. Waits.
+        what follows from them and observes again; rewards and flags are cleared. All or nothing: ValueError that names field,
+        world, entry, value and wish for a value out of the field's limits, and in the rules' words for a state that cannot
+        be (an agent in a wall). What is derived cannot be set. Waits.
         """
         types = {line["name"]: line["dtype"] for line in self._batch.fields}
         self._batch.set_fields({name: host_array(name, value, types.get(name)) for name, value in fields.items()})

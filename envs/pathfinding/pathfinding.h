@@ -84,6 +84,9 @@ struct Pathfinding {
         if (out.wants(intent_part)) pathfinding::observe_intent(group, world, range, out, intent_part);
     }
 
+    /// Defined in state_error.cpp.
+    static std::string state_error(const World<Pathfinding>& world);
+
     SIM_HD static bool active(const World<Pathfinding>& world, int agent) {
         return pathfinding::is_present(world, agent);
     }

@@ -24,7 +24,8 @@ struct Climb {
         Field<int32_t> turn, top;  // whose turn it is; 1 + rank of the card on the table, or 0
         template <class V>
         SIM_HD void fields(const Config& c, V& visit) {
-            visit("hand", hand, c.num_players, ranks), visit("turn", turn, 1), visit("top", top, 1);
+            visit("hand", hand, c.num_players, ranks).between(0, c.hand_size);
+            visit("turn", turn, 1).between(0, c.num_players - 1), visit("top", top, 1).between(0, ranks);
         }
     };
     enum { hand_part, table_part };

@@ -22,7 +22,8 @@ struct Crowd {
         Bulk<uint8_t> taken;  // [2 * num_agents] derived: somebody stands there
         template <class V>
         SIM_HD void fields(const Config& c, V& visit) {
-            visit("place", place, c.num_agents), visit.derived("taken", taken, 2 * c.num_agents);
+            visit("place", place, c.num_agents).between(0, 2 * c.num_agents - 1),
+                visit.derived("taken", taken, 2 * c.num_agents);
         }
     };
     static Spaces spaces(const Config& c) {

@@ -22,7 +22,7 @@ struct Rovers {
         template <class V>
         SIM_HD void fields(const Config& c, V& visit) {
             visit("x", x, c.num_rovers), visit("y", y, c.num_rovers), visit("heading", heading, c.num_rovers);
-            visit("lights", lights, c.num_rovers, 3);
+            visit("lights", lights, c.num_rovers, 3).between(0, 3);
         }
         SIM_HD float distance(int i) const { return real::square_root(x[i] * x[i] + y[i] * y[i]); }
     };

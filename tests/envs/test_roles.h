@@ -23,7 +23,8 @@ struct Harbour {
         Field<uint8_t> lamp;  // 1: burns
         template <class V>
         SIM_HD void fields(const Config& c, V& visit) {
-            visit("x", x, c.num_boats), visit("y", y, c.num_boats), visit("lamp", lamp, 1);
+            visit("x", x, c.num_boats).between(-1, 1), visit("y", y, c.num_boats).between(-1, 1);
+            visit("lamp", lamp, 1).between(0, 1);
         }
         SIM_HD float distance(int boat) const { return real::square_root(x[boat] * x[boat] + y[boat] * y[boat]); }
     };

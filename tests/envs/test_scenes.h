@@ -29,7 +29,8 @@ struct Errands {
         Field<uint16_t> scene, place, goal;  // [1], [max_agents], [max_agents]: 0 for those who are not there
         template <class V>
         SIM_HD void fields(const Config&, V& visit) {
-            visit("scene", scene, 1), visit("place", place, max_agents), visit.derived("goal", goal, max_agents);
+            visit("scene", scene, 1).between(0, num_scenes - 1), visit("place", place, max_agents).between(0, doors);
+            visit.derived("goal", goal, max_agents);
         }
     };
     static Shared load(const Config&, Loader& loader) {

@@ -1,0 +1,46 @@
+#include "sim/bindings.h"
+
+#include <stdexcept>
+
+#include "sim/batch.h"
+
+namespace flockstep {
+
+Bindings& Bindings::read_action(size_t index, const void* data, DType dtype) {
+    const Tensor& own = batch_->actions().at(index);
+    if (dtype != own.dtype && !(own.dtype == DType::int32 && dtype == DType::int64))
+        throw std::invalid_argument("action " + own.name + ": got " + name_of(dtype) + ", want " + name_of(own.dtype) +
+                                    (own.dtype == DType::int32 ? " or int64" : ""));
+    actions_.push_back({index, data, dtype == DType::int64});
+    return *this;
+}
+
+Bindings& Bindings::write_output(const std::string& name, void* data) {
+    if (reinterpret_cast<uintptr_t>(data) % 16 != 0)
+        throw std::invalid_argument("output " + name + ": got memory at " +
+                                    std::to_string(reinterpret_cast<uintptr_t>(data)) +
+                                    ", want an address that is a multiple of 16");
+    outputs_.push_back({batch_->output_slot(name), data});
+    return *this;
+}
+
+void Bindings::apply(EngineCommon& view) const {
+    const bool one = batch_->has_one_action_tensor();
+    for (const Action& action : actions_) {
+        const int first = one ? 0 : int(action.index), last = one ? view.num_action_parts : first + 1;
+        for (int p = first; p < last; ++p) {
+            ActionView& a = view.actions[p];
+            const int64_t offset = one ? int64_t{a.first} * (action.is_int64 ? 8 : 4) : 0;
+            a.is_int64 = action.is_int64;
+            a.input = static_cast<const char*>(action.data) + offset;
+        }
+    }
+    for (const Output& output : outputs_) {
+        if (output.slot < max_parts)
+            view.parts[output.slot].output = static_cast<char*>(output.data);
+        else
+            view.set_row(output.slot - max_parts, output.data);
+    }
+}
+
+}  // namespace flockstep

@@ -1,0 +1,225 @@
+#pragma once
+
+#include <concepts>
+#include <string>
+#include <type_traits>
+
+#include "sim/batch.h"
+#include "sim/group.h"
+#include "sim/loader.h"
+#include "sim/observation.h"
+#include "sim/world.h"
+
+/// One check of a whole environment against the contract of environment.h, by the compiler, in sentences. What may be
+/// left out is looked for by its name, so that a function of that name with another signature is an error and not
+/// silently absent.
+namespace flockstep {
+
+namespace detail {
+/// Whether Env has a member of some name, of whatever kind: where it has, `Both::name` is ambiguous.
+template <class Env, class Named>
+struct Both : Env, Named {};
+
+// One struct per name that the contract knows.
+struct NamedDerive {
+    int derive;
+};
+struct NamedAllowed {
+    int allowed;
+};
+struct NamedHasActionMask {
+    int has_action_mask;
+};
+struct NamedActive {
+    int active;
+};
+struct NamedActs {
+    int acts;
+};
+struct NamedMetrics {
+    int metrics;
+};
+struct NamedMetric {
+    int metric;
+};
+struct NamedPolicies {
+    int policies;
+};
+struct NamedRefusesPolicy {
+    int refuses_policy;
+};
+struct NamedAct {
+    int act;
+};
+struct NamedLanes {
+    int lanes;
+};
+struct NamedLoad {
+    int load;
+};
+struct NamedStateError {
+    int state_error;
+};
+
+template <class Env>
+inline constexpr bool has_derive = !requires {
+    &Both<Env, NamedDerive>::derive;
+};
+template <class Env>
+inline constexpr bool has_allowed = !requires {
+    &Both<Env, NamedAllowed>::allowed;
+};
+template <class Env>
+inline constexpr bool has_has_action_mask = !requires {
+    &Both<Env, NamedHasActionMask>::has_action_mask;
+};
+template <class Env>
+inline constexpr bool has_active = !requires {
+    &Both<Env, NamedActive>::active;
+};
+template <class Env>
+inline constexpr bool has_acts = !requires {
+    &Both<Env, NamedActs>::acts;
+};
+template <class Env>
+inline constexpr bool has_metrics = !requires {
+    &Both<Env, NamedMetrics>::metrics;
+};
+template <class Env>
+inline constexpr bool has_metric = !requires {
+    &Both<Env, NamedMetric>::metric;
+};
+template <class Env>
+inline constexpr bool has_policies = !requires {
+    &Both<Env, NamedPolicies>::policies;
+};
+template <class Env>
+inline constexpr bool has_refuses_policy = !requires {
+    &Both<Env, NamedRefusesPolicy>::refuses_policy;
+};
+template <class Env>
+inline constexpr bool has_act = !requires {
+    &Both<Env, NamedAct>::act;
+};
+template <class Env>
+inline constexpr bool has_lanes = !requires {
+    &Both<Env, NamedLanes>::lanes;
+};
+template <class Env>
+inline constexpr bool has_load = !requires {
+    &Both<Env, NamedLoad>::load;
+};
+template <class Env>
+inline constexpr bool has_state_error = !requires {
+    &Both<Env, NamedStateError>::state_error;
+};
+}  // namespace detail
+
+/// Fails to compile, with a sentence for each thing that is wrong. Called once, where batches of Env are made.
+template <class Env>
+constexpr void check_contract() {
+    using Config = typename Env::Config;
+    using Const = const World<Env>&;
+    using Mutable = World<Env>&;
+    using Group = HostGroup&;
+    static_assert(
+        requires(Config c) { int{c.max_episode_steps}; }, "Config: want `int max_episode_steps`, the time limit");
+    static_assert(
+        requires(const Config c) {
+            { Env::spaces(c) } -> std::same_as<Spaces>;
+        },
+        "spaces: want `static Spaces spaces(const Config&)`");
+    static_assert(
+        requires(Group g, Mutable w) { Env::reset(g, w); },
+        "reset: want `template <class Group> SIM_HD static void reset(Group&, World<Env>&)`");
+    static_assert(
+        requires(Group g, Mutable w, const Actions& a, const Outcome& o) { Env::step(g, w, a, o); },
+        "step: want `template <class Group> SIM_HD static void step(Group&, World<Env>&, const Actions&, "
+        "const Outcome&)`");
+    static_assert(
+        requires(Group g, Mutable w, AgentRange r, const ObservationWriter& o) { Env::observe(g, w, r, o); },
+        "observe: want `template <class Group> SIM_HD static void observe(Group&, const World<Env>&, "
+        "AgentRange, const ObservationWriter&)`");
+    if constexpr (detail::has_derive<Env>)
+        static_assert(
+            requires(Group g, Mutable w) { Env::derive(g, w); },
+            "derive: want `template <class Group> SIM_HD static void derive(Group&, World<Env>&)`");
+    if constexpr (detail::has_allowed<Env>)
+        static_assert(
+            requires(Const w) {
+                { Env::allowed(w, 0, 0, 0) } -> std::same_as<bool>;
+            },
+            "allowed: want `SIM_HD static bool allowed(const World<Env>&, int agent, int part, int choice)`");
+    if constexpr (detail::has_has_action_mask<Env>) {
+        static_assert(
+            requires(const Config c) {
+                { Env::has_action_mask(c) } -> std::same_as<bool>;
+            },
+            "has_action_mask: want `static bool has_action_mask(const Config&)`");
+        static_assert(detail::has_allowed<Env>, "has_action_mask: want `allowed` beside it");
+    }
+    if constexpr (detail::has_active<Env>)
+        static_assert(
+            requires(Const w) {
+                { Env::active(w, 0) } -> std::same_as<bool>;
+            },
+            "active: want `SIM_HD static bool active(const World<Env>&, int agent)`");
+    if constexpr (detail::has_acts<Env>)
+        static_assert(
+            requires(Const w) {
+                { Env::acts(w, 0) } -> std::same_as<bool>;
+            },
+            "acts: want `SIM_HD static bool acts(const World<Env>&, int agent)`");
+    static_assert(detail::has_metrics<Env> == detail::has_metric<Env>, "metrics and metric: want both or neither");
+    if constexpr (detail::has_metrics<Env>) {
+        static_assert(
+            requires(const Config c) {
+                { Env::metrics(c, 0) } -> std::same_as<const char*>;
+            },
+            "metrics: want `static const char* metrics(const Config&, int m)`");
+        static_assert(
+            requires(Group g, Mutable w) {
+                { Env::metric(g, w, 0) } -> std::same_as<float>;
+            },
+            "metric: want `template <class Group> SIM_HD static float metric(Group&, World<Env>&, int m)`");
+    }
+    static_assert(detail::has_policies<Env> == detail::has_act<Env>, "policies and act: want both or neither");
+    if constexpr (detail::has_policies<Env>) {
+        static_assert(
+            requires {
+                { Env::policies(0) } -> std::same_as<const char*>;
+            },
+            "policies: want `static const char* policies(int p)`");
+        static_assert(
+            requires(Group g, Mutable w, const ActionWriter& a) { Env::act(g, w, 0, a); },
+            "act: want `template <class Group> SIM_HD static void act(Group&, World<Env>&, int p, const "
+            "ActionWriter&)`");
+    }
+    if constexpr (detail::has_refuses_policy<Env>)
+        static_assert(
+            requires(const Config c) {
+                { Env::refuses_policy(c, 0) } -> std::same_as<const char*>;
+            },
+            "refuses_policy: want `static const char* refuses_policy(const Config&, int p)`");
+    if constexpr (detail::has_lanes<Env>)
+        static_assert(
+            requires(const Config c) {
+                { Env::lanes(c) } -> std::same_as<int>;
+            },
+            "lanes: want `static int lanes(const Config&)`");
+    static_assert(detail::has_load<Env> || std::is_same_v<SharedOf<Env>, Nothing>, "Shared: want `load` beside it");
+    if constexpr (detail::has_load<Env>)
+        static_assert(
+            requires(Config c, Loader l) {
+                { Env::load(c, l) } -> std::same_as<SharedOf<Env>>;
+            },
+            "load: want `static Shared load(Config&, Loader&)`");
+    if constexpr (detail::has_state_error<Env>)
+        static_assert(
+            requires(Const w) {
+                { Env::state_error(w) } -> std::same_as<std::string>;
+            },
+            "state_error: want `static std::string state_error(const World<Env>&)`");
+}
+
+}  // namespace flockstep
