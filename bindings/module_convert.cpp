@@ -91,8 +91,8 @@ py::list to_list(const Spaces& spaces) {
     py::list roles;
     for (const Role& role : spaces.roles) {
         py::list observation, action;
-        for (const ObservationPart& part : role.observation) observation.append(part_of(part));
-        for (const ActionPart& part : role.action) action.append(part_of(part));
+        for (const ObservationPart& part : role.observation_parts) observation.append(part_of(part));
+        for (const ActionPart& part : role.action_parts) action.append(part_of(part));
         py::dict line;
         line["name"] = role.name;
         line["first"] = role.first;

@@ -66,7 +66,7 @@ std::string Batch::qualified(const Role& role, const std::string& part) const {
 }
 bool Batch::has_one_action_tensor() const {
     return std::all_of(spaces_.roles.begin(), spaces_.roles.end(), [](const Role& role) {
-        return role.action.size() == 1 && role.action[0].kind == ActionPart::Kind::discrete;
+        return role.action_parts.size() == 1 && role.action_parts[0].kind == ActionPart::Kind::discrete;
     });
 }
 
@@ -84,7 +84,7 @@ bool Batch::has_mask(const ActionPart& part) const {
     return spaces_.has_action_mask && part.kind != ActionPart::Kind::box;
 }
 std::string Batch::mask_name(const Role& role, const ActionPart& part) const {
-    return role.action.size() > 1 ? "action_mask." + part.name : "action_mask";
+    return role.action_parts.size() > 1 ? "action_mask." + part.name : "action_mask";
 }
 
 void Batch::refuse_unknown_outputs() const {
@@ -94,8 +94,8 @@ void Batch::refuse_unknown_outputs() const {
             known.push_back(qualified(role, name));
             bare.push_back(name);
         };
-        for (const ObservationPart& part : role.observation) add(part.name);
-        for (const ActionPart& part : role.action)
+        for (const ObservationPart& part : role.observation_parts) add(part.name);
+        for (const ActionPart& part : role.action_parts)
             if (has_mask(part)) add(mask_name(role, part));
     }
     known.insert(known.end(), std::begin(row_names), std::end(row_names));
@@ -143,28 +143,50 @@ void Batch::plan_outputs(EngineCommon& view) {
     add_actions(view);
 }
 
+namespace {
+/// Place of a role's part among the handles, which exist once for all roles. Throws where it was not listed.
+int handle_index(const std::vector<std::string>& handles, const std::string& name, const std::string& environment) {
+    const auto found = std::find(handles.begin(), handles.end(), name);
+    if (found == handles.end())
+        throw std::logic_error(environment + ": part " + name + " is not among the environment's `tensors`");
+    return int(found - handles.begin());
+}
+}  // namespace
+
 void Batch::add_observations(EngineCommon& view) {
+    const int handles = int(spaces_.observation_names.size());
+    start_parts(view, view.num_roles * handles);
     for (int r = 0; r < view.num_roles; ++r) {
         const Role& role = spaces_.roles[size_t(r)];
-        view.roles[r] = {role.first, role.count, view.num_parts, int(role.observation.size()), 0, 0};
-        for (const ObservationPart& part : role.observation) add_part(view, role, r, part, -1);
+        view.roles[r] = {role.first, role.count, r * handles, handles, 0, 0};
+        for (const ObservationPart& part : role.observation_parts)
+            add_part(view, r * handles + handle_index(spaces_.observation_names, part.name, environment_), role, r,
+                     part, -1);
     }
 }
-/// After all observation parts, which rules number through the roles.
 void Batch::add_masks(EngineCommon& view) {
-    int action_part = 0;
+    const int handles = int(spaces_.action_names.size()), first = view.num_parts;
+    if (!spaces_.has_action_mask) return;
+    start_parts(view, view.num_roles * handles);
     for (int r = 0; r < view.num_roles; ++r) {
         const Role& role = spaces_.roles[size_t(r)];
-        view.roles[r].first_mask = view.num_parts;
-        for (const ActionPart& part : role.action) {
+        view.roles[r].first_mask = first + r * handles, view.roles[r].num_masks = handles;
+        for (const ActionPart& part : role.action_parts) {
+            const int slot = r * handles + handle_index(spaces_.action_names, part.name, environment_);
             if (has_mask(part))
-                add_part(view, role, r,
-                         {mask_name(role, part), DType::uint8, {choices_of(part)}, {0}, {1}, true, DType::uint8},
-                         action_part);
-            ++action_part;
+                add_part(view, first + slot, role, r,
+                         {mask_name(role, part), DType::uint8, {choices_of(part)}, {0}, {1}, true, DType::uint8}, slot);
         }
-        view.roles[r].num_masks = view.num_parts - view.roles[r].first_mask;
     }
+}
+/// Places for `count` more parts, none of them wanted yet.
+void Batch::start_parts(EngineCommon& view, int count) {
+    view.num_parts += count;
+    if (view.num_parts > max_parts)
+        throw std::invalid_argument(environment_ + ": got " + std::to_string(view.num_parts) +
+                                    " observation parts and masks, counted for every role, want at most " +
+                                    std::to_string(max_parts));
+    part_names_.resize(size_t(view.num_parts));
 }
 
 void Batch::add_rows(EngineCommon& view) {
@@ -178,11 +200,9 @@ void Batch::add_rows(EngineCommon& view) {
     }
 }
 
-void Batch::add_part(EngineCommon& view, const Role& role, int role_index, const ObservationPart& part, int mask_of) {
-    if (view.num_parts == max_parts)
-        throw std::invalid_argument(environment_ + ": more than 24 observation parts and masks");
-    PartView& p = view.parts[view.num_parts++];
-    p = {};
+void Batch::add_part(EngineCommon& view, int slot, const Role& role, int role_index, const ObservationPart& part,
+                     int mask_of) {
+    PartView& p = view.parts[slot];
     p.written = part.written, p.dtype = part.dtype;
     p.mask_of = mask_of, p.role = role_index, p.first = role.first, p.count = role.count, p.elements = part.elements();
     if (mask_of < 0)
@@ -192,12 +212,11 @@ void Batch::add_part(EngineCommon& view, const Role& role, int role_index, const
     if (part.written == DType::float32 && size_of(p.dtype) == 1)
         throw std::invalid_argument("dtypes: got " + std::string(name_of(p.dtype)) + " for " + part.name +
                                     ", want float32 or bfloat16");
-    part_names_.emplace_back();
     if (!part.enabled || !is_wanted(role, part, mask_of >= 0)) return;
     Tensor tensor{qualified(role, part.name), nullptr, p.dtype, with_leading({num_envs(), role.count}, part.shape)};
     tensor.data = allocate(tensor.bytes(), tensor.name);
     p.output = static_cast<char*>(tensor.data);
-    part_names_.back() = tensor.name;
+    part_names_[size_t(slot)] = tensor.name;
     (mask_of < 0 ? observations_ : action_masks_).push_back(tensor);
     if (mask_of >= 0 || options_.final_observation == FinalObservation::none) return;
     tensor.data = allocate(tensor.bytes(), "final_observation." + tensor.name);
@@ -206,45 +225,68 @@ void Batch::add_part(EngineCommon& view, const Role& role, int role_index, const
 }
 
 void Batch::add_actions(EngineCommon& view) {
-    const bool one = has_one_action_tensor();
-    if (one) {
-        Tensor tensor{"action", nullptr, DType::int32, {num_envs(), num_agents()}};
-        tensor.data = allocate(tensor.bytes(), "actions");
-        actions_.push_back(tensor);
-    }
-    int offset = 0;
-    for (const Role& role : spaces_.roles) {
-        for (const ActionPart& part : role.action) {
-            if (view.num_action_parts == max_action_parts)
-                throw std::invalid_argument(environment_ + ": more than 8 action parts");
-            const int p = view.num_action_parts++;
-            ActionView& a = view.actions[p];
-            a = {};
-            a.first = role.first, a.count = role.count, a.size = part.size;
-            a.is_box = part.kind == ActionPart::Kind::box;
-            a.n = a.is_box ? 0 : part.n[0], a.low = part.low, a.high = part.high;
-            if (part.kind == ActionPart::Kind::multi_discrete) {
-                void* table = allocate(int64_t(part.n.size()) * 4, "choices of " + part.name);
-                memory_->from_host(table, part.n.data(), part.n.size() * 4);
-                a.n_each = static_cast<const int*>(table);
-            }
-            if (!one) {
-                Tensor tensor{qualified(role, part.name),
-                              nullptr,
-                              a.is_box ? DType::float32 : DType::int32,
-                              {num_envs(), role.count}};
-                if (part.kind != ActionPart::Kind::discrete) tensor.shape.push_back(part.size);
-                tensor.data = allocate(tensor.bytes(), "actions " + tensor.name);
-                actions_.push_back(tensor);
-            }
-            a.input = one ? static_cast<int32_t*>(actions_[0].data) + role.first : actions_.back().data;
-            a.own = static_cast<int32_t*>(const_cast<void*>(a.input));
-            a.env_stride = one ? num_agents() : int64_t(role.count) * part.size;
-            view.action_offset[p] = offset, view.action_first[p] = role.first, view.action_size[p] = part.size;
-            offset += role.count * part.size;
+    const int handles = int(spaces_.action_names.size());
+    view.num_action_parts = view.num_roles * handles;
+    if (view.num_action_parts > max_action_parts)
+        throw std::invalid_argument(environment_ + ": got " + std::to_string(view.num_action_parts) +
+                                    " action parts, counted for every role, want at most " +
+                                    std::to_string(max_action_parts));
+    if (has_one_action_tensor()) add_action_tensor("action", DType::int32, {num_envs(), num_agents()});
+    lay_out_actions(view);
+    int draw = 0;
+    for (int r = 0; r < view.num_roles; ++r) {
+        const Role& role = spaces_.roles[size_t(r)];
+        for (const ActionPart& part : role.action_parts) {
+            const int handle = handle_index(spaces_.action_names, part.name, environment_);
+            ActionView& a = view.actions[r * handles + handle];
+            a.first_word = view.action_offset[handle] + role.first * part.size;
+            a.first_draw = draw, draw += role.count * part.size;
+            add_action(a, role, part);
         }
     }
-    view.action_words = offset;
+}
+/// Every handle has words for all agents, so that rules find them without knowing the roles.
+void Batch::lay_out_actions(EngineCommon& view) {
+    for (const Role& role : spaces_.roles)
+        for (const ActionPart& part : role.action_parts) {
+            int& size = view.action_size[handle_index(spaces_.action_names, part.name, environment_)];
+            if (size != 0 && size != part.size)
+                throw std::logic_error(environment_ + ": action " + part.name + " has " + std::to_string(size) +
+                                       " numbers in one role and " + std::to_string(part.size) + " in another");
+            size = part.size;
+        }
+    for (size_t handle = 0; handle < spaces_.action_names.size(); ++handle) {
+        view.action_offset[handle] = view.action_words;
+        view.action_words += num_agents() * view.action_size[handle];
+    }
+}
+void Batch::add_action_tensor(const std::string& name, DType dtype, std::vector<int64_t> shape) {
+    Tensor tensor{name, nullptr, dtype, std::move(shape)};
+    tensor.data = allocate(tensor.bytes(), "actions " + name);
+    actions_.push_back(tensor);
+}
+void Batch::add_action(ActionView& a, const Role& role, const ActionPart& part) {
+    const bool one = has_one_action_tensor();
+    a.first = role.first, a.count = role.count, a.size = part.size;
+    a.is_box = part.kind == ActionPart::Kind::box;
+    a.n = a.is_box ? 0 : part.n[0];
+    if (part.kind == ActionPart::Kind::multi_discrete) a.n_each = upload(part.n, "choices of " + part.name);
+    if (a.is_box)
+        a.low = upload(part.low, "bounds of " + part.name), a.high = upload(part.high, "bounds of " + part.name);
+    if (!one) {
+        std::vector<int64_t> shape{num_envs(), role.count};
+        if (part.kind != ActionPart::Kind::discrete) shape.push_back(part.size);
+        add_action_tensor(qualified(role, part.name), a.is_box ? DType::float32 : DType::int32, std::move(shape));
+    }
+    a.own = static_cast<int32_t*>(actions_.back().data) + (one ? role.first : 0);
+    a.input = a.own;
+    a.env_stride = one ? num_agents() : int64_t(role.count) * part.size;
+}
+template <class T>
+const T* Batch::upload(const std::vector<T>& values, const std::string& what) {
+    void* data = allocate(int64_t(values.size() * sizeof(T)), what);
+    memory_->from_host(data, values.data(), values.size() * sizeof(T));
+    return static_cast<const T*>(data);
 }
 
 int Batch::output_slot(const std::string& name) const {
@@ -565,6 +607,16 @@ std::map<std::string, std::vector<float>> Batch::first_episodes() {
     return result;
 }
 
+namespace {
+/// The float with these bits.
+std::string float_text(int64_t bits) {
+    const uint32_t word = uint32_t(bits);
+    float value;
+    memcpy(&value, &word, sizeof value);
+    return to_text(double(value));
+}
+}  // namespace
+
 void Batch::check() {
     memory_->synchronize();
     ActionError error;
@@ -573,8 +625,13 @@ void Batch::check() {
     memory_->zero(&view_->control->error, sizeof error);
     const ActionView& a = view_->actions[error.part];
     std::string want = "one that the action mask allows";
+    const auto bound = [&](const float* bounds) {
+        float value;
+        memory_->to_host(&value, bounds + error.integer, sizeof value);
+        return to_text(double(value));
+    };
     if (error.code == 1 && a.is_box)
-        want = "a number from " + to_text(double(a.low)) + " to " + to_text(double(a.high));
+        want = "a number from " + bound(a.low) + " to " + bound(a.high);
     else if (error.code == 1) {
         int n = a.n;
         if (a.n_each) memory_->to_host(&n, a.n_each + error.integer, 4);
@@ -582,8 +639,8 @@ void Batch::check() {
     }
     throw std::invalid_argument("action of world " + std::to_string(error.env) + ", agent " +
                                 std::to_string(error.agent) + " at step " + std::to_string(error.step) + ": got " +
-                                std::to_string(error.value) + ", want " + want + " (it counted as " +
-                                (a.is_box ? "the nearest bound)" : "0)"));
+                                (a.is_box ? float_text(error.value) : std::to_string(error.value)) + ", want " + want +
+                                " (it counted as " + (a.is_box ? "the nearest bound)" : "0)"));
 }
 
 int64_t Batch::minimum_bytes_per_env() const {

@@ -197,11 +197,18 @@ class Batch {
     /// Where an output lies in the view: a part's number, or max_parts + its place among row_names. Throws
     /// std::invalid_argument if it is not written.
     int output_slot(const std::string& name) const;
-    void add_part(EngineCommon& view, const Role& role, int role_index, const ObservationPart& part, int mask_of);
+    void start_parts(EngineCommon& view, int count);
+    void add_part(EngineCommon& view, int slot, const Role& role, int role_index, const ObservationPart& part,
+                  int mask_of);
     void add_observations(EngineCommon& view);
     void add_masks(EngineCommon& view);
     void add_rows(EngineCommon& view);
     void add_actions(EngineCommon& view);
+    void lay_out_actions(EngineCommon& view);
+    void add_action_tensor(const std::string& name, DType dtype, std::vector<int64_t> shape);
+    void add_action(ActionView& a, const Role& role, const ActionPart& part);
+    template <class T>
+    const T* upload(const std::vector<T>& values, const std::string& what);
     void refuse_unknown_outputs() const;
     void refuse_unknown_dtypes() const;
     bool is_wanted(const std::string& output) const;

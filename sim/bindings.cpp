@@ -27,9 +27,9 @@ Bindings& Bindings::write_output(const std::string& name, void* data) {
 void Bindings::apply(EngineCommon& view) const {
     const bool one = batch_->has_one_action_tensor();
     for (const Action& action : actions_) {
-        const int first = one ? 0 : int(action.index), last = one ? view.num_action_parts : first + 1;
-        for (int p = first; p < last; ++p) {
+        for (int p = 0; p < view.num_action_parts; ++p) {
             ActionView& a = view.actions[p];
+            if (a.count == 0 || (!one && a.own != batch_->actions()[action.index].data)) continue;
             const int64_t offset = one ? int64_t{a.first} * (action.is_int64 ? 8 : 4) : 0;
             a.is_int64 = action.is_int64;
             a.input = static_cast<const char*>(action.data) + offset;

@@ -57,6 +57,9 @@ struct NamedLanes {
 struct NamedLoad {
     int load;
 };
+struct NamedTensors {
+    int tensors;
+};
 struct NamedStateError {
     int state_error;
 };
@@ -110,6 +113,10 @@ inline constexpr bool has_load = !requires {
     &Both<Env, NamedLoad>::load;
 };
 template <class Env>
+inline constexpr bool has_tensors = !requires {
+    &Both<Env, NamedTensors>::tensors;
+};
+template <class Env>
 inline constexpr bool has_state_error = !requires {
     &Both<Env, NamedStateError>::state_error;
 };
@@ -122,6 +129,9 @@ constexpr void check_contract() {
     using Const = const World<Env>&;
     using Mutable = World<Env>&;
     using Group = HostGroup&;
+    static_assert(detail::has_tensors<Env>,
+                  "tensors: want `static constexpr auto tensors = tensor_list(...)` of all Observation, Discrete, "
+                  "MultiDiscrete and Box handles");
     static_assert(
         requires(Config c) { int{c.max_episode_steps}; }, "Config: want `int max_episode_steps`, the time limit");
     static_assert(
@@ -133,23 +143,28 @@ constexpr void check_contract() {
         requires(Group g, Mutable w) { Env::reset(g, w); },
         "reset: want `template <class Group> SIM_HD static void reset(Group&, World<Env>&)`");
     static_assert(
-        requires(Group g, Mutable w, const Actions& a, const Outcome& o) { Env::step(g, w, a, o); },
-        "step: want `template <class Group> SIM_HD static void step(Group&, World<Env>&, const Actions&, "
-        "const Outcome&)`");
+        requires(Group g, Mutable w, const Actions<Env>& a, const Outcome<Env>& o) { Env::step(g, w, a, o); },
+        "step: want `template <class Group> SIM_HD static void step(Group&, World<Env>&, const "
+        "Actions<Env>&, const Outcome<Env>&)`");
     static_assert(
-        requires(Group g, Mutable w, AgentRange r, const ObservationWriter& o) { Env::observe(g, w, r, o); },
+        requires(Group g, Mutable w, AgentRange r, const ObservationWriter<Env>& o) { Env::observe(g, w, r, o); },
         "observe: want `template <class Group> SIM_HD static void observe(Group&, const World<Env>&, "
-        "AgentRange, const ObservationWriter&)`");
+        "AgentRange, const ObservationWriter<Env>&)`");
     if constexpr (detail::has_derive<Env>)
         static_assert(
             requires(Group g, Mutable w) { Env::derive(g, w); },
             "derive: want `template <class Group> SIM_HD static void derive(Group&, World<Env>&)`");
     if constexpr (detail::has_allowed<Env>)
-        static_assert(
-            requires(Const w) {
-                { Env::allowed(w, 0, 0, 0) } -> std::same_as<bool>;
-            },
-            "allowed: want `SIM_HD static bool allowed(const World<Env>&, int agent, int part, int choice)`");
+        TensorsOf<Env>::for_each([](auto handle) {
+            using H = decltype(handle);
+            if constexpr (is_choice<H>)
+                static_assert(
+                    requires(Const w, H h) {
+                        { Env::allowed(w, 0, h, 0) } -> std::same_as<bool>;
+                    },
+                    "allowed: want `SIM_HD static bool allowed(const World<Env>&, int agent, Discrete<\"...\">, "
+                    "int choice)` for every part of choices");
+        });
     if constexpr (detail::has_has_action_mask<Env>) {
         static_assert(
             requires(const Config c) {
@@ -191,9 +206,9 @@ constexpr void check_contract() {
             },
             "policies: want `static const char* policies(int p)`");
         static_assert(
-            requires(Group g, Mutable w, const ActionWriter& a) { Env::act(g, w, 0, a); },
+            requires(Group g, Mutable w, const ActionWriter<Env>& a) { Env::act(g, w, 0, a); },
             "act: want `template <class Group> SIM_HD static void act(Group&, World<Env>&, int p, const "
-            "ActionWriter&)`");
+            "ActionWriter<Env>&)`");
     }
     if constexpr (detail::has_refuses_policy<Env>)
         static_assert(

@@ -10,7 +10,7 @@
 /// engine_host.h and engine_cuda.cuh lay out the memory, make the groups and call it.
 namespace flockstep {
 
-inline constexpr int max_roles = 8, max_parts = 24, max_action_parts = 8;
+inline constexpr int max_roles = 8, max_parts = 32, max_action_parts = 16;
 
 /// What happens to a world whose episode ended; the words are Gymnasium's.
 enum class AutoresetMode : int { same_step, next_step, disabled };
@@ -19,8 +19,9 @@ enum class AutoresetMode : int { same_step, next_step, disabled };
 /// (what a trainer bootstraps from: a termination that follows does not overwrite them).
 enum class FinalObservation : int { none, all, truncated };
 
-/// Agents [first, first + count); its observation parts and its action masks, by their place among all parts. Rules
-/// number parts through the roles, so masks come after all of them.
+/// Agents [first, first + count); its observation parts and its action masks, by their place among all parts. Every
+/// role has a place for every handle of the environment, in order, observations of all roles before all masks; what a
+/// role does not have is not wanted, or has no agents.
 struct RoleView {
     int first, count, first_part, num_parts, first_mask, num_masks;
 
@@ -34,16 +35,19 @@ struct ActionView {
     int64_t env_stride;  // elements between worlds
     int first, count, size;
     bool is_box, is_int64;
-    int n;              // choices of a Discrete part
-    const int* n_each;  // choices of a MultiDiscrete part, by integer; null for the others
-    float low, high;
+    int n;                    // choices of a Discrete part
+    const int* n_each;        // choices of a MultiDiscrete part, by integer; null for the others
+    const float *low, *high;  // Box: bounds of each float
+    int first_word;           // within a world's actions
+    int first_draw;           // of a random policy: parts draw apart from each other
 
     /// Of word i of a world's actions for this part: the agent, and which of its `size` words. Most parts have one,
     /// and a division is dear.
     SIM_HD int agent(int i) const { return first + (size == 1 ? i : i / size); }
     SIM_HD int component(int i) const { return size == 1 ? 0 : i % size; }
 };
-/// Where an action was refused first. `code` 0: nowhere; 1: out of range; 2: forbidden by the action mask.
+/// Where an action was refused first. `code` 0: nowhere; 1: out of range; 2: forbidden by the action mask. `value`: the
+/// integer, or a float's bits.
 struct ActionError {
     int code, part, agent, integer;
     int64_t env, value;
@@ -73,8 +77,8 @@ struct EngineCommon {
     RoleView roles[max_roles];
     PartView parts[max_parts];
     ActionView actions[max_action_parts];
-    int action_offset[max_action_parts], action_first[max_action_parts], action_size[max_action_parts];
-    int action_words;      // per world
+    int action_offset[max_action_parts], action_size[max_action_parts];  // by handle, see ActionLayout
+    int action_words;                                                    // per world
     int agents_per_range;  // most agents that one call of observe may be given
     // outputs, [num_envs, num_agents]; null: nobody asked
     float* reward;
@@ -156,6 +160,17 @@ inline constexpr bool keeps_row = is_single<Env>&& requires {
     Group::keeps_rows;
 };
 
+/// The rules forbid some actions: they have `allowed`.
+template <class Env>
+inline constexpr bool masks_actions = []<class... H>(TensorList<H...>) {
+    return (false || ... || [] {
+        if constexpr (is_choice<H>) return requires(const World<Env>& world) {
+                Env::allowed(world, 0, H{}, 0);
+            };
+        return false;
+    }());
+}(TensorsOf<Env>{});
+
 template <class Env, class V>
 SIM_HD void visit_state(const EngineView<Env>& e, Header& header, typename Env::State& state, V& visit) {
     header.fields(e, some_inactive<Env>, visit);
@@ -234,7 +249,7 @@ class WorldEngine {
     SIM_HD static void fetch_actions(Group& group, const EngineView<Env>& e, int64_t env, const Place& place) {
         for (int p = 0; p < (is_single<Env> ? 1 : e.num_action_parts); ++p) {
             const ActionView a = action_part(e, p);
-            int32_t* to = place.action + action_offset(e, p);
+            int32_t* to = place.action + a.first_word;
             const int64_t start = env * a.env_stride;
             group.for_each(a.count * a.size, [&](int i) { to[i] = given_word(a, start + i); });
         }
@@ -270,12 +285,12 @@ class WorldEngine {
         group_.sync();
         if (policy < 0)
             act_at_random(draw);
-        else if constexpr (requires { Env::act(group_, world_, policy, ActionWriter{}); })
-            Env::act(group_, world_, policy, ActionWriter{place_.action});
+        else if constexpr (requires { Env::act(group_, world_, policy, ActionWriter<Env>{}); })
+            Env::act(group_, world_, policy, ActionWriter<Env>{place_.action, action_layout()});
         group_.sync();
         for (int p = 0; p < num_action_parts(); ++p) {
             const ActionView a = action_part(e_, p);
-            const int32_t* from = place_.action + action_offset(e_, p);
+            const int32_t* from = place_.action + a.first_word;
             int32_t* to = a.own + env_ * a.env_stride;
             group_.for_each(a.count * a.size, [&](int i) { to[i] = from[i]; });
         }
@@ -291,10 +306,11 @@ class WorldEngine {
     }
     SIM_HD static ActionView action_part(const EngineView<Env>& e, int p) {
         ActionView a = e.actions[p];
-        if constexpr (is_single<Env>) a.first = 0, a.count = a.size = 1, a.is_box = false, a.n_each = nullptr;
+        if constexpr (is_single<Env>)
+            a.first = a.first_word = 0, a.count = a.size = 1, a.is_box = false, a.n_each = nullptr;
         return a;
     }
-    SIM_HD static int action_offset(const EngineView<Env>& e, int p) { return is_single<Env> ? 0 : e.action_offset[p]; }
+    SIM_HD ActionLayout action_layout() const { return {e_.action_offset, e_.action_size}; }
     SIM_HD void restart() {
         if constexpr (requires { Group::calls_are_dear; })
             begin_episode(false, false);
@@ -318,8 +334,8 @@ class WorldEngine {
         world_.elapsed = header_.elapsed[0];
         world_.rng = rng(Purpose::step, header_.episode[0], uint32_t(world_.elapsed) + 1);
         count_agent_steps();
-        Env::step(group_, world_, Actions{place_.action, e_.action_offset, e_.action_first, e_.action_size},
-                  Outcome{place_.reward, place_.terminated});
+        Env::step(group_, world_, Actions<Env>{place_.action, action_layout()},
+                  Outcome<Env>{place_.reward, place_.terminated});
         group_.sync();
         return close_step();
     }
@@ -332,8 +348,9 @@ class WorldEngine {
         return true;
     }
     SIM_HD bool is_allowed(int agent, int part, int choice) const {
-        if constexpr (requires { Env::allowed(world_, agent, part, choice); })
-            return Env::allowed(world_, agent, part, choice);
+        if constexpr (masks_actions<Env>)
+            return ask_action<Env>(part % TensorsOf<Env>::num_actions,
+                                   [&](auto handle) { return Env::allowed(world_, agent, handle, choice); });
         return true;
     }
     SIM_HD void clear_outcome() {
@@ -354,7 +371,7 @@ class WorldEngine {
     SIM_HD void judge_actions() {
         for (int p = 0; p < num_action_parts(); ++p) {
             const ActionView a = action_part(e_, p);
-            int32_t* words = place_.action + action_offset(e_, p);
+            int32_t* words = place_.action + a.first_word;
             group_.for_each(a.count * a.size, [&](int i) {
                 words[i] = a.is_box ? judge_float(a, p, i, words[i]) : judge_choice(a, p, i, words[i]);
             });
@@ -378,9 +395,10 @@ class WorldEngine {
     SIM_HD int32_t judge_float(const ActionView& a, int part, int i, int32_t word) {
         float value;
         memcpy(&value, &word, 4);
-        if (value >= a.low && value <= a.high) return word;
-        report(1, part, a.agent(i), a.component(i), value != value ? 0 : int64_t(value));
-        return int32_t(float_bits(value > a.high ? a.high : a.low));
+        const int k = a.component(i);
+        if (value >= a.low[k] && value <= a.high[k]) return word;
+        report(1, part, a.agent(i), k, word);
+        return int32_t(float_bits(value > a.high[k] ? a.high[k] : a.low[k]));
     }
     SIM_HD void report(int code, int part, int agent, int integer, int64_t value) {
         ActionError& error = e_.control->error;
@@ -392,13 +410,12 @@ class WorldEngine {
     SIM_HD void act_at_random(uint32_t draw) {
         for (int p = 0; p < num_action_parts(); ++p) {
             const ActionView a = action_part(e_, p);
-            int32_t* to = place_.action + action_offset(e_, p);
+            int32_t* to = place_.action + a.first_word;
             group_.for_each(a.count * a.size, [&](int i) {
                 const int agent = a.agent(i), k = a.component(i);
-                const uint32_t bits =
-                    world_.rng.bits(uint32_t(agent), (draw + uint32_t(e_.action_offset[p] + k)) & 16383u);
+                const uint32_t bits = world_.rng.bits(uint32_t(agent), (draw + uint32_t(a.first_draw + k)) & 16383u);
                 if (a.is_box) {
-                    to[i] = int32_t(float_bits(a.low + (a.high - a.low) * unit_float(bits)));
+                    to[i] = int32_t(float_bits(a.low[k] + (a.high[k] - a.low[k]) * unit_float(bits)));
                     return;
                 }
                 const int n = a.n_each ? a.n_each[k] : a.n, first = a.n_each ? choice_index(a, k, 0) : 0;
@@ -514,16 +531,17 @@ class WorldEngine {
         float row[Env::single_agent_floats];
         const PartView& part = e_.parts[0];
         if (!part.wanted()) return;
-        Env::observe(group_, world_, AgentRange{0, 0, 1}, ObservationWriter(e_.parts, row));
+        Env::observe(group_, world_, AgentRange{0, 0, 1}, ObservationWriter<Env>(e_.parts, row));
         if (!final || part.final_output) store_floats(row, part.dtype, part.rows(final, env_, 0));
     }
     SIM_HD void observe_range(AgentRange range, bool final) {
         const RoleView r = role(range.role);
         constexpr bool stages_all = requires { Group::stages_all; };
-        const ObservationWriter writer(e_.parts, place_.stage, env_, place_.slot, range.first, final, stages_all);
+        const ObservationWriter<Env> writer(e_.parts + r.first_part, place_.stage, env_, place_.slot, range.first,
+                                            final, stages_all);
         for (int p = r.first_part; p < r.first_part + r.num_parts; ++p) {
             if (!e_.parts[p].wanted() || e_.parts[p].written != DType::bit) continue;
-            uint32_t* words = reinterpret_cast<uint32_t*>(writer.staged(p));
+            uint32_t* words = reinterpret_cast<uint32_t*>(writer.staged(e_.parts[p]));
             const int count = ((range.last - range.first) * e_.parts[p].elements + 31) / 32 + 1;
             group_.for_each(count, [&](int i) { words[i] = 0; });
         }
@@ -536,21 +554,21 @@ class WorldEngine {
             const PartView& part = e_.parts[p];
             if (!part.wanted() || (!stages_all && part.direct) || (final && !part.final_output)) continue;
             if (place_.flush_later && !final && part.written != DType::bit) continue;
-            move_part(group_.lane(), group_.lanes(), part, part.rows(final, env_, range.first), writer.staged(p),
+            move_part(group_.lane(), group_.lanes(), part, part.rows(final, env_, range.first), writer.staged(part),
                       (range.last - range.first) * part.elements);
         }
         group_.sync();
     }
-    SIM_HD void write_masks(AgentRange range, const ObservationWriter& writer) {
-        if constexpr (requires { Env::allowed(world_, 0, 0, 0); }) {
+    SIM_HD void write_masks(AgentRange range, const ObservationWriter<Env>& writer) {
+        if constexpr (masks_actions<Env>) {
             const RoleView r = role(range.role);
             for (int p = r.first_mask; p < r.first_mask + r.num_masks; ++p) {
                 const PartView& part = e_.parts[p];
                 if (!part.wanted()) continue;
                 group_.for_each((range.last - range.first) * part.elements, [&](int i) {
                     const int agent = range.first + i / part.elements;
-                    writer.template row<uint8_t>(p, agent)[i % part.elements] =
-                        is_allowed(agent, part.mask_of, i % part.elements);
+                    writer.bytes(part, agent)[i % part.elements] =
+                        char(is_allowed(agent, part.mask_of, i % part.elements));
                 });
             }
         }

@@ -23,12 +23,14 @@
 ///       visit(...).between(low, high) says which numbers a state from outside may have: a field that is used as an
 ///       index, or whose range a rule relies on, needs it. Floats must be finite unless .any_value() follows.
 ///       fields(const Config&, const Shared&, V& visit) where sizes depend on shared data.
+///   static constexpr auto tensors = tensor_list(...);
+///       Handles of all observation and action parts: see tensors.h.
 ///   static Spaces spaces(const Config&)
-///       Roles with their observation and action parts.
+///       Roles, and which of these parts each has, with shapes, bounds and numbers of choices.
 ///   HD static void reset(group, world)
 ///       A new episode, from world.rng, derived fields included.
-///   HD static void step(group, world, const Actions&, const Outcome&)
-///   HD static void observe(group, world, AgentRange, const ObservationWriter&)
+///   HD static void step(group, world, const Actions<Env>&, const Outcome<Env>&)
+///   HD static void observe(group, world, AgentRange, const ObservationWriter<Env>&)
 ///       A function of State, Shared and world.elapsed alone.
 ///
 /// What may be left out:
@@ -44,8 +46,9 @@
 ///       Host only. What the rules object to in a state from outside whose numbers are within their limits ("position
 ///       of agent 3: got [0, 5], want a free cell of the map"), or "". What is derived is not there yet. Whatever
 ///       this lets pass, and `fields` with it, must be safe to step.
-///   HD static bool allowed(world, agent, part, choice)
-///       False: the rules forbid it now; makes action masks.
+///   HD static bool allowed(world, agent, Discrete<"...">, choice)
+///       False: the rules forbid it now; makes action masks. One for each part of choices, told apart by the handle's
+///       type. Choices of a MultiDiscrete part are counted through its integers. Choice 0 must always be allowed.
 ///   static bool has_action_mask(const Config&)
 ///       False: under these settings everything is allowed.
 ///   HD static bool active(world, agent)
@@ -60,7 +63,7 @@
 ///       Name of scripted policy p, null past the last.
 ///   static const char* refuses_policy(const Config&, int p)
 ///       Why it cannot run under these settings, or null.
-///   HD static void act(group, world, p, const ActionWriter&)
+///   HD static void act(group, world, p, const ActionWriter<Env>&)
 ///   static int lanes(const Config&)
 ///       Lanes per world the GPU should use: 1, 2, 4, ..., 32, or a multiple of 32 up to 256 for a block.
 ///   static constexpr bool never_one_lane = true

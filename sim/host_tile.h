@@ -29,7 +29,7 @@ constexpr bool has_plain_rules() {
     if constexpr (requires { Env::never_one_lane; }) return false;
     if constexpr (requires(World<Env> & world) { Env::active(world, 0); }) return false;
     if constexpr (requires(World<Env> & world) { Env::acts(world, 0); }) return false;
-    if constexpr (requires(World<Env> & world) { Env::allowed(world, 0, 0, 0); }) return false;
+    if constexpr (masks_actions<Env> || TensorsOf<Env>::num_actions != 1) return false;
     return std::is_same_v<ScratchOf<Env>, Nothing>;
 }
 
@@ -170,7 +170,7 @@ class TileStep {
         const uint32_t* const episode = header_.episode.first;
         const uint64_t seed = e_.control->seed;
         const uint32_t global_env = uint32_t(e_.first_env + first_env_);
-        const int first = 0, size = 1;
+        const ActionLayout layout{};  // of one Discrete part, whose words are one per agent
 #pragma GCC ivdep
         for (int k = 0; k < worlds; ++k) {
             HostGroup group;
@@ -178,7 +178,7 @@ class TileStep {
             move_to(k, config, shared, world.state);
             world.rng = {seed, global_env + uint32_t(k), episode[k], uint32_t(elapsed[k]) + 1, Purpose::step};
             reward_[k] = 0.0f, terminated_[k] = 0;
-            Env::step(group, world, Actions{action_ + k, &first, &first, &size}, Outcome{reward_ + k, terminated_ + k});
+            Env::step(group, world, Actions<Env>{action_ + k, layout}, Outcome<Env>{reward_ + k, terminated_ + k});
         }
     }
     /// The bookkeeping of a step that ends nothing.
@@ -214,7 +214,7 @@ class TileStep {
             World<Env> world{config, shared, state_, {}, {}, elapsed[k]};
             move_to(k, config, shared, world.state);
             Env::observe(group, world, AgentRange{0, 0, 1},
-                         ObservationWriter(parts, nullptr, first_env_ + k, 0, 0, false, false));
+                         ObservationWriter<Env>(parts, nullptr, first_env_ + k, 0, 0, false, false));
         }
     }
     void restore(int k) {

@@ -42,10 +42,11 @@ struct PartView {
 
 /// Where `observe` puts an agent's observation. Bytes and floats are written through row(), bits through bits() or a
 /// BitRun; every element of a wanted part must be written (bits start from 0).
+template <class Env>
 class ObservationWriter {
   public:
-    /// env: the world; slot: its place among the worlds that share the staging memory; stages_all: no part is direct,
-    /// which a compiler then knows.
+    /// parts: of the role that is observed, by handle; env: the world; slot: its place among the worlds that share the
+    /// staging memory; stages_all: no part is direct, which a compiler then knows.
     SIM_HD ObservationWriter(const PartView* parts, char* stage, int64_t env, int slot, int first_agent, bool final,
                              bool stages_all)
         : parts_(parts),
@@ -55,7 +56,7 @@ class ObservationWriter {
           first_agent_(first_agent),
           final_(final),
           stages_all_(stages_all) {}
-    /// Of one agent whose only part is `row`.
+    /// Of one agent whose only part is `row`, in registers.
     SIM_HD ObservationWriter(const PartView* parts, float* row)
         : parts_(parts),
           row_(row),
@@ -66,33 +67,45 @@ class ObservationWriter {
           final_(false),
           stages_all_(true) {}
 
-    /// False for parts that are switched off or that nobody asked for.
-    SIM_HD bool wants(int part) const { return parts_[part].wanted(); }
+    /// False for a part that is switched off, that nobody requested, or that the role does not have.
+    template <class H>
+    SIM_HD bool wants(H) const {
+        return part<H>().wanted();
+    }
 
-    /// The agent's elements of a part that is written as T (float, uint8_t or int8_t).
-    template <class T>
-    SIM_HD T* row(int part, int agent) const {
+    /// The agent's elements of a part of floats or bytes.
+    template <class H>
+    SIM_HD typename H::type* row(H, int agent) const {
+        using T = typename H::type;
+        static_assert(!std::is_same_v<T, Bit>, "row: want a part of floats or bytes; bits are written through bits()");
         if (row_) return reinterpret_cast<T*>(row_);
-        const PartView& p = parts_[part];
-        if (!stages_all_ && p.direct) return reinterpret_cast<T*>(p.rows(final_, env_, agent));
-        return reinterpret_cast<T*>(staged(part)) + (agent - first_agent_) * p.elements;
+        return reinterpret_cast<T*>(bytes(part<H>(), agent));
+    }
+    /// The agent's elements of a part that is not made of bits.
+    SIM_HD char* bytes(const PartView& p, int agent) const {
+        if (!stages_all_ && p.direct) return p.rows(final_, env_, agent);
+        return staged(p) + (agent - first_agent_) * p.elements * p.written_size();
     }
     /// Sets the bits of `value` (its low `count` <= 32) at elements [element, element + count) of the agent's row.
-    template <class Group>
-    SIM_HD void bits(Group& group, int part, int agent, int element, int count, uint32_t value) const {
-        const int bit = bit_index(part, agent, element);
-        uint32_t* words = reinterpret_cast<uint32_t*>(staged(part)) + bit / 32;
+    template <class Group, class H>
+    SIM_HD void bits(Group& group, H, int agent, int element, int count, uint32_t value) const {
+        static_assert(std::is_same_v<typename H::type, Bit>, "bits: want a part of bits");
+        const int bit = bit_index(part<H>(), agent, element);
+        uint32_t* words = reinterpret_cast<uint32_t*>(staged(part<H>())) + bit / 32;
         group.atomic_or(words[0], value << (bit % 32));
         if (bit % 32 + count > 32) group.atomic_or(words[1], value >> (32 - bit % 32));
     }
+    template <class H>
+    SIM_HD const PartView& part() const {
+        return parts_[index_of_tensor<Env, H>()];
+    }
     /// Start of this range's staged elements.
-    SIM_HD char* staged(int part) const {
-        const PartView& p = parts_[part];
+    SIM_HD char* staged(const PartView& p) const {
         return stage_ + p.stage_offset + slot_ * p.stage_world_bytes + p.stage_shift(env_ - slot_, first_agent_);
     }
     /// Where an agent's element lies in the bit string of this range.
-    SIM_HD int bit_index(int part, int agent, int element) const {
-        return (agent - first_agent_) * parts_[part].elements + element;
+    SIM_HD int bit_index(const PartView& p, int agent, int element) const {
+        return (agent - first_agent_) * p.elements + element;
     }
 
   private:
@@ -108,7 +121,10 @@ class ObservationWriter {
 template <class Group>
 class BitRun {
   public:
-    SIM_HD BitRun(Group& group, const ObservationWriter& writer, int part, int agent, int element) : group_(group) {
+    template <class Env, class H>
+    SIM_HD BitRun(Group& group, const ObservationWriter<Env>& writer, H, int agent, int element) : group_(group) {
+        static_assert(std::is_same_v<typename H::type, Bit>, "BitRun: want a part of bits");
+        const PartView& part = writer.template part<H>();
         const int bit = writer.bit_index(part, agent, element);
         word_ = reinterpret_cast<uint32_t*>(writer.staged(part)) + bit / 32;
         used_ = bit % 32;

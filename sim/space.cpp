@@ -24,8 +24,8 @@ DType observation_dtype(const std::string& name) {
     throw std::invalid_argument("dtype: got " + in_quotes(name) + ", want uint8, int8, bfloat16 or float32");
 }
 
-Role& Role::observes(std::string part, DType written, std::vector<int> shape, std::vector<float> low,
-                     std::vector<float> high) {
+Role& Role::add_observation(std::string part, DType written, std::vector<int> shape, std::vector<float> low,
+                            std::vector<float> high) {
     const auto bound = [&](float bit, float u8, float i8, float f32) {
         return written == DType::bit ? bit : written == DType::uint8 ? u8 : written == DType::int8 ? i8 : f32;
     };
@@ -33,17 +33,17 @@ Role& Role::observes(std::string part, DType written, std::vector<int> shape, st
     if (high.empty()) high = {bound(1, 255, 127, infinity)};
     ObservationPart added{std::move(part), written, std::move(shape), std::move(low), std::move(high)};
     added.dtype = written == DType::bit ? DType::uint8 : written;
-    observation.push_back(std::move(added));
+    observation_parts.push_back(std::move(added));
     return *this;
 }
 
-Role& Role::disabled_unless(bool enabled) {
-    observation.back().enabled = enabled;
+Role& Role::enabled_if(bool enabled) {
+    observation_parts.back().enabled = enabled;
     return *this;
 }
 
-Role& Role::as_flags(int num_flags) {
-    ObservationPart& part = observation.back();
+Role& Role::bit_flags(int num_flags) {
+    ObservationPart& part = observation_parts.back();
     if (part.written != DType::uint8 || num_flags < 1 || num_flags > 8)
         throw std::invalid_argument("observation part " + part.name + ": got " + std::to_string(num_flags) +
                                     " flags of type " + name_of(part.written) + ", want 1 to 8 flags of type uint8");
@@ -52,19 +52,12 @@ Role& Role::as_flags(int num_flags) {
     return *this;
 }
 
-Role& Role::chooses(std::string part, int n) {
-    action.push_back({std::move(part), ActionPart::Kind::discrete, {n}, 1});
-    return *this;
-}
-
-Role& Role::chooses_each(std::string part, std::vector<int> n) {
-    const int size = int(n.size());
-    action.push_back({std::move(part), ActionPart::Kind::multi_discrete, std::move(n), size});
-    return *this;
-}
-
-Role& Role::sets(std::string part, int size, float low, float high) {
-    action.push_back({std::move(part), ActionPart::Kind::box, {}, size, low, high});
+Role& Role::add_action(ActionPart part) {
+    if (part.kind == ActionPart::Kind::box && part.low.size() != part.high.size())
+        throw std::invalid_argument("action part " + part.name + ": got " + std::to_string(part.low.size()) +
+                                    " lower and " + std::to_string(part.high.size()) +
+                                    " upper bounds, want one of each for every float");
+    action_parts.push_back(std::move(part));
     return *this;
 }
 

@@ -4,7 +4,10 @@
 #include <limits>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
+
+#include "sim/tensors.h"
 
 namespace flockstep {
 
@@ -61,6 +64,15 @@ constexpr DType dtype_of() {
         return DType::uint64;
 }
 
+/// How an observation handle's elements are written.
+template <class T>
+constexpr DType written_dtype() {
+    if constexpr (std::is_same_v<T, Bit>)
+        return DType::bit;
+    else
+        return dtype_of<T>();
+}
+
 inline constexpr float infinity = std::numeric_limits<float>::infinity();
 
 /// One named part of an observation: a tensor of its own, [num_envs, agents of the role, shape...].
@@ -87,33 +99,65 @@ struct ActionPart {
     enum class Kind : uint8_t { discrete, multi_discrete, box };
     std::string name;
     Kind kind;
-    std::vector<int> n;       // choices per integer
-    int size = 1;             // integers or floats per agent
-    float low = 0, high = 0;  // Box only
+    std::vector<int> n;            // choices per integer
+    int size = 1;                  // integers or floats per agent
+    std::vector<float> low, high;  // Box only: bounds of each float
 };
 
 /// A kind of agent: agents [first, first + count) of every world, with observation and action parts of their own.
 struct Role {
     std::string name;
     int first = 0, count = 0;
-    std::vector<ObservationPart> observation;
-    std::vector<ActionPart> action;
+    std::vector<ObservationPart> observation_parts;
+    std::vector<ActionPart> action_parts;
 
-    /// Chainable builders. Bounds default to all floats, 0..1 for bits, and the type's range for bytes.
-    Role& observes(std::string part, DType written, std::vector<int> shape, std::vector<float> low = {},
-                   std::vector<float> high = {});
-    Role& disabled_unless(bool enabled);  // the part added last
-    Role& as_flags(int num_flags);        // the part added last, of bytes: bounds become all flags or none
-    Role& chooses(std::string part, int n);
-    Role& chooses_each(std::string part, std::vector<int> n);
-    Role& sets(std::string part, int size, float low, float high);
+    // Builders, to be chained; a handle is one of the environment's `tensors`.
+
+    /// Shows part `handle`, of `shape` per agent. Bounds: one for all elements or one each; by default all floats, 0..1
+    /// for bits, the type's range for bytes.
+    template <class H>
+    Role& observation(H, std::vector<int> shape, std::vector<float> low = {}, std::vector<float> high = {}) {
+        static_assert(is_observation<H>, "observation: want an Observation handle");
+        return add_observation(H::name, written_dtype<typename H::type>(), std::move(shape), std::move(low),
+                               std::move(high));
+    }
+    /// The part added last: false leaves it out.
+    Role& enabled_if(bool enabled);
+    /// The part added last, of bytes: each is that many answers of yes or no, which a policy sees apart.
+    Role& bit_flags(int num_flags);
+    /// Chooses one of n.
+    template <class H>
+    Role& discrete(H, int n) {
+        static_assert(H::kind == TensorKind::discrete, "discrete: want a Discrete handle");
+        return add_action({H::name, ActionPart::Kind::discrete, {n}, 1, {}, {}});
+    }
+    /// Chooses one of n[k] for each k.
+    template <class H>
+    Role& multi_discrete(H, std::vector<int> n) {
+        static_assert(H::kind == TensorKind::multi_discrete, "multi_discrete: want a MultiDiscrete handle");
+        const int size = int(n.size());
+        return add_action({H::name, ActionPart::Kind::multi_discrete, std::move(n), size, {}, {}});
+    }
+    /// Sets low.size() floats, each within bounds of its own.
+    template <class H>
+    Role& box(H, std::vector<float> low, std::vector<float> high) {
+        static_assert(H::kind == TensorKind::box, "box: want a Box handle");
+        const int size = int(low.size());
+        return add_action({H::name, ActionPart::Kind::box, {}, size, std::move(low), std::move(high)});
+    }
+
+  private:
+    Role& add_observation(std::string part, DType written, std::vector<int> shape, std::vector<float> low,
+                          std::vector<float> high);
+    Role& add_action(ActionPart part);
 };
 
-/// What agents see and do, by role. Observation and action parts are numbered through all roles in order of
-/// declaration: those are the part numbers that rules use.
+/// What agents see and do, by role.
 struct Spaces {
     std::vector<Role> roles;
-    bool has_action_mask = false;  // filled in by the engine: the rules define `allowed`
+    // Filled in by the engine:
+    bool has_action_mask = false;                              // the rules define `allowed`
+    std::vector<std::string> observation_names, action_names;  // of the environment's handles, in order
 
     Role& add(std::string role, int count);
     int num_agents() const;

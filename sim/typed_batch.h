@@ -99,7 +99,14 @@ struct Blueprint {
         given.refuse_unread(name, known);
         if constexpr (requires { Env::load(config, loader); }) shared = Env::load(config, loader);
         spaces = Env::spaces(config);
-        spaces.has_action_mask = requires(const World<Env>& world) { Env::allowed(world, 0, 0, 0); };
+        spaces.has_action_mask = masks_actions<Env>;
+        TensorsOf<Env>::for_each([&](auto handle) {
+            using H = decltype(handle);
+            if constexpr (is_observation<H>)
+                spaces.observation_names.push_back(H::name);
+            else
+                spaces.action_names.push_back(H::name);
+        });
         if constexpr (requires { Env::has_action_mask(config); }) spaces.has_action_mask = Env::has_action_mask(config);
         settings = write_config(config);
     }
@@ -126,7 +133,7 @@ class TypedBatch : public Batch {
         upload_shared();
     }
     void check_single() const {
-        const auto& parts = spaces_.roles[0].observation;
+        const auto& parts = spaces_.roles[0].observation_parts;
         if (num_agents() != 1 || parts.size() != 1 || parts[0].dtype != DType::float32 ||
             parts[0].elements() != Env::single_agent_floats || !has_one_action_tensor() || spaces_.has_action_mask)
             throw std::logic_error(environment_ + ": single_agent_floats is " +

@@ -5,6 +5,7 @@
 #include "sim/field.h"
 #include "sim/hd.h"
 #include "sim/random.h"
+#include "sim/tensors.h"
 
 /// What the functions of an environment are given. The contract itself is described in environment.h.
 namespace flockstep {
@@ -55,37 +56,64 @@ struct World {
     int elapsed;             // steps since the reset; the one under way is not counted
 };
 
-/// The actions of one world's step. Values out of range or forbidden were already replaced by 0 (Box: clipped).
-struct Actions {
-    const int32_t* words;       // all parts, one after the other: [agents of the role, size], floats as their bits
-    const int* offset_of_part;  // first word of a part
-    const int* first_of_part;   // first agent of its role
-    const int* size_of_part;    // words per agent
+/// Where the words of a world's actions lie: handle after handle, [num_agents, size] each, floats as their bits. Rows
+/// of agents whose role has no such part mean nothing.
+struct ActionLayout {
+    const int* offset;  // first word of each action handle
+    const int* size;    // words per agent
 
-    /// The choice of an agent where every role's action is one Discrete part.
-    SIM_HD int operator[](int agent) const { return words[agent]; }
-    /// Integer k of an agent's Discrete (k = 0) or MultiDiscrete part. Parts are numbered through all roles.
-    SIM_HD int choice(int part, int agent, int k = 0) const { return words[index(part, agent, k)]; }
-    /// Float k of an agent's Box part.
-    SIM_HD float value(int part, int agent, int k = 0) const {
-        float result;
-        __builtin_memcpy(&result, &words[index(part, agent, k)], 4);
-        return result;
-    }
-
-  private:
-    SIM_HD int index(int part, int agent, int k) const {
-        return offset_of_part[part] + (agent - first_of_part[part]) * size_of_part[part] + k;
+    template <class Env, class H>
+    SIM_HD int index(H, int agent, int k) const {
+        constexpr int part = index_of_tensor<Env, H>();
+        if constexpr (H::kind == TensorKind::discrete && TensorsOf<Env>::num_actions == 1) return agent;
+        if constexpr (H::kind == TensorKind::discrete) return offset[part] + agent;
+        return offset[part] + agent * size[part] + k;
     }
 };
 
-/// Where a scripted policy writes its actions, in the same layout.
+/// The actions of one world's step, judged: what was out of range or illegal was replaced.
+template <class Env>
+struct Actions {
+    const int32_t* words;
+    ActionLayout layout;
+
+    /// An agent's choice: of a Discrete part, or integer k of a MultiDiscrete part.
+    template <class H>
+    SIM_HD int choice(H handle, int agent, int k = 0) const {
+        static_assert(is_choice<H>, "choice: want a Discrete or MultiDiscrete handle");
+        return words[layout.template index<Env>(handle, agent, k)];
+    }
+    /// Float k of an agent's Box part.
+    template <class H>
+    SIM_HD float value(H handle, int agent, int k = 0) const {
+        static_assert(H::kind == TensorKind::box, "value: want a Box handle");
+        float result;
+        __builtin_memcpy(&result, &words[layout.template index<Env>(handle, agent, k)], 4);
+        return result;
+    }
+};
+
+/// Where a scripted policy writes its actions; they start from 0.
+template <class Env>
 struct ActionWriter {
     int32_t* words;
-    SIM_HD int32_t& operator[](int agent) const { return words[agent]; }
+    ActionLayout layout;
+
+    /// The integer that becomes an agent's choice: see Actions.
+    template <class H>
+    SIM_HD int32_t& choice(H handle, int agent, int k = 0) const {
+        static_assert(is_choice<H>, "choice: want a Discrete or MultiDiscrete handle");
+        return words[layout.template index<Env>(handle, agent, k)];
+    }
+    template <class H>
+    SIM_HD void set_value(H handle, int agent, int k, float value) const {
+        static_assert(H::kind == TensorKind::box, "set_value: want a Box handle");
+        __builtin_memcpy(&words[layout.template index<Env>(handle, agent, k)], &value, 4);
+    }
 };
 
 /// What a step reports. Rewards start from 0 and flags from false; rules write what differs.
+template <class Env>
 struct Outcome {
     float* rewards;
     uint8_t* terminations;

@@ -17,19 +17,29 @@ using namespace flockstep;
 struct Pursuit {
     struct Config { int max_episode_steps = 10; template <class F> void fields(F) {} };
     struct State { Field<int32_t> at; template <class V> SIM_HD void fields(const Config&, V& visit) { visit("at", at, 2); } };
+    static constexpr Observation<"view", float> view{};
+    static constexpr Discrete<"move"> move{};
+    TENSORS
     static Spaces spaces(const Config&) { return {}; }
     template <class G> SIM_HD static void reset(G&, World<Pursuit>&) {}
-    template <class G> SIM_HD static void step(G&, World<Pursuit>&, const Actions&, const Outcome&) {}
-    template <class G> SIM_HD static void observe(G&, const World<Pursuit>&, AgentRange, const ObservationWriter&) {}
+    template <class G> SIM_HD static void step(G&, World<Pursuit>&, const Actions<Pursuit>& action, const Outcome<Pursuit>&) { STEP }
+    template <class G> SIM_HD static void observe(G&, const World<Pursuit>&, AgentRange, const ObservationWriter<Pursuit>& out) { OBSERVE }
     MORE
 };
-int main() { check_contract<Pursuit>(); }
+int main() {
+    check_contract<Pursuit>();
+    HostGroup group;
+    World<Pursuit>* world = nullptr;
+    Pursuit::step(group, *world, Actions<Pursuit>{}, Outcome<Pursuit>{});
+    Pursuit::observe(group, *world, AgentRange{}, ObservationWriter<Pursuit>(nullptr, nullptr));
+}
 """
 
 WRONG = {
     "active without const": ("SIM_HD static bool active(World<Pursuit>&, int) { return true; }", "active: want `SIM_HD static bool active(const World<Env>&, int agent)`"),
     "acts of another type": ("SIM_HD static int acts(const World<Pursuit>&, int) { return 1; }", "acts: want `SIM_HD static bool acts(const World<Env>&, int agent)`"),
-    "allowed without const": ("SIM_HD static bool allowed(World<Pursuit>&, int, int, int) { return true; }", "allowed: want `SIM_HD static bool allowed(const World<Env>&, int agent, int part, int choice)`"),
+    "allowed without const": ("SIM_HD static bool allowed(World<Pursuit>&, int, Discrete<\"move\">, int) { return true; }", "allowed: want `SIM_HD static bool allowed(const World<Env>&, int agent, Discrete<"),
+    "allowed of another part": ("SIM_HD static bool allowed(const World<Pursuit>&, int, Discrete<\"turn\">, int) { return true; }", "allowed: want `SIM_HD static bool allowed(const World<Env>&, int agent, Discrete<"),
     "a mask of nothing": ("static bool has_action_mask(const Config&) { return true; }", "has_action_mask: want `allowed` beside it"),
     "metrics without metric": ('static const char* metrics(const Config&, int) { return nullptr; }', "metrics and metric: want both or neither"),
     "metric of no group": ('static const char* metrics(const Config&, int) { return nullptr; } static float metric(World<Pursuit>&, int) { return 0; }', "metric: want `template <class Group> SIM_HD static float metric(Group&, World<Env>&, int m)`"),
@@ -42,9 +52,24 @@ WRONG = {
 }
 
 
-def compile(tmp_path, more):
+TENSORS = "static constexpr auto tensors = tensor_list(view, move);"
+MISUSED = {
+    "a row of bits": ("", "out.row(Observation<\"lamps\", Bit>{}, 0);", "row: want a part of floats or bytes"),
+    "bits of a row": ("", "HostGroup group; out.bits(group, view, 0, 0, 1, 1u);", "bits: want a part of bits"),
+    "floats as bytes": ("", "uint8_t* row = out.row(view, 0); row[0] = 1;", "cannot convert"),
+    "a handle that is not listed": ("", "out.row(Observation<\"other\", float>{}, 0)[0] = 1;", "want one of those in the environment's `tensors`"),
+    "a handle of another type": ("", "out.row(Observation<\"view\", uint8_t>{}, 0)[0] = 1;", "want one of those in the environment's `tensors`"),
+    "a float of a choice": ("action.value(move, 0);", "", "value: want a Box handle"),
+    "the choice of an unlisted handle": ("action.choice(Discrete<\"turn\">{}, 0);", "", "want one of those in the environment's `tensors`"),
+}
+
+
+def compile(tmp_path, more="", step="", observe="", tensors=TENSORS):
     source = tmp_path / "pursuit.cpp"
-    source.write_text(ENVIRONMENT.replace("MORE", more))
+    text = ENVIRONMENT
+    for key, code in {"MORE": more, "STEP": step, "OBSERVE": observe, "TENSORS": tensors}.items():
+        text = text.replace(key, code)
+    source.write_text(text)
     command = [COMPILER, "-std=c++20", "-fopenmp", "-fsyntax-only", "-I", str(ROOT), str(source)]
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
@@ -66,3 +91,17 @@ def test_a_wrong_signature_is_refused_in_a_sentence(tmp_path, case):
     done = compile(tmp_path, more)
     assert done.returncode != 0
     assert sentence in done.stderr.replace("\n", " ")
+
+
+@pytest.mark.parametrize("case", MISUSED)
+def test_a_handle_that_does_not_fit_is_refused_in_a_sentence(tmp_path, case):
+    step, observe, sentence = MISUSED[case]
+    done = compile(tmp_path, step=step, observe=observe)
+    assert done.returncode != 0
+    assert sentence in done.stderr.replace("\n", " ")
+
+
+def test_an_environment_without_tensors_is_refused_in_a_sentence(tmp_path):
+    done = compile(tmp_path, tensors="")
+    assert done.returncode != 0
+    assert "tensors: want `static constexpr auto tensors = tensor_list(...)`" in done.stderr.replace("\n", " ")

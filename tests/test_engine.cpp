@@ -39,6 +39,8 @@ std::vector<EngineCase> list_cases() {
         {"test_cards, short hands", "test_cards", settings_of({{"hand_size", "2"}, {"max_episode_steps", "13"}})});
     cases.push_back(
         {"test_crowd, seven agents", "test_crowd", settings_of({{"num_agents", "7"}, {"max_episode_steps", "13"}})});
+    cases.push_back(
+        {"test_mixed, slow reverse", "test_mixed", settings_of({{"reverse", "0.25"}, {"max_episode_steps", "13"}})});
     cases.push_back({"test_chain, empty worlds", "test_chain",
                      settings_of({{"empty_worlds", "true"}, {"num_agents", "7"}, {"max_episode_steps", "13"}})});
     const std::vector<EngineCase> modes = pathfinding_modes(small_map);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -180,8 +181,52 @@ TEST_CASE("actions: parts of several kinds are checked each by its own range") {
         motors[0] = std::numeric_limits<float>::quiet_NaN();
         put(*wrong, wrong->actions()[2], motors);
         wrong->step();
-        CHECK(error_of([&] { wrong->check(); }).find("world 0, agent 0 at step 2") != std::string::npos);
+        CHECK(error_of([&] {
+                  wrong->check();
+              }).find("world 0, agent 0 at step 2: got nan, want a number from -1 to 1") != std::string::npos);
         for (float value : host_values<float>(*wrong, wrong->observations()[0])) CHECK(std::isfinite(value));
+    }
+}
+
+TEST_CASE("actions: each float of a Box has bounds of its own, for steps, random policies and errors") {
+    for (Device device : devices()) {
+        const auto batch = make(engine_case("test_mixed, slow reverse"), on(device, 300));
+        batch->act(-1);
+        const auto drawn = host_values<float>(*batch, batch->actions()[2]);
+        float low[2] = {1, 1}, high[2] = {-1, -1};
+        for (size_t i = 0; i < drawn.size(); ++i)
+            low[i % 2] = std::min(low[i % 2], drawn[i]), high[i % 2] = std::max(high[i % 2], drawn[i]);
+        CHECK(low[0] == Catch::Approx(-0.25).margin(0.02));
+        CHECK(low[1] == Catch::Approx(-1).margin(0.02));
+        CHECK(std::min(high[0], high[1]) > 0.95f);
+        std::vector<float> motors(drawn.size(), -0.25f);
+        motors[7] = -0.375f;  // the second float of world 1's first agent: within its bounds
+        put(*batch, batch->actions()[2], motors);
+        batch->step();
+        CHECK(error_of([&] { batch->check(); }) == "no error");
+        motors[8] = -0.375f;
+        put(*batch, batch->actions()[2], motors);
+        batch->step();
+        CHECK(error_of([&] { batch->check(); }) ==
+              "action of world 1, agent 1 at step 1: got -0.375, want a number from -0.25 to 1 (it counted as the "
+              "nearest bound)");
+    }
+}
+
+TEST_CASE("policies: one may act in Discrete, MultiDiscrete and Box parts at once") {
+    for (Device device : devices()) {
+        const auto batch = make({"", "test_mixed", settings_of({{"max_episode_steps", "100"}})}, on(device, 64));
+        play(*batch, 99, batch->find_policy("homing"));
+        const Statistics statistics = batch->statistics(false);
+        CHECK(statistics.num_episodes >= 64);  // all rovers are at the beacon long before the time limit
+        CHECK(statistics.metrics[1].mean < 60);
+        batch->act(0);
+        const auto switches = host_values<int32_t>(*batch, batch->actions()[1]);
+        for (size_t i = 0; i < switches.size(); i += 3) {
+            CHECK(switches[i] == 1);
+            CHECK(switches[i + 1] == 3);
+            CHECK(switches[i + 2] == 2);
+        }
     }
 }
 

@@ -19,6 +19,7 @@ const std::map<std::string, uint64_t> golden = {
     {"test_chain", 0xcc2f0bcba477d61eu},
     {"test_cards, short hands", 0x37122643a11fc5e3u},
     {"test_crowd, seven agents", 0xa94a969db91e541eu},
+    {"test_mixed, slow reverse", 0x55c80cd1375e0456u},
     {"test_chain, empty worlds", 0x6eb3364979678534u},
     {"pathfinding finish, priority", 0x9c397187b2760112u},
     {"pathfinding finish, block_both", 0x716f02d397ebb0e6u},

@@ -10,7 +10,7 @@ namespace {
 /// The part that a tensor named "part" or "role.part" shows.
 const ObservationPart& part_of(const Batch& batch, const std::string& name) {
     for (const Role& role : batch.spaces().roles)
-        for (const ObservationPart& part : role.observation)
+        for (const ObservationPart& part : role.observation_parts)
             if (name == part.name || name == role.name + "." + part.name) return part;
     throw std::logic_error("no part " + name);
 }

@@ -45,7 +45,9 @@ std::string bound_text(float low, float high) {
     return text(low) + " .. " + text(high);
 }
 
-std::string range_text(const ObservationPart& part) {
+/// From the least lower to the greatest upper bound.
+template <class Part>
+std::string range_text(const Part& part) {
     if (part.low.empty() || part.high.empty()) return "any";
     const float low = *std::min_element(part.low.begin(), part.low.end());
     const float high = *std::max_element(part.high.begin(), part.high.end());
@@ -53,8 +55,7 @@ std::string range_text(const ObservationPart& part) {
 }
 
 std::vector<std::string> action_row(const ActionPart& part) {
-    if (part.kind == ActionPart::Kind::box)
-        return {part.name, "Box", std::to_string(part.size), bound_text(part.low, part.high)};
+    if (part.kind == ActionPart::Kind::box) return {part.name, "Box", std::to_string(part.size), range_text(part)};
     if (part.kind == ActionPart::Kind::discrete)
         return {part.name, "Discrete", "1", "0 .. " + std::to_string(part.n.at(0) - 1)};
     std::string choices;
@@ -94,13 +95,13 @@ std::string spaces_text(const Spaces& spaces) {
     for (const Role& role : spaces.roles) {
         text += "Role " + role.name + ", " + std::to_string(role.count) + (role.count == 1 ? " agent\n" : " agents\n");
         TextTable seen({"observation", "dtype", "shape", "range"});
-        for (const ObservationPart& part : role.observation) {
+        for (const ObservationPart& part : role.observation_parts) {
             const std::string dtype = name_of(part.written == DType::bit ? DType::uint8 : part.dtype);
             seen.add({part.name, dtype, shape_text(part.shape),
                       range_text(part) + (part.enabled ? "" : " (left out by these settings)")});
         }
         TextTable done({"action", "kind", "size", "range"});
-        for (const ActionPart& part : role.action) done.add(action_row(part));
+        for (const ActionPart& part : role.action_parts) done.add(action_row(part));
         text += seen.text("  ") + done.text("  ");
     }
     if (spaces.has_action_mask) text += "  Actions that the rules forbid are told by action_mask.\n";

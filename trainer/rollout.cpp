@@ -42,8 +42,8 @@ std::vector<PolicySpec> policy_specs(const Batch& batch) {
     const std::vector<Role>& roles = batch.spaces().roles;
     for (const Role& role : roles) {
         const std::string prefix = roles.size() > 1 ? role.name + "." : "";
-        PolicySpec spec{role.name, role.first, role.count, {}, role.action[0].n[0], ""};
-        for (const ObservationPart& part : role.observation)
+        PolicySpec spec{role.name, role.first, role.count, {}, role.action_parts[0].n[0], ""};
+        for (const ObservationPart& part : role.observation_parts)
             if (const Tensor* tensor = find_tensor(batch.observations(), prefix + part.name))
                 spec.parts.push_back({tensor->name, tensor->dtype, part.shape, scale_of(part), part.num_flags});
         int num_parts = 0;

@@ -36,7 +36,8 @@ def action_space_of(part, leading=()):
     from gymnasium import spaces
 
     if part["kind"] == "box":
-        return spaces.Box(part["low"], part["high"], (*leading, part["size"]), np.float32)
+        low, high = (np.broadcast_to(np.asarray(part[end], np.float32), (*leading, part["size"])) for end in ("low", "high"))
+        return spaces.Box(low, high, dtype=np.float32)
     if part["kind"] == "multi_discrete":
         return spaces.MultiDiscrete(np.broadcast_to(part["n"], (*leading, part["size"])))
     if leading:

@@ -23,14 +23,16 @@ struct CartPole {
             visit("body", body, 4);
         }
     };
-    enum { observation_part };
+    static constexpr Observation<"observation", float> observation{};
+    static constexpr Discrete<"action"> push{};
+    static constexpr auto tensors = tensor_list(observation, push);
 
     static Spaces spaces(const Config&) {
         const float top = 3.4028235e38f, position = 4.8f, angle = 0.41887903f;  // twice the limits
         Spaces spaces;
         spaces.add("agent", 1)
-            .observes("observation", DType::float32, {4}, {-position, -top, -angle, -top}, {position, top, angle, top})
-            .chooses("action", 2);
+            .observation(observation, {4}, {-position, -top, -angle, -top}, {position, top, angle, top})
+            .discrete(push, 2);  // left, right
         return spaces;
     }
     static constexpr int single_agent_floats = 4;
@@ -45,7 +47,8 @@ struct CartPole {
     }
 
     template <class Group>
-    SIM_HD static void step(Group& group, World<CartPole>& world, const Actions& action, const Outcome& outcome) {
+    SIM_HD static void step(Group& group, World<CartPole>& world, const Actions<CartPole>& action,
+                            const Outcome<CartPole>& outcome) {
         constexpr float gravity = 9.8f, pole_mass = 0.1f, total_mass = 1.1f, half_length = 0.5f, force = 10.0f,
                         dt = 0.02f;
         constexpr float position_limit = 2.4f, angle_limit = 0.20943951f;  // 12 degrees
@@ -53,11 +56,11 @@ struct CartPole {
             float x = world.state.body[0], dx = world.state.body[1], angle = world.state.body[2],
                   spin = world.state.body[3];
             const float sine = real::sine(angle), cosine = real::cosine(angle);
-            const float push =
-                ((action[0] ? force : -force) + pole_mass * half_length * spin * spin * sine) / total_mass;
-            const float spin_rate = (gravity * sine - cosine * push) /
+            const float thrust =
+                ((action.choice(push, 0) ? force : -force) + pole_mass * half_length * spin * spin * sine) / total_mass;
+            const float spin_rate = (gravity * sine - cosine * thrust) /
                                     (half_length * (4.0f / 3.0f - pole_mass * cosine * cosine / total_mass));
-            const float acceleration = push - pole_mass * half_length * spin_rate * cosine / total_mass;
+            const float acceleration = thrust - pole_mass * half_length * spin_rate * cosine / total_mass;
             x += dt * dx, dx += dt * acceleration, angle += dt * spin, spin += dt * spin_rate;
             world.state.body[0] = x, world.state.body[1] = dx, world.state.body[2] = angle, world.state.body[3] = spin;
             outcome.reward(0) = 1.0f;
@@ -67,10 +70,11 @@ struct CartPole {
     }
 
     template <class Group>
-    SIM_HD static void observe(Group& group, const World<CartPole>& world, AgentRange, const ObservationWriter& out) {
-        if (!out.wants(observation_part)) return;
+    SIM_HD static void observe(Group& group, const World<CartPole>& world, AgentRange,
+                               const ObservationWriter<CartPole>& out) {
+        if (!out.wants(observation)) return;
         group.single([&] {
-            float* row = out.row<float>(observation_part, 0);
+            float* row = out.row(observation, 0);
             for (int k = 0; k < 4; ++k) row[k] = world.state.body[k];
         });
     }

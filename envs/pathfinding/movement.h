@@ -5,11 +5,12 @@
 /// POGEMA's three collision systems, in a parallel form. Source: POGEMA 2.0, envs and grid; see each function.
 namespace flockstep::pathfinding {
 
-/// Cells that agents want to enter, into scratch.want; nowhere for those that stay or face an obstacle.
-template <class Group, class W>
-SIM_HD void find_wants(Group& group, W& world, const Actions& action) {
+/// Cells that agents want to enter, into scratch.want; nowhere for those that stay or face an obstacle. move(agent):
+/// what the agent chose.
+template <class Group, class W, class Move>
+SIM_HD void find_wants(Group& group, W& world, Move move) {
     group.for_each(world.config.num_agents, [&](int agent) {
-        const int choice = action[agent];
+        const int choice = move(agent);
         const Cell to = neighbour(world.state.position[agent], choice);
         const bool stays = choice == 0 || !is_present(world, agent) || is_wall(world, to);
         world.scratch.want[agent] = stays ? nowhere : index_of(world, to);
@@ -61,11 +62,11 @@ SIM_HD bool moves_on(const CellTable<Group, W>& table, const W& world, int agent
 }
 
 /// Finds out who moves, into scratch.succeeds; positions stay as they are.
-template <class Group, class W>
-SIM_HD void resolve_moves(Group& group, W& world, const Actions& action) {
+template <class Group, class W, class Move>
+SIM_HD void resolve_moves(Group& group, W& world, Move move) {
     const int n = world.config.num_agents;
     CellTable<Group, W> table(group, world);
-    find_wants(group, world, action);
+    find_wants(group, world, move);
     table.enter_agents();
     group.for_each(n, [&](int agent) { world.scratch.moves[agent] = wins_cell(table, world, agent); });
     group.sync();

@@ -18,21 +18,25 @@ struct Pathfinding {
     using Shared = PathfindingShared;
     using State = PathfindingState;
     using Scratch = PathfindingScratch;
-    enum { windows_part, cost_part, intent_part };
+    static constexpr Observation<"windows", Bit> windows{};
+    static constexpr Observation<"cost_to_go", int8_t> cost_to_go{};
+    static constexpr Observation<"intent", uint8_t> intent{};
+    static constexpr Discrete<"action"> move{};
+    static constexpr auto tensors = tensor_list(windows, cost_to_go, intent, move);
 
     static Shared load(Config& config, Loader& loader) { return load_pathfinding(config, loader); }
     static Spaces spaces(const Config& c) {
         const int window = c.window();
         Spaces spaces;
         spaces.add("agent", c.num_agents)
-            .observes("windows", DType::bit, {3, window, window})
-            .disabled_unless(c.shows_windows)
-            .observes("cost_to_go", DType::int8, {window, window}, {float(-c.cost_clip)}, {float(c.cost_clip + 1)})
-            .disabled_unless(c.shows_cost)
-            .observes("intent", DType::uint8, {window, window})
-            .as_flags(4)
-            .disabled_unless(c.shows_intent)
-            .chooses("action", 5);
+            .observation(windows, {3, window, window})
+            .enabled_if(c.shows_windows)
+            .observation(cost_to_go, {window, window}, {float(-c.cost_clip)}, {float(c.cost_clip + 1)})
+            .enabled_if(c.shows_cost)
+            .observation(intent, {window, window})
+            .bit_flags(4)
+            .enabled_if(c.shows_intent)
+            .discrete(move, 5);
         return spaces;
     }
     static constexpr bool never_one_lane = true;
@@ -63,9 +67,10 @@ struct Pathfinding {
     }
 
     template <class Group>
-    SIM_HD static void step(Group& group, World<Pathfinding>& world, const Actions& action, const Outcome& outcome) {
-        pathfinding::resolve_moves(group, world, action);
-        move(group, world, action, outcome);
+    SIM_HD static void step(Group& group, World<Pathfinding>& world, const Actions<Pathfinding>& action,
+                            const Outcome<Pathfinding>& outcome) {
+        pathfinding::resolve_moves(group, world, [&](int agent) { return action.choice(move, agent); });
+        carry_out(group, world, action, outcome);
         if (world.config.on_target == OnTarget::finish)
             finish(group, world, outcome);
         else if (world.config.on_target == OnTarget::nothing)
@@ -76,12 +81,12 @@ struct Pathfinding {
 
     template <class Group>
     SIM_HD static void observe(Group& group, World<Pathfinding>& world, AgentRange range,
-                               const ObservationWriter& out) {
-        if (out.wants(cost_part)) pathfinding::prefetch_costs(group, world, range);
-        if (out.wants(windows_part) || out.wants(intent_part)) pathfinding::prepare_grids(group, world);
-        if (out.wants(windows_part)) pathfinding::observe_windows(group, world, range, out, windows_part);
-        if (out.wants(cost_part)) pathfinding::observe_costs(group, world, range, out, cost_part);
-        if (out.wants(intent_part)) pathfinding::observe_intent(group, world, range, out, intent_part);
+                               const ObservationWriter<Pathfinding>& out) {
+        if (out.wants(cost_to_go)) pathfinding::prefetch_costs(group, world, range);
+        if (out.wants(windows) || out.wants(intent)) pathfinding::prepare_grids(group, world);
+        if (out.wants(windows)) pathfinding::observe_windows(group, world, range, out, windows);
+        if (out.wants(cost_to_go)) pathfinding::observe_costs(group, world, range, out, cost_to_go);
+        if (out.wants(intent)) pathfinding::observe_intent(group, world, range, out, intent);
     }
 
     /// Defined in state_error.cpp.
@@ -91,7 +96,7 @@ struct Pathfinding {
         return pathfinding::is_present(world, agent);
     }
     static bool has_action_mask(const Config& c) { return c.mask_obstacles; }
-    SIM_HD static bool allowed(const World<Pathfinding>& world, int agent, int, int action) {
+    SIM_HD static bool allowed(const World<Pathfinding>& world, int agent, Discrete<"action">, int action) {
         if (!world.config.mask_obstacles || action == 0 || !pathfinding::is_present(world, agent)) return true;
         return !pathfinding::is_wall(world, pathfinding::neighbour(world.state.position[agent], action));
     }
@@ -132,8 +137,9 @@ struct Pathfinding {
                    : "pibt needs distance fields: set distances to true, or observe cost_to_go or intent";
     }
     template <class Group>
-    SIM_HD static void act(Group& group, World<Pathfinding>& world, int, const ActionWriter& action) {
-        if (world.config.needs_distances()) pathfinding::act_by_pibt(group, world, action);
+    SIM_HD static void act(Group& group, World<Pathfinding>& world, int, const ActionWriter<Pathfinding>& action) {
+        if (world.config.needs_distances())
+            pathfinding::act_by_pibt(group, world, [&](int agent, int step) { action.choice(move, agent) = step; });
     }
 
   private:
@@ -159,11 +165,13 @@ struct Pathfinding {
 
     /// Carries out the moves, and pays for progress where that is asked for.
     template <class Group>
-    SIM_HD static void move(Group& group, World<Pathfinding>& world, const Actions& action, const Outcome& outcome) {
+    SIM_HD static void carry_out(Group& group, World<Pathfinding>& world, const Actions<Pathfinding>& action,
+                                 const Outcome<Pathfinding>& outcome) {
         const Config& c = world.config;
         const auto move_one = [&](int agent) {
             const Cell before = world.state.position[agent];
-            const Cell now = world.scratch.succeeds[agent] ? pathfinding::neighbour(before, action[agent]) : before;
+            const Cell now =
+                world.scratch.succeeds[agent] ? pathfinding::neighbour(before, action.choice(move, agent)) : before;
             world.state.position[agent] = now;
             if (c.distance_reward != 0.0f && pathfinding::is_present(world, agent))
                 outcome.reward(agent) = c.distance_reward * float(pathfinding::distance_at(world, agent, before) -
@@ -190,7 +198,7 @@ struct Pathfinding {
 
     /// finish: whoever arrives is paid and leaves.
     template <class Group>
-    SIM_HD static void finish(Group& group, World<Pathfinding>& world, const Outcome& outcome) {
+    SIM_HD static void finish(Group& group, World<Pathfinding>& world, const Outcome<Pathfinding>& outcome) {
         const int n = world.config.num_agents;
         const int arrivals = group.count(n, [&](int agent) { return arrives(world, agent); });
         group.single([&] {
@@ -215,7 +223,7 @@ struct Pathfinding {
     }
     /// nothing: all are paid when all stand on their goals, which ends the episode.
     template <class Group>
-    SIM_HD static void stay(Group& group, World<Pathfinding>& world, const Outcome& outcome) {
+    SIM_HD static void stay(Group& group, World<Pathfinding>& world, const Outcome<Pathfinding>& outcome) {
         const int n = world.state.num_present[0];
         const bool solved = group.all(n, [&](int agent) { return arrives(world, agent); });
         const bool last = solved || world.elapsed + 1 >= world.config.max_episode_steps;
@@ -233,7 +241,7 @@ struct Pathfinding {
     }
     /// restart: whoever arrives is paid and gets a new goal.
     template <class Group>
-    SIM_HD static void restart(Group& group, World<Pathfinding>& world, const Outcome& outcome) {
+    SIM_HD static void restart(Group& group, World<Pathfinding>& world, const Outcome<Pathfinding>& outcome) {
         const int n = world.config.num_agents;
         const bool plans = world.config.needs_distances();
         const int renewed = group.count(n, [&](int agent) { return arrives(world, agent); });

@@ -125,8 +125,9 @@ struct PibtCore {
     }
 };
 
-template <class Group, class W>
-SIM_HD void act_by_pibt(Group& group, W& world, const ActionWriter& action) {
+/// act(agent, action) takes each agent's decision.
+template <class Group, class W, class Act>
+SIM_HD void act_by_pibt(Group& group, W& world, Act act) {
     const int n = world.config.num_agents;
     rank_agents(group, world);
     CellTable<Group, W> table(group, world);
@@ -146,7 +147,7 @@ SIM_HD void act_by_pibt(Group& group, W& world, const ActionWriter& action) {
     });
     group.sync();
     group.for_each(
-        n, [&](int agent) { action[agent] = world.scratch.next_step[agent] > 0 ? world.scratch.next_step[agent] : 0; });
+        n, [&](int agent) { act(agent, world.scratch.next_step[agent] > 0 ? world.scratch.next_step[agent] : 0); });
 }
 
 }  // namespace flockstep::pathfinding

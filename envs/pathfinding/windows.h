@@ -57,8 +57,8 @@ SIM_HD void write_window(BitRun<Group>& run, const Bits bits, int words, Cell ce
 
 /// POGEMA's default observation: obstacles, agents (oneself included), and the goal, moved into the window along each
 /// axis where it lies outside. Agents [first, last).
-template <class Group, class W>
-SIM_HD void observe_windows(Group& group, const W& world, AgentRange range, const ObservationWriter& out, int part) {
+template <class Group, class W, class Out, class Part>
+SIM_HD void observe_windows(Group& group, const W& world, AgentRange range, const Out& out, Part part) {
     const PathfindingConfig& c = world.config;
     const int window = c.window(), area = window * window, words = c.grid_words(), count = range.last - range.first;
     const bool copied = PathfindingScratch::copies_walls(c);
@@ -160,12 +160,12 @@ struct CostPlace {
 
 /// Steps to the own goal from each cell of the window, less those from the own cell, within +-cost_clip; cost_clip + 1
 /// for cells from which the goal cannot be reached: obstacles, the outside, other components, all of a padding agent's.
-template <class Group, class W>
-SIM_HD void observe_costs(Group& group, const W& world, AgentRange range, const ObservationWriter& out, int part) {
+template <class Group, class W, class Out, class Part>
+SIM_HD void observe_costs(Group& group, const W& world, AgentRange range, const Out& out, Part part) {
     const int window = world.config.window(), clip = world.config.cost_clip;
     const int pieces = (window + ByteRun::capacity - 1) / ByteRun::capacity;
     const int total = (range.last - range.first) * window * pieces;
-    int8_t* const rows = out.row<int8_t>(part, range.first);
+    int8_t* const rows = out.row(part, range.first);
     struct Request {
         int own;
         ByteRun near;
@@ -211,8 +211,8 @@ SIM_HD void observe_costs(Group& group, const W& world, AgentRange range, const 
 
 /// For each visible agent, oneself included, which of its neighbour cells are nearer to its goal: bit 0 up, 1 down,
 /// 2 left, 3 right; 0 elsewhere.
-template <class Group, class W>
-SIM_HD void observe_intent(Group& group, W& world, AgentRange range, const ObservationWriter& out, int part) {
+template <class Group, class W, class Out, class Part>
+SIM_HD void observe_intent(Group& group, W& world, AgentRange range, const Out& out, Part part) {
     const PathfindingConfig& c = world.config;
     const int window = c.window(), words = c.grid_words(), r = c.obs_radius;
     CellTable<Group, W> table(group, world);
@@ -223,7 +223,7 @@ SIM_HD void observe_intent(Group& group, W& world, AgentRange range, const Obser
     group.for_each((range.last - range.first) * window, [&](int item) {
         const int agent = range.first + item / window, row = item % window;
         const Cell cell = world.state.position[agent];
-        uint8_t* to = out.row<uint8_t>(part, agent) + row * window;
+        uint8_t* to = out.row(part, agent) + row * window;
         for (int first = 0; first < window; first += 32) {
             const int count = window - first < 32 ? window - first : 32;
             uint32_t seen = bits_from(world.scratch.crowd, words, cell.row + row, cell.column + first, count);

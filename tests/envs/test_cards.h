@@ -28,13 +28,16 @@ struct Climb {
             visit("turn", turn, 1).between(0, c.num_players - 1), visit("top", top, 1).between(0, ranks);
         }
     };
-    enum { hand_part, table_part };
+    static constexpr Observation<"hand", uint8_t> hand{};
+    static constexpr Observation<"table", Bit> table{};
+    static constexpr Discrete<"card"> card{};
+    static constexpr auto tensors = tensor_list(hand, table, card);
     static Spaces spaces(const Config& c) {
         Spaces spaces;
         spaces.add("player", c.num_players)
-            .observes("hand", DType::uint8, {ranks}, {0}, {float(c.hand_size)})
-            .observes("table", DType::bit, {1 + ranks})  // one-hot
-            .chooses("card", 1 + ranks);                 // 0 passes
+            .observation(hand, {ranks}, {0}, {float(c.hand_size)})
+            .observation(table, {1 + ranks})  // one-hot
+            .discrete(card, 1 + ranks);       // 0 passes
         return spaces;
     }
     template <class Group>
@@ -48,32 +51,34 @@ struct Climb {
         group.single([&] { s.turn[0] = 0, s.top[0] = 0; });
     }
     template <class Group>
-    SIM_HD static void step(Group& group, World<Climb>& world, const Actions& action, const Outcome& outcome) {
+    SIM_HD static void step(Group& group, World<Climb>& world, const Actions<Climb>& action,
+                            const Outcome<Climb>& outcome) {
         State& s = world.state;
-        const int n = world.config.num_players, player = s.turn[0], card = action[player];
+        const int n = world.config.num_players, player = s.turn[0], laid = action.choice(card, player);
         const bool won =
-            group.all(ranks, [&](int rank) { return s.hand[player * ranks + rank] == (rank + 1 == card); });
+            group.all(ranks, [&](int rank) { return s.hand[player * ranks + rank] == (rank + 1 == laid); });
         group.single([&] {
-            if (card > 0) --s.hand[player * ranks + card - 1];
-            s.top[0] = card, s.turn[0] = won ? player : (player + 1) % n;  // won: nobody else acts until the reset
+            if (laid > 0) --s.hand[player * ranks + laid - 1];
+            s.top[0] = laid, s.turn[0] = won ? player : (player + 1) % n;  // won: nobody else acts until the reset
         });
         group.for_each(won ? n : 0, [&](int other) {
-            if (card > 0) outcome.reward(other) = other == player ? float(n - 1) : -1.0f;
+            if (laid > 0) outcome.reward(other) = other == player ? float(n - 1) : -1.0f;
             outcome.terminated(other) = 1;
         });
     }
     SIM_HD static bool acts(const World<Climb>& world, int player) { return player == world.state.turn[0]; }
-    SIM_HD static bool allowed(const World<Climb>& world, int player, int, int card) {
+    SIM_HD static bool allowed(const World<Climb>& world, int player, Discrete<"card">, int choice) {
         const State& s = world.state;
-        return card == 0 || (player == s.turn[0] && card > s.top[0] && s.hand[player * ranks + card - 1] > 0);
+        return choice == 0 || (player == s.turn[0] && choice > s.top[0] && s.hand[player * ranks + choice - 1] > 0);
     }
     template <class Group>
-    SIM_HD static void observe(Group& group, World<Climb>& world, AgentRange range, const ObservationWriter& out) {
+    SIM_HD static void observe(Group& group, World<Climb>& world, AgentRange range,
+                               const ObservationWriter<Climb>& out) {
         group.for_each(range.last - range.first, [&](int i) {
             const int player = range.first + i;
-            for (int rank = 0; out.wants(hand_part) && rank < ranks; ++rank)
-                out.row<uint8_t>(hand_part, player)[rank] = world.state.hand[player * ranks + rank];
-            if (out.wants(table_part)) out.bits(group, table_part, player, world.state.top[0], 1, 1u);
+            for (int rank = 0; out.wants(hand) && rank < ranks; ++rank)
+                out.row(hand, player)[rank] = world.state.hand[player * ranks + rank];
+            if (out.wants(table)) out.bits(group, table, player, world.state.top[0], 1, 1u);
         });
     }
 };

@@ -45,9 +45,12 @@ struct Chain {
             visit("visitors", visitors, c.num_places);
         }
     };
+    static constexpr Observation<"view", float> view{};
+    static constexpr Discrete<"walk"> walk{};
+    static constexpr auto tensors = tensor_list(view, walk);
     static Spaces spaces(const Config& c) {
         Spaces spaces;
-        spaces.add("agent", c.num_agents).observes("view", DType::float32, {4}, {-1}, {20000}).chooses("walk", 2);
+        spaces.add("agent", c.num_agents).observation(view, {4}, {-1}, {20000}).discrete(walk, 2);
         return spaces;
     }
     template <class Group>
@@ -100,7 +103,8 @@ struct Chain {
                world.elapsed >= agent * world.config.arrival_interval;
     }
     template <class Group>
-    SIM_HD static void step(Group& group, World<Chain>& world, const Actions& walk, const Outcome& outcome) {
+    SIM_HD static void step(Group& group, World<Chain>& world, const Actions<Chain>& action,
+                            const Outcome<Chain>& outcome) {
         const Config& c = world.config;
         State& s = world.state;
         group.for_each(c.num_places, [&](int place) { world.scratch.visitors[place] = 0; });
@@ -113,18 +117,19 @@ struct Chain {
             if (active(world, agent)) {
                 s.energy[agent] *= 0.99f;
                 outcome.reward(agent) = s.energy[agent] - 0.1f * float(world.scratch.visitors[s.at[agent]]);
-                if (walk[agent]) s.at[agent] = s.next[s.at[agent]];
+                if (action.choice(walk, agent)) s.at[agent] = s.next[s.at[agent]];
                 if (s.at[agent] == 0) s.at[agent] = -1;
             }
             outcome.terminated(agent) = s.at[agent] < 0;
         });
     }
     template <class Group>
-    SIM_HD static void observe(Group& group, World<Chain>& world, AgentRange range, const ObservationWriter& out) {
+    SIM_HD static void observe(Group& group, World<Chain>& world, AgentRange range,
+                               const ObservationWriter<Chain>& out) {
         const State& s = world.state;
-        group.for_each(out.wants(0) ? range.last - range.first : 0, [&](int i) {
+        group.for_each(out.wants(view) ? range.last - range.first : 0, [&](int i) {
             const int agent = range.first + i, at = s.at[agent];
-            float* row = out.row<float>(0, agent);
+            float* row = out.row(view, agent);
             row[0] = float(world.elapsed), row[1] = float(at), row[2] = s.energy[agent];
             row[3] = at < 0 ? 0.0f : float(s.steps_left[at]);
         });

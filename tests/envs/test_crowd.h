@@ -26,9 +26,12 @@ struct Crowd {
                 visit.derived("taken", taken, 2 * c.num_agents);
         }
     };
+    static constexpr Observation<"around", Bit> around{};
+    static constexpr Discrete<"go"> go{};
+    static constexpr auto tensors = tensor_list(around, go);
     static Spaces spaces(const Config& c) {
         Spaces spaces;
-        spaces.add("agent", c.num_agents).observes("around", DType::bit, {5}).chooses("go", 2);
+        spaces.add("agent", c.num_agents).observation(around, {5}).discrete(go, 2);
         return spaces;
     }
     SIM_HD static int beside(const World<Crowd>& world, int agent, int offset) {
@@ -54,11 +57,12 @@ struct Crowd {
         group.sync();
     }
     template <class Group>
-    SIM_HD static void step(Group& group, World<Crowd>& world, const Actions& go, const Outcome& outcome) {
+    SIM_HD static void step(Group& group, World<Crowd>& world, const Actions<Crowd>& action,
+                            const Outcome<Crowd>& outcome) {
         const int n = world.config.num_agents, way = world.elapsed % 2 ? 1 : -1;
         group.for_each(n, [&](int agent) {
             const int to = beside(world, agent, way);
-            if (go[agent] && !world.state.taken[to]) world.state.place[agent] = to;
+            if (action.choice(go, agent) && !world.state.taken[to]) world.state.place[agent] = to;
         });
         group.sync();
         derive(group, world);
@@ -69,10 +73,11 @@ struct Crowd {
         });
     }
     template <class Group>
-    SIM_HD static void observe(Group& group, World<Crowd>& world, AgentRange range, const ObservationWriter& out) {
-        group.for_each(out.wants(0) ? 5 * (range.last - range.first) : 0, [&](int i) {
+    SIM_HD static void observe(Group& group, World<Crowd>& world, AgentRange range,
+                               const ObservationWriter<Crowd>& out) {
+        group.for_each(out.wants(around) ? 5 * (range.last - range.first) : 0, [&](int i) {
             const int agent = range.first + i / 5, k = i % 5;
-            if (world.state.taken[beside(world, agent, k - 2)]) out.bits(group, 0, agent, k, 1, 1u);
+            if (world.state.taken[beside(world, agent, k - 2)]) out.bits(group, around, agent, k, 1, 1u);
         });
     }
 };

@@ -5,15 +5,18 @@
 namespace flockstep {
 
 /// Rovers: each drives to a beacon with a gear (Discrete), three switches (MultiDiscrete) and two motors (Box).
-/// Shows an action of several parts, and an observation of several parts in every form that rules can write.
+/// Shows an action of several parts, floats with bounds of their own, a scripted policy that acts in all of them, and
+/// an observation of several parts in every form that rules can write.
 struct Rovers {
     static constexpr const char* summary = "an action of Discrete, MultiDiscrete and Box parts";
     struct Config {
         int max_episode_steps = 100, num_rovers = 3;
+        float reverse = 1.0f;
         template <class F>
         void fields(F f) {
             f("max_episode_steps", max_episode_steps, between(1, 1 << 23), "steps until truncation");
             f("num_rovers", num_rovers, between(1, 1000), "rovers");
+            f("reverse", reverse, between(0, 1), "fastest reverse, as a share of the fastest forward");
         }
     };
     struct State {
@@ -26,17 +29,22 @@ struct Rovers {
         }
         SIM_HD float distance(int i) const { return real::square_root(x[i] * x[i] + y[i] * y[i]); }
     };
-    enum { pose_part, bearing_part, lights_part };
-    enum { gear_action, switch_action, motor_action };
+    static constexpr Observation<"pose", float> pose{};
+    static constexpr Observation<"bearing", int8_t> bearing{};
+    static constexpr Observation<"lights", Bit> lights{};
+    static constexpr Discrete<"gear"> gear{};
+    static constexpr MultiDiscrete<"switch"> switches{};
+    static constexpr Box<"motor"> motor{};
+    static constexpr auto tensors = tensor_list(pose, bearing, lights, gear, switches, motor);
     static Spaces spaces(const Config& c) {
         Spaces spaces;
         spaces.add("rover", c.num_rovers)
-            .observes("pose", DType::float32, {3})               // x, y, cosine of the heading
-            .observes("bearing", DType::int8, {1}, {-95}, {95})  // of the beacon, in thirtieths of a radian
-            .observes("lights", DType::bit, {9})                 // 2 + 4 + 3, one-hot for each switch
-            .chooses("gear", 3)
-            .chooses_each("switch", {2, 4, 3})
-            .sets("motor", 2, -1, 1);  // forward, turn
+            .observation(pose, {3})                  // x, y, cosine of the heading
+            .observation(bearing, {1}, {-95}, {95})  // of the beacon, in thirtieths of a radian
+            .observation(lights, {9})                // 2 + 4 + 3, one-hot for each switch
+            .discrete(gear, 3)
+            .multi_discrete(switches, {2, 4, 3})
+            .box(motor, {-c.reverse, -1}, {1, 1});  // forward, turn
         return spaces;
     }
     template <class Group>
@@ -49,30 +57,45 @@ struct Rovers {
         });
     }
     template <class Group>
-    SIM_HD static void step(Group& group, World<Rovers>& world, const Actions& action, const Outcome& outcome) {
+    SIM_HD static void step(Group& group, World<Rovers>& world, const Actions<Rovers>& action,
+                            const Outcome<Rovers>& outcome) {
         State& s = world.state;
         group.for_each(world.config.num_rovers, [&](int i) {
-            for (int k = 0; k < 3; ++k) s.lights[3 * i + k] = uint8_t(action.choice(switch_action, i, k));
-            const float before = s.distance(i), forward = action.value(motor_action, i, 0);
+            for (int k = 0; k < 3; ++k) s.lights[3 * i + k] = uint8_t(action.choice(switches, i, k));
+            const float before = s.distance(i), forward = action.value(motor, i, 0);
             const float way =
-                before < 1 ? 0.0f : 0.5f * float(action.choice(gear_action, i)) * forward;  // who is there stays there
-            s.heading[i] += 0.3f * action.value(motor_action, i, 1);
+                before < 1 ? 0.0f : 0.5f * float(action.choice(gear, i)) * forward;  // who is there stays there
+            s.heading[i] += 0.3f * action.value(motor, i, 1);
             s.x[i] += way * real::cosine(s.heading[i]), s.y[i] += way * real::sine(s.heading[i]);
             outcome.reward(i) = before - s.distance(i);
             outcome.terminated(i) = s.distance(i) < 1.0f;
         });
     }
+    static const char* policies(int p) { return p == 0 ? "homing" : nullptr; }
+    /// In the highest gear towards the beacon, turning to it, all switches at their last position.
     template <class Group>
-    SIM_HD static void observe(Group& group, World<Rovers>& world, AgentRange range, const ObservationWriter& out) {
+    SIM_HD static void act(Group& group, World<Rovers>& world, int, const ActionWriter<Rovers>& action) {
+        const State& s = world.state;
+        group.for_each(world.config.num_rovers, [&](int i) {
+            const float x = -s.x[i], y = -s.y[i], c = real::cosine(s.heading[i]), d = real::sine(s.heading[i]);
+            const float turn = real::angle_of(c * y - d * x, c * x + d * y);
+            action.choice(gear, i) = 2;
+            for (int k = 0; k < 3; ++k) action.choice(switches, i, k) = k == 1 ? 3 : 1 + k / 2;
+            action.set_value(motor, i, 0, 1.0f);
+            action.set_value(motor, i, 1, turn < -1 ? -1 : turn > 1 ? 1 : turn);
+        });
+    }
+    template <class Group>
+    SIM_HD static void observe(Group& group, World<Rovers>& world, AgentRange range,
+                               const ObservationWriter<Rovers>& out) {
         const State& s = world.state;
         group.for_each(range.last - range.first, [&](int at) {
             const int i = range.first + at;
-            if (float* row = out.wants(pose_part) ? out.row<float>(pose_part, i) : nullptr)
+            if (float* row = out.wants(pose) ? out.row(pose, i) : nullptr)
                 row[0] = s.x[i], row[1] = s.y[i], row[2] = real::cosine(s.heading[i]);
-            if (out.wants(bearing_part))
-                *out.row<int8_t>(bearing_part, i) = int8_t(real::angle_of(-s.y[i], -s.x[i]) * 30.0f);
+            if (out.wants(bearing)) *out.row(bearing, i) = int8_t(real::angle_of(-s.y[i], -s.x[i]) * 30.0f);
             const uint32_t lit = 1u << s.lights[3 * i] | 4u << s.lights[3 * i + 1] | 64u << s.lights[3 * i + 2];
-            if (out.wants(lights_part)) out.bits(group, lights_part, i, 0, 9, lit);
+            if (out.wants(lights)) out.bits(group, lights, i, 0, 9, lit);
         });
     }
 };

@@ -29,10 +29,14 @@ struct Harbour {
         SIM_HD float distance(int boat) const { return real::square_root(x[boat] * x[boat] + y[boat] * y[boat]); }
     };
 
+    static constexpr Observation<"view", float> view{};  // both roles have one, each of its own size
+    static constexpr Discrete<"lamp"> lamp{};
+    static constexpr Discrete<"course"> course{};
+    static constexpr auto tensors = tensor_list(view, lamp, course);
     static Spaces spaces(const Config& c) {
         Spaces spaces;
-        spaces.add("keeper", 1).observes("view", DType::float32, {3}, {0}, {1.5f}).chooses("lamp", 2);
-        spaces.add("boat", c.num_boats).observes("view", DType::float32, {17}, {-2}, {2}).chooses("course", 9);
+        spaces.add("keeper", 1).observation(view, {3}, {0}, {1.5f}).discrete(lamp, 2);
+        spaces.add("boat", c.num_boats).observation(view, {17}, {-2}, {2}).discrete(course, 9);
         return spaces;
     }
     template <class Group>
@@ -44,29 +48,32 @@ struct Harbour {
         group.single([&] { world.state.lamp[0] = 0; });
     }
     template <class Group>
-    SIM_HD static void step(Group& group, World<Harbour>& world, const Actions& action, const Outcome& outcome) {
+    SIM_HD static void step(Group& group, World<Harbour>& world, const Actions<Harbour>& action,
+                            const Outcome<Harbour>& outcome) {
         State& s = world.state;
         const int n = world.config.num_boats;
         group.for_each(n, [&](int boat) {  // course 0 drifts, 1 to 8 go round the compass
-            const float way = action[1 + boat] ? 0.1f : 0.0f, angle = 0.78539816f * float(action[1 + boat]);
-            const float x = s.x[boat] + way * real::cosine(angle), y = s.y[boat] + way * real::sine(angle);
+            const int to = action.choice(course, 1 + boat);
+            const float distance = to ? 0.1f : 0.0f, angle = 0.78539816f * float(to);
+            const float x = s.x[boat] + distance * real::cosine(angle), y = s.y[boat] + distance * real::sine(angle);
             s.x[boat] = x < -1 ? -1 : x > 1 ? 1 : x, s.y[boat] = y < -1 ? -1 : y > 1 ? 1 : y;
             outcome.reward(1 + boat) = -s.distance(boat);
         });
         group.sync();
         const float total = group.sum(n, [&](int boat) { return s.distance(boat); });
         group.single([&] {
-            s.lamp[0] = uint8_t(action[0]);
+            s.lamp[0] = uint8_t(action.choice(lamp, 0));
             outcome.reward(0) = -total / float(n) - (s.lamp[0] ? world.config.oil_cost : 0.0f);
         });
     }
     template <class Group>
-    SIM_HD static void observe(Group& group, World<Harbour>& world, AgentRange range, const ObservationWriter& out) {
+    SIM_HD static void observe(Group& group, World<Harbour>& world, AgentRange range,
+                               const ObservationWriter<Harbour>& out) {
         const State& s = world.state;
         const int n = world.config.num_boats;
         group.for_each(range.last - range.first, [&](int i) {
-            if (!out.wants(range.role)) return;  // parts are numbered through the roles; each has one
-            float* row = out.row<float>(range.role, range.first + i);
+            if (!out.wants(view)) return;
+            float* row = out.row(view, range.first + i);
             const int boat = range.role == 0 ? 0 : range.first + i - 1;
             for (int k = 0; range.role == 1 && k < 14; k += 2) {  // the boat, then the next six as seen from it
                 row[k] = s.x[(boat + k / 2) % n] - (k ? s.x[boat] : 0);

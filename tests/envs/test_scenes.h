@@ -43,9 +43,12 @@ struct Errands {
         }
         return {loader.keep(std::move(first)), loader.keep(std::move(door))};
     }
+    static constexpr Observation<"way", int8_t> way{};
+    static constexpr Discrete<"walk"> walk{};
+    static constexpr auto tensors = tensor_list(way, walk);
     static Spaces spaces(const Config&) {
         Spaces spaces;
-        spaces.add("agent", max_agents).observes("way", DType::int8, {1}, {-doors}, {doors}).chooses("walk", 2);
+        spaces.add("agent", max_agents).observation(way, {1}, {-doors}, {doors}).discrete(walk, 2);
         return spaces;
     }
     template <class Group>
@@ -62,19 +65,22 @@ struct Errands {
         group.for_each(max_agents, [&](int i) { world.state.goal[i] = range[0] + i < range[1] ? door[i] : 0; });
     }
     template <class Group>
-    SIM_HD static void step(Group& group, World<Errands>& world, const Actions& walk, const Outcome& outcome) {
+    SIM_HD static void step(Group& group, World<Errands>& world, const Actions<Errands>& action,
+                            const Outcome<Errands>& outcome) {
         group.for_each(max_agents, [&](int i) {
             const int goal = world.state.goal[i];
-            if (walk[i] && world.state.place[i] < goal && ++world.state.place[i] == goal) outcome.reward(i) = 1.0f;
+            if (action.choice(walk, i) && world.state.place[i] < goal && ++world.state.place[i] == goal)
+                outcome.reward(i) = 1.0f;
             outcome.terminated(i) = active(world, i) && world.state.place[i] >= goal;
         });
     }
     SIM_HD static bool active(const World<Errands>& world, int agent) { return world.state.goal[agent] > 0; }
     template <class Group>
-    SIM_HD static void observe(Group& group, World<Errands>& world, AgentRange range, const ObservationWriter& out) {
-        group.for_each(out.wants(0) ? range.last - range.first : 0, [&](int i) {
+    SIM_HD static void observe(Group& group, World<Errands>& world, AgentRange range,
+                               const ObservationWriter<Errands>& out) {
+        group.for_each(out.wants(way) ? range.last - range.first : 0, [&](int i) {
             const int agent = range.first + i;
-            *out.row<int8_t>(0, agent) = int8_t(world.state.goal[agent] - world.state.place[agent]);
+            *out.row(way, agent) = int8_t(world.state.goal[agent] - world.state.place[agent]);
         });
     }
 };

@@ -26,17 +26,23 @@ struct Stones {
             visit("last", last, 3).between(0, 3);
         }
     };
-    enum { heap_part, last_part, stock_part, turn_part };
+    static constexpr Observation<"heap", float> heap{};
+    static constexpr Observation<"last", Bit> last{};
+    static constexpr Observation<"stock", uint8_t> stock{};
+    static constexpr Observation<"turn", int8_t> turn{};
+    static constexpr Discrete<"take"> take{};
+    static constexpr Discrete<"add"> add{};
+    static constexpr auto tensors = tensor_list(heap, last, stock, turn, take, add);
     static Spaces spaces(const Config&) {
         Spaces spaces;
         spaces.add("taker", takers)
-            .observes("heap", DType::float32, {3}, {0}, {1})  // as a share of the most, whose turn it is: own, other's
-            .observes("last", DType::bit, {4})                // what the other taker did, one-hot
-            .chooses("take", 4);                              // 0 passes
+            .observation(heap, {3}, {0}, {1})  // as a share of the most, whose turn it is: own, other's
+            .observation(last, {4})            // what the other taker did, one-hot
+            .discrete(take, 4);                // 0 passes
         spaces.add("dealer", 1)
-            .observes("stock", DType::uint8, {1}, {0}, {max_heap})
-            .observes("turn", DType::int8, {2}, {-1}, {3})  // -1 until somebody has passed, then 1; the turn
-            .chooses("add", 3);                             // 0 passes
+            .observation(stock, {1}, {0}, {max_heap})
+            .observation(turn, {2}, {-1}, {3})  // -1 until somebody has passed, then 1; the turn
+            .discrete(add, 3);                  // 0 passes
         return spaces;
     }
     template <class Group>
@@ -50,17 +56,19 @@ struct Stones {
         const int turn = world.state.turn[0];
         return agent == (turn % 2 ? dealer : turn / 2);
     }
-    SIM_HD static bool allowed(const World<Stones>& world, int agent, int part, int choice) {
-        const int heap = world.state.heap[0];
-        if (choice == 0 || !acts(world, agent)) return choice == 0;
-        return part == 0 ? choice <= heap : heap + choice <= max_heap;
+    SIM_HD static bool allowed(const World<Stones>& world, int agent, Discrete<"take">, int choice) {
+        return choice == 0 || (acts(world, agent) && choice <= world.state.heap[0]);
+    }
+    SIM_HD static bool allowed(const World<Stones>& world, int agent, Discrete<"add">, int choice) {
+        return choice == 0 || (acts(world, agent) && world.state.heap[0] + choice <= max_heap);
     }
     template <class Group>
-    SIM_HD static void step(Group& group, World<Stones>& world, const Actions& action, const Outcome& outcome) {
+    SIM_HD static void step(Group& group, World<Stones>& world, const Actions<Stones>& action,
+                            const Outcome<Stones>& outcome) {
         State& s = world.state;
         group.single([&] {
             const int agent = s.turn[0] % 2 ? dealer : s.turn[0] / 2;
-            const int choice = action[agent];
+            const int choice = agent == dealer ? action.choice(add, agent) : action.choice(take, agent);
             s.last[agent] = uint8_t(choice);
             s.heap[0] += agent == dealer ? choice : -choice;
             if (s.heap[0] == 0)
@@ -72,19 +80,20 @@ struct Stones {
         });
     }
     template <class Group>
-    SIM_HD static void observe(Group& group, World<Stones>& world, AgentRange range, const ObservationWriter& out) {
+    SIM_HD static void observe(Group& group, World<Stones>& world, AgentRange range,
+                               const ObservationWriter<Stones>& out) {
         const State& s = world.state;
         group.for_each(range.last - range.first, [&](int i) {
             const int agent = range.first + i;
             if (agent == dealer) {
-                if (out.wants(stock_part)) *out.row<uint8_t>(stock_part, agent) = uint8_t(s.heap[0]);
-                if (int8_t* row = out.wants(turn_part) ? out.row<int8_t>(turn_part, agent) : nullptr)
+                if (out.wants(stock)) *out.row(stock, agent) = uint8_t(s.heap[0]);
+                if (int8_t* row = out.wants(turn) ? out.row(turn, agent) : nullptr)
                     row[0] = s.last[0] + s.last[1] == 0 ? 1 : -1, row[1] = int8_t(s.turn[0]);
                 return;
             }
-            if (float* row = out.wants(heap_part) ? out.row<float>(heap_part, agent) : nullptr)
+            if (float* row = out.wants(heap) ? out.row(heap, agent) : nullptr)
                 row[0] = float(s.heap[0]) / max_heap, row[1] = acts(world, agent), row[2] = acts(world, 1 - agent);
-            if (out.wants(last_part)) out.bits(group, last_part, agent, s.last[1 - agent], 1, 1u);
+            if (out.wants(last)) out.bits(group, last, agent, s.last[1 - agent], 1, 1u);
         });
     }
 };
