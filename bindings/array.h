@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct BatchHolder {
     std::unique_ptr<Batch> batch;
     StreamOrder order;
     std::mutex mutex;  // one call at a time; taken without the GIL only, or two threads would wait for each other
+    std::optional<Buffer> uploaded_mask;  // a reset mask from the host, on the batch's device
     explicit BatchHolder(std::unique_ptr<Batch> made) : batch(std::move(made)), order(batch->options().device) {}
 };
 

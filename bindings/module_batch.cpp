@@ -56,7 +56,6 @@ class PyBatch {
         use([](Batch& batch) { batch.synchronize(); });  // nothing reads what was given any more
         given_.clear();
         mask_.reset();
-        uploaded_mask_.reset();
         holder_.reset();
     }
 
@@ -66,9 +65,9 @@ class PyBatch {
         std::vector<Given> given = take_actions(actions, stream);
         Bindings bindings(batch());
         for (size_t i = 0; i < given.size(); ++i) bindings.read_action(i, given[i].data(), given[i].dtype());
-        enqueue(stream, [&](Batch& batch) {
-            batch.step(bindings, stream);
-            if (check && !device.is_cuda()) batch.check();
+        enqueue(stream, [&](BatchHolder& holder) {
+            holder.batch->step(bindings, stream);
+            if (check && !device.is_cuda()) holder.batch->check();
         });
         // On the GPU they are still being read, the ones before no more than the stream's order says.
         if (device.is_cuda()) given_ = std::move(given);
@@ -78,19 +77,21 @@ class PyBatch {
         if (seed && !mask.is_none())
             throw std::invalid_argument("seed: got one together with a mask, want it for a reset of all worlds");
         std::optional<Given> given;
-        const uint8_t* where = mask.is_none() ? nullptr : take_mask(mask, stream, given);
-        enqueue(stream, [&](Batch& batch) {
+        const Device from = device_of_mask(mask);
+        if (!mask.is_none())
+            given.emplace(mask, Wanted{"reset_mask", {DType::uint8}, {batch().num_envs()}, from}, stream);
+        enqueue(stream, [&](BatchHolder& holder) {
             if (seed)
-                batch.reset(*seed, stream);
+                holder.batch->reset(*seed, stream);
             else
-                batch.reset(where, stream);
+                holder.batch->reset(given ? mask_on_device(holder, *given, from) : nullptr, stream);
         });
         mask_ = std::move(given);
     }
     void act(const std::string& policy, uint32_t draw) {
         const int number = batch().find_policy(policy);
         const Stream stream = current_stream(batch().options().device);
-        enqueue(stream, [&](Batch& batch) { batch.act(number, draw, stream); });
+        enqueue(stream, [&](BatchHolder& holder) { holder.batch->act(number, draw, stream); });
     }
     /// Copies an action from the host into the batch's own tensor; step() takes it from there.
     void write_action(size_t index, const py::object& action) {
@@ -129,7 +130,7 @@ class PyBatch {
     void enqueue(Stream stream, F&& f) {
         with_holder([&](BatchHolder& holder) {
             holder.order.join(stream);
-            f(*holder.batch);
+            f(holder);
             holder.order.mark(stream);
         });
     }
@@ -142,19 +143,19 @@ class PyBatch {
         for (size_t i = 0; actions && i < wanted_.size(); ++i) given.emplace_back((*actions)[i], wanted_[i], stream);
         return given;
     }
-    /// A mask from the batch's device, or from the host by way of a buffer of its own.
-    const uint8_t* take_mask(const py::object& mask, Stream stream, std::optional<Given>& given) {
-        const Device device = batch().options().device;
+    /// Where a mask may come from: the host or the batch's device.
+    Device device_of_mask(const py::object& mask) const {
         const bool is_host = py::isinstance<py::array>(mask) || !py::hasattr(mask, "__dlpack_device__") ||
                              mask.attr("__dlpack_device__")().cast<std::pair<int, int>>().first == dlpack::cpu;
-        const int64_t num_envs = batch().num_envs();
-        given.emplace(mask, Wanted{"reset_mask", {DType::uint8}, {num_envs}, is_host ? Device{} : device}, stream);
-        if (!device.is_cuda() || !is_host) return static_cast<const uint8_t*>(given->data());
-        return use([&](Batch& batch) {
-            if (!uploaded_mask_) uploaded_mask_.emplace(batch.memory(), size_t(num_envs), "a reset mask");
-            batch.memory().from_host(uploaded_mask_->data(), given->data(), size_t(num_envs));
-            return static_cast<const uint8_t*>(uploaded_mask_->data());
-        });
+        return is_host ? Device{} : batch().options().device;
+    }
+    static const uint8_t* mask_on_device(BatchHolder& holder, const Given& mask, Device from) {
+        Batch& batch = *holder.batch;
+        if (from == batch.options().device) return static_cast<const uint8_t*>(mask.data());
+        if (!holder.uploaded_mask)
+            holder.uploaded_mask.emplace(batch.memory(), size_t(batch.num_envs()), "a reset mask");
+        batch.memory().from_host(holder.uploaded_mask->data(), mask.data(), size_t(batch.num_envs()));
+        return static_cast<const uint8_t*>(holder.uploaded_mask->data());
     }
     static std::vector<FieldValue> values_of(const py::dict& fields) {
         std::vector<FieldValue> values;
@@ -174,7 +175,6 @@ class PyBatch {
     std::vector<Wanted> wanted_;
     std::vector<Given> given_;
     std::optional<Given> mask_;
-    std::optional<Buffer> uploaded_mask_;
 };
 
 std::unique_ptr<PyBatch> make(const std::string& name, int64_t num_envs, const std::string& device, uint64_t seed,
@@ -224,13 +224,10 @@ py::dict first_episodes_of(PyBatch& self) {
 py::list fields_of(const PyBatch& self) {
     py::list list;
     for (const FieldInfo& info : self.batch().fields()) {
-        std::vector<int64_t> shape{self.batch().num_envs()};
-        shape.insert(shape.end(), info.counts.begin(), info.counts.end());
-        if (info.components > 1) shape.push_back(info.components);
         py::dict line;
         line["name"] = info.name;
         line["dtype"] = name_of(info.dtype);
-        line["shape"] = py::tuple(py::cast(shape));
+        line["shape"] = py::tuple(py::cast(info.shape(self.batch().num_envs())));
         line["derived"] = info.derived;
         list.append(line);
     }

@@ -15,11 +15,8 @@ BatchOptions plain(Device device, uint64_t seed = 7) {
 }
 
 FieldValue with_value(const FieldInfo& info, int64_t num_envs) {
-    FieldValue value{info.name, info.dtype, {num_envs}, {}};
-    value.shape.insert(value.shape.end(), info.counts.begin(), info.counts.end());
-    if (info.components > 1) value.shape.push_back(info.components);
-    value.bytes.resize(size_t(num_envs * info.elements() * info.element_bytes));
-    return value;
+    return {info.name, info.dtype, info.shape(num_envs),
+            std::vector<char>(size_t(num_envs * info.elements() * info.element_bytes))};
 }
 
 /// A batch on `to` that was restored from one on `from` goes on as that one does.
@@ -188,8 +185,23 @@ TEST_CASE("pathfinding: a state in which an agent could leave the map, or meet a
           std::string::npos);
     CHECK(refusal(given, "walls", 5, ~0u).find("walls: got an obstacle at [0, 0], want none there") !=
           std::string::npos);
+    const EngineCase& oblong = engine_case("pathfinding oblong");  // 5 rows of 40 cells
+    CHECK(refusal(oblong, "map_size", 1, cell(40, 40)) ==
+          "state of world 1: map_size: got [40, 40], want at most [5, 40]");
     CHECK(refusal(engine_case("pathfinding restart, soft"), "walls", 4, uint32_t{0})
               .find("walls: got no obstacle at [-1, -1], want one there") != std::string::npos);
+}
+
+TEST_CASE("pathfinding: padding keeps to the map's frame, for windows are cut out around every agent") {
+    const EngineCase ragged = {
+        "", "pathfinding", settings_of({{"height", "5"}, {"width", "40"}, {"num_agents", "8"}, {"min_agents", "1"}})};
+    const auto present = values_of<int32_t>(make(ragged, plain({-1}))->get_field("num_present"));
+    const size_t world =
+        size_t(std::find_if(present.begin(), present.end(), [](int n) { return n < 8; }) - present.begin());
+    REQUIRE(world < present.size());
+    CHECK(refusal(ragged, "position", world * 8 + 7, uint32_t{39}) ==
+          "state of world " + std::to_string(world) +
+              ": position of agent 7: got [39, 0], want a cell of the map's frame");
 }
 
 TEST_CASE("restore: a state of other settings or without its seed is refused, and nothing changes") {

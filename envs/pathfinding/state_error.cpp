@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -16,7 +15,8 @@ std::string refusal(const std::string& what, const std::string& got, const std::
     return what + ": got " + got + ", want " + want;
 }
 
-/// Size and obstacles of a map of the pool are those of the pool; a drawn one is walled in, so that nobody leaves it.
+/// Size and obstacles of a map of the pool are those of the pool; a drawn one fits its frame and is walled in, so that
+/// no agent leaves it.
 std::string map_error(const PathfindingWorld& world) {
     const PathfindingShared& shared = world.shared;
     const Cell size = world.state.map_size[0];
@@ -24,6 +24,9 @@ std::string map_error(const PathfindingWorld& world) {
     if (shared.num_maps() > 0 && size != shared.map_size[map])
         return refusal("map_size", cell_text(size),
                        cell_text(shared.map_size[map]) + " of map_index " + std::to_string(map));
+    const Cell frame{int16_t(world.config.height), int16_t(world.config.width)};
+    if (size.row > frame.row || size.column > frame.column)
+        return refusal("map_size", cell_text(size), "at most " + cell_text(frame));
     const int words = (size.column + 31) / 32;
     for (int row = -1; row <= size.row; ++row)
         for (int column = -1; column <= size.column; ++column) {
@@ -44,8 +47,13 @@ std::string cell_error(const PathfindingWorld& world, const std::string& what, C
     return refusal(what, cell_text(cell), "a free cell of the map");
 }
 
+/// Padding has a place within the frame too: windows are cut out around every agent.
 std::string agents_error(const PathfindingWorld& world) {
-    std::vector<uint8_t> is_taken(size_t(world.config.cells()), 0);
+    const PathfindingConfig& c = world.config;
+    for (int agent = world.state.num_present[0]; agent < c.num_agents; ++agent)
+        if (const Cell cell = world.state.position[agent]; cell.row >= c.height || cell.column >= c.width)
+            return refusal("position of agent " + std::to_string(agent), cell_text(cell), "a cell of the map's frame");
+    std::vector<uint8_t> is_taken(size_t(c.cells()), 0);
     for (int agent = 0; agent < world.state.num_present[0]; ++agent) {
         const std::string of_agent = " of agent " + std::to_string(agent);
         const Cell cell = world.state.position[agent];
