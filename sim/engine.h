@@ -319,8 +319,8 @@ class WorldEngine {
         group_.sync();
         world_.elapsed = header_.elapsed[0];
     }
-    /// A step of a world that waits for its reset: nothing happens, nobody is paid or counted, and the flags stay as
-    /// the episode ended.
+    /// A step of a world that waits for its reset: nothing happens, rewards are 0, nothing is counted, and the flags
+    /// stay as the episode ended.
     SIM_HD void hold() {
         group_.for_each(num_agents(), [&](int agent) {
             place_.terminated[agent] = header_.end_flags[agent] & 1;

@@ -67,7 +67,7 @@ class ObservationWriter {
           final_(false),
           stages_all_(true) {}
 
-    /// False for a part that is switched off, that nobody requested, or that the role does not have.
+    /// False for a part that is switched off, not requested, or not the role's.
     template <class H>
     SIM_HD bool wants(H) const {
         return part<H>().wanted();

@@ -32,34 +32,29 @@ struct Bit {};
 
 enum class TensorKind { observation, discrete, multi_discrete, box };
 
+/// What every handle has.
+template <Name name_, TensorKind kind_>
+struct TensorHandle {
+    static constexpr TensorKind kind = kind_;
+    static constexpr const char* name = name_.text;
+};
 /// A part of an observation, written as T: float, uint8_t, int8_t or Bit. [num_envs, agents of the role, shape...]
 template <Name name_, class T>
-struct Observation {
+struct Observation : TensorHandle<name_, TensorKind::observation> {
     static_assert(std::is_same_v<T, float> || std::is_same_v<T, uint8_t> || std::is_same_v<T, int8_t> ||
                       std::is_same_v<T, Bit>,
                   "Observation: want float, uint8_t, int8_t or Bit");
     using type = T;
-    static constexpr TensorKind kind = TensorKind::observation;
-    static constexpr const char* name = name_.text;
 };
 /// A part of an action: one integer from 0 to n - 1.
 template <Name name_>
-struct Discrete {
-    static constexpr TensorKind kind = TensorKind::discrete;
-    static constexpr const char* name = name_.text;
-};
+struct Discrete : TensorHandle<name_, TensorKind::discrete> {};
 /// A part of an action: several integers, each with choices of its own.
 template <Name name_>
-struct MultiDiscrete {
-    static constexpr TensorKind kind = TensorKind::multi_discrete;
-    static constexpr const char* name = name_.text;
-};
+struct MultiDiscrete : TensorHandle<name_, TensorKind::multi_discrete> {};
 /// A part of an action: several float32, each within bounds of its own.
 template <Name name_>
-struct Box {
-    static constexpr TensorKind kind = TensorKind::box;
-    static constexpr const char* name = name_.text;
-};
+struct Box : TensorHandle<name_, TensorKind::box> {};
 
 template <class H>
 inline constexpr bool is_observation = H::kind == TensorKind::observation;

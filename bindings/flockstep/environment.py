@@ -89,8 +89,8 @@ class Environment:
     the machine has too little memory.
 
     Every array is a view of the engine's memory at a fixed address, **valid until the next step, reset or set_fields**
-    writes it: copy what is to be kept. Calls from several threads run one after the other. On CUDA a step is enqueued on the caller's current stream (torch's or CuPy's if
-    imported, else the default stream) and nothing waits.
+    writes it: copy what is to be kept. On CUDA a step is enqueued on the caller's current stream (torch's or CuPy's if
+    imported, else the default stream) and nothing waits. Calls from several threads run one after the other.
     """
 
     def __init__(
@@ -215,7 +215,7 @@ class Environment:
             observation, whose rows count where _final_observation (bool [num_envs, num_agents]) is true; statistics.
 
         A transition counts for an agent that was active before it, unless its world had ended: in next_step the step whose
-        observation has episode_start counts for nobody; in disabled mode a world that has ended waits for its reset, its
+        observation has episode_start does not count; in disabled mode a world that has ended waits for its reset, its
         steps change nothing and pay 0. ValueError for an action of the wrong dtype, shape or
         device, before anything happens. A value that is out of range or masked counts as 0 (Box: as the nearest bound)
         and raises ValueError: on the CPU at once, after the step; on CUDA when something is next read from the device

@@ -158,7 +158,8 @@ class VectorEnvironment(gymnasium.vector.VectorEnv):
     world * num_agents + agent is an agent (`num_worlds`, `num_agents` say how many). terminated is an agent's own and stays
     true until its world resets; truncated comes to all agents of a world at once; a world resets when all its agents are
     terminated or inactive, or truncated. info has active, acts and episode_start (bool [num_envs]): a row counts if it was
-    active before the step, but in NEXT_STEP not in the step whose observation has episode_start. Environments of several roles raise ValueError: see flockstep.make.
+    active before the step, but in NEXT_STEP not in the step whose observation has episode_start. Environments of several
+    roles raise ValueError: see flockstep.make.
 
     autoreset_mode: AutoresetMode.NEXT_STEP (default), SAME_STEP or DISABLED, the last with options={"reset_mask": bool
     [num_envs]}. info has action_mask (int8 [num_envs, choices]) where the rules forbid actions. All arrays are numpy copies,

@@ -86,7 +86,7 @@ struct Chain {
         });
         group.sync();
     }
-    /// The ring must be one ring: whoever walks it comes to place 0.
+    /// The ring must be one ring, so that every walk reaches place 0.
     static std::string state_error(const World<Chain>& world) {
         std::vector<bool> is_seen(size_t(world.config.num_places), false);
         int here = 0;
