@@ -13,7 +13,7 @@ namespace flockstep::real {
 SIM_HD float square(float x) { return x * x; }
 
 /// Correctly rounded square root.
-SIM_HD float square_root(float x) {
+SIM_HD float sqrt(float x) {
 #ifdef __CUDA_ARCH__
     return __fsqrt_rn(x);
 #else
@@ -41,14 +41,14 @@ SIM_HD float cosine_reduced(float x) {
 }
 
 /// Sine of x in radians, |x| <= 1e4; absolute error below 2e-7.
-SIM_HD float sine(float x) {
+SIM_HD float sin(float x) {
     int quadrant;
     const float r = reduce_quarter_turn(x, quadrant);
     const float value = (quadrant & 1) ? cosine_reduced(r) : sine_reduced(r);
     return (quadrant & 2) ? -value : value;
 }
 /// Cosine of x in radians, |x| <= 1e4; absolute error below 2e-7.
-SIM_HD float cosine(float x) {
+SIM_HD float cos(float x) {
     int quadrant;
     const float r = reduce_quarter_turn(x, quadrant);
     const float value = (quadrant & 1) ? sine_reduced(r) : cosine_reduced(r);
@@ -56,7 +56,7 @@ SIM_HD float cosine(float x) {
 }
 
 /// Powers of e; relative error below 3e-7; 0 below -87, infinity above 88.7.
-SIM_HD float exponential(float x) {
+SIM_HD float exp(float x) {
     if (x < -87.0f) return 0.0f;
     if (x > 88.7f) return HUGE_VALF;
     const float turns = x * 1.44269504f;
@@ -73,7 +73,7 @@ SIM_HD float exponential(float x) {
 }
 
 /// Angle of the vector (x, y) in radians, in [-pi, pi]; 0 for the null vector; absolute error below 4e-7.
-SIM_HD float angle_of(float y, float x) {
+SIM_HD float atan2(float y, float x) {
     const float ax = x < 0 ? -x : x, ay = y < 0 ? -y : y;
     const float large = ax > ay ? ax : ay, small = ax > ay ? ay : ax;
     if (large == 0.0f) return 0.0f;

@@ -24,7 +24,7 @@ struct Rovers {
             visit("x", x, c.num_rovers), visit("y", y, c.num_rovers), visit("heading", heading, c.num_rovers);
             visit("lights", lights, c.num_rovers, 3);
         }
-        SIM_HD float distance(int i) const { return real::square_root(x[i] * x[i] + y[i] * y[i]); }
+        SIM_HD float distance(int i) const { return real::sqrt(x[i] * x[i] + y[i] * y[i]); }
     };
     enum { pose_part, bearing_part, lights_part };
     enum { gear_action, switch_action, motor_action };
@@ -57,7 +57,7 @@ struct Rovers {
             const float way =
                 before < 1 ? 0.0f : 0.5f * float(action.choice(gear_action, i)) * forward;  // who is there stays there
             s.heading[i] += 0.3f * action.value(motor_action, i, 1);
-            s.x[i] += way * real::cosine(s.heading[i]), s.y[i] += way * real::sine(s.heading[i]);
+            s.x[i] += way * real::cos(s.heading[i]), s.y[i] += way * real::sin(s.heading[i]);
             outcome.reward(i) = before - s.distance(i);
             outcome.terminated(i) = s.distance(i) < 1.0f;
         });
@@ -68,9 +68,9 @@ struct Rovers {
         group.for_each(range.last - range.first, [&](int at) {
             const int i = range.first + at;
             if (float* row = out.wants(pose_part) ? out.row<float>(pose_part, i) : nullptr)
-                row[0] = s.x[i], row[1] = s.y[i], row[2] = real::cosine(s.heading[i]);
+                row[0] = s.x[i], row[1] = s.y[i], row[2] = real::cos(s.heading[i]);
             if (out.wants(bearing_part))
-                *out.row<int8_t>(bearing_part, i) = int8_t(real::angle_of(-s.y[i], -s.x[i]) * 30.0f);
+                *out.row<int8_t>(bearing_part, i) = int8_t(real::atan2(-s.y[i], -s.x[i]) * 30.0f);
             const uint32_t lit = 1u << s.lights[3 * i] | 4u << s.lights[3 * i + 1] | 64u << s.lights[3 * i + 2];
             if (out.wants(lights_part)) out.bits(group, lights_part, i, 0, 9, lit);
         });

@@ -25,7 +25,7 @@ struct Harbour {
         SIM_HD void fields(const Config& c, V& visit) {
             visit("x", x, c.num_boats), visit("y", y, c.num_boats), visit("lamp", lamp, 1);
         }
-        SIM_HD float distance(int boat) const { return real::square_root(x[boat] * x[boat] + y[boat] * y[boat]); }
+        SIM_HD float distance(int boat) const { return real::sqrt(x[boat] * x[boat] + y[boat] * y[boat]); }
     };
 
     static Spaces spaces(const Config& c) {
@@ -48,7 +48,7 @@ struct Harbour {
         const int n = world.config.num_boats;
         group.for_each(n, [&](int boat) {  // course 0 drifts, 1 to 8 go round the compass
             const float way = action[1 + boat] ? 0.1f : 0.0f, angle = 0.78539816f * float(action[1 + boat]);
-            const float x = s.x[boat] + way * real::cosine(angle), y = s.y[boat] + way * real::sine(angle);
+            const float x = s.x[boat] + way * real::cos(angle), y = s.y[boat] + way * real::sin(angle);
             s.x[boat] = x < -1 ? -1 : x > 1 ? 1 : x, s.y[boat] = y < -1 ? -1 : y > 1 ? 1 : y;
             outcome.reward(1 + boat) = -s.distance(boat);
         });
