@@ -125,7 +125,7 @@ SIM_HD float tan(float x) {
 }
 
 /// The angle in [-pi, pi) that differs from x by whole turns, |x| <= 1e4; absolute error below 4e-7. What lies in that
-/// range already stays as it is. NaN beyond 1e5. pi is the float, which is 8.7e-8 above the number.
+/// range already stays as it is. Up to 1e5 below 2e-6; NaN beyond. pi is the float, which is 8.7e-8 above the number.
 SIM_HD float wrap_angle(float x) {
     if (x >= -pi && x < pi) return x;
     if (!(abs(x) <= largest_angle)) return NAN;

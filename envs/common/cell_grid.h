@@ -32,7 +32,7 @@ struct CellGrid {
 };
 
 /// The grid that covers a rectangle with cells of `cell_size` > 0, doubled while a side would have more than max_side.
-/// Computed on the host or the device alike.
+/// Coordinates up to 1e30 in size.
 SIM_HD CellGrid covering(Vec2 lower, Vec2 upper, float cell_size) {
     const auto count = [&](float extent) { return real::floor(extent / cell_size) + 1.0f; };
     const float widest = real::max(upper.x - lower.x, upper.y - lower.y);
@@ -66,7 +66,7 @@ SIM_HD CellWindow window_between(const CellGrid& grid, Vec2 lower, Vec2 upper) {
 }
 
 /// The cells that hold the points within `radius` of a place, and few others. The disc is a little larger than that
-/// (1/256 of a cell), which is more than rounding can move a point of a grid of max_side.
+/// (1/256 of a cell), which is more than rounding moves a point whose coordinates are below 1e4 cells in size.
 SIM_HD CellWindow window_around(const CellGrid& grid, Vec2 place, float radius) {
     const float larger = radius + grid.cell_size * (1.0f / 256);
     CellWindow window = window_between(grid, place - Vec2{larger, larger}, place + Vec2{larger, larger});
@@ -74,8 +74,7 @@ SIM_HD CellWindow window_around(const CellGrid& grid, Vec2 place, float radius) 
     return window;
 }
 
-/// The columns of the window in one of its rows. Rows of a disc differ; each holds those of a row farther from its
-/// middle.
+/// The columns of the window in one of its rows. In a disc, a row has the columns of every row farther from the middle.
 SIM_HD CellRun columns_of(const CellWindow& window, int row) {
     if (window.radius < 0.0f) return {window.first_column, window.last_column};
     // The chord at the row's side that is nearer to the middle; rows at the rim go on for ever.

@@ -41,8 +41,8 @@ struct GridIndex {
     }
 };
 
-/// Collects the things of one map after the other; host. Things are points, or rectangles with sides along x and y, of
-/// finite coordinates; else std::invalid_argument.
+/// Collects the things of one map after the other; host. Things are points, or rectangles with sides along x and y.
+/// Coordinates that are not within 1e30 of 0, or more than 2^31 - 1 entries, throw std::invalid_argument.
 class GridIndexBuilder {
   public:
     /// cell_size > 0: a half to a whole of the usual radius of a search. Grids that would have more than
@@ -80,6 +80,8 @@ SIM_HD void for_each_run(const GridIndex& index, int map, const CellWindow& wind
     }
 }
 
+namespace detail {
+
 /// Whether an entry is the first of its thing in a window: the leftmost of its row, and no row below shows the thing.
 /// run, run_below: the window's columns in the entry's row and in the one below, empty where there is none.
 SIM_HD bool comes_first(const GridEntry& entry, int row, CellRun run, CellRun run_below) {
@@ -108,6 +110,8 @@ SIM_HD void for_each_in_rows(const GridIndex& index, int map, const CellWindow& 
     }
 }
 
+}  // namespace detail
+
 /// visit(item) once for each thing of a map that has a cell in the window: all that lie in it, and some beside it. By
 /// one lane, in an order that depends on the map and the window alone. Costs a read of 12 bytes per entry.
 template <class Visit>
@@ -115,13 +119,13 @@ SIM_HD void for_each_in_window(const GridIndex& index, int map, const CellWindow
     const auto each_of = [](int n, auto&& f) {
         for (int k = 0; k < n; ++k) f(k);
     };
-    for_each_in_rows(index, map, window, each_of, visit);
+    detail::for_each_in_rows(index, map, window, each_of, visit);
 }
 /// The same spread over the lanes of a group or team, a row after the other; no order, and no sync at the end.
 template <class Group, class Visit>
 SIM_HD void for_each_in_window(Group& group, const GridIndex& index, int map, const CellWindow& window, Visit&& visit) {
-    for_each_in_rows(
-        index, map, window, [&](int n, auto&& f) { group.for_each(n, f); }, visit);
+    const auto each_of = [&](int n, auto&& f) { group.for_each(n, f); };
+    detail::for_each_in_rows(index, map, window, each_of, visit);
 }
 
 }  // namespace flockstep

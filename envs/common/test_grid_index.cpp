@@ -151,9 +151,10 @@ TEST_CASE("grid index: what cannot be indexed is refused in a sentence") {
     GridIndexBuilder builder(1.0f);
     CHECK_THROWS_WITH(
         builder.add_points({{0, 0}, {1, NAN}}),
-        "grid index: got item 1 from (1, nan) to (1, nan), want finite coordinates, the lower ones first");
-    CHECK_THROWS_WITH(builder.add_boxes({{0, 0}}, {{-1, 0}}),
-                      "grid index: got item 0 from (0, 0) to (-1, 0), want finite coordinates, the lower ones first");
+        "grid index: got item 1 from (1, nan) to (1, nan), want coordinates from -1e30 to 1e30, the lower ones first");
+    CHECK_THROWS_WITH(
+        builder.add_boxes({{0, 0}}, {{-1, 0}}),
+        "grid index: got item 0 from (0, 0) to (-1, 0), want coordinates from -1e30 to 1e30, the lower ones first");
     CHECK_THROWS_WITH(builder.add_segments({{0, 0}}, {}), "grid index: got 1 and 0 ends, want as many");
     CHECK_THROWS_WITH(GridIndexBuilder(0.0f), "cell_size: got 0, want a finite number > 0");
 }
