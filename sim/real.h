@@ -117,7 +117,8 @@ SIM_HD float cos(float x) {
     const float value = (quadrant & 1) ? sin_reduced(r) : cos_reduced(r);
     return ((quadrant + 1) & 2) ? -value : value;
 }
-/// Tangent of x, |x| <= 1e4; error below 2e-7 * (1 + tan(x)^2), as if the angle were off by 2e-7. NaN beyond 1e5.
+/// Tangent of x, |x| <= 1e4; error below 2e-7 * (1 + tan(x)^2), as if the angle were off by 2e-7. Up to 1e5 below
+/// 1e-5 * (1 + tan(x)^2); NaN beyond.
 SIM_HD float tan(float x) {
     int quadrant;
     const float r = reduce_quarter_turn(x, quadrant);
