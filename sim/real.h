@@ -84,13 +84,10 @@ inline constexpr float largest_angle = 1e5f;
 
 /// x - k * pi/2 for the nearest integer k; k mod 4 goes to `quadrant`.
 SIM_HD float reduce_quarter_turn(float x, int& quadrant) {
-    if (!(abs(x) <= largest_angle)) {
-        quadrant = 0;
-        return NAN;
-    }
-    const int k = nearest(x * 0.636619772f);
+    const bool fits = abs(x) <= largest_angle;
+    const int k = nearest(fits ? x * 0.636619772f : 0.0f);
     quadrant = k & 3;
-    return subtract_quarter_turns(x, float(k));
+    return fits ? subtract_quarter_turns(x, float(k)) : NAN;
 }
 
 /// Sine and cosine of a reduced angle, |x| <= pi/4: Taylor with a relative error below 1e-7.
@@ -128,10 +125,11 @@ SIM_HD float tan(float x) {
 /// The angle in [-pi, pi) that differs from x by whole turns, |x| <= 1e4; absolute error below 4e-7. What lies in that
 /// range already stays as it is. Up to 1e5 below 2e-6; NaN beyond. pi is the float, which is 8.7e-8 above the number.
 SIM_HD float wrap_angle(float x) {
-    if (x >= -pi && x < pi) return x;
-    if (!(abs(x) <= largest_angle)) return NAN;
-    const float r = subtract_quarter_turns(x, 4.0f * float(nearest(x * 0.159154943f)));
-    return r >= pi ? r - 2 * pi : r < -pi ? r + 2 * pi : r;
+    const bool fits = abs(x) <= largest_angle;
+    const int turns = nearest(fits ? x * 0.159154943f : 0.0f);
+    const float r = subtract_quarter_turns(x, 4.0f * float(turns));
+    const float wrapped = r >= pi ? r - 2 * pi : r < -pi ? r + 2 * pi : r;
+    return x >= -pi && x < pi ? x : fits ? wrapped : NAN;
 }
 
 /// Angle of the vector (x, y), in [-pi, pi]; 0 for the null vector; absolute error below 4e-7. A zero has no sign; two
@@ -195,10 +193,9 @@ SIM_HD float log(float x) {
 /// The rounding of 1 + x is put right in first order: Higham 2002, Accuracy and Stability of Numerical Algorithms.
 SIM_HD float log1p(float x) {
     const float u = 1.0f + x;
-    if (u == 1.0f) return x;
-    if (!(u > 0.0f) || u == infinity) return log(u);
     const float lost = u > 2.0f ? 1.0f - (u - x) : x - (u - 1.0f);
-    return log(u) + lost / u;
+    const float value = log(u) + (u > 0.0f && u < infinity ? lost / u : 0.0f);
+    return u == 1.0f ? x : value;
 }
 /// log(1 + e^x), a smooth max(x, 0); relative error below 4e-7; 0 below -87. As numpy's logaddexp(0, x).
 SIM_HD float softplus(float x) { return max(x, 0.0f) + log1p(exp(-abs(x))); }
