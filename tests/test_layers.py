@@ -32,11 +32,11 @@ def test_includes_go_one_way(folder, forbidden):
     assert not wrong
 
 
-def test_an_environment_knows_the_engine_and_itself():
+def test_an_environment_knows_the_engine_itself_and_what_environments_share():
     wrong = []
     for path, header in includes("envs"):
         own = "/".join(path.parts[:2]) + "/"
-        if header.startswith("envs/") and not header.startswith(own):
+        if header.startswith("envs/") and not header.startswith((own, "envs/common/")):
             wrong.append(f"{path} includes {header}")
     assert not wrong
 

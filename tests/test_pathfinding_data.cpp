@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "envs/common/numpy_random.h"
 #include "envs/pathfinding/generate.h"
 #include "envs/pathfinding/instance.h"
 #include "envs/pathfinding/map.h"
-#include "sim/numpy_random.h"
 #include "tests/catch.h"
 
 using namespace flockstep;

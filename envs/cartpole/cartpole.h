@@ -55,7 +55,7 @@ struct CartPole {
         group.single([&] {
             float x = world.state.body[0], dx = world.state.body[1], angle = world.state.body[2],
                   spin = world.state.body[3];
-            const float sine = real::sine(angle), cosine = real::cosine(angle);
+            const float sine = real::sin(angle), cosine = real::cos(angle);
             const float thrust =
                 ((action.choice(push, 0) ? force : -force) + pole_mass * half_length * spin * spin * sine) / total_mass;
             const float spin_rate = (gravity * sine - cosine * thrust) /

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "envs/common/numpy_random.h"
 #include "envs/pathfinding/cell.h"
 #include "sim/environment.h"
-#include "sim/numpy_random.h"
 
 namespace flockstep {
 

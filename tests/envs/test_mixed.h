@@ -27,7 +27,7 @@ struct Rovers {
             visit("x", x, c.num_rovers), visit("y", y, c.num_rovers), visit("heading", heading, c.num_rovers);
             visit("lights", lights, c.num_rovers, 3).between(0, 3);
         }
-        SIM_HD float distance(int i) const { return real::square_root(x[i] * x[i] + y[i] * y[i]); }
+        SIM_HD float distance(int i) const { return real::sqrt(x[i] * x[i] + y[i] * y[i]); }
     };
     static constexpr Observation<"pose", float> pose{};
     static constexpr Observation<"bearing", int8_t> bearing{};
@@ -66,7 +66,7 @@ struct Rovers {
             const float way =
                 before < 1 ? 0.0f : 0.5f * float(action.choice(gear, i)) * forward;  // who is there stays there
             s.heading[i] += 0.3f * action.value(motor, i, 1);
-            s.x[i] += way * real::cosine(s.heading[i]), s.y[i] += way * real::sine(s.heading[i]);
+            s.x[i] += way * real::cos(s.heading[i]), s.y[i] += way * real::sin(s.heading[i]);
             outcome.reward(i) = before - s.distance(i);
             outcome.terminated(i) = s.distance(i) < 1.0f;
         });
@@ -77,8 +77,8 @@ struct Rovers {
     SIM_HD static void act(Group& group, World<Rovers>& world, int, const ActionWriter<Rovers>& action) {
         const State& s = world.state;
         group.for_each(world.config.num_rovers, [&](int i) {
-            const float x = -s.x[i], y = -s.y[i], c = real::cosine(s.heading[i]), d = real::sine(s.heading[i]);
-            const float turn = real::angle_of(c * y - d * x, c * x + d * y);
+            const float x = -s.x[i], y = -s.y[i], c = real::cos(s.heading[i]), d = real::sin(s.heading[i]);
+            const float turn = real::atan2(c * y - d * x, c * x + d * y);
             action.choice(gear, i) = 2;
             for (int k = 0; k < 3; ++k) action.choice(switches, i, k) = k == 1 ? 3 : 1 + k / 2;
             action.set_value(motor, i, 0, 1.0f);
@@ -92,8 +92,8 @@ struct Rovers {
         group.for_each(range.last - range.first, [&](int at) {
             const int i = range.first + at;
             if (float* row = out.wants(pose) ? out.row(pose, i) : nullptr)
-                row[0] = s.x[i], row[1] = s.y[i], row[2] = real::cosine(s.heading[i]);
-            if (out.wants(bearing)) *out.row(bearing, i) = int8_t(real::angle_of(-s.y[i], -s.x[i]) * 30.0f);
+                row[0] = s.x[i], row[1] = s.y[i], row[2] = real::cos(s.heading[i]);
+            if (out.wants(bearing)) *out.row(bearing, i) = int8_t(real::atan2(-s.y[i], -s.x[i]) * 30.0f);
             const uint32_t lit = 1u << s.lights[3 * i] | 4u << s.lights[3 * i + 1] | 64u << s.lights[3 * i + 2];
             if (out.wants(lights)) out.bits(group, lights, i, 0, 9, lit);
         });

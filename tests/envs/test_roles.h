@@ -26,7 +26,7 @@ struct Harbour {
             visit("x", x, c.num_boats).between(-1, 1), visit("y", y, c.num_boats).between(-1, 1);
             visit("lamp", lamp, 1).between(0, 1);
         }
-        SIM_HD float distance(int boat) const { return real::square_root(x[boat] * x[boat] + y[boat] * y[boat]); }
+        SIM_HD float distance(int boat) const { return real::sqrt(x[boat] * x[boat] + y[boat] * y[boat]); }
     };
 
     static constexpr Observation<"view", float> view{};  // both roles have one, each of its own size
@@ -55,7 +55,7 @@ struct Harbour {
         group.for_each(n, [&](int boat) {  // course 0 drifts, 1 to 8 go round the compass
             const int to = action.choice(course, 1 + boat);
             const float distance = to ? 0.1f : 0.0f, angle = 0.78539816f * float(to);
-            const float x = s.x[boat] + distance * real::cosine(angle), y = s.y[boat] + distance * real::sine(angle);
+            const float x = s.x[boat] + distance * real::cos(angle), y = s.y[boat] + distance * real::sin(angle);
             s.x[boat] = x < -1 ? -1 : x > 1 ? 1 : x, s.y[boat] = y < -1 ? -1 : y > 1 ? 1 : y;
             outcome.reward(1 + boat) = -s.distance(boat);
         });
