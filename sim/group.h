@@ -16,17 +16,18 @@
 ///   group.count(n, f)          sum of the ints or bools f(i)
 ///   group.sum(n, f)            sum of the floats f(i), in one fixed tree that does not depend on the lanes
 ///   group.min(n, f)            smallest int f(i); INT32_MAX for n == 0
-///   for_each_ahead(group, n, ask, use)  use(i, ask(i)) for each i, where ask reads memory of the device: on the GPU a
-///                              lane asks for its next item before it uses what it has, or it would wait for each
+///   for_each_prefetched(group, n, load, use)  use(i, load(i)) for each i, where load reads memory of the device: on
+///   the
+///                              GPU a lane loads its next item before it uses the one it has
 ///   group.for_each_team(n, max_teams, f)  f(team, team_index, i): items that are worth several lanes each; a team is a
 ///                              group itself, team_index < max_teams tells teams apart that work at the same time
-///   team.lanes_see_each_other  true where a team's lanes are parts of a warp. Then there are also
-///   team.of_lane_before(bits), of_lane_behind(bits)   what the neighbour lane passes; 0 at the ends
-///   team.any_lane(flag)        whether any lane passes true
+///   team.has_shuffle  true where a team's lanes are parts of a warp. Then there are also
+///   team.shfl_up(bits), shfl_down(bits)   what the neighbour lane passes; 0 at the ends
+///   team.any_sync(flag)        whether any lane passes true
 ///   group.atomic_or, atomic_min, atomic_add, atomic_exchange_if   on State or Scratch, between lanes of this group
 ///   group.accumulate(slot, value)  slot += value for a double that this lane alone touches and does not read in this
 ///                              call: the GPU does not wait for the sum
-///   group.set_once(slot, value)  the same for a double that becomes `value` if it is +0
+///   group.set_if_zero(slot, value)  the same for a double that becomes `value` if it is +0
 ///
 /// All lanes must reach sync, any, all, count, sum, min and for_each_team together.
 /// This file holds the groups of the CPU backend; those of the GPU are in group_cuda.cuh.
@@ -35,20 +36,20 @@ namespace flockstep {
 /// Float sums are a perfect binary tree over this many leaves; leaf k adds the items k, k + 1024, k + 2048, ...
 inline constexpr int sum_leaves = 1024;
 
-template <class Group, class Ask, class Use>
-SIM_HD void for_each_ahead(Group& group, int n, Ask&& ask, Use&& use) {
+template <class Group, class Load, class Use>
+SIM_HD void for_each_prefetched(Group& group, int n, Load&& load, Use&& use) {
 #ifdef __CUDA_ARCH__
     int item = group.lane();
     if (item >= n) return;
-    for (auto asked = ask(item);;) {
+    for (auto loaded = load(item);;) {
         const int next_item = item + group.lanes();
-        if (next_item >= n) return use(item, asked);
-        const auto next = ask(next_item);
-        use(item, asked);
-        item = next_item, asked = next;
+        if (next_item >= n) return use(item, loaded);
+        const auto next = load(next_item);
+        use(item, loaded);
+        item = next_item, loaded = next;
     }
 #else
-    group.for_each(n, [&](int i) { use(i, ask(i)); });
+    group.for_each(n, [&](int i) { use(i, load(i)); });
 #endif
 }
 
@@ -96,7 +97,7 @@ struct TreeSum {
 /// Adds and sets, as the CPU does it.
 struct HostAccumulate {
     static void accumulate(double& slot, double value) { slot += value; }
-    static void set_once(double& slot, double value) {
+    static void set_if_zero(double& slot, double value) {
         int64_t bits;
         memcpy(&bits, &slot, sizeof bits);
         if (bits == 0) slot = value;
@@ -106,7 +107,7 @@ struct HostAccumulate {
 /// One lane per world, in index order: the CPU backend's normal case.
 struct HostGroup : HostAccumulate {
     static constexpr int tile_worlds = 1;
-    static constexpr bool lanes_see_each_other = false;
+    static constexpr bool has_shuffle = false;
     int lane() const { return 0; }
     int lanes() const { return 1; }
     template <class F>

@@ -15,7 +15,7 @@ namespace flockstep {
 
 /// Adds and sets without waiting for what was there.
 struct CudaAccumulate {
-    static __device__ void set_once(double& slot, double value) {
+    static __device__ void set_if_zero(double& slot, double value) {
         atomicCAS(reinterpret_cast<unsigned long long*>(&slot), 0ull,
                   static_cast<unsigned long long>(__double_as_longlong(value)));
     }
@@ -35,10 +35,10 @@ struct CudaAtomics : CudaAccumulate {
 /// One lane per world: tiny states.
 struct LaneGroup : CudaAccumulate {
     static constexpr int tile_worlds = 32;
-    static constexpr bool lanes_see_each_other = false;
-    static constexpr bool stages_all = true;      // no observation part is written in place
-    static constexpr bool keeps_rows = true;      // of environments that allow it; see keeps_row
-    static constexpr bool calls_are_dear = true;  // a function call per lane costs more than its code
+    static constexpr bool has_shuffle = false;
+    static constexpr bool stages_all = true;        // no observation part is written in place
+    static constexpr bool keeps_rows = true;        // of environments that allow it; see keeps_row
+    static constexpr bool prefers_inlining = true;  // a function call per lane costs more than its code
     __device__ int lane() const { return 0; }
     __device__ int lanes() const { return 1; }
     template <class F>
@@ -69,7 +69,7 @@ struct LaneGroup : CudaAccumulate {
     template <class F>
     __device__ int min(int n, F&& f) {
         int smallest = INT32_MAX;
-        SIM_ROLLED
+        SIM_NO_UNROLL
         for (int i = 0; i < n; ++i) smallest = ::min(smallest, int(f(i)));
         return smallest;
     }
@@ -84,7 +84,7 @@ struct LaneGroup : CudaAccumulate {
     __device__ void for_each_team(int n, int, F&& f) {
         for (int i = 0; i < n; ++i) f(*this, 0, i);
     }
-    static __device__ void set_once(double& slot, double value) {  // the read is cheaper than atomics of many lanes
+    static __device__ void set_if_zero(double& slot, double value) {  // the read is cheaper than atomics of many lanes
         if (__double_as_longlong(slot) == 0) slot = value;
     }
     static __device__ void atomic_or(uint32_t& word, uint32_t bits) { word |= bits; }
@@ -105,7 +105,7 @@ struct LaneGroup : CudaAccumulate {
 struct WarpGroup : CudaAtomics {
     static constexpr int tile_worlds = 0;  // 32 / lanes
     static constexpr bool stages_all = true;
-    static constexpr bool lanes_see_each_other = true;
+    static constexpr bool has_shuffle = true;
     int lane_, lanes_;
     uint32_t mask;  // the group's lanes in the warp
 
@@ -117,7 +117,7 @@ struct WarpGroup : CudaAtomics {
     __device__ int lanes() const { return lanes_; }
     template <class F>
     __device__ void for_each(int n, F&& f) {
-        SIM_ROLLED
+        SIM_NO_UNROLL
         for (int i = lane_; i < n; i += lanes_) f(i);
     }
     template <class F>
@@ -132,7 +132,7 @@ struct WarpGroup : CudaAtomics {
     template <class F>
     __device__ bool any(int n, F&& f) {
         bool found = false;
-        SIM_ROLLED
+        SIM_NO_UNROLL
         for (int i = lane_; i < n; i += lanes_) found |= bool(f(i));
         sync();  // a vote itself orders no memory
         return __any_sync(mask, found);
@@ -151,7 +151,7 @@ struct WarpGroup : CudaAtomics {
             }
             return total;
         } else {
-            SIM_ROLLED
+            SIM_NO_UNROLL
             for (int i = lane_; i < n; i += lanes_) total += f(i);
             for (int distance = 1; distance < lanes_; distance *= 2) total += __shfl_xor_sync(mask, total, distance);
             return total;
@@ -160,7 +160,7 @@ struct WarpGroup : CudaAtomics {
     template <class F>
     __device__ int min(int n, F&& f) {
         int smallest = INT32_MAX;
-        SIM_ROLLED
+        SIM_NO_UNROLL
         for (int i = lane_; i < n; i += lanes_) smallest = ::min(smallest, int(f(i)));
         for (int distance = 1; distance < lanes_; distance *= 2)
             smallest = ::min(smallest, __shfl_xor_sync(mask, smallest, distance));
@@ -183,15 +183,15 @@ struct WarpGroup : CudaAtomics {
             sync();
         }
     }
-    __device__ uint32_t of_lane_before(uint32_t value) const {
+    __device__ uint32_t shfl_up(uint32_t value) const {
         const uint32_t other = __shfl_up_sync(mask, value, 1, lanes_);
         return lane_ == 0 ? 0 : other;
     }
-    __device__ uint32_t of_lane_behind(uint32_t value) const {
+    __device__ uint32_t shfl_down(uint32_t value) const {
         const uint32_t other = __shfl_down_sync(mask, value, 1, lanes_);
         return lane_ == lanes_ - 1 ? 0 : other;
     }
-    __device__ bool any_lane(bool value) const { return __any_sync(mask, value); }
+    __device__ bool any_sync(bool value) const { return __any_sync(mask, value); }
 };
 
 /// A whole block; its size is a multiple of 32.
@@ -210,7 +210,7 @@ struct BlockGroup : CudaAtomics {
     __device__ int lanes() const { return int(blockDim.x); }
     template <class F>
     __device__ void for_each(int n, F&& f) {
-        SIM_ROLLED
+        SIM_NO_UNROLL
         for (int i = int(threadIdx.x); i < n; i += int(blockDim.x)) f(i);
     }
     template <class F>
@@ -221,7 +221,7 @@ struct BlockGroup : CudaAtomics {
     template <class F>
     __device__ bool any(int n, F&& f) {
         bool found = false;
-        SIM_ROLLED
+        SIM_NO_UNROLL
         for (int i = int(threadIdx.x); i < n; i += int(blockDim.x)) found |= bool(f(i));
         return __syncthreads_or(found);
     }
@@ -239,7 +239,7 @@ struct BlockGroup : CudaAtomics {
             }
             return total;
         } else {
-            SIM_ROLLED
+            SIM_NO_UNROLL
             for (int i = int(threadIdx.x); i < n; i += int(blockDim.x)) total += f(i);
             return combine(int(__reduce_add_sync(~0u, total)), [](int a, int b) { return a + b; });
         }
@@ -247,7 +247,7 @@ struct BlockGroup : CudaAtomics {
     template <class F>
     __device__ int min(int n, F&& f) {
         int smallest = INT32_MAX;
-        SIM_ROLLED
+        SIM_NO_UNROLL
         for (int i = int(threadIdx.x); i < n; i += int(blockDim.x)) smallest = ::min(smallest, int(f(i)));
         return combine(__reduce_min_sync(~0u, smallest), [](int a, int b) { return ::min(a, b); });
     }
@@ -307,7 +307,7 @@ struct GridGroup : CudaAtomics {
     __device__ int lanes() const { return int(gridDim.x * blockDim.x); }
     template <class F>
     __device__ void for_each(int n, F&& f) {
-        SIM_ROLLED
+        SIM_NO_UNROLL
         for (int64_t i = lane(); i < n; i += lanes()) f(int(i));
     }
     template <class F>
