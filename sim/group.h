@@ -3,175 +3,99 @@
 #include <omp.h>
 
 #include <cstdint>
-#include <cstring>
 
-#include "sim/hd.h"
+#include "sim/group_algorithms.h"
 
-/// A group is the lanes that work on one world. Rules are written once over it:
+/// A group is the lanes that work on one world. Rules are written once, over any group, and give the same results for
+/// every number of lanes, on the CPU and on the GPU. A lane is a thread of the GPU or of the CPU.
 ///
-///   group.for_each(n, f)       f(i) for i in [0, n), spread over the lanes; no order is promised
-///   group.single(f)            f() on one lane
-///   group.sync()               what any lane wrote before is seen by all lanes after
-///   group.any(n, f), all       true in all lanes if f(i) is true for any / every i; contains a sync
-///   group.count(n, f)          sum of the ints or bools f(i)
-///   group.sum(n, f)            sum of the floats f(i), in one fixed tree that does not depend on the lanes
-///   group.min(n, f)            smallest int f(i); INT32_MAX for n == 0
-///   for_each_prefetched(group, n, load, use)  use(i, load(i)) for each i, where load reads memory of the device: on
+///   // each agent collects what lies in its cell; the first agent in need gets the rest
+///   group.for_each(n, [&](int agent) { collect(state, agent); });
+///   group.sync();                                                    // all lanes now see what every lane collected
+///   const int first = group.arg_min(n, [&](int agent) { return state.energy[agent]; });
+///   group.single([&] { state.energy[first] += state.rest[0]; });
+///
+/// f(i), has(i), load(i) and key(i) below are called for items i in [0, n), spread over the lanes. No order and no lane
+/// is promised, so that items which touch the same memory need atomics, or a sync between two loops. n must be the same
+/// in all lanes.
+///
+/// "Together": all lanes must reach the call, none may skip it. Calls without this word may be skipped by some lanes.
+/// "sync": what a call waits for where a group has more than one lane. Within a warp it costs a few cycles, in a block
+/// tens, in a grid or in a team of CPU threads some microseconds. Results are the same in all lanes.
+///
+/// Loops
+///   for_each(n, f)             f(i) for each item. No sync.
+///   single(f)                  f() on one lane. No sync: follow it by one before other lanes read what f wrote.
+///   sync()                     What any lane wrote before is seen by all lanes after. Together.
+///   for_each_prefetched(n, load, use)
+///                              use(i, load(i)) for each item, where load reads memory of the device: on the GPU a lane
+///                              loads its next item before it uses the one it has, or it would wait for each. What load
+///                              reads must not be written by use. No sync.
+///
+/// Reductions: together; f is called once for each item. Lanes of a warp exchange values by shuffles, which are no
+/// sync: only any and all promise to contain one.
+///   any(n, f), all(n, f)       whether f(i) is true for any or every item; n == 0: false, true. One sync. A group of
+///                              one CPU lane stops at the first item that decides, so f should change nothing.
+///   count(n, f)                sum of the bools or ints f(i), as an int; n == 0: 0
+///   sum(n, f)                  sum of the floats f(i) in the fixed tree of group_sum.h: the same bits whoever adds;
+///                              n == 0: +0. At most 4 items cost one lane as many additions.
+///   min(n, f), max(n, f)       the smallest or largest f(i): a float where f gives floats, else an int. -0 is below
+///   +0.
+///                              n == 0: the largest or smallest int, +infinity or -infinity. f must not give NaN.
+///   arg_min(n, f), arg_max     the item with the smallest or largest int or float f(i), the lowest item where several
+///                              are equal (-0 and +0 are); n == 0: -1. f must not give NaN.
+///
+/// Scans: together; like the reductions for syncs (a warp: none, a block: two for every `lanes()` items, others: five).
+/// f and has may be called twice for an item and must not read what use writes. n == 0: 0, and use is not called.
+///   compact(n, has, use)       use(i, rank) for each item with has(i), where rank counts those before it in the order
+///   of
+///                              items; gives how many there are:
+///                                  int found = group.compact(n, [&](int car) { return near(car); },
+///                                                            [&](int car, int rank) { list[rank] = car; });
+///   exclusive_scan(n, f, use)  use(i, before) for each item, where before is the sum of the ints f(j), j < i; gives
 ///   the
-///                              GPU a lane loads its next item before it uses the one it has
-///   group.for_each_team(n, max_teams, f)  f(team, team_index, i): items that are worth several lanes each; a team is a
-///                              group itself, team_index < max_teams tells teams apart that work at the same time
-///   team.has_shuffle  true where a team's lanes are parts of a warp. Then there are also
-///   team.shfl_up(bits), shfl_down(bits)   what the neighbour lane passes; 0 at the ends
-///   team.any_sync(flag)        whether any lane passes true
-///   group.atomic_or, atomic_min, atomic_add, atomic_exchange_if   on State or Scratch, between lanes of this group
-///   group.accumulate(slot, value)  slot += value for a double that this lane alone touches and does not read in this
-///                              call: the GPU does not wait for the sum
-///   group.set_if_zero(slot, value)  the same for a double that becomes `value` if it is +0
+///                              sum of all. select.h has the k smallest on top of these.
 ///
-/// All lanes must reach sync, any, all, count, sum, min and for_each_team together.
-/// This file holds the groups of the CPU backend; those of the GPU are in group_cuda.cuh.
+/// Teams: items that are worth several lanes each.
+///   for_each_team(n, max_teams, f)
+///                              f(team, team_index, i) for each item by all lanes of one team. A team is a group itself
+///                              (a warp of a block or grid, a CPU thread of a team, else the whole group), and
+///                              team_index in [0, max_teams) tells teams apart that work at the same time, e.g. to pick
+///                              a scratch array each. Together; ends with a sync. Inside, "together" means the team's
+///                              lanes.
+///   team.has_shuffle           whether a team's lanes are lanes of a warp. Only then there are, for the team together
+///   and
+///                              without a sync:
+///   team.shfl_up(word), shfl_down(word)   the word that the lane before or after passes; 0 at the ends
+///   team.any_sync(flag)        whether any lane passes true
+///
+/// Memory of State or Scratch that lanes of this group write at the same time: atomics, any lane, no sync, and no order
+/// between different words.
+///   atomic_or(word, bits), atomic_min(slot, value)
+///   atomic_add(slot, value)    gives what the slot held before
+///   atomic_exchange_if(slot, expected, value)   writes value where the slot holds expected; gives what it held before
+/// Memory that one lane alone touches, and does not read again in this call, so that the GPU need not wait:
+///   accumulate(slot, value)    slot += value for a double
+///   set_if_zero(slot, value)   slot = value for a double if it is +0
+///
+/// This file holds the groups of the CPU backend; those of the GPU are in group_cuda.cuh, and what both share is in
+/// group_algorithms.h.
 namespace flockstep {
 
-/// Float sums are a perfect binary tree over this many leaves; leaf k adds the items k, k + 1024, k + 2048, ...
-inline constexpr int sum_leaves = 1024;
-
-template <class Group, class Load, class Use>
-SIM_HD void for_each_prefetched(Group& group, int n, Load&& load, Use&& use) {
-#ifdef __CUDA_ARCH__
-    int item = group.lane();
-    if (item >= n) return;
-    for (auto loaded = load(item);;) {
-        const int next_item = item + group.lanes();
-        if (next_item >= n) return use(item, loaded);
-        const auto next = load(next_item);
-        use(item, loaded);
-        item = next_item, loaded = next;
-    }
-#else
-    group.for_each(n, [&](int i) { use(i, load(i)); });
-#endif
-}
-
-/// The smallest power of two of leaves that `n` items need.
-SIM_HD int leaves_for(int n) {
-    int leaves = 1;
-    while (leaves < n && leaves < sum_leaves) leaves *= 2;
-    return leaves;
-}
-
-/// One leaf. It starts from +0, so that no leaf is -0 and added empty leaves never change a bit.
-template <class F>
-SIM_HD float sum_leaf(int leaf, int n, F&& f) {
-    float value = 0.0f;
-    for (int i = leaf; i < n; i += sum_leaves) value += f(i);
-    return value;
-}
-
-/// Adds values that arrive in order as the leaves of a perfect binary tree: a binary counter of partial sums.
-struct TreeSum {
-    float level[11] = {};
-    uint32_t count = 0;
-    SIM_HD void push(float value) {
-        SIM_UNROLL
-        for (int l = 0; l < 11; ++l) {
-            if (count >> l & 1) {
-                value = level[l] + value;
-            } else {
-                level[l] = value;
-                break;
-            }
-        }
-        ++count;
-    }
-    /// The total once a power of two of values was pushed.
-    SIM_HD float total() const {
-        float value = 0.0f;
-        SIM_UNROLL
-        for (int l = 0; l < 11; ++l)
-            if (count == uint32_t{1} << l) value = level[l];
-        return value;
-    }
-};
-
-/// Adds and sets, as the CPU does it.
-struct HostAccumulate {
-    static void accumulate(double& slot, double value) { slot += value; }
-    static void set_if_zero(double& slot, double value) {
-        int64_t bits;
-        memcpy(&bits, &slot, sizeof bits);
-        if (bits == 0) slot = value;
-    }
-};
-
 /// One lane per world, in index order: the CPU backend's normal case.
-struct HostGroup : HostAccumulate {
+struct HostGroup : OneLane<HostGroup> {
     static constexpr int tile_worlds = 1;
-    static constexpr bool has_shuffle = false;
-    int lane() const { return 0; }
-    int lanes() const { return 1; }
-    template <class F>
-    void for_each(int n, F&& f) {
-        for (int i = 0; i < n; ++i) f(i);
-    }
-    template <class F>
-    void single(F&& f) {
-        f();
-    }
-    void sync() {}
     template <class F>
     bool any(int n, F&& f) {
         for (int i = 0; i < n; ++i)
             if (f(i)) return true;
         return false;
     }
-    template <class F>
-    bool all(int n, F&& f) {
-        return !any(n, [&](int i) { return !f(i); });
-    }
-    template <class F>
-    int count(int n, F&& f) {
-        int total = 0;
-        for (int i = 0; i < n; ++i) total += f(i);
-        return total;
-    }
-    template <class F>
-    int min(int n, F&& f) {
-        int smallest = INT32_MAX;
-        for (int i = 0; i < n; ++i)
-            if (const int value = f(i); value < smallest) smallest = value;
-        return smallest;
-    }
-    template <class F>
-    float sum(int n, F&& f) {
-        if (n == 1) return sum_leaf(0, n, f);
-        TreeSum tree;
-        for (int leaf = 0, leaves = leaves_for(n); leaf < leaves; ++leaf) tree.push(sum_leaf(leaf, n, f));
-        return tree.total();
-    }
-    template <class F>
-    void for_each_team(int n, int, F&& f) {
-        for (int i = 0; i < n; ++i) f(*this, 0, i);
-    }
-    static void atomic_or(uint32_t& word, uint32_t bits) { word |= bits; }
-    static void atomic_min(int& slot, int value) {
-        if (value < slot) slot = value;
-    }
-    static int atomic_add(int& slot, int value) {
-        const int old = slot;
-        slot += value;
-        return old;
-    }
-    /// Writes `value` where the slot holds `expected`; gives what it held before.
-    static int atomic_exchange_if(int& slot, int expected, int value) {
-        const int old = slot;
-        if (old == expected) slot = value;
-        return old;
-    }
 };
 
-/// HostGroup that visits items in another order, to find rules that lean on one: backwards, or by a stride.
-struct ReorderedHostGroup : HostGroup {
+/// A HostGroup that visits items in another order, to find rules that depend on it: backwards, or by a stride.
+struct ReorderedHostGroup : OneLane<ReorderedHostGroup> {
+    static constexpr int tile_worlds = 1;
     int stride;  // -1: backwards; otherwise a prime: item (i * stride) % n, for n not a multiple of it
     explicit ReorderedHostGroup(int stride) : stride(stride) {}
     template <class F>
@@ -184,92 +108,46 @@ struct ReorderedHostGroup : HostGroup {
     }
 };
 
-/// All threads of an OpenMP parallel region on one world: for worlds with more work than there are worlds.
-class HostTeamGroup : public HostAccumulate {
-  public:
-    static constexpr int tile_worlds = 1;
-    /// What the lanes exchange; one object per parallel region.
-    struct Exchange {
-        float leaf[sum_leaves];
-        int value = 0;
-    };
-    explicit HostTeamGroup(Exchange& exchange) : exchange_(exchange) {}
-    int lane() const { return omp_get_thread_num(); }
-    int lanes() const { return omp_get_num_threads(); }
-    template <class F>
-    void for_each(int n, F&& f) {
-        const int64_t first = int64_t(n) * lane() / lanes(), last = int64_t(n) * (lane() + 1) / lanes();
-        for (int64_t i = first; i < last; ++i) f(int(i));
-    }
-    template <class F>
-    void single(F&& f) {
-        if (lane() == 0) f();
-    }
-    void sync() {
-#pragma omp barrier
-    }
-    template <class F>
-    bool any(int n, F&& f) {
-        return count(n, [&](int i) { return int(bool(f(i))); }) > 0;
-    }
-    template <class F>
-    bool all(int n, F&& f) {
-        return !any(n, [&](int i) { return !f(i); });
-    }
-    template <class F>
-    int count(int n, F&& f) {
-        int own = 0;
-        for_each(n, [&](int i) { own += f(i); });
-        return combine(0, [&](int& total) { __atomic_fetch_add(&total, own, __ATOMIC_RELAXED); });
-    }
-    template <class F>
-    int min(int n, F&& f) {
-        int own = INT32_MAX;
-        for_each(n, [&](int i) { own = f(i) < own ? f(i) : own; });
-        return combine(INT32_MAX, [&](int& smallest) { atomic_min(smallest, own); });
-    }
-    template <class F>
-    float sum(int n, F&& f) {
-        const int leaves = leaves_for(n);
-        sync();
-        for_each(leaves, [&](int leaf) { exchange_.leaf[leaf] = sum_leaf(leaf, n, f); });
-        sync();
-        TreeSum tree;
-        for (int leaf = 0; leaf < leaves; ++leaf) tree.push(exchange_.leaf[leaf]);
-        return tree.total();
-    }
-    template <class F>
-    void for_each_team(int n, int max_teams, F&& f) {
-        HostGroup team;
-        const int teams = lanes() < max_teams ? lanes() : max_teams;
-        for (int i = lane(); lane() < teams && i < n; i += teams) f(team, lane(), i);
-        sync();
-    }
+/// Between threads of the CPU.
+struct HostAtomics {
     static void atomic_or(uint32_t& word, uint32_t bits) { __atomic_fetch_or(&word, bits, __ATOMIC_RELAXED); }
-    static void atomic_min(int& slot, int value) {
-        int seen = __atomic_load_n(&slot, __ATOMIC_RELAXED);
-        while (value < seen &&
-               !__atomic_compare_exchange_n(&slot, &seen, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-        }
-    }
+    static void atomic_min(int& slot, int value) { lower(slot, value); }
+    static void atomic_min(int64_t& slot, int64_t value) { lower(slot, value); }
     static int atomic_add(int& slot, int value) { return __atomic_fetch_add(&slot, value, __ATOMIC_RELAXED); }
+    static void atomic_add(int64_t& slot, int64_t value) { __atomic_fetch_add(&slot, value, __ATOMIC_RELAXED); }
     static int atomic_exchange_if(int& slot, int expected, int value) {
         __atomic_compare_exchange_n(&slot, &expected, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
         return expected;
     }
 
   private:
-    /// Every lane adds its part to one int between two syncs; all lanes get the result.
-    template <class Add>
-    int combine(int start, Add&& add) {
-        sync();
-        single([&] { exchange_.value = start; });
-        sync();
-        add(exchange_.value);
-        sync();
-        return exchange_.value;
+    template <class T>
+    static void lower(T& slot, T value) {
+        T seen = __atomic_load_n(&slot, __ATOMIC_RELAXED);
+        while (value < seen &&
+               !__atomic_compare_exchange_n(&slot, &seen, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+        }
     }
-    Exchange& exchange_;
+};
+
+/// All threads of an OpenMP parallel region on one world: for worlds with more work than there are worlds. The Exchange
+/// is one object per region, which its threads share. A team is one thread.
+class HostTeamGroup : public ExchangingGroup<HostTeamGroup>, public HostAtomics, public PlainAccumulate {
+  public:
+    static constexpr int tile_worlds = 1;
+    using ExchangingGroup::ExchangingGroup;
+    int lane() const { return omp_get_thread_num(); }
+    int lanes() const { return omp_get_num_threads(); }
+    /// A contiguous part of the items per thread.
+    template <class F>
+    void for_each(int n, F&& f) {
+        const int64_t first = int64_t(n) * lane() / lanes(), last = int64_t(n) * (lane() + 1) / lanes();
+        for (int64_t i = first; i < last; ++i) f(int(i));
+    }
+    void sync() {
+#pragma omp barrier
+    }
+    static HostGroup team() { return {}; }
 };
 
 }  // namespace flockstep

@@ -206,7 +206,7 @@ SIM_HD void observe_costs(Group& group, const W& world, AgentRange range, const 
                 if (i + byte < piece.count) to[i + byte] = int8_t(four >> 8 * byte);
         }
     };
-    for_each_prefetched(group, total, load, write);
+    group.for_each_prefetched(total, load, write);
 }
 
 /// For each visible agent, oneself included, which of its neighbour cells are nearer to its goal: bit 0 up, 1 down,
