@@ -82,9 +82,23 @@
 /// group_algorithms.h.
 namespace flockstep {
 
-/// One lane per world, in index order: the CPU backend's normal case.
-struct HostGroup : OneLane<HostGroup> {
+/// One lane of the CPU.
+template <class Self>
+struct OneHostLane : OneLane<Self> {
     static constexpr int tile_worlds = 1;
+    /// Level by level, as the tree is defined.
+    template <class Leaf>
+    float add_leaves(int leaves, Leaf&& leaf) {
+        float level[sum_leaves];
+        for (int k = 0; k < leaves; ++k) level[k] = leaf(k);
+        for (int half = leaves / 2; half > 0; half /= 2)
+            for (int k = 0; k < half; ++k) level[k] = level[2 * k] + level[2 * k + 1];
+        return level[0];
+    }
+};
+
+/// One lane per world, in index order: the CPU backend's normal case.
+struct HostGroup : OneHostLane<HostGroup> {
     template <class F>
     bool any(int n, F&& f) {
         for (int i = 0; i < n; ++i)
@@ -94,8 +108,7 @@ struct HostGroup : OneLane<HostGroup> {
 };
 
 /// A HostGroup that visits items in another order, to find rules that depend on it: backwards, or by a stride.
-struct ReorderedHostGroup : OneLane<ReorderedHostGroup> {
-    static constexpr int tile_worlds = 1;
+struct ReorderedHostGroup : OneHostLane<ReorderedHostGroup> {
     int stride;  // -1: backwards; otherwise a prime: item (i * stride) % n, for n not a multiple of it
     explicit ReorderedHostGroup(int stride) : stride(stride) {}
     template <class F>

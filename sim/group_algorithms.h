@@ -204,13 +204,7 @@ struct OneLane : GroupAlgorithms<Self>, OneTeam<Self>, PlainAccumulate {
     template <class F>
     SIM_HD float sum(int n, F&& f) {
         if (n <= few_items) return sum_of_few(n, f);
-        return add_leaves(leaves_for(n), [&](int leaf) { return sum_leaf(leaf, n, f); });
-    }
-    template <class Leaf>
-    SIM_HD float add_leaves(int leaves, Leaf&& leaf) {
-        TreeSum tree;
-        for (int k = 0; k < leaves; ++k) tree.push(leaf(k));
-        return tree.total();
+        return GroupAlgorithms<Self>::sum(n, f);
     }
     template <class T, class F>
     SIM_HD T smallest(int n, T start, F&& f) {

@@ -40,6 +40,33 @@ struct CudaAtomics : CudaAccumulate {
     }
 };
 
+/// Adds values that arrive in order as the leaves of a perfect binary tree: a binary counter of partial sums, which
+/// stay in registers. Not for the CPU: g++ 12 compiles it to wrong sums in some loops (-O2, by its jump threading).
+struct TreeSum {
+    float level[11] = {};
+    uint32_t count = 0;
+    __device__ void push(float value) {
+        SIM_UNROLL
+        for (int l = 0; l < 11; ++l) {
+            if (count >> l & 1) {
+                value = level[l] + value;
+            } else {
+                level[l] = value;
+                break;
+            }
+        }
+        ++count;
+    }
+    /// The total once a power of two of values was pushed.
+    __device__ float total() const {
+        float value = 0.0f;
+        SIM_UNROLL
+        for (int l = 0; l < 11; ++l)
+            if (count == uint32_t{1} << l) value = level[l];
+        return value;
+    }
+};
+
 /// One lane per world: tiny states.
 struct LaneGroup : OneLane<LaneGroup> {
     static constexpr int tile_worlds = 32;
@@ -47,6 +74,12 @@ struct LaneGroup : OneLane<LaneGroup> {
     static constexpr bool keeps_rows = true;        // of environments that allow it; see keeps_row
     static constexpr bool prefers_inlining = true;  // a function call per lane costs more than its code
     static constexpr bool loads_early = true;
+    template <class Leaf>
+    __device__ float add_leaves(int leaves, Leaf&& leaf) {
+        TreeSum tree;
+        for (int k = 0; k < leaves; ++k) tree.push(leaf(k));
+        return tree.total();
+    }
     static __device__ void accumulate(double& slot, double value) { CudaAccumulate::accumulate(slot, value); }
 };
 
@@ -128,12 +161,10 @@ class WarpGroup : public BatchedGroup<WarpGroup>, public OneTeam<WarpGroup>, pub
     /// Batches of one leaf per lane, each a subtree.
     template <class Leaf>
     __device__ float add_leaves(int leaves, Leaf&& leaf) const {
-        const auto batch = [&](int first) {
-            return butterfly(leaf(first + lane_), [](float a, float b) { return a + b; });
-        };
-        if (leaves <= lanes_) return batch(0);
         TreeSum tree;
-        for (int first = 0; first < leaves; first += lanes_) tree.push(batch(first));
+        SIM_NO_UNROLL
+        for (int first = 0, padded = ::max(leaves, lanes_); first < padded; first += lanes_)
+            tree.push(butterfly(leaf(first + lane_), [](float a, float b) { return a + b; }));
         return tree.total();
     }
     __device__ LaneScan scan_lanes(bool own) const {

@@ -26,32 +26,6 @@ SIM_HD float sum_leaf(int leaf, int n, F&& f) {
     return value;
 }
 
-/// Adds values that arrive in order as the leaves of a perfect binary tree: a binary counter of partial sums.
-struct TreeSum {
-    float level[11] = {};
-    uint32_t count = 0;
-    SIM_HD void push(float value) {
-        SIM_UNROLL
-        for (int l = 0; l < 11; ++l) {
-            if (count >> l & 1) {
-                value = level[l] + value;
-            } else {
-                level[l] = value;
-                break;
-            }
-        }
-        ++count;
-    }
-    /// The total once a power of two of values was pushed.
-    SIM_HD float total() const {
-        float value = 0.0f;
-        SIM_UNROLL
-        for (int l = 0; l < 11; ++l)
-            if (count == uint32_t{1} << l) value = level[l];
-        return value;
-    }
-};
-
 /// The same sum of at most `few_items` items by one lane, without a counter.
 inline constexpr int few_items = 4;
 template <class F>
