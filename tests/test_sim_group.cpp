@@ -81,12 +81,12 @@ TEST_CASE("groups: a float sum is one fixed tree, whoever adds") {
         const float want = sum_by_levels(n);
         HostGroup host;
         ReorderedHostGroup backwards(-1);
-        CHECK(host.sum(n, value_at) == want);
-        CHECK(backwards.sum(n, value_at) == want);
+        CHECK(host.sum(n, [](int i) { return value_at(i); }) == want);
+        CHECK(backwards.sum(n, [](int i) { return value_at(i); }) == want);
         for (int threads : {1, 2, 3, 4}) {
             float shared = std::nanf("");
             with_team(threads, [&](HostTeamGroup& group) {
-                const float sum = group.sum(n, value_at);
+                const float sum = group.sum(n, [](int i) { return value_at(i); });
                 group.single([&] { shared = sum; });
             });
             CHECK(shared == want);
@@ -183,9 +183,11 @@ TEST_CASE("groups: compact and exclusive_scan number the items in their order") 
             [&](auto& group) {
                 group.single([&] { items.assign(want_items.size(), -1), before.assign(size_t(n), -1); });
                 group.sync();
-                const int some = group.compact(n, is_some, [&](int i, int rank) { items[size_t(rank)] = i; });
-                const int sum =
-                    group.exclusive_scan(n, integer_at, [&](int i, int sum_before) { before[size_t(i)] = sum_before; });
+                const int some = group.compact(
+                    n, [](int i) { return is_some(i); }, [&](int i, int rank) { items[size_t(rank)] = i; });
+                const int sum = group.exclusive_scan(
+                    n, [](int i) { return integer_at(i); },
+                    [&](int i, int sum_before) { before[size_t(i)] = sum_before; });
                 group.single([&] { found = some, total = sum; });
             },
             [&] {
@@ -213,9 +215,9 @@ TEST_CASE("groups: min, max, arg_min and arg_max are those of a loop, and the fi
             on_every_host_group(
                 [&](auto& group) {
                     const int mine[] = {group.arg_min(n, key), group.arg_max(n, key), group.arg_min(n, signed_key),
-                                        group.arg_max(n, integer_at)};
+                                        group.arg_max(n, [](int i) { return integer_at(i); })};
                     const float low = group.min(n, signed_key), high = group.max(n, key);
-                    const int integer = group.max(n, integer_at);
+                    const int integer = group.max(n, [](int i) { return integer_at(i); });
                     group.single([&] {
                         std::copy(mine, mine + 4, got);
                         least = low, most = high, most_integer = integer;

@@ -79,25 +79,25 @@ class GroupTracer {
             [&](int i, float value) { trace_.prefetched[i] += std::bit_cast<int>(value); });
     }
     SIM_HD void reductions() {
-        record(group_.any(n_, is_rare));
+        record(group_.any(n_, [](int i) { return is_rare(i); }));
         record(group_.any(n_, [](int) { return false; }));
         record(group_.all(n_, [](int) { return true; }));
         record(group_.all(n_, [](int i) { return i != 700; }));
-        record(group_.count(n_, is_some));
-        record(group_.count(n_, integer_at));
-        record(group_.sum(n_, value_at));
+        record(group_.count(n_, [](int i) { return is_some(i); }));
+        record(group_.count(n_, [](int i) { return integer_at(i); }));
+        record(group_.sum(n_, [](int i) { return value_at(i); }));
         record(group_.sum(n_, [](int) { return -0.0f; }));
-        for (int few = 0; few <= 4; ++few) record(group_.sum(few, value_at));
+        for (int few = 0; few <= 4; ++few) record(group_.sum(few, [](int i) { return value_at(i); }));
     }
     SIM_HD void extremes() {
-        record(group_.min(n_, integer_at));
-        record(group_.max(n_, integer_at));
-        record(group_.min(n_, value_at));
-        record(group_.max(n_, value_at));
-        record(group_.arg_min(n_, value_at));
-        record(group_.arg_max(n_, value_at));
-        record(group_.arg_min(n_, integer_at));
-        record(group_.arg_max(n_, integer_at));
+        record(group_.min(n_, [](int i) { return integer_at(i); }));
+        record(group_.max(n_, [](int i) { return integer_at(i); }));
+        record(group_.min(n_, [](int i) { return value_at(i); }));
+        record(group_.max(n_, [](int i) { return value_at(i); }));
+        record(group_.arg_min(n_, [](int i) { return value_at(i); }));
+        record(group_.arg_max(n_, [](int i) { return value_at(i); }));
+        record(group_.arg_min(n_, [](int i) { return integer_at(i); }));
+        record(group_.arg_max(n_, [](int i) { return integer_at(i); }));
         for (int kind = 0; kind < GroupTrace::num_keys; ++kind) {
             const auto key = [&](int i) { return key_at(kind, i); };
             record(group_.min(n_, key));
@@ -107,10 +107,12 @@ class GroupTracer {
         }
     }
     SIM_HD void scans() {
-        record(group_.compact(n_, is_some, [&](int i, int rank) { trace_.compacted[rank] = i; }));
+        record(group_.compact(
+            n_, [](int i) { return is_some(i); }, [&](int i, int rank) { trace_.compacted[rank] = i; }));
         record(group_.compact(
             n_, [](int) { return false; }, [&](int, int) { trace_.disagreeing = -1; }));
-        record(group_.exclusive_scan(n_, integer_at, [&](int i, int before) { trace_.scanned[i] = before; }));
+        record(group_.exclusive_scan(
+            n_, [](int i) { return integer_at(i); }, [&](int i, int before) { trace_.scanned[i] = before; }));
     }
     SIM_HD void selections() {
         for (int kind = 0; kind < GroupTrace::num_keys; ++kind)
@@ -132,14 +134,16 @@ class GroupTracer {
             const auto key = [&](int i) { return key_at(item % 3, i); };
             int last_rank = 0, last_sum = 0, taken = 0;
             const int got[] = {
-                team.count(n, is_some),
-                std::bit_cast<int>(team.sum(n, value_at)),
+                team.count(n, [](int i) { return is_some(i); }),
+                std::bit_cast<int>(team.sum(n, [](int i) { return value_at(i); })),
                 team.arg_min(n, key),
-                team.compact(n, is_some, [&](int, int rank) { last_rank = rank; }),
-                team.exclusive_scan(n, integer_at,
-                                    [&](int i, int before) {
-                                        if (i == n - 1) last_sum = before;
-                                    }),
+                team.compact(
+                    n, [](int i) { return is_some(i); }, [&](int, int rank) { last_rank = rank; }),
+                team.exclusive_scan(
+                    n, [](int i) { return integer_at(i); },
+                    [&](int i, int before) {
+                        if (i == n - 1) last_sum = before;
+                    }),
                 select_smallest(team, n, item, key, trace_.scratch + index * select_scratch_ints,
                                 [&](int i, int) { taken += i; }),
                 team.count(team.lanes(), [&](int) { return taken; }),
