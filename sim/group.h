@@ -20,63 +20,74 @@
 /// in all lanes.
 ///
 /// "Together": all lanes must reach the call, none may skip it. Calls without this word may be skipped by some lanes.
-/// "sync": what a call waits for where a group has more than one lane. Within a warp it costs a few cycles, in a block
-/// tens, in a grid or in a team of CPU threads some microseconds. Results are the same in all lanes.
+/// "Sync": lanes wait for each other. Within a warp it costs some cycles, within a block tens, in a grid or a team of
+/// CPU threads some microseconds, and for one lane alone nothing. Every result is the same in all lanes.
 ///
 /// Loops
-///   for_each(n, f)             f(i) for each item. No sync.
-///   single(f)                  f() on one lane. No sync: follow it by one before other lanes read what f wrote.
-///   sync()                     What any lane wrote before is seen by all lanes after. Together.
+///   for_each(n, f)
+///       f(i) for each item. No sync.
+///   single(f)
+///       f() on one lane. No sync: follow it by one before other lanes read what f wrote.
+///   sync()
+///       What any lane wrote before is seen by all lanes after. Together.
 ///   for_each_prefetched(n, load, use)
-///                              use(i, load(i)) for each item, where load reads memory of the device: on the GPU a lane
-///                              loads its next item before it uses the one it has, or it would wait for each. What load
-///                              reads must not be written by use. No sync.
+///       use(i, load(i)) for each item, where load reads memory of the device: on the GPU a lane loads its next item
+///       before it uses the one it has, or it would wait for each. load must not read what use writes. No sync.
 ///
-/// Reductions: together; f is called once for each item. Lanes of a warp exchange values by shuffles, which are no
-/// sync: only any and all promise to contain one.
-///   any(n, f), all(n, f)       whether f(i) is true for any or every item; n == 0: false, true. One sync. A group of
-///                              one CPU lane stops at the first item that decides, so f should change nothing.
-///   count(n, f)                sum of the bools or ints f(i), as an int; n == 0: 0
-///   sum(n, f)                  sum of the floats f(i) in the fixed tree of group_sum.h: the same bits whoever adds;
-///                              n == 0: +0. At most 4 items cost one lane as many additions.
-///   min(n, f), max(n, f)       the smallest or largest f(i): a float where f gives floats, else an int. -0 is below
-///   +0.
-///                              n == 0: the largest or smallest int, +infinity or -infinity. f must not give NaN.
-///   arg_min(n, f), arg_max     the item with the smallest or largest int or float f(i), the lowest item where several
-///                              are equal (-0 and +0 are); n == 0: -1. f must not give NaN.
+/// Reductions: together; f is called once for each item. Syncs: none in a warp, which shuffles, but in any and all; one
+/// or two in a block; two or three in a grid or a team of CPU threads. Rely on those of any and all only.
+///   any(n, f), all(n, f)
+///       Whether f(i) is true for any or every item; n == 0: false, true. Contains a sync. A group of one CPU lane
+///       stops at the first item that decides, so f must change nothing.
+///   count(n, f)
+///       Sum of the bools or ints f(i) as an int; n == 0: 0. In a block, bools cost one sync for every lanes() items.
+///   sum(n, f)
+///       Sum of the floats f(i) in the fixed tree of group_sum.h, so the same bits whoever adds; n == 0: +0.
+///   min(n, f), max(n, f)
+///       The smallest or largest f(i): a float where f gives floats (-0 is below +0, no NaN), else an int.
+///       n == 0: +infinity or -infinity; the largest or the smallest int.
+///   arg_min(n, f), arg_max(n, f)
+///       The item with the smallest or largest int or float f(i) (no NaN), the lowest item where several are equal, as
+///       -0 and +0 are; n == 0: -1.
+///           const int target = team.arg_min(n, [&](int enemy) { return distance_squared(agent, enemy); });
 ///
-/// Scans: together; like the reductions for syncs (a warp: none, a block: two for every `lanes()` items, others: five).
-/// f and has may be called twice for an item and must not read what use writes. n == 0: 0, and use is not called.
-///   compact(n, has, use)       use(i, rank) for each item with has(i), where rank counts those before it in the order
-///   of
-///                              items; gives how many there are:
-///                                  int found = group.compact(n, [&](int car) { return near(car); },
-///                                                            [&](int car, int rank) { list[rank] = car; });
-///   exclusive_scan(n, f, use)  use(i, before) for each item, where before is the sum of the ints f(j), j < i; gives
-///   the
-///                              sum of all. select.h has the k smallest on top of these.
+/// Scans: together. Syncs: none in a warp, two for every lanes() items in a block, three in a grid or a team of CPU
+/// threads; none follows the last use. f and has may be called twice for an item and must not read what use writes.
+///   compact(n, has, use)
+///       use(i, rank) for each item with has(i), where rank counts those before it in the order of items. Gives how
+///       many there are; n == 0: 0.
+///           const int found = group.compact(n, [&](int car) { return is_near(car); },
+///                                           [&](int car, int rank) { list[rank] = car; });
+///   exclusive_scan(n, f, use)
+///       use(i, before) for each item, where before is the sum of the ints f(j), j < i. Gives the total; n == 0: 0.
+///   select_smallest(group, n, k, key, scratch, use) in select.h: the k items with the smallest keys.
 ///
 /// Teams: items that are worth several lanes each.
 ///   for_each_team(n, max_teams, f)
-///                              f(team, team_index, i) for each item by all lanes of one team. A team is a group itself
-///                              (a warp of a block or grid, a CPU thread of a team, else the whole group), and
-///                              team_index in [0, max_teams) tells teams apart that work at the same time, e.g. to pick
-///                              a scratch array each. Together; ends with a sync. Inside, "together" means the team's
-///                              lanes.
-///   team.has_shuffle           whether a team's lanes are lanes of a warp. Only then there are, for the team together
-///   and
-///                              without a sync:
-///   team.shfl_up(word), shfl_down(word)   the word that the lane before or after passes; 0 at the ends
-///   team.any_sync(flag)        whether any lane passes true
+///       f(team, team_index, i) for each item, by all lanes of one team. A team is a group itself: a warp of a block or
+///       a grid, a thread of a CPU team, else the whole group. team_index in [0, max_teams) tells teams apart that work
+///       at the same time, e.g. to pick an array of scratch. Together, and ends with a sync; inside, "together" is said
+///       of the team's lanes.
+///           group.for_each_team(n, max_teams, [&](auto& team, int index, int agent) { search(team, index, agent); });
+///   team.has_shuffle
+///       Whether a team's lanes are lanes of a warp. Only then there are, together and without a sync:
+///   team.shfl_up(word), team.shfl_down(word)
+///       The uint32 that the lane before or after passes; 0 at the ends.
+///   team.any_sync(flag)
+///       Whether any lane passes true.
 ///
-/// Memory of State or Scratch that lanes of this group write at the same time: atomics, any lane, no sync, and no order
-/// between different words.
+/// Memory of State or Scratch that several lanes of this group write: atomics, by any lane, without a sync, and without
+/// order between different words.
 ///   atomic_or(word, bits), atomic_min(slot, value)
-///   atomic_add(slot, value)    gives what the slot held before
-///   atomic_exchange_if(slot, expected, value)   writes value where the slot holds expected; gives what it held before
-/// Memory that one lane alone touches, and does not read again in this call, so that the GPU need not wait:
-///   accumulate(slot, value)    slot += value for a double
-///   set_if_zero(slot, value)   slot = value for a double if it is +0
+///   atomic_add(slot, value)
+///       Gives what the slot held before.
+///   atomic_exchange_if(slot, expected, value)
+///       Writes value where the slot holds expected; gives what it held before.
+/// Memory that one lane alone touches and does not read again in this call, so that the GPU need not wait for it:
+///   accumulate(slot, value)
+///       slot += value for a double.
+///   set_if_zero(slot, value)
+///       slot = value for a double if it is +0.
 ///
 /// This file holds the groups of the CPU backend; those of the GPU are in group_cuda.cuh, and what both share is in
 /// group_algorithms.h.

@@ -37,7 +37,7 @@ struct GroupTrace {
     int32_t disagreeing;          // lanes that got another result than lane 0
     int32_t visits[most_items], prefetched[most_items], compacted[most_items], scanned[most_items];
     int32_t selected[num_keys][num_ks][most_items];  // rank + 1; 0: not taken
-    int32_t team_result[most_team_items][8];         // by item
+    int32_t team_result[most_team_items][7];         // by item
     int32_t scratch[trace_teams * select_scratch_ints];
     int32_t added, least, owner, winners, misplaced_teams;
     uint32_t bits;
@@ -124,36 +124,38 @@ class GroupTracer {
                     [&](int i, int rank) { rank_of[i] = rank + 1; }));
             }
     }
-    /// By each team, for its item: reductions, scans and a selection over the items up to a size of its own.
     SIM_HD void teams() {
         group_.sync();
         const int items = n_ < most_team_items ? n_ : most_team_items;
         group_.for_each_team(items, trace_teams, [&](auto& team, int index, int item) {
             if (index < 0 || index >= trace_teams) team.atomic_add(trace_.misplaced_teams, 1);
-            const int n = item * 7;
-            const auto key = [&](int i) { return key_at(item % 3, i); };
-            int last_rank = 0, last_sum = 0, taken = 0;
-            const int got[] = {
-                team.count(n, [](int i) { return is_some(i); }),
-                std::bit_cast<int>(team.sum(n, [](int i) { return value_at(i); })),
-                team.arg_min(n, key),
-                team.compact(
-                    n, [](int i) { return is_some(i); }, [&](int, int rank) { last_rank = rank; }),
-                team.exclusive_scan(
-                    n, [](int i) { return integer_at(i); },
-                    [&](int i, int before) {
-                        if (i == n - 1) last_sum = before;
-                    }),
-                select_smallest(team, n, item, key, trace_.scratch + index * select_scratch_ints,
-                                [&](int i, int) { taken += i; }),
-                team.count(team.lanes(), [&](int) { return taken; }),
-                team.max(team.lanes(), [&](int) { return last_rank; }) +
-                    team.count(team.lanes(), [&](int) { return last_sum; }),
-            };
-            team.single([&] {
-                for (int k = 0; k < 8; ++k) trace_.team_result[item][k] = got[k];
-            });
+            reduce_by_team(team, item, trace_.team_result[item]);
+            scan_by_team(team, item, trace_.team_result[item] + 3, trace_.scratch + index * select_scratch_ints);
         });
+    }
+    /// Over a number of items that grows with the team's item.
+    template <class Team>
+    SIM_HD static void reduce_by_team(Team& team, int item, int32_t* result) {
+        const int n = item * 7;
+        const int some = team.count(n, [](int i) { return is_some(i); });
+        const float sum = team.sum(n, [](int i) { return value_at(i); });
+        const int least = team.arg_min(n, [&](int i) { return key_at(item % 3, i); });
+        team.single([&] { result[0] = some, result[1] = std::bit_cast<int>(sum), result[2] = least; });
+    }
+    /// What use is given is summed by lane, then over the lanes.
+    template <class Team>
+    SIM_HD static void scan_by_team(Team& team, int item, int32_t* result, int32_t* scratch) {
+        const int n = item * 7;
+        int ranks = 0, sums = 0, taken = 0;
+        const int some = team.compact(
+            n, [](int i) { return is_some(i); }, [&](int i, int rank) { ranks += i * rank; });
+        const int total = team.exclusive_scan(
+            n, [](int i) { return integer_at(i); }, [&](int i, int before) { sums += i % 8 * (before % 64); });
+        const int nearest = select_smallest(
+            team, n, item, [&](int i) { return key_at(item % 3, i); }, scratch,
+            [&](int i, int rank) { taken += i * (rank + 1); });
+        const int used = team.count(team.lanes(), [&](int) { return ranks + sums + taken; });
+        team.single([&] { result[0] = some, result[1] = total, result[2] = nearest, result[3] = used; });
     }
     SIM_HD void atomics() {
         group_.single([&] { trace_.least = INT32_MAX, trace_.owner = -1; });
@@ -186,8 +188,8 @@ class GroupTracer {
     int next_ = 0;
 };
 
-/// Traces of groups of so many lanes of the GPU, one group per size: 1 is a LaneGroup, 2 to 32 WarpGroups, 64 to 256
-/// BlockGroups, `grid_lanes` the whole grid. Throws std::runtime_error where CUDA fails.
+/// Traces of groups of that many lanes of the GPU, one group per size: 1 is a LaneGroup, 2 to 32 WarpGroups, 64 to 256
+/// BlockGroups, `grid_trace_lanes` the whole grid. Throws std::runtime_error where CUDA fails.
 inline constexpr int grid_trace_lanes = 1 << 30;
 std::vector<GroupTrace> trace_on_gpu(int lanes, const std::vector<int>& sizes);
 
