@@ -191,7 +191,7 @@ template <class Env, class Group>
 class WorldEngine;
 /// A reset that is compiled once and called: it is rare, and its registers would burden every step.
 template <class Env, class Group>
-SIM_CALLED void begin_episode_apart(Group group, const EngineView<Env>& e, int64_t env, Place place) {
+SIM_NOINLINE void begin_episode_apart(Group group, const EngineView<Env>& e, int64_t env, Place place) {
     WorldEngine<Env, Group>(group, e, env, place).begin_episode(false, false);
 }
 
@@ -312,7 +312,7 @@ class WorldEngine {
     }
     SIM_HD ActionLayout action_layout() const { return {e_.action_offset, e_.action_size}; }
     SIM_HD void restart() {
-        if constexpr (requires { Group::calls_are_dear; })
+        if constexpr (requires { Group::prefers_inlining; })
             begin_episode(false, false);
         else
             begin_episode_apart<Env, Group>(group_, e_, env_, place_);
@@ -402,7 +402,7 @@ class WorldEngine {
     }
     SIM_HD void report(int code, int part, int agent, int integer, int64_t value) {
         ActionError& error = e_.control->error;
-        if (!is_active(agent) || !claim(error.code, code)) return;
+        if (!is_active(agent) || !compare_exchange_zero(error.code, code)) return;
         error.part = part, error.agent = agent, error.integer = integer, error.value = value;
         error.env = env_, error.step = header_.elapsed[0];
     }
@@ -490,7 +490,7 @@ class WorldEngine {
                 value = Env::metric(group_, world_, m - num_roles() - 1);
             group_.single([&] {
                 double* const statistic = &header_.statistics[m * num_statistics];
-                group_.set_once(statistic[first_statistic], value == 0.0f ? -0.0 : double(value));
+                group_.set_if_zero(statistic[first_statistic], value == 0.0f ? -0.0 : double(value));
                 group_.accumulate(statistic[sum_statistic], double(value));
                 group_.accumulate(statistic[square_statistic], double(value) * double(value));
                 group_.accumulate(statistic[count_statistic], 1.0);

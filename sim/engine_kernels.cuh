@@ -61,7 +61,7 @@ struct CrewTile {
           vectors(e.world_bytes * e.tile_worlds / 16) {}
     /// The tile is there after wait() and a sync.
     __device__ void fetch() const {
-        SIM_ROLLED
+        SIM_NO_UNROLL
         for (int i = crew.lane; i < vectors; i += crew.lanes) __pipeline_memcpy_async(staged + i, home + i, 16);
         __pipeline_commit();
     }
@@ -70,11 +70,11 @@ struct CrewTile {
     __device__ void prefetch(const EngineCommon& e, int64_t worlds) const {
         if (crew.first_env + worlds + crew.count > e.num_envs) return;
         const char* tile = reinterpret_cast<const char*>(home) + worlds * e.world_bytes;
-        SIM_ROLLED
+        SIM_NO_UNROLL
         for (int i = crew.lane * 128; i < vectors * 16; i += crew.lanes * 128) flockstep::prefetch(tile + i);
     }
     __device__ void bring_back() const {
-        SIM_ROLLED
+        SIM_NO_UNROLL
         for (int i = crew.lane; i < vectors; i += crew.lanes) __stcs(home + i, staged[i]);
     }
 };

@@ -122,11 +122,11 @@ SIM_HD void move_elements(int lane, int lanes, char* destination, const Source& 
     constexpr int size = Source::size, per_vector = Source::per_vector;
     const int to_boundary = int((16 - (reinterpret_cast<uintptr_t>(destination) & 15)) & 15) / size;
     const int head = to_boundary < count ? to_boundary : count, vectors = (count - head) / per_vector;
-    SIM_ROLLED
+    SIM_NO_UNROLL
     for (int i = lane; i < head; i += lanes) store_number(destination + i * size, size, source.number(i));
     if (head == 0) {
         int v = lane;
-        SIM_ROLLED
+        SIM_NO_UNROLL
         for (; v + (vectors_in_flight - 1) * lanes < vectors; v += vectors_in_flight * lanes) {
             Vector16 read[vectors_in_flight];
             SIM_UNROLL
@@ -134,14 +134,14 @@ SIM_HD void move_elements(int lane, int lanes, char* destination, const Source& 
             SIM_UNROLL
             for (int k = 0; k < vectors_in_flight; ++k) stream_store(destination + (v + k * lanes) * 16, read[k]);
         }
-        SIM_ROLLED
+        SIM_NO_UNROLL
         for (; v < vectors; v += lanes) stream_store(destination + v * 16, source.whole_vector(v));
     } else {
-        SIM_ROLLED
+        SIM_NO_UNROLL
         for (int v = lane; v < vectors; v += lanes)
             stream_store(destination + head * size + v * 16, source.vector(head + v * per_vector));
     }
-    SIM_ROLLED
+    SIM_NO_UNROLL
     for (int i = head + vectors * per_vector + lane; i < count; i += lanes)
         store_number(destination + i * size, size, source.number(i));
 }
@@ -153,11 +153,11 @@ SIM_HD void copy_staged(int lane, int lanes, char* destination, const char* stag
     const int to_boundary = int(-to & 15), head = to_boundary < bytes ? to_boundary : bytes;
     const int vectors = ((to ^ from) & 15) == 0 ? (bytes - head) / 16 : 0;
     const auto copy_bytes = [&](int first, int last) {
-        SIM_ROLLED
+        SIM_NO_UNROLL
         for (int i = first + lane; i < last; i += lanes) destination[i] = staged[i];
     };
     if (head > 0) copy_bytes(0, head);
-    SIM_ROLLED
+    SIM_NO_UNROLL
     for (int v = lane; v < vectors; v += lanes)
         stream_store(destination + head + v * 16, *reinterpret_cast<const Vector16*>(staged + head + v * 16));
     copy_bytes(head + vectors * 16, bytes);

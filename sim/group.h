@@ -3,174 +3,123 @@
 #include <omp.h>
 
 #include <cstdint>
-#include <cstring>
 
-#include "sim/hd.h"
+#include "sim/group_algorithms.h"
 
-/// A group is the lanes that work on one world. Rules are written once over it:
+/// A group is the lanes that work on one world. Rules are written once, over any group, and give the same results for
+/// every number of lanes, on the CPU and on the GPU. A lane is a thread of the GPU or of the CPU.
 ///
-///   group.for_each(n, f)       f(i) for i in [0, n), spread over the lanes; no order is promised
-///   group.single(f)            f() on one lane
-///   group.sync()               what any lane wrote before is seen by all lanes after
-///   group.any(n, f), all       true in all lanes if f(i) is true for any / every i; contains a sync
-///   group.count(n, f)          sum of the ints or bools f(i)
-///   group.sum(n, f)            sum of the floats f(i), in one fixed tree that does not depend on the lanes
-///   group.min(n, f)            smallest int f(i); INT32_MAX for n == 0
-///   for_each_ahead(group, n, ask, use)  use(i, ask(i)) for each i, where ask reads memory of the device: on the GPU a
-///                              lane asks for its next item before it uses what it has, or it would wait for each
-///   group.for_each_team(n, max_teams, f)  f(team, team_index, i): items that are worth several lanes each; a team is a
-///                              group itself, team_index < max_teams tells teams apart that work at the same time
-///   team.lanes_see_each_other  true where a team's lanes are parts of a warp. Then there are also
-///   team.of_lane_before(bits), of_lane_behind(bits)   what the neighbour lane passes; 0 at the ends
-///   team.any_lane(flag)        whether any lane passes true
-///   group.atomic_or, atomic_min, atomic_add, atomic_exchange_if   on State or Scratch, between lanes of this group
-///   group.accumulate(slot, value)  slot += value for a double that this lane alone touches and does not read in this
-///                              call: the GPU does not wait for the sum
-///   group.set_once(slot, value)  the same for a double that becomes `value` if it is +0
+///   // each agent collects what lies in its cell; the first agent in need gets the rest
+///   group.for_each(n, [&](int agent) { collect(state, agent); });
+///   group.sync();                                                    // all lanes now see what every lane collected
+///   const int first = group.arg_min(n, [&](int agent) { return state.energy[agent]; });
+///   group.single([&] { state.energy[first] += state.rest[0]; });
 ///
-/// All lanes must reach sync, any, all, count, sum, min and for_each_team together.
-/// This file holds the groups of the CPU backend; those of the GPU are in group_cuda.cuh.
+/// f(i), has(i), load(i) and key(i) below are called for items i in [0, n), spread over the lanes. No order and no lane
+/// is promised, so that items which touch the same memory need atomics, or a sync between two loops. n must be the same
+/// in all lanes.
+///
+/// "Together": all lanes must reach the call, none may skip it. Calls without this word may be skipped by some lanes.
+/// "Sync": lanes wait for each other. Within a warp it costs some cycles, within a block tens, in a grid or a team of
+/// CPU threads some microseconds, and for one lane alone nothing. Every result is the same in all lanes.
+///
+/// Loops
+///   for_each(n, f)
+///       f(i) for each item. No sync.
+///   single(f)
+///       f() on one lane. No sync: follow it by one before other lanes read what f wrote.
+///   sync()
+///       What any lane wrote before is seen by all lanes after. Together.
+///   for_each_prefetched(n, load, use)
+///       use(i, load(i)) for each item, where load reads memory of the device: on the GPU a lane loads its next item
+///       before it uses the one it has, or it would wait for each. load must not read what use writes. No sync.
+///
+/// Reductions: together; f is called once for each item. Syncs: none in a warp, which shuffles, but in any and all; one
+/// or two in a block; two or three in a grid or a team of CPU threads. Rely on those of any and all only.
+///   any(n, f), all(n, f)
+///       Whether f(i) is true for any or every item; n == 0: false, true. Contains a sync. A group of one CPU lane
+///       stops at the first item that decides, so f must change nothing.
+///   count(n, f)
+///       Sum of the bools or ints f(i) as an int; n == 0: 0. In a block, bools cost one sync for every lanes() items.
+///   sum(n, f)
+///       Sum of the floats f(i) in the fixed tree of group_sum.h, so the same bits whoever adds; n == 0: +0.
+///   min(n, f), max(n, f)
+///       The smallest or largest f(i): a float where f gives floats (-0 is below +0, no NaN), else an int.
+///       n == 0: +infinity or -infinity; the largest or the smallest int.
+///   arg_min(n, f), arg_max(n, f)
+///       The item with the smallest or largest int or float f(i) (no NaN), the lowest item where several are equal, as
+///       -0 and +0 are; n == 0: -1.
+///           const int target = team.arg_min(n, [&](int enemy) { return distance_squared(agent, enemy); });
+///
+/// Scans: together. Syncs: none in a warp, two for every lanes() items in a block, three in a grid or a team of CPU
+/// threads; none follows the last use. f and has may be called twice for an item and must not read what use writes.
+///   compact(n, has, use)
+///       use(i, rank) for each item with has(i), where rank counts those before it in the order of items. Gives how
+///       many there are; n == 0: 0.
+///           const int found = group.compact(n, [&](int car) { return is_near(car); },
+///                                           [&](int car, int rank) { list[rank] = car; });
+///   exclusive_scan(n, f, use)
+///       use(i, before) for each item, where before is the sum of the ints f(j), j < i. Gives the total; n == 0: 0.
+///   select_smallest(group, n, k, key, scratch, use) in select.h: the k items with the smallest keys.
+///
+/// Teams: items that are worth several lanes each.
+///   for_each_team(n, max_teams, f)
+///       f(team, team_index, i) for each item, by all lanes of one team. A team is a group itself: a warp of a block or
+///       a grid, a thread of a CPU team, else the whole group. team_index in [0, max_teams) tells teams apart that work
+///       at the same time, e.g. to pick an array of scratch. Together, and ends with a sync; inside, "together" is said
+///       of the team's lanes.
+///           group.for_each_team(n, max_teams, [&](auto& team, int index, int agent) { search(team, index, agent); });
+///   team.has_shuffle
+///       Whether a team's lanes are lanes of a warp. Only then there are, together and without a sync:
+///   team.shfl_up(word), team.shfl_down(word)
+///       The uint32 that the lane before or after passes; 0 at the ends.
+///   team.any_sync(flag)
+///       Whether any lane passes true.
+///
+/// Memory of State or Scratch that several lanes of this group write: atomics, by any lane, without a sync, and without
+/// order between different words.
+///   atomic_or(word, bits), atomic_min(slot, value)
+///   atomic_add(slot, value)
+///       Gives what the slot held before.
+///   atomic_exchange_if(slot, expected, value)
+///       Writes value where the slot holds expected; gives what it held before.
+/// Memory that one lane alone touches and does not read again in this call, so that the GPU need not wait for it:
+///   accumulate(slot, value)
+///       slot += value for a double.
+///   set_if_zero(slot, value)
+///       slot = value for a double if it is +0.
+///
+/// This file holds the groups of the CPU backend; those of the GPU are in group_cuda.cuh, and what both share is in
+/// group_algorithms.h.
 namespace flockstep {
 
-/// Float sums are a perfect binary tree over this many leaves; leaf k adds the items k, k + 1024, k + 2048, ...
-inline constexpr int sum_leaves = 1024;
-
-template <class Group, class Ask, class Use>
-SIM_HD void for_each_ahead(Group& group, int n, Ask&& ask, Use&& use) {
-#ifdef __CUDA_ARCH__
-    int item = group.lane();
-    if (item >= n) return;
-    for (auto asked = ask(item);;) {
-        const int next_item = item + group.lanes();
-        if (next_item >= n) return use(item, asked);
-        const auto next = ask(next_item);
-        use(item, asked);
-        item = next_item, asked = next;
-    }
-#else
-    group.for_each(n, [&](int i) { use(i, ask(i)); });
-#endif
-}
-
-/// The smallest power of two of leaves that `n` items need.
-SIM_HD int leaves_for(int n) {
-    int leaves = 1;
-    while (leaves < n && leaves < sum_leaves) leaves *= 2;
-    return leaves;
-}
-
-/// One leaf. It starts from +0, so that no leaf is -0 and added empty leaves never change a bit.
-template <class F>
-SIM_HD float sum_leaf(int leaf, int n, F&& f) {
-    float value = 0.0f;
-    for (int i = leaf; i < n; i += sum_leaves) value += f(i);
-    return value;
-}
-
-/// Adds values that arrive in order as the leaves of a perfect binary tree: a binary counter of partial sums.
-struct TreeSum {
-    float level[11] = {};
-    uint32_t count = 0;
-    SIM_HD void push(float value) {
-        SIM_UNROLL
-        for (int l = 0; l < 11; ++l) {
-            if (count >> l & 1) {
-                value = level[l] + value;
-            } else {
-                level[l] = value;
-                break;
-            }
-        }
-        ++count;
-    }
-    /// The total once a power of two of values was pushed.
-    SIM_HD float total() const {
-        float value = 0.0f;
-        SIM_UNROLL
-        for (int l = 0; l < 11; ++l)
-            if (count == uint32_t{1} << l) value = level[l];
-        return value;
-    }
-};
-
-/// Adds and sets, as the CPU does it.
-struct HostAccumulate {
-    static void accumulate(double& slot, double value) { slot += value; }
-    static void set_once(double& slot, double value) {
-        int64_t bits;
-        memcpy(&bits, &slot, sizeof bits);
-        if (bits == 0) slot = value;
+/// One lane of the CPU.
+template <class Self>
+struct OneHostLane : OneLane<Self> {
+    static constexpr int tile_worlds = 1;
+    /// Level by level, as the tree is defined.
+    template <class Leaf>
+    float add_leaves(int leaves, Leaf&& leaf) {
+        float level[sum_leaves];
+        for (int k = 0; k < leaves; ++k) level[k] = leaf(k);
+        for (int half = leaves / 2; half > 0; half /= 2)
+            for (int k = 0; k < half; ++k) level[k] = level[2 * k] + level[2 * k + 1];
+        return level[0];
     }
 };
 
 /// One lane per world, in index order: the CPU backend's normal case.
-struct HostGroup : HostAccumulate {
-    static constexpr int tile_worlds = 1;
-    static constexpr bool lanes_see_each_other = false;
-    int lane() const { return 0; }
-    int lanes() const { return 1; }
-    template <class F>
-    void for_each(int n, F&& f) {
-        for (int i = 0; i < n; ++i) f(i);
-    }
-    template <class F>
-    void single(F&& f) {
-        f();
-    }
-    void sync() {}
+struct HostGroup : OneHostLane<HostGroup> {
     template <class F>
     bool any(int n, F&& f) {
         for (int i = 0; i < n; ++i)
             if (f(i)) return true;
         return false;
     }
-    template <class F>
-    bool all(int n, F&& f) {
-        return !any(n, [&](int i) { return !f(i); });
-    }
-    template <class F>
-    int count(int n, F&& f) {
-        int total = 0;
-        for (int i = 0; i < n; ++i) total += f(i);
-        return total;
-    }
-    template <class F>
-    int min(int n, F&& f) {
-        int smallest = INT32_MAX;
-        for (int i = 0; i < n; ++i)
-            if (const int value = f(i); value < smallest) smallest = value;
-        return smallest;
-    }
-    template <class F>
-    float sum(int n, F&& f) {
-        if (n == 1) return sum_leaf(0, n, f);
-        TreeSum tree;
-        for (int leaf = 0, leaves = leaves_for(n); leaf < leaves; ++leaf) tree.push(sum_leaf(leaf, n, f));
-        return tree.total();
-    }
-    template <class F>
-    void for_each_team(int n, int, F&& f) {
-        for (int i = 0; i < n; ++i) f(*this, 0, i);
-    }
-    static void atomic_or(uint32_t& word, uint32_t bits) { word |= bits; }
-    static void atomic_min(int& slot, int value) {
-        if (value < slot) slot = value;
-    }
-    static int atomic_add(int& slot, int value) {
-        const int old = slot;
-        slot += value;
-        return old;
-    }
-    /// Writes `value` where the slot holds `expected`; gives what it held before.
-    static int atomic_exchange_if(int& slot, int expected, int value) {
-        const int old = slot;
-        if (old == expected) slot = value;
-        return old;
-    }
 };
 
-/// HostGroup that visits items in another order, to find rules that lean on one: backwards, or by a stride.
-struct ReorderedHostGroup : HostGroup {
+/// A HostGroup that visits items in another order, to find rules that depend on it: backwards, or by a stride.
+struct ReorderedHostGroup : OneHostLane<ReorderedHostGroup> {
     int stride;  // -1: backwards; otherwise a prime: item (i * stride) % n, for n not a multiple of it
     explicit ReorderedHostGroup(int stride) : stride(stride) {}
     template <class F>
@@ -183,92 +132,46 @@ struct ReorderedHostGroup : HostGroup {
     }
 };
 
-/// All threads of an OpenMP parallel region on one world: for worlds with more work than there are worlds.
-class HostTeamGroup : public HostAccumulate {
-  public:
-    static constexpr int tile_worlds = 1;
-    /// What the lanes exchange; one object per parallel region.
-    struct Exchange {
-        float leaf[sum_leaves];
-        int value = 0;
-    };
-    explicit HostTeamGroup(Exchange& exchange) : exchange_(exchange) {}
-    int lane() const { return omp_get_thread_num(); }
-    int lanes() const { return omp_get_num_threads(); }
-    template <class F>
-    void for_each(int n, F&& f) {
-        const int64_t first = int64_t(n) * lane() / lanes(), last = int64_t(n) * (lane() + 1) / lanes();
-        for (int64_t i = first; i < last; ++i) f(int(i));
-    }
-    template <class F>
-    void single(F&& f) {
-        if (lane() == 0) f();
-    }
-    void sync() {
-#pragma omp barrier
-    }
-    template <class F>
-    bool any(int n, F&& f) {
-        return count(n, [&](int i) { return int(bool(f(i))); }) > 0;
-    }
-    template <class F>
-    bool all(int n, F&& f) {
-        return !any(n, [&](int i) { return !f(i); });
-    }
-    template <class F>
-    int count(int n, F&& f) {
-        int own = 0;
-        for_each(n, [&](int i) { own += f(i); });
-        return combine(0, [&](int& total) { __atomic_fetch_add(&total, own, __ATOMIC_RELAXED); });
-    }
-    template <class F>
-    int min(int n, F&& f) {
-        int own = INT32_MAX;
-        for_each(n, [&](int i) { own = f(i) < own ? f(i) : own; });
-        return combine(INT32_MAX, [&](int& smallest) { atomic_min(smallest, own); });
-    }
-    template <class F>
-    float sum(int n, F&& f) {
-        const int leaves = leaves_for(n);
-        sync();
-        for_each(leaves, [&](int leaf) { exchange_.leaf[leaf] = sum_leaf(leaf, n, f); });
-        sync();
-        TreeSum tree;
-        for (int leaf = 0; leaf < leaves; ++leaf) tree.push(exchange_.leaf[leaf]);
-        return tree.total();
-    }
-    template <class F>
-    void for_each_team(int n, int max_teams, F&& f) {
-        HostGroup team;
-        const int teams = lanes() < max_teams ? lanes() : max_teams;
-        for (int i = lane(); lane() < teams && i < n; i += teams) f(team, lane(), i);
-        sync();
-    }
+/// Between threads of the CPU.
+struct HostAtomics {
     static void atomic_or(uint32_t& word, uint32_t bits) { __atomic_fetch_or(&word, bits, __ATOMIC_RELAXED); }
-    static void atomic_min(int& slot, int value) {
-        int seen = __atomic_load_n(&slot, __ATOMIC_RELAXED);
-        while (value < seen &&
-               !__atomic_compare_exchange_n(&slot, &seen, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-        }
-    }
+    static void atomic_min(int& slot, int value) { lower(slot, value); }
+    static void atomic_min(int64_t& slot, int64_t value) { lower(slot, value); }
     static int atomic_add(int& slot, int value) { return __atomic_fetch_add(&slot, value, __ATOMIC_RELAXED); }
+    static void atomic_add(int64_t& slot, int64_t value) { __atomic_fetch_add(&slot, value, __ATOMIC_RELAXED); }
     static int atomic_exchange_if(int& slot, int expected, int value) {
         __atomic_compare_exchange_n(&slot, &expected, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
         return expected;
     }
 
   private:
-    /// Every lane adds its part to one int between two syncs; all lanes get the result.
-    template <class Add>
-    int combine(int start, Add&& add) {
-        sync();
-        single([&] { exchange_.value = start; });
-        sync();
-        add(exchange_.value);
-        sync();
-        return exchange_.value;
+    template <class T>
+    static void lower(T& slot, T value) {
+        T seen = __atomic_load_n(&slot, __ATOMIC_RELAXED);
+        while (value < seen &&
+               !__atomic_compare_exchange_n(&slot, &seen, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+        }
     }
-    Exchange& exchange_;
+};
+
+/// All threads of an OpenMP parallel region on one world: for worlds with more work than there are worlds. The Exchange
+/// is one object per region, which its threads share. A team is one thread.
+class HostTeamGroup : public ExchangingGroup<HostTeamGroup>, public HostAtomics, public PlainAccumulate {
+  public:
+    static constexpr int tile_worlds = 1;
+    using ExchangingGroup::ExchangingGroup;
+    int lane() const { return omp_get_thread_num(); }
+    int lanes() const { return omp_get_num_threads(); }
+    /// A contiguous part of the items per thread.
+    template <class F>
+    void for_each(int n, F&& f) {
+        const int64_t first = int64_t(n) * lane() / lanes(), last = int64_t(n) * (lane() + 1) / lanes();
+        for (int64_t i = first; i < last; ++i) f(int(i));
+    }
+    void sync() {
+#pragma omp barrier
+    }
+    static HostGroup team() { return {}; }
 };
 
 }  // namespace flockstep

@@ -43,9 +43,9 @@ struct SmallWorld {
     SmallWorld(const SmallWorld&) = delete;
 };
 
-/// 32 threads that pass words to their neighbours as the lanes of a warp do.
+/// 32 threads that shuffle words as the lanes of a warp do.
 struct ThreadLanes {
-    static constexpr bool lanes_see_each_other = true;
+    static constexpr bool has_shuffle = true;
     struct Exchange {
         std::barrier<> barrier{32};
         uint32_t word[34] = {};  // of lane k at k + 1
@@ -54,13 +54,13 @@ struct ThreadLanes {
     int lane_;
     int lane() const { return lane_; }
     int lanes() const { return 32; }
-    uint32_t of_lane_before(uint32_t value) {
+    uint32_t shfl_up(uint32_t value) {
         return exchanged(value, [&] { return exchange.word[lane_]; });
     }
-    uint32_t of_lane_behind(uint32_t value) {
+    uint32_t shfl_down(uint32_t value) {
         return exchanged(value, [&] { return exchange.word[lane_ + 2]; });
     }
-    bool any_lane(bool value) {
+    bool any_sync(bool value) {
         return exchanged(value, [&] {
             uint32_t any = 0;
             for (uint32_t word : exchange.word) any |= word;

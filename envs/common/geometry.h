@@ -8,7 +8,7 @@
 /// radians. What touches counts as overlapping. Answers within rounding of a contact (about 1e-6 of the coordinates)
 /// may fall either way.
 ///
-///   const Box a = box_at(frame_at({x, y}, heading), half_length, half_width);
+///   const OrientedBox a = box_at(frame_at({x, y}, heading), half_length, half_width);
 ///   const bool crashed = overlaps(a, b) || overlaps(a, wall_begin, wall_end);
 ///   const Vec2 seen = to_frame(a.frame, goal);  // ahead, left
 namespace flockstep {
@@ -48,12 +48,12 @@ SIM_HD Vec2 to_frame(const Frame& frame, Vec2 point) { return rotate_into(frame,
 SIM_HD Vec2 from_frame(const Frame& frame, Vec2 point) { return frame.origin + rotate_out_of(frame, point); }
 
 /// An oriented box: the frame of its middle, half sides along and across `ahead`, >= 0.
-struct Box {
+struct OrientedBox {
     Frame frame;
     float half_length, half_width;
 };
 /// Corner k of a box: 0 front left, then counter-clockwise (back left, back right, front right).
-SIM_HD Vec2 corner(const Box& box, int k) {
+SIM_HD Vec2 corner(const OrientedBox& box, int k) {
     const float along = k == 0 || k == 3 ? box.half_length : -box.half_length;
     return from_frame(box.frame, {along, k < 2 ? box.half_width : -box.half_width});
 }
@@ -63,17 +63,17 @@ SIM_HD bool circles_touch(Vec2 a, float radius_a, Vec2 b, float radius_b) {
     return squared_length(b - a) <= real::square(radius_a + radius_b);
 }
 /// A bound of the distance from a box's middle to its corners, without a square root.
-SIM_HD float reach(const Box& box) { return box.half_length + box.half_width; }
+SIM_HD float reach(const OrientedBox& box) { return box.half_length + box.half_width; }
 
 /// Whether a point is within a box.
-SIM_HD bool contains(const Box& box, Vec2 point) {
+SIM_HD bool contains(const OrientedBox& box, Vec2 point) {
     const Vec2 seen = to_frame(box.frame, point);
     return real::abs(seen.x) <= box.half_length && real::abs(seen.y) <= box.half_width;
 }
 
 /// Whether two boxes touch: they do unless one of their four sides' directions separates them (Gottschalk et al. 1996).
 /// Most pairs leave at the circles around them; the others cost about 40 operations.
-SIM_HD bool overlaps(const Box& a, const Box& b) {
+SIM_HD bool overlaps(const OrientedBox& a, const OrientedBox& b) {
     const Vec2 d = b.frame.origin - a.frame.origin;
     if (!circles_touch(a.frame.origin, reach(a), b.frame.origin, reach(b))) return false;
     const float c = real::abs(dot(a.frame.ahead, b.frame.ahead)), s = real::abs(cross(a.frame.ahead, b.frame.ahead));
@@ -85,7 +85,7 @@ SIM_HD bool overlaps(const Box& a, const Box& b) {
 }
 
 /// Whether a segment touches a box: separating directions are the box's two and the segment's normal.
-SIM_HD bool overlaps(const Box& box, Vec2 begin, Vec2 end) {
+SIM_HD bool overlaps(const OrientedBox& box, Vec2 begin, Vec2 end) {
     const Vec2 middle = to_frame(box.frame, 0.5f * (begin + end));
     const Vec2 half = rotate_into(box.frame, 0.5f * (end - begin));
     return real::abs(middle.x) <= box.half_length + real::abs(half.x) &&
@@ -107,7 +107,7 @@ SIM_HD float squared_distance(Vec2 begin, Vec2 end, Vec2 point) {
 SIM_HD float distance(Vec2 begin, Vec2 end, Vec2 point) { return real::sqrt(squared_distance(begin, end, point)); }
 
 /// Whether a circle touches a box: its middle is within the radius of the box.
-SIM_HD bool overlaps(const Box& box, Vec2 middle, float radius) {
+SIM_HD bool overlaps(const OrientedBox& box, Vec2 middle, float radius) {
     const Vec2 seen = to_frame(box.frame, middle);
     const Vec2 outside{real::max(real::abs(seen.x) - box.half_length, 0.0f),
                        real::max(real::abs(seen.y) - box.half_width, 0.0f)};

@@ -42,7 +42,7 @@ SIM_HD float ray_to_circle(const Ray& ray, Vec2 middle, float radius, float fart
 
 /// To an oriented box: the ray's part between the two sides that face each other, for both pairs of sides (Kay and
 /// Kajiya 1986).
-SIM_HD float ray_to_box(const Ray& ray, const Box& box, float farthest) {
+SIM_HD float ray_to_box(const Ray& ray, const OrientedBox& box, float farthest) {
     const Vec2 origin = to_frame(box.frame, ray.origin), direction = rotate_into(box.frame, ray.direction);
     float enter = 0.0f, leave = farthest;
     const auto limit = [&](float from, float step, float half) {

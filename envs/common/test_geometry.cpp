@@ -23,13 +23,13 @@ struct Draw {
     float operator()(float low, float high) { return Rng{3, 0, 0, 0, Purpose::step}.uniform(i++, 0, low, high); }
     Vec2 point(float size) { return {(*this)(-size, size), (*this)(-size, size)}; }
 };
-Box random_box(Draw& draw) {
+OrientedBox random_box(Draw& draw) {
     const float longest = draw(0, 1) < 0.3f ? 0.1f : 4.0f;
     return {frame_at(draw.point(5), draw(-7, 7)), draw(0.02f, longest), draw(0.02f, longest)};
 }
 
 /// Corners from the angle, grown by `more` on all sides, counter-clockwise.
-std::vector<Point> polygon_of(const Box& box, double more = 0) {
+std::vector<Point> polygon_of(const OrientedBox& box, double more = 0) {
     const double angle = std::atan2(double(box.frame.ahead.y), double(box.frame.ahead.x));
     const double c = std::cos(angle), s = std::sin(angle), l = box.half_length + more, w = box.half_width + more;
     std::vector<Point> corners;
@@ -85,7 +85,7 @@ TEST_CASE("geometry: what is turned into a frame and back is the same, and x is 
 TEST_CASE("geometry: the corners of a box go round counter-clockwise from the front left") {
     Draw draw;
     for (int i = 0; i < 200; ++i) {
-        const Box box = random_box(draw);
+        const OrientedBox box = random_box(draw);
         const std::vector<Point> want = polygon_of(box);
         for (int k = 0; k < 4; ++k) CHECK(distance(in_double(corner(box, k)), want[size_t(k)]) < 1e-5);
         CHECK(contains(box, box.frame.origin));
@@ -98,7 +98,7 @@ TEST_CASE("geometry: two boxes overlap where one clipped by the other leaves som
     Draw draw;
     Tally tally;
     for (int i = 0; i < 50000; ++i) {
-        const Box a = random_box(draw), b = random_box(draw);
+        const OrientedBox a = random_box(draw), b = random_box(draw);
         const bool surely = !clip(polygon_of(a, -margin), polygon_of(b, -margin)).empty();
         const bool possibly = !clip(polygon_of(a, margin), polygon_of(b, margin)).empty();
         tally.add(overlaps(a, b), surely, possibly);
@@ -110,7 +110,7 @@ TEST_CASE("geometry: two boxes overlap where one clipped by the other leaves som
 }
 
 TEST_CASE("geometry: boxes that touch overlap") {
-    const auto upright = [](float x, float y, float half) { return Box{{{x, y}, {1, 0}}, half, half}; };
+    const auto upright = [](float x, float y, float half) { return OrientedBox{{{x, y}, {1, 0}}, half, half}; };
     CHECK(overlaps(upright(0, 0, 1), upright(2, 2, 1)));
     CHECK(overlaps(upright(0, 0, 1), upright(0, 0, 2)));
     CHECK_FALSE(overlaps(upright(0, 0, 0.5f), upright(2, 0, 0.5f)));
@@ -123,7 +123,7 @@ TEST_CASE("geometry: a segment touches a box where clipping leaves some of it") 
     Draw draw;
     Tally tally;
     for (int i = 0; i < 50000; ++i) {
-        const Box box = random_box(draw);
+        const OrientedBox box = random_box(draw);
         const Vec2 begin = draw.point(6), end = i % 50 ? draw.point(6) : begin;
         const std::vector<Point> segment{in_double(begin), in_double(end)};
         tally.add(overlaps(box, begin, end), !clip(segment, polygon_of(box, -margin)).empty(),
@@ -138,7 +138,7 @@ TEST_CASE("geometry: a circle touches a box where one of its sides comes near en
     Draw draw;
     Tally tally;
     for (int i = 0; i < 20000; ++i) {
-        const Box box = random_box(draw);
+        const OrientedBox box = random_box(draw);
         const Vec2 middle = draw.point(8);
         const float radius = draw(0, 2);
         double nearest = contains(box, middle) ? 0 : 1e9;

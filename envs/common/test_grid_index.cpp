@@ -132,7 +132,7 @@ TEST_CASE("grid index: discs and rectangles find the segments that reach into th
         std::vector<int> wanted;
         for (size_t k = 0; k < begin.size(); ++k)
             if (is_disc ? distance(begin[k], end[k], place) < 0.9999f * half.x
-                        : overlaps(Box{{place, {1, 0}}, 0.9999f * half.x, 0.9999f * half.y}, begin[k], end[k]))
+                        : overlaps(OrientedBox{{place, {1, 0}}, 0.9999f * half.x, 0.9999f * half.y}, begin[k], end[k]))
                 wanted.push_back(int(k));
         const std::vector<int> items = found(index, 0, window);
         CHECK(missing(items, wanted) == 0);

@@ -34,7 +34,7 @@ double enters(double x, double y, double dx, double dy, double half_x, double ha
     }
     return nearest;
 }
-double enters(const Ray& ray, const Box& box, double more) {
+double enters(const Ray& ray, const OrientedBox& box, double more) {
     const double angle = std::atan2(double(box.frame.ahead.y), double(box.frame.ahead.x));
     const double c = std::cos(angle), s = std::sin(angle);
     const double x = double(ray.origin.x) - box.frame.origin.x, y = double(ray.origin.y) - box.frame.origin.y;
@@ -57,7 +57,7 @@ TEST_CASE("rays: to a box, the nearest of its sides; 0 from within") {
     int wrong = 0, hits = 0, inside = 0;
     for (int i = 0; i < 50000; ++i) {
         const Ray ray = draw.ray(6);
-        const Box box{frame_at(draw.point(4), draw(-4, 4)), draw(0.05f, 3), draw(0.05f, 3)};
+        const OrientedBox box{frame_at(draw.point(4), draw(-4, 4)), draw(0.05f, 3), draw(0.05f, 3)};
         const float got = ray_to_box(ray, box, 8.0f);
         wrong += !is_between(got, enters(ray, box, margin), enters(ray, box, -margin), 8);
         hits += got < 8.0f, inside += got == 0.0f;
@@ -65,7 +65,7 @@ TEST_CASE("rays: to a box, the nearest of its sides; 0 from within") {
     CHECK(wrong == 0);
     CHECK(hits > 5000);
     CHECK(inside > 1000);
-    const Box box{{{5, 0}, {1, 0}}, 1, 1};
+    const OrientedBox box{{{5, 0}, {1, 0}}, 1, 1};
     CHECK(ray_to_box({{0, 0}, {1, 0}}, box, 10.0f) == 4.0f);
     CHECK(ray_to_box({{0, 2}, {1, 0}}, box, 10.0f) == 10.0f);
     CHECK(ray_to_box({{0, 0}, {-1, 0}}, box, 10.0f) == 10.0f);
@@ -129,7 +129,7 @@ TEST_CASE("rays: through cells, the first blocked cell's side") {
     int wrong = 0, hits = 0, stepped = 0;
     for (int map = 0; map < 60; ++map) {
         const CellGrid grid = covering(draw.point(3), Vec2{12, 9} + draw.point(3), draw(0.3f, 2));
-        std::vector<Box> blocks;
+        std::vector<OrientedBox> blocks;
         std::vector<uint8_t> blocked;
         const float half = 0.5f * grid.cell_size;
         for (int cell = 0; cell < grid.cells(); ++cell) {
@@ -144,7 +144,7 @@ TEST_CASE("rays: through cells, the first blocked cell's side") {
             const float got = ray_to_cells(
                 ray, grid, [&](int cell) { return ++asked, blocked[size_t(cell)]; }, 9.0f);
             double to_larger = never, to_smaller = never;
-            for (const Box& block : blocks) {
+            for (const OrientedBox& block : blocks) {
                 to_larger = std::min(to_larger, enters(ray, block, margin));
                 to_smaller = std::min(to_smaller, enters(ray, block, -margin));
             }

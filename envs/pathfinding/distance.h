@@ -46,24 +46,23 @@ SIM_HD void find_open_cells(Group& group, W& world) {
     group.sync();
 }
 
-/// One search by a team of lanes that can look at each other's numbers, each with a row of at most 32 cells.
+/// One search by a team of lanes that exchange words by shuffles, each with a row of at most 32 cells.
 template <class Team, class W>
 SIM_HD void search_by_rows(Team& team, W& world, int agent) {
     const int row = team.lane(), width = world.config.width;
     const Cell goal = world.state.goal[agent];
     uint16_t* field = distance_field(world, agent) + row * width;
     const auto write = [&](uint32_t cells, uint16_t distance) {
-        SIM_ROLLED
+        SIM_NO_UNROLL
         for (; cells; cells &= cells - 1) field[__builtin_ffs(int(cells)) - 1] = distance;
     };
     const bool has_row = row < world.config.height;
     const uint32_t open = has_row ? world.scratch.open[row] : 0;
     uint32_t frontier = row == goal.row ? 1u << goal.column : 0, visited = 0;
-    for (int wave = 0; team.any_lane(frontier != 0); ++wave) {
+    for (int wave = 0; team.any_sync(frontier != 0); ++wave) {
         write(frontier, uint16_t(wave));
         visited |= frontier;
-        const uint32_t next =
-            frontier << 1 | frontier >> 1 | team.of_lane_before(frontier) | team.of_lane_behind(frontier);
+        const uint32_t next = frontier << 1 | frontier >> 1 | team.shfl_up(frontier) | team.shfl_down(frontier);
         frontier = next & open & ~visited;
     }
     if (has_row) write(~visited & ~0u >> (32 - width), unreachable);
@@ -73,7 +72,7 @@ SIM_HD void search_by_rows(Team& team, W& world, int agent) {
 template <class Team, class W>
 SIM_HD void search_from_goal(Team& team, int team_index, W& world, int agent) {
     const int words = world.config.map_words(), width = world.config.width, total = world.config.height * words;
-    if constexpr (Team::lanes_see_each_other)
+    if constexpr (Team::has_shuffle)
         if (words == 1 && total <= team.lanes()) return search_by_rows(team, world, agent);
     const auto plane = [&](int k, int i) -> uint32_t& {
         return world.scratch.frontier[(team_index * 3 + k) * total + i];

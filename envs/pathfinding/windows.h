@@ -48,10 +48,10 @@ SIM_HD void write_window(BitRun<Group>& run, const Bits bits, int words, Cell ce
     };
     int row = 0;
     if (window <= 16) {  // two rows in one go
-        SIM_ROLLED
+        SIM_NO_UNROLL
         for (; row + 1 < window; row += 2) run.push(2 * window, bits_of(row) | bits_of(row + 1) << window);
     }
-    SIM_ROLLED
+    SIM_NO_UNROLL
     for (; row < window; ++row) run.push(window, bits_of(row));
 }
 
@@ -120,7 +120,7 @@ SIM_HD void prefetch_costs(Group& group, const W& world, AgentRange range) {
                   end = cell.row + c.obs_radius + 1 < rows ? cell.row + c.obs_radius + 1 : rows;
         const uint8_t* at = near_field(world, range.first + item) + first * c.width +
                             (cell.column > c.obs_radius ? cell.column - c.obs_radius : 0);
-        SIM_ROLLED
+        SIM_NO_UNROLL
         for (int i = 0; i < (end - first) * c.width; i += step) prefetch(at + i);
     });
 }
@@ -170,20 +170,20 @@ SIM_HD void observe_costs(Group& group, const W& world, AgentRange range, const 
         int own;
         ByteRun near;
     };
-    const auto ask = [&](int item) {
+    const auto load = [&](int item) {
         const CostPlace place(world, range.first, CostPiece(window, pieces, item));
         const uint8_t* near = near_field(world, place.agent);
         const bool has_field = place.agent < world.state.num_present[0];
         return Request{has_field ? near[index_of(world, world.state.position[place.agent])] : 0,
                        ByteRun(near + place.from, place.begin, place.end)};
     };
-    // from the exact distances: seldom needed, so nothing is asked for early
+    // from the exact distances: rarely needed, so nothing is loaded early
     const auto write_far = [&](int item) {
         const CostPiece piece(window, pieces, item);
         const CostPlace place(world, range.first, piece);
         const uint16_t* field = distance_field(world, place.agent);
         const int own = field[index_of(world, world.state.position[place.agent])];
-        SIM_ROLLED
+        SIM_NO_UNROLL
         for (int k = 0; k < piece.count; ++k) {
             const int there = k >= place.begin && k < place.end ? field[place.from + k] : unreachable,
                       cost = there - own;
@@ -206,7 +206,7 @@ SIM_HD void observe_costs(Group& group, const W& world, AgentRange range, const 
                 if (i + byte < piece.count) to[i + byte] = int8_t(four >> 8 * byte);
         }
     };
-    for_each_ahead(group, total, ask, write);
+    group.for_each_prefetched(total, load, write);
 }
 
 /// For each visible agent, oneself included, which of its neighbour cells are nearer to its goal: bit 0 up, 1 down,
