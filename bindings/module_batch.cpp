@@ -181,6 +181,7 @@ std::unique_ptr<PyBatch> make(const std::string& name, int64_t num_envs, const s
                               const std::string& autoreset_mode, const std::string& final_observation,
                               int64_t first_env, bool spread_phases, bool statistics, std::vector<std::string> outputs,
                               const std::map<std::string, std::string>& dtypes, int lanes, bool cpu_team,
+                              const std::string& illegal_actions, const std::map<std::string, std::string>& scripted,
                               const py::dict& settings) {
     BatchOptions options;
     options.num_envs = num_envs;
@@ -197,6 +198,8 @@ std::unique_ptr<PyBatch> make(const std::string& name, int64_t num_envs, const s
     for (const auto& [part, dtype] : dtypes) options.dtypes[part] = observation_dtype(dtype);
     options.lanes = lanes;
     options.cpu_team = cpu_team;
+    options.illegal_actions = IllegalActions(choice_of("illegal_actions", illegal_actions, {"refuse", "pass"}));
+    options.scripted = scripted;
     return std::make_unique<PyBatch>(name, options, settings_of(settings));
 }
 
@@ -240,11 +243,17 @@ void bind_arrays_of(py::class_<PyBatch>& batch) {
                                [](const PyBatch& b) { return b.arrays(b.batch().observations(), false); })
         .def_property_readonly("final_observations",
                                [](const PyBatch& b) { return b.arrays(b.batch().final_observations(), false); })
+        .def_property_readonly(
+            "states", [](const PyBatch& b) { return b.arrays(b.batch().states(), false); },
+            "Global states, for critics: [num_envs, ...], or [num_envs, agents, ...] where they differ by agent.")
+        .def_property_readonly("final_states",
+                               [](const PyBatch& b) { return b.arrays(b.batch().final_states(), false); })
         .def_property_readonly("action_masks",
                                [](const PyBatch& b) { return b.arrays(b.batch().action_masks(), true); })
         .def_property_readonly(
             "outputs", [](const PyBatch& b) { return b.arrays(b.batch().outputs(), true); },
-            "reward float32; terminated, truncated, active, acts, episode_start bool; [num_envs, num_agents].")
+            "reward float32; terminated, truncated, active, acts, episode_start bool; [num_envs, num_agents]; then the "
+            "environment's own.")
         .def_property_readonly(
             "actions", [](const PyBatch& b) { return b.arrays(b.batch().actions(), false); },
             "The engine's own action tensors, which act() fills and step(None) reads.");
@@ -277,7 +286,8 @@ void bind_batch(py::module_& module) {
               py::arg("seed") = 0, py::arg("autoreset_mode") = "same_step", py::arg("final_observation") = "none",
               py::arg("first_env") = 0, py::arg("spread_phases") = false, py::arg("statistics") = true,
               py::arg("outputs") = std::vector<std::string>{}, py::arg("dtypes") = std::map<std::string, std::string>{},
-              py::arg("lanes") = 0, py::arg("cpu_team") = false, py::arg("settings") = py::dict());
+              py::arg("lanes") = 0, py::arg("cpu_team") = false, py::arg("illegal_actions") = "refuse",
+              py::arg("scripted") = std::map<std::string, std::string>{}, py::arg("settings") = py::dict());
     batch
         .def("step", &PyBatch::step, py::arg("actions") = py::none(), py::arg("check") = true,
              "One step. actions: one array per action tensor, or None for the engine's own. Enqueued on the caller's "

@@ -14,10 +14,42 @@ int64_t Tensor::count() const {
 }
 
 Batch::Batch(std::string environment, const BatchOptions& options, Spaces spaces, std::unique_ptr<Memory> memory)
-    : environment_(std::move(environment)), options_(options), spaces_(std::move(spaces)), memory_(std::move(memory)) {
+    : environment_(std::move(environment)),
+      options_(options),
+      all_spaces_(std::move(spaces)),
+      memory_(std::move(memory)) {
     if (options_.num_envs < 1 || options_.num_envs > std::numeric_limits<int32_t>::max())
         throw std::invalid_argument("num_envs: got " + std::to_string(options_.num_envs) +
                                     ", want an integer from 1 to 2147483647");
+    script_roles();
+}
+
+/// Who plays which role; what is left are the spaces of those that learn.
+void Batch::script_roles() {
+    std::string known;
+    for (const Role& role : all_spaces_.roles) known += (known.empty() ? "" : ", ") + role.name;
+    for (const auto& [name, policy] : options_.scripted) {
+        const auto role = std::find_if(all_spaces_.roles.begin(), all_spaces_.roles.end(),
+                                       [&name = name](const Role& each) { return each.name == name; });
+        if (role == all_spaces_.roles.end())
+            throw std::invalid_argument("scripted: got role " + in_quotes(name) + ", want one of: " + known);
+        role->policy = policy == "none" ? "" : policy;
+    }
+    spaces_ = all_spaces_;
+    std::erase_if(spaces_.roles, [](const Role& role) { return !role.learns(); });
+    if (spaces_.roles.empty()) throw std::invalid_argument("scripted: got every role, want one that learns");
+    first_learner_ = spaces_.roles[0].first;
+    int next = first_learner_;
+    for (Role& role : spaces_.roles) {
+        if (role.first != next)
+            throw std::invalid_argument("scripted: got a role in front of " + role.name +
+                                        ", want roles that learn side by side; the environment's order is: " + known);
+        next += role.count;
+        role.first -= first_learner_;
+        for (const ObservationPart& part : role.observation_parts)
+            if (part.is_state) role.state_parts.push_back(part);
+        std::erase_if(role.observation_parts, [](const ObservationPart& part) { return part.is_state; });
+    }
 }
 Batch::~Batch() = default;
 
@@ -72,6 +104,12 @@ void Batch::check() {
     memory_->zero(&view_->control->error, sizeof error);
     const ActionView& a = view_->actions[error.part];
     std::string want = "one that the action mask allows";
+    std::string counted_as = "the nearest bound";
+    if (!a.is_box) {
+        int choice = a.fallback;
+        if (a.fallback_each) memory_->to_host(&choice, a.fallback_each + error.integer, 4);
+        counted_as = std::to_string(choice);
+    }
     const auto bound = [&](const float* bounds) {
         float value;
         memory_->to_host(&value, bounds + error.integer, sizeof value);
@@ -87,13 +125,13 @@ void Batch::check() {
     throw std::invalid_argument("action of world " + std::to_string(error.env) + ", agent " +
                                 std::to_string(error.agent) + " at step " + std::to_string(error.step) + ": got " +
                                 (a.is_box ? float_text(error.value) : std::to_string(error.value)) + ", want " + want +
-                                " (it counted as " + (a.is_box ? "the nearest bound)" : "0)"));
+                                " (it counted as " + counted_as + ")");
 }
 
 int64_t Batch::minimum_bytes_per_env() const {
     int64_t bytes = 2 * int64_t(view_->world_bytes);
     for (const Tensor& tensor : actions_) bytes += tensor.bytes() / num_envs();
-    for (const auto* list : {&observations_, &action_masks_, &outputs_})
+    for (const auto* list : {&observations_, &states_, &action_masks_, &outputs_})
         for (const Tensor& tensor : *list) bytes += tensor.bytes() / num_envs();
     return bytes;
 }

@@ -9,7 +9,7 @@
 
 #include "sim/bindings.h"
 #include "sim/config.h"
-#include "sim/engine.h"
+#include "sim/engine_view.h"
 #include "sim/memory.h"
 #include "sim/space.h"
 
@@ -25,9 +25,12 @@ struct BatchOptions {
     bool spread_phases = false;  // the first episodes begin at random points of their time limit; not in statistics
     bool statistics = true;      // keep episode returns, lengths and the environment's metrics
     FinalObservation final_observation = FinalObservation::none;  // SAME_STEP: which last observations are kept
+    IllegalActions illegal_actions = IllegalActions::refuse;      // pass: the environment must say what they mean
+    std::map<std::string, std::string> scripted;  // role -> the scripted policy that plays it, or "none" to open it;
+                                                  // other roles as the environment declares them
     std::vector<std::string> outputs;  // empty: all. Otherwise names of observation parts, action masks (action_mask:
-                                       // all of them) and of reward, terminated, truncated, active, acts,
-                                       // episode_start; a part's bare name means that of every role
+                                       // all of them), reward, terminated, truncated, active, acts, episode_start and
+                                       // the environment's own outputs; a part's bare name means that of every role
     std::map<std::string, DType> dtypes;  // storage of observation parts, by name; "*" for all
     int lanes = 0;                        // lanes per world on the GPU; 0: the environment's choice
     int item_order = 1;                   // CPU, for tests: -1 backwards, > 1 a stride; see ReorderedHostGroup
@@ -91,6 +94,7 @@ class Batch {
 
     const std::string& environment() const { return environment_; }
     const BatchOptions& options() const { return options_; }
+    /// Of the roles that learn: scripted ones have no tensors. Agents are counted through them.
     const Spaces& spaces() const { return spaces_; }
     const Settings& settings() const { return settings_; }  // all of them, defaults included
     int64_t num_envs() const { return options_.num_envs; }
@@ -103,10 +107,15 @@ class Batch {
     /// The same for rows whose episode ended: row [env] is written in the step that ends it and stays until the next
     /// such step. Empty unless asked for.
     const std::vector<Tensor>& final_observations() const { return final_observations_; }
+    /// Global states, for critics: [num_envs, shape...] of a world, [num_envs, count, shape...] where they differ by
+    /// agent. No part of what policies see. The same for rows whose episode ended, as final_observations().
+    const std::vector<Tensor>& states() const { return states_; }
+    const std::vector<Tensor>& final_states() const { return final_states_; }
     /// One tensor per action part where the rules forbid actions: uint8 [num_envs, count, choices], 1 = allowed.
     const std::vector<Tensor>& action_masks() const { return action_masks_; }
-    /// reward float32; terminated, truncated, active, acts, episode_start uint8; all [num_envs, num_agents].
-    /// Throws std::invalid_argument if nobody asked for it.
+    /// reward float32; terminated, truncated, active, acts, episode_start uint8; all [num_envs, num_agents]. Then the
+    /// environment's own: [num_envs, num_agents] or [num_envs], and a last dimension where they have several numbers.
+    /// Throws std::invalid_argument if it was not requested.
     const Tensor& output(const std::string& name) const;
     const std::vector<Tensor>& outputs() const { return outputs_; }
     /// The engine's own action tensors: int32, float32 for Box. A step without bindings reads them.
@@ -174,7 +183,7 @@ class Batch {
     virtual void launch(const Launch& launch, Stream stream) = 0;
 
     /// To be called by the constructor of the typed batch, in this order.
-    void plan_outputs(EngineCommon& view);
+    void plan_outputs(EngineCommon& view, std::vector<RowInfo> rows, bool some_inactive, bool some_wait);
     void plan_state(EngineCommon& view, std::vector<FieldInfo> fields, int world_bytes, int64_t bulk_bytes,
                     int tile_worlds);
     const FieldInfo& field(const std::string& name) const;
@@ -186,8 +195,9 @@ class Batch {
 
     std::string environment_;
     BatchOptions options_;
-    Spaces spaces_;
+    Spaces all_spaces_, spaces_;  // with scripted roles, and without
     Settings settings_;
+    std::vector<RowInfo> rows_;
     std::vector<std::string> metrics_, policies_;
     std::vector<std::string> policy_refusals_;  // why each of them cannot run under these settings; "": it can
     std::unique_ptr<Memory> memory_;
@@ -202,7 +212,10 @@ class Batch {
                   int mask_of);
     void add_observations(EngineCommon& view);
     void add_masks(EngineCommon& view);
-    void add_rows(EngineCommon& view);
+    void add_state(EngineCommon& view);
+    void add_rows(EngineCommon& view, bool some_inactive, bool some_wait);
+    void lay_out_legal_actions(EngineCommon& view);
+    void script_roles();
     void add_actions(EngineCommon& view);
     void lay_out_actions(EngineCommon& view);
     void add_action_tensor(const std::string& name, DType dtype, std::vector<int64_t> shape);
@@ -213,6 +226,8 @@ class Batch {
     void refuse_unknown_dtypes() const;
     bool is_wanted(const std::string& output) const;
     bool is_wanted(const Role& role, const ObservationPart& part, bool is_mask) const;
+    void allocate_part(PartView& p, int slot, const std::string& name, std::vector<int64_t> shape,
+                       std::vector<Tensor>& list, std::vector<Tensor>* finals);
     std::string mask_name(const Role& role, const ActionPart& part) const;
     bool has_mask(const ActionPart& part) const;
     std::string qualified(const Role& role, const std::string& part) const;
@@ -225,8 +240,9 @@ class Batch {
     void* allocate(int64_t bytes, const std::string& what);
 
     std::vector<FieldInfo> fields_;
-    std::vector<Tensor> observations_, final_observations_, action_masks_, outputs_, actions_;
+    std::vector<Tensor> observations_, final_observations_, states_, final_states_, action_masks_, outputs_, actions_;
     std::vector<std::string> part_names_;  // of the tensor of each part of the view; "": it is not written
+    int first_learner_ = 0;                // agents before it are scripted
     char* bulk_ = nullptr;                 // all bulk arrays, one after the other
     std::vector<Buffer> buffers_;
 };

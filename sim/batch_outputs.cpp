@@ -3,7 +3,7 @@
 
 #include "sim/batch.h"
 
-/// The tensors of a batch: observation parts, masks, rows and actions, planned from the environment's spaces.
+/// The tensors of a batch: observation parts, states, masks, rows and actions, planned from the environment's spaces.
 namespace flockstep {
 
 namespace {
@@ -57,10 +57,12 @@ void Batch::refuse_unknown_outputs() const {
             bare.push_back(name);
         };
         for (const ObservationPart& part : role.observation_parts) add(part.name);
+        for (const ObservationPart& part : role.state_parts) add(part.name);
         for (const ActionPart& part : role.action_parts)
             if (has_mask(part)) add(mask_name(role, part));
     }
-    known.insert(known.end(), std::begin(row_names), std::end(row_names));
+    for (const ObservationPart& part : spaces_.state_parts) known.push_back(part.name);
+    for (const RowInfo& row : rows_) known.push_back(row.name);
     if (std::find(known.begin(), known.end(), "action_mask") == known.end()) known.push_back("action_mask");
     const auto has = [](const std::vector<std::string>& list, const std::string& name) {
         return std::find(list.begin(), list.end(), name) != list.end();
@@ -74,35 +76,45 @@ void Batch::refuse_unknown_outputs() const {
 }
 void Batch::refuse_unknown_dtypes() const {
     for (const auto& [name, dtype] : options_.dtypes) {
-        const bool exists =
-            name == "*" || std::any_of(observations_.begin(), observations_.end(), [&name = name](const Tensor& t) {
-                return t.name == name || t.name.ends_with("." + name);
-            });
+        const auto is_among = [&name = name](const std::vector<Tensor>& list) {
+            return std::any_of(list.begin(), list.end(),
+                               [&](const Tensor& t) { return t.name == name || t.name.ends_with("." + name); });
+        };
+        const bool exists = name == "*" || is_among(observations_) || is_among(states_);
         if (!exists)
             throw std::invalid_argument("dtypes: got " + in_quotes(name) + ", which is no observation part of " +
                                         environment_);
     }
 }
 
-void Batch::plan_outputs(EngineCommon& view) {
-    if (spaces_.roles.size() > size_t(max_roles))
-        throw std::invalid_argument(environment_ + ": got " + std::to_string(spaces_.roles.size()) +
+void Batch::plan_outputs(EngineCommon& view, std::vector<RowInfo> rows, bool some_inactive, bool some_wait) {
+    rows_ = std::move(rows);
+    if (rows_.size() > size_t(max_rows))
+        throw std::logic_error(environment_ + ": more than " + std::to_string(max_rows - num_built_in_rows) +
+                               " outputs of its own");
+    if (all_spaces_.roles.size() > size_t(max_roles))
+        throw std::invalid_argument(environment_ + ": got " + std::to_string(all_spaces_.roles.size()) +
                                     " roles, want at most 8");
     view.num_envs = options_.num_envs;
     view.first_env = options_.first_env;
-    view.num_agents = num_agents();
+    view.num_agents = all_spaces_.num_agents();
+    view.num_learners = num_agents();
+    view.illegal_actions = options_.illegal_actions;
     view.mode = options_.autoreset_mode;
     view.final_observation = options_.final_observation;
     view.spread_phases = options_.spread_phases;
     view.statistics = options_.statistics;
     view.control = static_cast<Control*>(allocate(sizeof(Control), "the batch's control block"));
-    view.num_roles = int(spaces_.roles.size());
+    view.num_roles = int(all_spaces_.roles.size());
+    view.first_learner = first_learner_;
     add_observations(view);
+    add_state(view);
     add_masks(view);
     refuse_unknown_dtypes();
     refuse_unknown_outputs();
-    add_rows(view);
+    add_rows(view, some_inactive, some_wait);
     add_actions(view);
+    lay_out_legal_actions(view);
 }
 
 namespace {
@@ -119,19 +131,34 @@ void Batch::add_observations(EngineCommon& view) {
     const int handles = int(spaces_.observation_names.size());
     start_parts(view, view.num_roles * handles);
     for (int r = 0; r < view.num_roles; ++r) {
-        const Role& role = spaces_.roles[size_t(r)];
-        view.roles[r] = {role.first, role.count, r * handles, handles, 0, 0};
+        const Role& role = all_spaces_.roles[size_t(r)];
+        const int policy = role.learns() ? RoleView::learns : find_policy(role.policy);
+        view.roles[r] = {role.first, role.count, r * handles, handles, 0, 0, policy};
+        view.num_scripted += !role.learns();
         for (const ObservationPart& part : role.observation_parts)
             add_part(view, r * handles + handle_index(spaces_.observation_names, part.name, environment_), role, r,
                      part, -1);
     }
+}
+/// The world as a whole is one more role, of one row.
+void Batch::add_state(EngineCommon& view) {
+    const int handles = int(spaces_.observation_names.size()), first = view.num_parts;
+    if (spaces_.state_parts.empty()) return;
+    view.has_state = true;
+    start_parts(view, handles);
+    view.roles[view.num_roles] = {0, 1, first, handles, 0, 0, RoleView::learns};
+    Role world;
+    world.count = 1;
+    for (const ObservationPart& part : spaces_.state_parts)
+        add_part(view, first + handle_index(spaces_.observation_names, part.name, environment_), world, view.num_roles,
+                 part, -1);
 }
 void Batch::add_masks(EngineCommon& view) {
     const int handles = int(spaces_.action_names.size()), first = view.num_parts;
     if (!spaces_.has_action_mask) return;
     start_parts(view, view.num_roles * handles);
     for (int r = 0; r < view.num_roles; ++r) {
-        const Role& role = spaces_.roles[size_t(r)];
+        const Role& role = all_spaces_.roles[size_t(r)];
         view.roles[r].first_mask = first + r * handles, view.roles[r].num_masks = handles;
         for (const ActionPart& part : role.action_parts) {
             const int slot = r * handles + handle_index(spaces_.action_names, part.name, environment_);
@@ -151,14 +178,20 @@ void Batch::start_parts(EngineCommon& view, int count) {
     part_names_.resize(size_t(view.num_parts));
 }
 
-void Batch::add_rows(EngineCommon& view) {
-    const int64_t rows = num_envs() * num_agents();
-    for (int i = 0; i < num_rows; ++i) {
-        if (!is_wanted(row_names[i])) continue;
-        Tensor tensor{row_names[i], nullptr, i == 0 ? DType::float32 : DType::uint8, {num_envs(), num_agents()}};
-        tensor.data = allocate(rows * size_of(tensor.dtype), tensor.name);
-        view.set_row(i, tensor.data);
+/// Flags that are 1 for every agent at every step are written here, once, and by launches that bind them elsewhere.
+void Batch::add_rows(EngineCommon& view, bool some_inactive, bool some_wait) {
+    for (size_t i = 0; i < rows_.size(); ++i) {
+        const RowInfo& row = rows_[i];
+        if (!is_wanted(row.name)) continue;
+        Tensor tensor{row.name, nullptr, row.dtype, {num_envs()}};
+        if (row.is_per_agent()) tensor.shape.push_back(num_agents());
+        if (row.size > 1) tensor.shape.push_back(row.size);
+        tensor.data = allocate(tensor.bytes(), tensor.name);
         outputs_.push_back(tensor);
+        const bool is_constant = (i == active_row && !some_inactive) || (i == acts_row && !some_wait);
+        if (!is_constant) view.rows[i] = static_cast<char*>(tensor.data);
+        const std::vector<char> ones(is_constant ? size_t(tensor.bytes()) : 0, 1);
+        if (is_constant) memory_->from_host(tensor.data, ones.data(), ones.size());
     }
 }
 
@@ -167,23 +200,37 @@ void Batch::add_part(EngineCommon& view, int slot, const Role& role, int role_in
     PartView& p = view.parts[slot];
     p.written = part.written, p.dtype = part.dtype;
     p.mask_of = mask_of, p.role = role_index, p.first = role.first, p.count = role.count, p.elements = part.elements();
+    const bool is_world = role_index == view.num_roles;
+    const std::string name = is_world ? part.name : qualified(role, part.name);
     if (mask_of < 0)
-        for (const auto& [name, dtype] : options_.dtypes)
-            if (name == "*" || name == part.name || name == qualified(role, part.name)) p.dtype = dtype;
+        for (const auto& [key, dtype] : options_.dtypes)
+            if (key == "*" || key == part.name || key == name) p.dtype = dtype;
     p.agent_bytes = p.elements * size_of(p.dtype), p.env_bytes = int64_t(p.count) * p.agent_bytes;
     if (part.written == DType::float32 && size_of(p.dtype) == 1)
         throw std::invalid_argument("dtypes: got " + std::string(name_of(p.dtype)) + " for " + part.name +
                                     ", want float32 or bfloat16");
-    if (!part.enabled || !is_wanted(role, part, mask_of >= 0)) return;
-    Tensor tensor{qualified(role, part.name), nullptr, p.dtype, with_leading({num_envs(), role.count}, part.shape)};
+    if (!part.enabled || !role.learns() || !is_wanted(role, part, mask_of >= 0)) return;
+    std::vector<int64_t> shape =
+        is_world ? with_leading({num_envs()}, part.shape) : with_leading({num_envs(), role.count}, part.shape);
+    if (mask_of >= 0)
+        allocate_part(p, slot, name, std::move(shape), action_masks_, nullptr);
+    else if (is_world || part.is_state)
+        allocate_part(p, slot, name, std::move(shape), states_, &final_states_);
+    else
+        allocate_part(p, slot, name, std::move(shape), observations_, &final_observations_);
+}
+/// The tensor of a part, in `list`, and in `finals` that of its last rows, where those are kept.
+void Batch::allocate_part(PartView& p, int slot, const std::string& name, std::vector<int64_t> shape,
+                          std::vector<Tensor>& list, std::vector<Tensor>* finals) {
+    Tensor tensor{name, nullptr, p.dtype, std::move(shape)};
     tensor.data = allocate(tensor.bytes(), tensor.name);
     p.output = static_cast<char*>(tensor.data);
     part_names_[size_t(slot)] = tensor.name;
-    (mask_of < 0 ? observations_ : action_masks_).push_back(tensor);
-    if (mask_of >= 0 || options_.final_observation == FinalObservation::none) return;
+    list.push_back(tensor);
+    if (!finals || options_.final_observation == FinalObservation::none) return;
     tensor.data = allocate(tensor.bytes(), "final_observation." + tensor.name);
     p.final_output = static_cast<char*>(tensor.data);
-    final_observations_.push_back(tensor);
+    finals->push_back(tensor);
 }
 
 void Batch::add_actions(EngineCommon& view) {
@@ -197,7 +244,7 @@ void Batch::add_actions(EngineCommon& view) {
     lay_out_actions(view);
     int draw = 0;
     for (int r = 0; r < view.num_roles; ++r) {
-        const Role& role = spaces_.roles[size_t(r)];
+        const Role& role = all_spaces_.roles[size_t(r)];
         for (const ActionPart& part : role.action_parts) {
             const int handle = handle_index(spaces_.action_names, part.name, environment_);
             ActionView& a = view.actions[r * handles + handle];
@@ -209,7 +256,7 @@ void Batch::add_actions(EngineCommon& view) {
 }
 /// Every handle has words for all agents, so that rules find them without knowing the roles.
 void Batch::lay_out_actions(EngineCommon& view) {
-    for (const Role& role : spaces_.roles)
+    for (const Role& role : all_spaces_.roles)
         for (const ActionPart& part : role.action_parts) {
             int& size = view.action_size[handle_index(spaces_.action_names, part.name, environment_)];
             if (size != 0 && size != part.size)
@@ -219,7 +266,7 @@ void Batch::lay_out_actions(EngineCommon& view) {
         }
     for (size_t handle = 0; handle < spaces_.action_names.size(); ++handle) {
         view.action_offset[handle] = view.action_words;
-        view.action_words += num_agents() * view.action_size[handle];
+        view.action_words += all_spaces_.num_agents() * view.action_size[handle];
     }
 }
 void Batch::add_action_tensor(const std::string& name, DType dtype, std::vector<int64_t> shape) {
@@ -232,17 +279,33 @@ void Batch::add_action(ActionView& a, const Role& role, const ActionPart& part) 
     a.first = role.first, a.count = role.count, a.size = part.size;
     a.is_box = part.kind == ActionPart::Kind::box;
     a.n = a.is_box ? 0 : part.n[0];
-    if (part.kind == ActionPart::Kind::multi_discrete) a.n_each = upload(part.n, "choices of " + part.name);
+    a.fallback = a.is_box ? 0 : part.fallback[0];
+    if (part.kind == ActionPart::Kind::multi_discrete)
+        a.n_each = upload(part.n, "choices of " + part.name),
+        a.fallback_each = upload(part.fallback, "default choices of " + part.name);
     if (a.is_box)
         a.low = upload(part.low, "bounds of " + part.name), a.high = upload(part.high, "bounds of " + part.name);
+    a.env_stride = one ? num_agents() : int64_t(role.count) * part.size;
+    if (!role.learns()) return;
     if (!one) {
         std::vector<int64_t> shape{num_envs(), role.count};
         if (part.kind != ActionPart::Kind::discrete) shape.push_back(part.size);
         add_action_tensor(qualified(role, part.name), a.is_box ? DType::float32 : DType::int32, std::move(shape));
     }
-    a.own = static_cast<int32_t*>(actions_.back().data) + (one ? role.first : 0);
+    a.own = static_cast<int32_t*>(actions_.back().data) + (one ? role.first - first_learner_ : 0);
     a.input = a.own;
-    a.env_stride = one ? num_agents() : int64_t(role.count) * part.size;
+}
+/// Bits of the legal choices, for every part that has a mask: of scripted roles too, whose policies may draw from them.
+void Batch::lay_out_legal_actions(EngineCommon& view) {
+    const int handles = int(spaces_.action_names.size());
+    for (int r = 0; r < view.num_roles; ++r)
+        for (const ActionPart& part : all_spaces_.roles[size_t(r)].action_parts) {
+            if (!has_mask(part)) continue;
+            ActionView& a = view.actions[r * handles + handle_index(spaces_.action_names, part.name, environment_)];
+            a.legal_words = (choices_of(part) + 31) / 32;
+            a.first_legal = view.legal_words;
+            view.legal_words += a.count * a.legal_words;
+        }
 }
 template <class T>
 const T* Batch::upload(const std::vector<T>& values, const std::string& what) {
@@ -255,7 +318,8 @@ int Batch::output_slot(const std::string& name) const {
     const auto part = std::find(part_names_.begin(), part_names_.end(), name);
     if (part != part_names_.end() && !name.empty()) return int(part - part_names_.begin());
     output(name);  // throws if it is not written
-    return max_parts + int(std::find(std::begin(row_names), std::end(row_names), name) - std::begin(row_names));
+    const auto row = std::find_if(rows_.begin(), rows_.end(), [&](const RowInfo& each) { return each.name == name; });
+    return max_parts + int(row - rows_.begin());
 }
 
 }  // namespace flockstep

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -43,7 +44,8 @@ Statistics Batch::statistics(bool clear) {
     const FieldValue field = get_field("statistics");
     const StatisticsView view{field};
     const auto count_of = [&](size_t m) { return total_of(view, num_envs(), int64_t(m), count_statistic); };
-    result.num_episodes = int64_t(count_of(spaces_.roles.size()));  // a role without agents has no return
+    const auto length = std::find(metrics_.begin(), metrics_.end(), "episode_length");  // has every episode
+    result.num_episodes = int64_t(count_of(size_t(length - metrics_.begin())));
     result.agent_steps = total_of(get_field("agent_steps"));
     for (size_t m = 0; m < metrics_.size(); ++m) {
         Statistics::Metric metric{metrics_[m]};

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "sim/batch.h"
+#include "sim/engine_view.h"
 
 namespace flockstep {
 
@@ -29,8 +30,8 @@ void Bindings::apply(EngineCommon& view) const {
     for (const Action& action : actions_) {
         for (int p = 0; p < view.num_action_parts; ++p) {
             ActionView& a = view.actions[p];
-            if (a.count == 0 || (!one && a.own != batch_->actions()[action.index].data)) continue;
-            const int64_t offset = one ? int64_t{a.first} * (action.is_int64 ? 8 : 4) : 0;
+            if (a.count == 0 || !a.own || (!one && a.own != batch_->actions()[action.index].data)) continue;
+            const int64_t offset = one ? int64_t{a.first - view.first_learner} * (action.is_int64 ? 8 : 4) : 0;
             a.is_int64 = action.is_int64;
             a.input = static_cast<const char*>(action.data) + offset;
         }
@@ -39,7 +40,7 @@ void Bindings::apply(EngineCommon& view) const {
         if (output.slot < max_parts)
             view.parts[output.slot].output = static_cast<char*>(output.data);
         else
-            view.set_row(output.slot - max_parts, output.data);
+            view.rows[output.slot - max_parts] = static_cast<char*>(output.data);
     }
 }
 

@@ -63,6 +63,18 @@ struct NamedTensors {
 struct NamedStateError {
     int state_error;
 };
+struct NamedLegalActions {
+    int legal_actions;
+};
+struct NamedObserveState {
+    int observe_state;
+};
+struct NamedMetricScope {
+    int metric_scope;
+};
+struct NamedAgentMetric {
+    int agent_metric;
+};
 
 template <class Env>
 inline constexpr bool has_derive = !requires {
@@ -120,6 +132,22 @@ template <class Env>
 inline constexpr bool has_state_error = !requires {
     &Both<Env, NamedStateError>::state_error;
 };
+template <class Env>
+inline constexpr bool names_legal_actions = !requires {
+    &Both<Env, NamedLegalActions>::legal_actions;
+};
+template <class Env>
+inline constexpr bool has_observe_state = !requires {
+    &Both<Env, NamedObserveState>::observe_state;
+};
+template <class Env>
+inline constexpr bool has_metric_scope = !requires {
+    &Both<Env, NamedMetricScope>::metric_scope;
+};
+template <class Env>
+inline constexpr bool has_agent_metric = !requires {
+    &Both<Env, NamedAgentMetric>::agent_metric;
+};
 }  // namespace detail
 
 /// Fails to compile, with a sentence for each thing that is wrong. Called once, where batches of Env are made.
@@ -131,7 +159,7 @@ constexpr void check_contract() {
     using Group = HostGroup&;
     static_assert(detail::has_tensors<Env>,
                   "tensors: want `static constexpr auto tensors = tensor_list(...)` of all Observation, Discrete, "
-                  "MultiDiscrete and Box handles");
+                  "MultiDiscrete and Box handles, and of its own outputs");
     static_assert(
         requires(Config c) { int{c.max_episode_steps}; }, "Config: want `int max_episode_steps`, the time limit");
     static_assert(
@@ -165,13 +193,26 @@ constexpr void check_contract() {
                     "allowed: want `SIM_HD static bool allowed(const World<Env>&, int agent, Discrete<\"...\">, "
                     "int choice)` for every part of choices");
         });
+    if constexpr (detail::names_legal_actions<Env>) {
+        static_assert(
+            requires(Group g, Mutable w, const LegalActions<Env>& l) { Env::legal_actions(g, w, l); },
+            "legal_actions: want `template <class Group> SIM_HD static void legal_actions(Group&, const World<Env>&, "
+            "const LegalActions<Env>&)`");
+        static_assert(!detail::has_allowed<Env>, "legal_actions and allowed: want one of them");
+    }
+    if constexpr (detail::has_observe_state<Env>)
+        static_assert(
+            requires(Group g, Mutable w, const ObservationWriter<Env>& o) { Env::observe_state(g, w, o); },
+            "observe_state: want `template <class Group> SIM_HD static void observe_state(Group&, const World<Env>&, "
+            "const ObservationWriter<Env>&)`");
     if constexpr (detail::has_has_action_mask<Env>) {
         static_assert(
             requires(const Config c) {
                 { Env::has_action_mask(c) } -> std::same_as<bool>;
             },
             "has_action_mask: want `static bool has_action_mask(const Config&)`");
-        static_assert(detail::has_allowed<Env>, "has_action_mask: want `allowed` beside it");
+        static_assert(detail::has_allowed<Env> || detail::names_legal_actions<Env>,
+                      "has_action_mask: want `allowed` or `legal_actions` beside it");
     }
     if constexpr (detail::has_active<Env>)
         static_assert(
@@ -185,18 +226,34 @@ constexpr void check_contract() {
                 { Env::acts(w, 0) } -> std::same_as<bool>;
             },
             "acts: want `SIM_HD static bool acts(const World<Env>&, int agent)`");
-    static_assert(detail::has_metrics<Env> == detail::has_metric<Env>, "metrics and metric: want both or neither");
+    static_assert(detail::has_metrics<Env> == (detail::has_metric<Env> || detail::has_agent_metric<Env>),
+                  "metrics, and metric or agent_metric: want both or neither");
+    if constexpr (detail::has_agent_metric<Env>) {
+        static_assert(detail::has_metric_scope<Env>, "agent_metric: want `metric_scope` beside it");
+        static_assert(
+            requires(Const w) {
+                { Env::agent_metric(w, 0, 0) } -> std::same_as<float>;
+            },
+            "agent_metric: want `SIM_HD static float agent_metric(const World<Env>&, int agent, int m)`");
+    }
+    if constexpr (detail::has_metric_scope<Env>)
+        static_assert(
+            requires(const Config c) {
+                { Env::metric_scope(c, 0) } -> std::same_as<MetricScope>;
+            },
+            "metric_scope: want `static MetricScope metric_scope(const Config&, int m)`");
     if constexpr (detail::has_metrics<Env>) {
         static_assert(
             requires(const Config c) {
                 { Env::metrics(c, 0) } -> std::same_as<const char*>;
             },
             "metrics: want `static const char* metrics(const Config&, int m)`");
-        static_assert(
-            requires(Group g, Mutable w) {
-                { Env::metric(g, w, 0) } -> std::same_as<float>;
-            },
-            "metric: want `template <class Group> SIM_HD static float metric(Group&, World<Env>&, int m)`");
+        if constexpr (detail::has_metric<Env>)
+            static_assert(
+                requires(Group g, Mutable w) {
+                    { Env::metric(g, w, 0) } -> std::same_as<float>;
+                },
+                "metric: want `template <class Group> SIM_HD static float metric(Group&, World<Env>&, int m)`");
     }
     static_assert(detail::has_policies<Env> == detail::has_act<Env>, "policies and act: want both or neither");
     if constexpr (detail::has_policies<Env>) {

@@ -2,107 +2,22 @@
 
 #include <cstdint>
 
+#include "sim/engine_view.h"
 #include "sim/flush.h"
+#include "sim/group.h"
 #include "sim/observation.h"
 #include "sim/world.h"
 
 /// One step of one world, the same source for both backends: rules, bookkeeping, time limit, autoreset, observation.
-/// engine_host.h and engine_cuda.cuh lay out the memory, make the groups and call it.
+/// engine_host.h and engine_cuda.h lay out the memory, make the groups and call it.
 namespace flockstep {
 
-inline constexpr int max_roles = 8, max_parts = 32, max_action_parts = 16;
-
-/// What happens to a world whose episode ended; the words are Gymnasium's.
-enum class AutoresetMode : int { same_step, next_step, disabled };
-
-/// Which last observations are kept: none, those of every episode that ended, or only those that the time limit cut
-/// (what a trainer bootstraps from: a termination that follows does not overwrite them).
-enum class FinalObservation : int { none, all, truncated };
-
-/// Agents [first, first + count); its observation parts and its action masks, by their place among all parts. Every
-/// role has a place for every handle of the environment, in order, observations of all roles before all masks; what a
-/// role does not have is not wanted, or has no agents.
-struct RoleView {
-    int first, count, first_part, num_parts, first_mask, num_masks;
-
-    /// Tensor i of num_parts + num_masks, in this order.
-    SIM_HD int tensor(int i) const { return i < num_parts ? first_part + i : first_mask + i - num_parts; }
-    SIM_HD int num_tensors() const { return num_parts + num_masks; }
-};
-struct ActionView {
-    const void* input;   // [num_envs, count, size] (one row of all agents where every role has one Discrete part)
-    int32_t* own;        // the engine's own tensor, which `act` writes; the same shape
-    int64_t env_stride;  // elements between worlds
-    int first, count, size;
-    bool is_box, is_int64;
-    int n;                    // choices of a Discrete part
-    const int* n_each;        // choices of a MultiDiscrete part, by integer; null for the others
-    const float *low, *high;  // Box: bounds of each float
-    int first_word;           // within a world's actions
-    int first_draw;           // of a random policy: parts draw apart from each other
-
-    /// Of word i of a world's actions for this part: the agent, and which of its `size` words. Most parts have one,
-    /// and a division is dear.
-    SIM_HD int agent(int i) const { return first + (size == 1 ? i : i / size); }
-    SIM_HD int component(int i) const { return size == 1 ? 0 : i % size; }
-};
-/// Where an action was refused first. `code` 0: nowhere; 1: out of range; 2: forbidden by the action mask. `value`: the
-/// integer, or a float's bits.
-struct ActionError {
-    int code, part, agent, integer;
-    int64_t env, value;
-    int step;
-};
-/// What may change between launches of one captured graph: lives at a fixed address on the device.
-struct Control {
-    uint64_t seed;
-    ActionError error;
-};
-
-/// Outputs of one number per agent: reward is float32, the others uint8.
-inline constexpr const char* row_names[] = {"reward", "terminated", "truncated", "active", "acts", "episode_start"};
-inline constexpr int num_rows = 6;
-
-/// What the steps of a batch need, whatever its environment; plain data.
-struct EngineCommon {
-    Control* control;
-    int64_t num_envs, first_env;  // first_env: global index of world 0 (ranks)
-    int num_agents, num_roles, num_parts, num_action_parts, num_metrics, max_episode_steps;
-    AutoresetMode mode;
-    FinalObservation final_observation;
-    bool spread_phases, statistics;
-    char* tiles;
-    int tile_worlds, world_bytes;
-    FieldPlace state_fields[max_state_fields], scratch_fields[max_scratch_fields];
-    RoleView roles[max_roles];
-    PartView parts[max_parts];
-    ActionView actions[max_action_parts];
-    int action_offset[max_action_parts], action_size[max_action_parts];  // by handle, see ActionLayout
-    int action_words;                                                    // per world
-    int agents_per_range;  // most agents that one call of observe may be given
-    // outputs, [num_envs, num_agents]; null: nobody asked
-    float* reward;
-    uint8_t *terminated, *truncated, *active, *acts, *episode_start;
-
-    /// Row output i of row_names.
-    void set_row(int i, void* data) {
-        uint8_t** const flags[] = {&terminated, &truncated, &active, &acts, &episode_start};
-        if (i == 0)
-            reward = static_cast<float*>(data);
-        else
-            *flags[i - 1] = static_cast<uint8_t*>(data);
-    }
-};
 /// Everything about a batch that its steps need; passed by value to kernels.
 template <class Env>
 struct EngineView : EngineCommon {
     typename Env::Config config;
     const SharedOf<Env>* shared;
 };
-
-/// What is kept of a metric, side by side, since an ended episode touches memory that nothing else does. The first
-/// episode's value is -0 where it was 0, for 0 says that there was none.
-enum Statistic { sum_statistic, square_statistic, first_statistic, count_statistic, num_statistics };
 
 /// What the engine itself remembers of a world; lies in front of the environment's own fields.
 struct Header {
@@ -112,12 +27,15 @@ struct Header {
     Field<uint8_t> end_flags;     // [num_agents] DISABLED: how the episode ended, 1 terminated + 2 truncated
     Field<uint8_t> took_part;     // [num_agents] active before some step of this episode
     Field<float> episode_return;  // by role: rewards so far, summed over its agents
+    Field<float> sums;            // the same of own outputs: PerAgent numbers by role, then PerEnv numbers
+    Field<float> results;         // PerEpisode numbers of the last episode
+    Field<uint32_t> legal;        // bits of the legal choices, where choices can be illegal
     Field<int64_t> agent_steps;   // of active agents since the statistics were cleared
     Bulk<double> statistics;      // [metrics, 4], of the episodes that ended since they were cleared: see Statistic
 
-    /// `some_inactive`: agents can be inactive, so that agent-steps are counted.
-    template <class V>
-    SIM_HD void fields(const EngineCommon& e, bool some_inactive, V& visit) {
+    /// `some_inactive`: agents can be inactive, so that agent-steps are counted. Table: the environment's RowTable.
+    template <class Table, class V>
+    SIM_HD void fields(const EngineCommon& e, bool some_inactive, Table, V& visit) {
         const int metrics = e.statistics ? e.num_metrics : 0;
         const bool waits = e.mode != AutoresetMode::same_step;
         visit("elapsed", elapsed, 1).between(0, e.max_episode_steps - (waits ? 0 : 1));
@@ -126,27 +44,42 @@ struct Header {
         visit("end_flags", end_flags, e.mode == AutoresetMode::disabled ? e.num_agents : 0).between(0, 3);
         visit("took_part", took_part, e.statistics && some_inactive ? e.num_agents : 0).between(0, 1);
         visit("episode_return", episode_return, e.statistics ? e.num_roles : 0).any_value();
+        visit("output_sums", sums, e.statistics ? Table::agent_sums * e.num_roles + Table::env_sums : 0).any_value();
+        visit("results", results, Table::num_results).any_value();
+        visit.derived("legal_actions", legal, e.legal_words);
         visit("agent_steps", agent_steps, int(e.statistics && some_inactive)).between(0, 9e18);
         visit("statistics", statistics, metrics, num_statistics).any_value();
     }
 };
 
 /// The memory of one world during a call: where its tile, scratch, actions and rows lie, staged or not.
+template <class Env>
 struct Place {
     char* tile;
     int tile_index, tile_worlds;
     char* scratch;
-    int32_t* action;
-    float* reward;
-    uint8_t *terminated, *truncated, *active, *acts, *episode_start;
+    int32_t* action;  // and as many words more where roles are scripted
+    RowPointers<Env> rows;
     char* stage;
     int slot;          // among the worlds that share `stage`
     bool flush_later;  // the caller moves the staged bytes and floats of all these worlds together
+    bool moves_rows;   // the rows are staged, and this world moves its own
 };
 
 template <class Env>
 inline constexpr bool some_inactive = requires(const World<Env>& world) {
     Env::active(world, 0);
+};
+/// Agents can be waiting for another's turn.
+template <class Env>
+inline constexpr bool some_wait = requires(const World<Env>& world) {
+    Env::acts(world, 0);
+};
+/// There is a global state besides what agents observe.
+template <class Env>
+inline constexpr bool has_world_state = requires(HostGroup& group, World<Env>& world,
+                                                 const ObservationWriter<Env>& out) {
+    Env::observe_state(group, world, out);
 };
 /// Environments of one agent with one observation part of float32 and one Discrete action say so: what follows from it
 /// is then known to the compiler.
@@ -160,9 +93,14 @@ inline constexpr bool keeps_row = is_single<Env>&& requires {
     Group::keeps_rows;
 };
 
-/// The rules forbid some actions: they have `allowed`.
+/// The rules call some choices illegal: they have `legal_actions`, or `allowed` for some part.
 template <class Env>
-inline constexpr bool masks_actions = []<class... H>(TensorList<H...>) {
+inline constexpr bool has_legal_actions = requires(HostGroup& group, World<Env>& world,
+                                                   const LegalActions<Env>& legal) {
+    Env::legal_actions(group, world, legal);
+};
+template <class Env>
+inline constexpr bool masks_actions = has_legal_actions<Env> || []<class... H>(TensorList<H...>) {
     return (false || ... || [] {
         if constexpr (is_choice<H>) return requires(const World<Env>& world) {
                 Env::allowed(world, 0, H{}, 0);
@@ -172,39 +110,69 @@ inline constexpr bool masks_actions = []<class... H>(TensorList<H...>) {
 }(TensorsOf<Env>{});
 
 template <class Env, class V>
-SIM_HD void visit_state(const EngineView<Env>& e, Header& header, typename Env::State& state, V& visit) {
-    header.fields(e, some_inactive<Env>, visit);
-    if constexpr (requires { state.fields(e.config, *e.shared, visit); })
-        state.fields(e.config, *e.shared, visit);
+SIM_HD void visit_state(const EngineView<Env>& e, const typename Env::Config& config, Header& header,
+                        typename Env::State& state, V& visit) {
+    header.fields(e, some_inactive<Env>, RowTable<Env>{}, visit);
+    if constexpr (requires { state.fields(config, *e.shared, visit); })
+        state.fields(config, *e.shared, visit);
     else
-        state.fields(e.config, visit);
+        state.fields(config, visit);
 }
 template <class Env, class V>
-SIM_HD void visit_scratch(const EngineView<Env>& e, ScratchOf<Env>& scratch, V& visit) {
-    if constexpr (requires { scratch.fields(e.config, *e.shared, visit); })
-        scratch.fields(e.config, *e.shared, visit);
+SIM_HD void visit_state(const EngineView<Env>& e, Header& header, typename Env::State& state, V& visit) {
+    visit_state(e, e.config, header, state, visit);
+}
+template <class Env, class V>
+SIM_HD void visit_scratch(const EngineView<Env>& e, const typename Env::Config& config, ScratchOf<Env>& scratch,
+                          V& visit) {
+    if constexpr (requires { scratch.fields(config, *e.shared, visit); })
+        scratch.fields(config, *e.shared, visit);
     else
-        scratch.fields(e.config, visit);
+        scratch.fields(config, visit);
 }
 
 template <class Env, class Group>
 class WorldEngine;
 /// A reset that is compiled once and called: it is rare, and its registers would burden every step.
 template <class Env, class Group>
-SIM_NOINLINE void begin_episode_apart(Group group, const EngineView<Env>& e, int64_t env, Place place) {
+SIM_NOINLINE void begin_episode_apart(Group group, const EngineView<Env>& e, int64_t env, Place<Env> place) {
     WorldEngine<Env, Group>(group, e, env, place).begin_episode(false, false);
+}
+
+/// The group runs kernels in which the environment's usual sizes are constants.
+template <class Env, class Group>
+inline constexpr bool has_usual_sizes = requires {
+    Group::usual_sizes;
+};
+/// Settings as rules see them: those of the batch; or a copy in which the sizes are constants.
+template <class Env, class Group>
+using ConfigSeen = std::conditional_t<has_usual_sizes<Env, Group>, typename Env::Config, const typename Env::Config&>;
+template <class Env, class Group>
+SIM_HD ConfigSeen<Env, Group> config_seen(const EngineView<Env>& e) {
+    if constexpr (has_usual_sizes<Env, Group>) {
+        typename Env::Config config = e.config;
+        Env::UsualSizes::apply(config);
+        return config;
+    } else {
+        return e.config;
+    }
 }
 
 /// The functions below work on one world by all lanes of a group.
 template <class Env, class Group>
 class WorldEngine {
   public:
-    SIM_HD WorldEngine(Group& group, const EngineView<Env>& e, int64_t env, const Place& place)
-        : group_(group), e_(e), env_(env), place_(place), world_{e.config, *e.shared, {}, {}, {}, 0} {
+    SIM_HD WorldEngine(Group& group, const EngineView<Env>& e, int64_t env, const Place<Env>& place)
+        : group_(group),
+          e_(e),
+          env_(env),
+          place_(place),
+          config_(config_seen<Env, Group>(e)),
+          world_(World<Env>{config_, *e.shared, {}, {}, {}, 0}) {
         Binder<Group::tile_worlds> state{e.state_fields, place.tile, env, place.tile_worlds, place.tile_index};
-        visit_state(e, header_, world_.state, state);
+        visit_state(e, config_, header_, world_.state, state);
         Binder<Group::tile_worlds> scratch{e.scratch_fields, place.scratch, env, place.tile_worlds, place.tile_index};
-        visit_scratch(e, world_.scratch, scratch);
+        visit_scratch(e, config_, world_.scratch, scratch);
     }
 
     /// A new episode, without outputs; `keeps_state`: only what is derived is built. `seeded`: the first episode after
@@ -218,6 +186,7 @@ class WorldEngine {
                 header_.elapsed[0] = seeded && e_.spread_phases ? phase() : 0;
                 if (e_.mode != AutoresetMode::same_step) header_.ended[0] = 0;
                 for (int role = 0; e_.statistics && role < num_roles(); ++role) header_.episode_return[role] = 0.0f;
+                for (int i = 0; has_sums && e_.statistics && i < num_sums(); ++i) header_.sums[i] = 0.0f;
             });
             if (e_.statistics && some_inactive<Env>)
                 group_.for_each(num_agents(), [&](int agent) { header_.took_part[agent] = 0; });
@@ -240,15 +209,20 @@ class WorldEngine {
     SIM_HD void begin(bool is_reset, bool seeded) {
         begin_episode(!is_reset, seeded);
         clear_outcome();
+        if (seeded) clear_results();
+        show_results(false);
+        find_legal_actions();
         write_rows(is_reset || world_.elapsed == 0);
         observe(false);
+        move_rows();
     }
 
     /// Brings the world's actions to place.action as they were given; step() judges them. Apart, so that a caller who
     /// waits for the state can wait for both at once.
-    SIM_HD static void fetch_actions(Group& group, const EngineView<Env>& e, int64_t env, const Place& place) {
-        for (int p = 0; p < (is_single<Env> ? 1 : e.num_action_parts); ++p) {
+    SIM_HD static void fetch_actions(Group& group, const EngineView<Env>& e, int64_t env, const Place<Env>& place) {
+        for (int p = 0; p < (is_plain ? 1 : e.num_action_parts); ++p) {
             const ActionView a = action_part(e, p);
+            if (!is_plain && e.num_scripted > 0 && !a.input) continue;
             int32_t* to = place.action + a.first_word;
             const int64_t start = env * a.env_stride;
             group.for_each(a.count * a.size, [&](int i) { to[i] = given_word(a, start + i); });
@@ -260,6 +234,7 @@ class WorldEngine {
         clear_outcome();
         const bool is_over = e_.mode != AutoresetMode::same_step && header_.ended[0];
         bool restarts = is_over && e_.mode == AutoresetMode::next_step, shows_final = false;
+        if (is_over) show_results(false);
         if (is_over && !restarts) {
             hold();
         } else if (!restarts) {
@@ -271,25 +246,19 @@ class WorldEngine {
         }
         for (int pass = shows_final ? 0 : 1; pass < 2; ++pass) {  // a loop, so that observe is compiled once
             if (pass == 1 && restarts) restart();
+            if (pass == 1) find_legal_actions();
             if (pass == 1) write_rows(restarts);
             observe(pass == 0);
         }
+        move_rows();
     }
 
-    /// A scripted policy's actions for this state, into place.action; policy -1 is uniformly random.
+    /// A scripted policy's actions for this state, into the engine's own action tensors; -1 is uniformly random.
     SIM_HD void act(int policy, uint32_t draw) {
-        world_.elapsed = header_.elapsed[0];
-        world_.rng =
-            rng(policy < 0 ? Purpose::action : Purpose::policy, header_.episode[0], uint32_t(world_.elapsed) + 1);
-        group_.for_each(e_.action_words, [&](int i) { place_.action[i] = 0; });
-        group_.sync();
-        if (policy < 0)
-            act_at_random(draw);
-        else if constexpr (requires { Env::act(group_, world_, policy, ActionWriter<Env>{}); })
-            Env::act(group_, world_, policy, ActionWriter<Env>{place_.action, action_layout()});
-        group_.sync();
+        choose_actions(policy, draw, place_.action);
         for (int p = 0; p < num_action_parts(); ++p) {
             const ActionView a = action_part(e_, p);
+            if (has_scripted() && !a.own) continue;
             const int32_t* from = place_.action + a.first_word;
             int32_t* to = a.own + env_ * a.env_stride;
             group_.for_each(a.count * a.size, [&](int i) { to[i] = from[i]; });
@@ -297,17 +266,31 @@ class WorldEngine {
     }
 
   private:
-    SIM_HD int num_agents() const { return is_single<Env> ? 1 : e_.num_agents; }
-    SIM_HD int num_roles() const { return is_single<Env> ? 1 : e_.num_roles; }
-    SIM_HD int num_action_parts() const { return is_single<Env> ? 1 : e_.num_action_parts; }
+    using Table = RowTable<Env>;
+    static constexpr bool has_sums = Table::agent_sums + Table::env_sums > 0;
+
+    static constexpr bool is_usual = has_usual_sizes<Env, Group>;
+    /// One role, one observation part of floats, one Discrete action without a mask; the number of agents is known.
+    static constexpr bool is_plain = is_single<Env> || is_usual;
+
+    SIM_HD static constexpr int known_agents() {
+        if constexpr (is_usual) return Env::UsualSizes::num_agents;
+        return 1;
+    }
+    SIM_HD int num_agents() const { return is_plain ? known_agents() : e_.num_agents; }
+    SIM_HD bool has_scripted() const { return !is_plain && e_.num_scripted > 0; }
+    SIM_HD int num_sums() const { return Table::agent_sums * num_roles() + Table::env_sums; }
+    SIM_HD int num_roles() const { return is_plain ? 1 : e_.num_roles; }
+    SIM_HD int num_action_parts() const { return is_plain ? 1 : e_.num_action_parts; }
     SIM_HD RoleView role(int r) const {
-        if constexpr (is_single<Env>) return {0, 1, 0, e_.num_parts, 0, 0};
+        if constexpr (is_plain) return {0, known_agents(), 0, 1, 0, 0, RoleView::learns};
         return e_.roles[r];
     }
     SIM_HD static ActionView action_part(const EngineView<Env>& e, int p) {
         ActionView a = e.actions[p];
-        if constexpr (is_single<Env>)
-            a.first = a.first_word = 0, a.count = a.size = 1, a.is_box = false, a.n_each = nullptr;
+        if constexpr (is_plain)
+            a.first = a.first_word = 0, a.count = known_agents(), a.size = 1, a.is_box = false, a.n_each = nullptr,
+            a.fallback_each = nullptr, a.legal_words = 0;
         return a;
     }
     SIM_HD ActionLayout action_layout() const { return {e_.action_offset, e_.action_size}; }
@@ -323,19 +306,19 @@ class WorldEngine {
     /// stay as the episode ended.
     SIM_HD void hold() {
         group_.for_each(num_agents(), [&](int agent) {
-            place_.terminated[agent] = header_.end_flags[agent] & 1;
-            place_.truncated[agent] = header_.end_flags[agent] >> 1;
+            terminated(agent) = header_.end_flags[agent] & 1;
+            truncated(agent) = header_.end_flags[agent] >> 1;
         });
     }
     enum class Ending { none, rules, time_limit };
     /// The rules and the bookkeeping of one step.
     SIM_HD Ending play() {
-        judge_actions();
         world_.elapsed = header_.elapsed[0];
+        play_scripted_roles();
+        judge_actions();
         world_.rng = rng(Purpose::step, header_.episode[0], uint32_t(world_.elapsed) + 1);
         count_agent_steps();
-        Env::step(group_, world_, Actions<Env>{place_.action, action_layout()},
-                  Outcome<Env>{place_.reward, place_.terminated});
+        Env::step(group_, world_, Actions<Env>{place_.action, action_layout()}, Outcome<Env>{place_.rows});
         group_.sync();
         return close_step();
     }
@@ -347,18 +330,128 @@ class WorldEngine {
         if constexpr (requires { Env::active(world_, agent); }) return Env::active(world_, agent);
         return true;
     }
-    SIM_HD bool is_allowed(int agent, int part, int choice) const {
-        if constexpr (masks_actions<Env>)
-            return ask_action<Env>(part % TensorsOf<Env>::num_actions,
-                                   [&](auto handle) { return Env::allowed(world_, agent, handle, choice); });
-        return true;
-    }
+    SIM_HD uint8_t& terminated(int agent) const { return place_.rows.template flag<terminated_row>(agent); }
+    SIM_HD uint8_t& truncated(int agent) const { return place_.rows.template flag<truncated_row>(agent); }
     SIM_HD void clear_outcome() {
         group_.for_each(num_agents(), [&](int agent) {
-            place_.reward[agent] = 0.0f;
-            place_.terminated[agent] = 0;
-            place_.truncated[agent] = 0;
+            place_.rows.reward(agent) = 0.0f;
+            terminated(agent) = 0;
+            truncated(agent) = 0;
         });
+        if constexpr (Table::num_own > 0)
+            for_each_own_row([&](auto row) {
+                group_.for_each(numbers_in(row), [&](int i) { place_.rows.template number<row>(i) = 0; });
+            });
+    }
+    /// f(constant): with each of the environment's own rows.
+    template <class F>
+    SIM_HD static void for_each_own_row(F&& f) {
+        Table::for_each([&](auto row) {
+            if constexpr (row >= num_built_in_rows) f(row);
+        });
+    }
+    /// Numbers of a world in row `row`.
+    template <class Row>
+    SIM_HD int numbers_in(Row row) const {
+        constexpr RowInfo info = Table::rows[row];
+        return info.size * (info.is_per_agent() ? num_agents() : 1);
+    }
+    /// Rows of agents that learn, from where they are staged to the outputs.
+    SIM_HD void move_rows() {
+        if (!place_.moves_rows) return;
+        group_.sync();
+        Table::for_each([&](auto row) {
+            constexpr RowInfo info = Table::rows[row];
+            if (!e_.rows[row]) return;
+            const int first = info.is_per_agent() ? e_.first_learner * info.size : 0;
+            const int count = info.size * (info.is_per_agent() ? e_.num_learners : 1);
+            auto* to = &place_.rows.template number<row>(0);
+            to = reinterpret_cast<decltype(to)>(e_.rows[row]) + env_ * count;
+            group_.for_each(count, [&](int i) { to[i] = place_.rows.template number<row>(first + i); });
+        });
+    }
+
+    /// Which choices are legal in this state: what the next actions are judged by, and what the masks show.
+    SIM_HD void find_legal_actions() {
+        if constexpr (masks_actions<Env>) {
+            if (e_.legal_words == 0) return;
+            world_.rng = {};
+            if constexpr (has_legal_actions<Env>) {
+                group_.for_each(e_.legal_words, [&](int i) { header_.legal[i] = 0; });
+                group_.sync();
+                Env::legal_actions(
+                    group_, world_,
+                    LegalActions<Env>{header_.legal.first, header_.legal.stride, e_.actions, num_roles()});
+            } else {
+                for (int p = 0; p < num_action_parts(); ++p) ask_for_each_choice(action_part(e_, p), p);
+            }
+            group_.sync();
+        }
+    }
+    /// One word of 32 choices at a time.
+    SIM_HD void ask_for_each_choice(const ActionView& a, int part) {
+        if (a.legal_words == 0) return;
+        const int choices = a.n_each ? choice_index(a, a.size, 0) : a.n;
+        group_.for_each(a.count * a.legal_words, [&](int i) {
+            const int agent = a.first + i / a.legal_words, first = i % a.legal_words * 32;
+            uint32_t bits = 0;
+            for (int k = 0; k < 32 && first + k < choices; ++k)
+                bits |= uint32_t(ask_action<Env>(
+                            part % TensorsOf<Env>::num_actions,
+                            [&](auto handle) { return Env::allowed(world_, agent, handle, first + k); }))
+                        << k;
+            header_.legal[a.first_legal + i] = bits;
+        });
+    }
+    SIM_HD bool is_legal(const ActionView& a, int agent, int choice) const {
+        if constexpr (masks_actions<Env>)
+            if (a.legal_words > 0)
+                return header_.legal[a.first_legal + (agent - a.first) * a.legal_words + choice / 32] >> (choice % 32) &
+                       1;
+        return true;
+    }
+
+    /// A policy's actions for this state into `words`, which are as long as a world's actions.
+    SIM_HD void choose_actions(int policy, uint32_t draw, int32_t* words) {
+        world_.elapsed = header_.elapsed[0];
+        world_.rng =
+            rng(policy < 0 ? Purpose::action : Purpose::policy, header_.episode[0], uint32_t(world_.elapsed) + 1);
+        for (int p = 0; p < num_action_parts(); ++p) {
+            const ActionView a = action_part(e_, p);
+            group_.for_each(a.count * a.size, [&](int i) { words[a.first_word + i] = a.is_box ? 0 : fallback(a, i); });
+        }
+        group_.sync();
+        if (policy < 0)
+            act_at_random(draw, words);
+        else if constexpr (requires { Env::act(group_, world_, policy, ActionWriter<Env>{}); })
+            Env::act(group_, world_, policy, ActionWriter<Env>{words, action_layout()});
+        group_.sync();
+    }
+    /// Roles that scripted policies play, each policy once.
+    SIM_HD void play_scripted_roles() {
+        if (!has_scripted()) return;
+        int32_t* const words = place_.action + e_.action_words;
+        for (int r = 0; r < num_roles(); ++r) {
+            if (e_.roles[r].policy == RoleView::learns || is_played(r)) continue;
+            choose_actions(e_.roles[r].policy, 0, words);
+            for (int other = r; other < num_roles(); ++other)
+                if (e_.roles[other].policy == e_.roles[r].policy) take_actions(other, words);
+            group_.sync();
+        }
+    }
+    /// A role before this one has the same policy.
+    SIM_HD bool is_played(int r) const {
+        for (int before = 0; before < r; ++before)
+            if (e_.roles[before].policy == e_.roles[r].policy) return true;
+        return false;
+    }
+    SIM_HD void take_actions(int r, const int32_t* words) {
+        constexpr int handles = TensorsOf<Env>::num_actions;
+        for (int p = r * handles; p < (r + 1) * handles; ++p) {
+            const ActionView a = action_part(e_, p);
+            group_.for_each(a.count * a.size,
+                            [&](int i) { place_.action[a.first_word + i] = words[a.first_word + i]; });
+        }
     }
 
     /// A word of an action tensor; int64 that no int32 holds becomes -1.
@@ -367,7 +460,7 @@ class WorldEngine {
         const int64_t value = static_cast<const int64_t*>(a.input)[at];
         return value == int32_t(value) ? int32_t(value) : -1;
     }
-    /// What is out of range or forbidden becomes 0 (Box: the nearest bound) and is reported.
+    /// What is out of range or illegal becomes the default choice (Box: the nearest bound) and is reported.
     SIM_HD void judge_actions() {
         for (int p = 0; p < num_action_parts(); ++p) {
             const ActionView a = action_part(e_, p);
@@ -381,10 +474,17 @@ class WorldEngine {
     SIM_HD int32_t judge_choice(const ActionView& a, int part, int i, int32_t value) {
         const int agent = a.agent(i), k = a.component(i), n = a.n_each ? a.n_each[k] : a.n;
         const bool in_range = value >= 0 && value < n;
-        if (in_range && is_allowed(agent, part, choice_index(a, k, value))) return value;
+        if (in_range && (e_.illegal_actions == IllegalActions::pass || value == fallback(a, i) ||
+                         is_legal(a, agent, choice_index(a, k, value))))
+            return value;
         const int64_t at = env_ * a.env_stride + i;
-        report(in_range ? 2 : 1, part, agent, k, a.is_int64 ? static_cast<const int64_t*>(a.input)[at] : value);
-        return 0;
+        report(in_range ? 2 : 1, part, agent, k,
+               a.is_int64 && a.input ? static_cast<const int64_t*>(a.input)[at] : value);
+        return fallback(a, i);
+    }
+    /// The default choice of word i.
+    SIM_HD static int fallback(const ActionView& a, int i) {
+        return a.fallback_each ? a.fallback_each[a.component(i)] : a.fallback;
     }
     /// Choices of a MultiDiscrete part are numbered through its integers.
     SIM_HD int choice_index(const ActionView& a, int k, int value) const {
@@ -403,14 +503,14 @@ class WorldEngine {
     SIM_HD void report(int code, int part, int agent, int integer, int64_t value) {
         ActionError& error = e_.control->error;
         if (!is_active(agent) || !compare_exchange_zero(error.code, code)) return;
-        error.part = part, error.agent = agent, error.integer = integer, error.value = value;
+        error.part = part, error.agent = agent - e_.first_learner, error.integer = integer, error.value = value;
         error.env = env_, error.step = header_.elapsed[0];
     }
 
-    SIM_HD void act_at_random(uint32_t draw) {
+    SIM_HD void act_at_random(uint32_t draw, int32_t* words) {
         for (int p = 0; p < num_action_parts(); ++p) {
             const ActionView a = action_part(e_, p);
-            int32_t* to = place_.action + a.first_word;
+            int32_t* to = words + a.first_word;
             group_.for_each(a.count * a.size, [&](int i) {
                 const int agent = a.agent(i), k = a.component(i);
                 const uint32_t bits = world_.rng.bits(uint32_t(agent), (draw + uint32_t(a.first_draw + k)) & 16383u);
@@ -420,10 +520,10 @@ class WorldEngine {
                 }
                 const int n = a.n_each ? a.n_each[k] : a.n, first = a.n_each ? choice_index(a, k, 0) : 0;
                 int permitted = 0;
-                for (int c = 0; c < n; ++c) permitted += is_allowed(agent, p, first + c);
+                for (int c = 0; c < n; ++c) permitted += is_legal(a, agent, first + c);
                 int rank = int((uint64_t{bits} * uint32_t(permitted)) >> 32);
                 for (int c = 0; c < n; ++c)
-                    if (is_allowed(agent, p, first + c) && rank-- == 0) to[i] = c;
+                    if (is_legal(a, agent, first + c) && rank-- == 0) to[i] = c;
             });
         }
     }
@@ -444,16 +544,17 @@ class WorldEngine {
     SIM_HD Ending close_step() {
         const int elapsed = world_.elapsed + 1;
         const bool time_is_up = elapsed >= e_.max_episode_steps;
-        if (time_is_up) group_.for_each(num_agents(), [&](int agent) { place_.truncated[agent] = 1; });
+        if (time_is_up) group_.for_each(num_agents(), [&](int agent) { truncated(agent) = 1; });
         const bool finished =
-            group_.all(num_agents(), [&](int agent) { return place_.terminated[agent] || !is_active(agent); });
+            group_.all(num_agents(), [&](int agent) { return terminated(agent) || !is_active(agent); });
         const bool ended = time_is_up || finished;
         if (e_.statistics) {
             for (int index = 0; index < num_roles(); ++index) {
                 const RoleView r = role(index);
-                const float total = group_.sum(r.count, [&](int i) { return place_.reward[r.first + i]; });
+                const float total = group_.sum(r.count, [&](int i) { return place_.rows.reward(r.first + i); });
                 group_.single([&] { header_.episode_return[index] += total; });
             }
+            if constexpr (has_sums) add_to_sums();
         }
         world_.elapsed = elapsed;
         group_.single([&] {
@@ -462,9 +563,10 @@ class WorldEngine {
         });
         if (ended && e_.mode == AutoresetMode::disabled)
             group_.for_each(num_agents(), [&](int agent) {
-                header_.end_flags[agent] = uint8_t(place_.terminated[agent] | place_.truncated[agent] << 1);
+                header_.end_flags[agent] = uint8_t(terminated(agent) | truncated(agent) << 1);
             });
         group_.sync();
+        show_results(ended);
         if (ended && e_.statistics && !(e_.spread_phases && header_.episode[0] == 0)) record_episode();
         return finished ? Ending::rules : time_is_up ? Ending::time_limit : Ending::none;
     }
@@ -475,19 +577,67 @@ class WorldEngine {
             return group_.count(r.count, [&](int i) { return header_.took_part[r.first + i] != 0; });
         return r.count;
     }
-    /// An episode without agents is none; a role without agents has no return.
+    /// Own outputs are summed up as rewards are: by role, or for the world.
+    SIM_HD void add_to_sums() {
+        int next = 0;
+        for_each_own_row([&](auto row) {
+            constexpr RowInfo info = Table::rows[row];
+            if constexpr (info.is_per_agent())
+                for (int r = 0; r < num_roles(); ++r)
+                    for (int k = 0; k < info.size; ++k) {
+                        const RoleView of = role(r);
+                        const float total = group_.sum(of.count, [&](int i) {
+                            return float(place_.rows.template number<row>((of.first + i) * info.size + k));
+                        });
+                        group_.single([&] { header_.sums[next + r * info.size + k] += total; });
+                    }
+            if constexpr (info.kind == TensorKind::per_env)
+                group_.for_each(info.size, [&](int k) {
+                    header_.sums[Table::agent_sums * num_roles() + next_env_sum<row>() + k] +=
+                        float(place_.rows.template number<row>(k));
+                });
+            if constexpr (info.is_per_agent()) next += info.size * num_roles();
+        });
+    }
+    /// Sums of worlds that lie before those of row `row`.
+    template <int row>
+    static constexpr int next_env_sum() {
+        int before = 0;
+        for (int other = num_built_in_rows; other < row; ++other)
+            if (Table::rows[other].kind == TensorKind::per_env) before += Table::rows[other].size;
+        return before;
+    }
+    SIM_HD void clear_results() {
+        group_.for_each(Table::num_results, [&](int i) { header_.results[i] = 0.0f; });
+    }
+    /// PerEpisode rows show what the step reported that ended the last episode: `ended`, this one.
+    SIM_HD void show_results(bool ended) {
+        if constexpr (Table::num_results == 0) return;
+        group_.sync();
+        int first = 0;
+        for_each_own_row([&](auto row) {
+            constexpr RowInfo info = Table::rows[row];
+            if constexpr (info.kind == TensorKind::per_episode) {
+                group_.for_each(info.size, [&](int k) {
+                    auto& number = place_.rows.template number<row>(k);
+                    float& result = header_.results[first + k];
+                    if (ended) result = float(number);
+                    number = std::decay_t<decltype(number)>(result);
+                });
+                first += info.size;
+            }
+        });
+        group_.sync();
+    }
+    /// An episode without agents is none; a role without agents has no mean.
     SIM_HD void record_episode() {
-        if (participants({0, num_agents(), 0, 0, 0, 0}) == 0) return;
+        if (participants(all_agents()) == 0) return;
         for (int m = 0; m < e_.num_metrics; ++m) {
-            const int agents = m < num_roles() ? participants(role(m)) : 1;
+            const MetricView metric = e_.metrics[m];
+            const RoleView of = metric.role < 0 ? all_agents() : role(metric.role);
+            const int agents = participants(of);
             if (agents == 0) continue;
-            float value = 0.0f;
-            if (m < num_roles())
-                value = header_.episode_return[m] / float(agents);
-            else if (m == num_roles())
-                value = float(world_.elapsed);
-            else if constexpr (requires { Env::metric(group_, world_, 0); })
-                value = Env::metric(group_, world_, m - num_roles() - 1);
+            const float value = value_of(metric, of, agents);
             group_.single([&] {
                 double* const statistic = &header_.statistics[m * num_statistics];
                 group_.set_if_zero(statistic[first_statistic], value == 0.0f ? -0.0 : double(value));
@@ -498,16 +648,40 @@ class WorldEngine {
         }
         group_.sync();
     }
+    SIM_HD RoleView all_agents() const { return {0, num_agents(), 0, 0, 0, 0, RoleView::learns}; }
+    /// Of the episode that has just ended; a mean over `agents` agents of `of` where it is one.
+    SIM_HD float value_of(const MetricView& metric, const RoleView& of, int agents) {
+        if (metric.kind == MetricKind::episode_return) return header_.episode_return[metric.role] / float(agents);
+        if (metric.kind == MetricKind::episode_length) return float(world_.elapsed);
+        if constexpr (has_sums) {
+            if (metric.kind == MetricKind::agent_sum) return header_.sums[metric.index] / float(agents);
+            if (metric.kind == MetricKind::env_sum) return header_.sums[metric.index];
+        }
+        if constexpr (requires { Env::agent_metric(world_, 0, 0); })
+            if (metric.kind == MetricKind::agent_metric)
+                return group_.sum(of.count, [&](int i) {
+                    const int agent = of.first + i;
+                    return took_part(agent) ? Env::agent_metric(world_, agent, metric.index) : 0.0f;
+                }) / float(agents);
+        if constexpr (Table::num_results > 0)
+            if (metric.kind == MetricKind::episode_value) return header_.results[metric.index];
+        if constexpr (requires { Env::metric(group_, world_, 0); }) return Env::metric(group_, world_, metric.index);
+        return 0.0f;
+    }
+    SIM_HD bool took_part(int agent) const {
+        if constexpr (some_inactive<Env>) return header_.took_part[agent] != 0;
+        return true;
+    }
 
     /// The flags that belong to the observation.
     SIM_HD void write_rows(bool starts) {
         group_.for_each(num_agents(), [&](int agent) {
-            place_.episode_start[agent] = starts;
-            place_.active[agent] = is_active(agent);
-            if constexpr (requires { Env::acts(world_, agent); })
-                place_.acts[agent] = Env::acts(world_, agent);
+            place_.rows.template flag<episode_start_row>(agent) = starts;
+            place_.rows.template flag<active_row>(agent) = is_active(agent);
+            if constexpr (some_wait<Env>)
+                place_.rows.template flag<acts_row>(agent) = Env::acts(world_, agent);
             else
-                place_.acts[agent] = 1;
+                place_.rows.template flag<acts_row>(agent) = 1;
         });
     }
 
@@ -515,8 +689,8 @@ class WorldEngine {
         world_.rng = {};
         if constexpr (keeps_row<Env, Group>)
             observe_in_registers(final);
-        else if constexpr (is_single<Env>)
-            observe_range({0, 0, 1}, final);
+        else if constexpr (is_plain)
+            observe_range({0, 0, known_agents()}, final);
         else
             for (int role = 0; role < num_roles(); ++role) {
                 const RoleView& r = e_.roles[role];
@@ -526,6 +700,8 @@ class WorldEngine {
                     observe_range({role, first, last}, final);
                 }
             }
+        if constexpr (has_world_state<Env>)
+            if (e_.has_state) observe_range({e_.num_roles, 0, 1}, final);
     }
     SIM_HD void observe_in_registers(bool final) {
         float row[Env::single_agent_floats];
@@ -546,7 +722,14 @@ class WorldEngine {
             group_.for_each(count, [&](int i) { words[i] = 0; });
         }
         group_.sync();
-        Env::observe(group_, world_, range, writer);
+        if constexpr (has_world_state<Env>) {
+            if (range.role == e_.num_roles)
+                Env::observe_state(group_, world_, writer);
+            else
+                Env::observe(group_, world_, range, writer);
+        } else {
+            Env::observe(group_, world_, range, writer);
+        }
         if (!final) write_masks(range, writer);
         group_.sync();
         for (int i = 0; i < r.num_tensors(); ++i) {
@@ -568,7 +751,7 @@ class WorldEngine {
                 group_.for_each((range.last - range.first) * part.elements, [&](int i) {
                     const int agent = range.first + i / part.elements;
                     writer.bytes(part, agent)[i % part.elements] =
-                        char(is_allowed(agent, part.mask_of, i % part.elements));
+                        char(is_legal(e_.actions[part.mask_of], agent, i % part.elements));
                 });
             }
         }
@@ -577,7 +760,8 @@ class WorldEngine {
     Group& group_;
     const EngineView<Env>& e_;
     const int64_t env_;
-    const Place place_;
+    const Place<Env> place_;
+    const ConfigSeen<Env, Group> config_;
     Header header_;
     World<Env> world_;
 };

@@ -3,9 +3,11 @@
 #include <cuda_runtime_api.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "sim/cuda_check.h"
 #include "sim/early_worlds.h"
+#include "sim/side_stream.h"
 #include "sim/typed_batch.h"
 
 /// The CUDA backend, host side: how worlds are laid out in blocks, and the launches. The kernels are in
@@ -21,12 +23,14 @@ enum class GroupKind { lane, warp, block, grid };
 struct StagingPlan {
     GroupKind kind;
     int lanes, worlds, threads;  // per world; per block; per block
-    int tiles, scratch, actions, rewards, flags, stage, bytes;
+    int tiles, scratch, actions, agent_rows, env_rows, stage, bytes;
+    int action_words;  // per world, those of scripted policies included
     int64_t blocks;
     int64_t tiled_worlds;  // num_envs, and worlds that only fill the last tile
     char* global;          // grid: memory that stands in for the shared memory, and the lanes' exchange
     int scratch_bytes;     // per world
-    EarlyWorlds early;     // steps by blocks: `most` blocks more come first
+    EarlyWorlds early;     // steps by blocks: up to `most` worlds are stepped first
+    int early_blocks;      // by as many blocks in front of the others; 0: by a launch of their own
     int ahead;  // steps: block b fetches the tile of block b + ahead to the cache; the blocks resident at once
 };
 
@@ -41,8 +45,10 @@ struct OtherWork {
 
 /// Entry points of kernels; grid has one for everything.
 struct KernelSet {
-    const void* step = nullptr;   // (EngineView<Env>, StagingPlan)
-    const void* other = nullptr;  // (EngineView<Env>, StagingPlan, OtherWork)
+    const void* step = nullptr;        // (EngineView<Env>, StagingPlan)
+    const void* other = nullptr;       // (EngineView<Env>, StagingPlan, OtherWork)
+    const void* early_step = nullptr;  // as `step`, of worlds at their time limit, by blocks of up to 1,024 lanes
+    const void* usual_step = nullptr;  // as `step`, for the environment's usual sizes alone
 };
 template <class Env, GroupKind kind>
 KernelSet kernels_of();
@@ -55,6 +61,13 @@ inline constexpr bool has_no_lane_kind = requires {
 
 /// Most lanes of a block's group: more would leave each of them too few registers.
 inline constexpr int max_block_lanes = 256;
+
+/// Lanes for worlds that are reset, where the environment says how many: their blocks are few, and nothing else waits.
+inline constexpr int max_reset_lanes = 1024;
+template <class Env>
+inline constexpr bool has_reset_lanes = requires(const typename Env::Config& config) {
+    Env::reset_lanes(config);
+};
 
 /// Room for GridGroup::Exchange.
 inline constexpr int grid_exchange_bytes = 8192;
@@ -159,9 +172,10 @@ class CudaBatch final : public TypedBatch<Env> {
         const int64_t rows = int64_t(plan.worlds) * engine_.num_agents;
         plan.tiles = take(kind == GroupKind::grid ? 0 : int64_t(plan.worlds) * this->world_bytes(tile_worlds_));
         plan.scratch = take(int64_t(plan.worlds) * plan.scratch_bytes);
-        plan.actions = take(int64_t(plan.worlds) * engine_.action_words * 4);
-        plan.rewards = take(rows * 4);
-        plan.flags = take(rows * 5);
+        plan.action_words = engine_.action_words * (engine_.num_scripted > 0 ? 2 : 1);
+        plan.actions = take(int64_t(plan.worlds) * plan.action_words * 4);
+        plan.agent_rows = take(rows * RowTable<Env>::agent_bytes);
+        plan.env_rows = take(int64_t(plan.worlds) * RowTable<Env>::env_bytes);
         plan.stage = int(std::min<int64_t>(offset, INT32_MAX / 2));
         for (int p = 0; p < engine_.num_parts; ++p) {
             PartView& part = engine_.parts[p];
@@ -181,6 +195,11 @@ class CudaBatch final : public TypedBatch<Env> {
     }
 
     KernelSet kernels() const {
+        KernelSet set = kernels_of_plan();
+        if (set.usual_step && this->is_of_usual_size()) set.step = set.usual_step;
+        return set;
+    }
+    KernelSet kernels_of_plan() const {
         switch (plan_.kind) {
             case GroupKind::lane:
                 return kernels_of<Env, GroupKind::lane>();
@@ -201,6 +220,7 @@ class CudaBatch final : public TypedBatch<Env> {
         };
         raise(kernels().step);
         raise(kernels().other);
+        if (kernels().early_step) raise(kernels().early_step);
     }
 
     /// Where blocks have to wait for their turn, their tiles are fetched to the cache before, and worlds at their time
@@ -224,6 +244,14 @@ class CudaBatch final : public TypedBatch<Env> {
                        static_cast<uint8_t*>(allocate(plan_.blocks))};
         const std::vector<int32_t> none(size_t(most), -1);
         this->memory_->from_host(plan_.early.world, none.data(), none.size() * 4);
+        plan_.early_blocks = most;
+        if constexpr (has_reset_lanes<Env>)
+            if (const int lanes = Env::reset_lanes(engine_.config); lanes > plan_.lanes) {
+                early_stream_.emplace();
+                plan_.early_blocks = 0;
+                early_plan_ = plan_;
+                early_plan_.lanes = early_plan_.threads = std::min(lanes, max_reset_lanes);
+            }
     }
     int64_t blocks_at_once(const void* kernel, int shared_bytes) const {
         int per_multiprocessor = 0, multiprocessors = 0;
@@ -248,10 +276,11 @@ class CudaBatch final : public TypedBatch<Env> {
         EngineView<Env> bound;
         const EngineView<Env>& view = this->view_for(launch.bindings, bound);
         void* arguments[] = {const_cast<EngineView<Env>*>(&view), &plan_, &work, &is_step};
-        const int early = is_step ? plan_.early.most : 0;
-        if (early > 0) find_early_worlds(plan_.early, engine_.num_envs, engine_.max_episode_steps, handle);
-        const dim3 blocks(unsigned(plan_.blocks + early)), threads(unsigned(plan_.threads));
         const KernelSet set = kernels();
+        const bool has_early = is_step && plan_.early.most > 0;
+        if (has_early) find_early_worlds(plan_.early, engine_.num_envs, engine_.max_episode_steps, handle);
+        if (has_early && early_stream_) step_early_worlds(set, view, handle);
+        const dim3 blocks(unsigned(plan_.blocks + (is_step ? plan_.early_blocks : 0))), threads(unsigned(plan_.threads));
         if (plan_.kind == GroupKind::grid) {
             cuda_check(cudaLaunchCooperativeKernel(set.step, blocks, threads, arguments, 0, handle),
                        "launching a step of the whole grid");
@@ -260,10 +289,21 @@ class CudaBatch final : public TypedBatch<Env> {
                                         handle),
                        is_step ? "launching a step" : "launching a reset or policy");
         }
+        if (has_early && early_stream_) early_stream_->join(handle);
+    }
+    /// Beside the other worlds, and begun before them.
+    void step_early_worlds(const KernelSet& set, const EngineView<Env>& view, cudaStream_t stream) {
+        early_stream_->fork(stream);
+        void* arguments[] = {const_cast<EngineView<Env>*>(&view), &early_plan_};
+        cuda_check(cudaLaunchKernel(set.early_step, dim3(unsigned(early_plan_.early.most)),
+                                    dim3(unsigned(early_plan_.threads)), arguments, size_t(early_plan_.bytes),
+                                    early_stream_->stream()),
+                   "launching a step of the worlds at their time limit");
     }
 
     int device_, shared_limit_ = 0, tile_worlds_ = 1;
-    StagingPlan plan_{};
+    StagingPlan plan_{}, early_plan_{};
+    std::optional<SideStream> early_stream_;
     std::vector<Buffer> working_memory_;
 };
 

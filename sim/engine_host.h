@@ -31,6 +31,7 @@ class HostBatch final : public TypedBatch<Env> {
     }
 
   private:
+    using Table = RowTable<Env>;
     using Launch = typename Batch::Launch;
     using Operation = typename Batch::Operation;
 
@@ -57,8 +58,9 @@ class HostBatch final : public TypedBatch<Env> {
         }
         stage_bytes_ = offset;
         scratch_bytes_ = this->plan_scratch();
-        const int64_t row_bytes = (int64_t(engine_.num_agents) * 9 + engine_.action_words * 4 + 63) / 64 * 64;
-        thread_bytes_ = (stage_bytes_ + scratch_bytes_ + row_bytes + 4096 + 255) / 256 * 256;
+        const int64_t row_bytes = int64_t(engine_.num_agents) * Table::agent_bytes + Table::env_bytes + 16;
+        action_bytes_ = int64_t(engine_.action_words) * 4 * (engine_.num_scripted > 0 ? 2 : 1);
+        thread_bytes_ = (stage_bytes_ + scratch_bytes_ + action_bytes_ + row_bytes + 4096 + 255) / 256 * 256;
         threads_ = this->options_.cpu_team ? 1 : omp_get_max_threads();
         thread_memory_.resize(size_t(thread_bytes_ * threads_ + 256));
     }
@@ -70,31 +72,24 @@ class HostBatch final : public TypedBatch<Env> {
     }
 
     /// One world's memory: its tile and output rows in place, the rest in the thread's own memory.
-    Place place(const EngineView<Env>& e, int64_t env, char* own) const {
-        Place p{};
+    Place<Env> place(const EngineView<Env>& e, int64_t env, char* own) const {
+        Place<Env> p{};
         p.tile_worlds = e.tile_worlds, p.tile_index = int(env % p.tile_worlds);
         p.tile = e.tiles + (env - p.tile_index) * e.world_bytes;
         p.stage = own, own += stage_bytes_;
         p.scratch = own, own += scratch_bytes_;
-        p.action = reinterpret_cast<int32_t*>(own), own += e.action_words * 4;
-        const int n = e.num_agents;
-        const int64_t row = env * n;
-        p.reward = e.reward ? e.reward + row : reinterpret_cast<float*>(own);
-        own += n * 4;
-        const auto flags = [&](uint8_t* output) {
-            uint8_t* result = output ? output + row : reinterpret_cast<uint8_t*>(own);
-            own += n;
-            return result;
-        };
-        p.terminated = flags(e.terminated), p.truncated = flags(e.truncated);
-        p.active = flags(e.active), p.acts = flags(e.acts), p.episode_start = flags(e.episode_start);
+        p.action = reinterpret_cast<int32_t*>(own), own += (action_bytes_ + 15) / 16 * 16;
+        char* const env_rows = own + (int64_t(e.num_agents) * Table::agent_bytes + 3) / 4 * 4;
+        p.rows = RowPointers<Env>::staged(own, env_rows, 1, e.num_agents, 0);
+        p.moves_rows = e.num_scripted > 0;
+        if (!p.moves_rows) p.rows.write_to(e.rows, env, e.num_agents);
         return p;
     }
 
     template <class Group>
     void run_world(Group& group, const EngineView<Env>& e, const Launch& launch, int64_t env, char* own) {
         if (launch.mask && !launch.mask[env]) return;
-        const Place here = place(e, env, own);
+        const Place<Env> here = place(e, env, own);
         WorldEngine<Env, Group> world(group, e, env, here);
         if (launch.operation == Operation::step) {
             WorldEngine<Env, Group>::fetch_actions(group, e, env, here);
@@ -152,7 +147,7 @@ class HostBatch final : public TypedBatch<Env> {
 
     bool uses_tiles_ = false;
     int threads_ = 1;
-    int64_t stage_bytes_ = 0, scratch_bytes_ = 0, thread_bytes_ = 0, chunk_ = 1;
+    int64_t stage_bytes_ = 0, scratch_bytes_ = 0, action_bytes_ = 0, thread_bytes_ = 0, chunk_ = 1;
     std::vector<char> thread_memory_;
 };
 

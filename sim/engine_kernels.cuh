@@ -37,9 +37,15 @@ struct Crew {
             __syncwarp();
     }
 };
-template <GroupKind kind>
+/// A lane that knows the environment's usual sizes.
+struct UsualLaneGroup : LaneGroup {
+    static constexpr bool usual_sizes = true;
+};
+template <GroupKind kind, bool usual = false>
 __device__ __forceinline__ auto group_of_thread(const StagingPlan& plan, BlockGroup::Exchange& exchange) {
-    if constexpr (kind == GroupKind::lane)
+    if constexpr (usual)
+        return UsualLaneGroup{};
+    else if constexpr (kind == GroupKind::lane)
         return LaneGroup{};
     else if constexpr (kind == GroupKind::warp)
         return WarpGroup(int(threadIdx.x), plan.lanes);
@@ -82,41 +88,57 @@ struct CrewTile {
 /// A world's place in shared memory. `staged`: its rows too; otherwise they lie in the outputs themselves, where
 /// wanted. `fixed_worlds`: worlds per tile, or 0 if that is only known at run time.
 template <int fixed_worlds, class Env>
-__device__ __forceinline__ Place block_place(const EngineView<Env>& e, const StagingPlan& plan, char* shared,
-                                             int64_t env, int slot, bool staged) {
-    const int n = is_single<Env> ? 1 : e.num_agents, all = plan.worlds * n;
+__device__ __forceinline__ Place<Env> block_place(const EngineView<Env>& e, const StagingPlan& plan, char* shared,
+                                                  int64_t env, int slot, bool staged) {
+    const int n = is_single<Env> ? 1 : e.num_agents;
     const int tile_worlds = fixed_worlds ? fixed_worlds : e.tile_worlds, tile = slot / tile_worlds;
-    Place p;
+    Place<Env> p;
     p.tile = shared + plan.tiles + tile * tile_worlds * e.world_bytes;
     p.tile_index = slot % tile_worlds, p.tile_worlds = tile_worlds;
     p.scratch = shared + plan.scratch + tile * tile_worlds * plan.scratch_bytes;
-    p.action = reinterpret_cast<int32_t*>(shared + plan.actions) + slot * e.action_words;
-    p.reward = reinterpret_cast<float*>(shared + plan.rewards) + slot * n;
-    uint8_t* flags = reinterpret_cast<uint8_t*>(shared + plan.flags) + slot * n;
-    p.terminated = flags, p.truncated = flags + all, p.active = flags + 2 * all, p.acts = flags + 3 * all,
-    p.episode_start = flags + 4 * all;
-    if (!staged) {
-        if (e.reward) p.reward = e.reward + env * n;
-        if (e.terminated) p.terminated = e.terminated + env * n;
-        if (e.truncated) p.truncated = e.truncated + env * n;
-        if (e.active) p.active = e.active + env * n;
-        if (e.acts) p.acts = e.acts + env * n;
-        if (e.episode_start) p.episode_start = e.episode_start + env * n;
-    }
+    p.action = reinterpret_cast<int32_t*>(shared + plan.actions) + slot * plan.action_words;
+    p.rows = RowPointers<Env>::staged(shared + plan.agent_rows, shared + plan.env_rows, plan.worlds, n, slot);
+    p.moves_rows = !staged && e.num_scripted > 0;
+    if (!staged && !p.moves_rows) p.rows.write_to(e.rows, env, n);
     p.stage = shared + plan.stage;
     p.slot = slot;
     p.flush_later = staged && plan.worlds > 1;
     return p;
 }
 
-/// One agent's row of every output, from `place` (row `from` of it) to row `to` of the tensors.
-__device__ __forceinline__ void move_row(const EngineCommon& e, const Place& place, int from, int64_t to) {
-    if (e.reward) __stcs(e.reward + to, place.reward[from]);
-    if (e.terminated) __stcs(e.terminated + to, place.terminated[from]);
-    if (e.truncated) __stcs(e.truncated + to, place.truncated[from]);
-    if (e.active) __stcs(e.active + to, place.active[from]);
-    if (e.acts) __stcs(e.acts + to, place.acts[from]);
-    if (e.episode_start) __stcs(e.episode_start + to, place.episode_start[from]);
+/// Entry `from` of every row of agents to entry `to` of its output: an agent's numbers.
+template <class Env>
+__device__ __forceinline__ void move_agent(const EngineView<Env>& e, const RowPointers<Env>& rows, int from,
+                                           int64_t to) {
+    RowTable<Env>::for_each([&](auto row) {
+        constexpr RowInfo info = RowTable<Env>::rows[row];
+        if (!info.is_per_agent() || !e.rows[row]) return;
+        SIM_UNROLL
+        for (int i = 0; i < info.size; ++i) {
+            const auto value = rows.template number<row>(from * info.size + i);
+            __stcs(reinterpret_cast<std::decay_t<decltype(value)>*>(e.rows[row]) + to * info.size + i, value);
+        }
+    });
+}
+/// The rows of a crew's worlds, which are staged side by side.
+template <GroupKind kind, class Env>
+__device__ __forceinline__ void move_rows(const Crew<kind>& crew, const EngineView<Env>& e,
+                                          const RowPointers<Env>& rows) {
+    const int n = e.num_agents, learners = e.num_learners;
+    for (int i = crew.lane; i < crew.count * learners; i += crew.lanes) {
+        const int from = learners == n ? i : i / learners * n + e.first_learner + i % learners;
+        move_agent(e, rows, from, crew.first_env * learners + i);
+    }
+    if constexpr (RowTable<Env>::env_bytes > 0)
+        RowTable<Env>::for_each([&](auto row) {
+            constexpr RowInfo info = RowTable<Env>::rows[row];
+            if (info.is_per_agent() || !e.rows[row]) return;
+            for (int i = crew.lane; i < crew.count * info.size; i += crew.lanes) {
+                const auto value = rows.template number<row>(i);
+                __stcs(reinterpret_cast<std::decay_t<decltype(value)>*>(e.rows[row]) + crew.first_env * info.size + i,
+                       value);
+            }
+        });
 }
 /// Moves the staged observations of a crew's worlds.
 template <GroupKind kind>
@@ -144,16 +166,26 @@ constexpr int step_blocks = kind == GroupKind::block  ? 4
 template <GroupKind kind>
 constexpr int other_blocks = kind == GroupKind::block ? 2 : 4;
 
-template <class Env, GroupKind kind>
-__global__ void __launch_bounds__(most_threads<kind>, step_blocks<kind>)
+/// Which worlds a kernel steps: all of a plan; all, with the environment's usual sizes as constants, since what unrolls
+/// needs registers, and shared memory limits how many such blocks there are anyway; or those at their time limit.
+enum class StepKind { all, usual, early };
+template <GroupKind kind, StepKind which>
+constexpr int step_threads = which == StepKind::early ? max_reset_lanes : most_threads<kind>;
+template <GroupKind kind, StepKind which>
+constexpr int resident_blocks = which == StepKind::early ? 1 : which == StepKind::usual ? 5 : step_blocks<kind>;
+
+template <class Env, GroupKind kind, StepKind which = StepKind::all>
+__global__ void __launch_bounds__(step_threads<kind, which>, resident_blocks<kind, which>)
     step_kernel(const __grid_constant__ EngineView<Env> e, const __grid_constant__ StagingPlan plan) {
     extern __shared__ __align__(16) char shared[];
     __shared__ BlockGroup::Exchange exchange;
-    int64_t block = int64_t{blockIdx.x} - plan.early.most;
-    const auto is_early_block = [&] { return kind == GroupKind::block && int(blockIdx.x) < plan.early.most; };
+    int64_t block = int64_t{blockIdx.x} - plan.early_blocks;
+    const auto is_early_block = [&] {
+        return which == StepKind::early || (kind == GroupKind::block && int(blockIdx.x) < plan.early_blocks);
+    };
     bool has_early_block = false;  // this block's world is another's, which began before
     if (kind == GroupKind::block && plan.early.most > 0) {
-        if (blockIdx.x == 0 && threadIdx.x == 0) *plan.early.count = 0;
+        if (which == StepKind::all && blockIdx.x == 0 && threadIdx.x == 0) *plan.early.count = 0;
         if (is_early_block()) block = plan.early.world[blockIdx.x];
         if (block < 0) return;
         has_early_block = !is_early_block() && plan.early.is_early[block];
@@ -166,21 +198,23 @@ __global__ void __launch_bounds__(most_threads<kind>, step_blocks<kind>)
         tile.wait();
         return;
     }
-    auto group = group_of_thread<kind>(plan, exchange);
+    auto group = group_of_thread<kind, which == StepKind::usual>(plan, exchange);
     using Group = decltype(group);
     const int slot = crew.slot(plan);
     const int64_t env = crew.block_env + slot;
     const bool has_world = slot < crew.first_slot + crew.count;
-    Place place = block_place<Group::tile_worlds>(e, plan, shared, env, slot, true);
+    Place<Env> place = block_place<Group::tile_worlds>(e, plan, shared, env, slot, true);
     int32_t own_action;
     float own_reward;
-    uint8_t own_flags[5];
+    uint8_t own_flags[num_built_in_rows];
     constexpr bool in_registers = keeps_row<Env, Group>;
     static_assert(in_registers == (is_single<Env> && kind == GroupKind::lane), "the plan gives such rows no memory");
     if (in_registers) {
-        place.action = &own_action, place.reward = &own_reward, place.terminated = own_flags,
-        place.truncated = own_flags + 1;
-        place.active = own_flags + 2, place.acts = own_flags + 3, place.episode_start = own_flags + 4;
+        place.action = &own_action;
+        place.rows.row[reward_row] = reinterpret_cast<char*>(&own_reward);
+        SIM_UNROLL
+        for (int row = terminated_row; row < num_built_in_rows; ++row)
+            place.rows.row[row] = reinterpret_cast<char*>(own_flags + row);
     }
     if (has_world) WorldEngine<Env, Group>::fetch_actions(group, e, env, place);
     if (plan.ahead > 0 && !is_early_block()) tile.prefetch(e, int64_t{plan.ahead} * plan.worlds);
@@ -188,15 +222,14 @@ __global__ void __launch_bounds__(most_threads<kind>, step_blocks<kind>)
     crew.sync();
     if (has_world) {
         WorldEngine<Env, Group>(group, e, env, place).step();
-        if (in_registers) move_row(e, place, 0, env);
+        if (in_registers) move_agent(e, place.rows, 0, env);
     }
     crew.sync();
     tile.bring_back();
     if (!in_registers) {
-        const Place first = block_place<Group::tile_worlds>(e, plan, shared, crew.first_env, crew.first_slot, true);
-        const int n = e.num_agents;
-        for (int row = crew.lane; row < crew.count * n; row += crew.lanes)
-            move_row(e, first, row, crew.first_env * n + row);
+        move_rows(crew, e,
+                  RowPointers<Env>::staged(shared + plan.agent_rows, shared + plan.env_rows, plan.worlds, e.num_agents,
+                                           crew.first_slot));
     }
     if (kind != GroupKind::block && !in_registers) move_observations(crew, e, plan, shared);
     if (is_early_block() && threadIdx.x == 0) plan.early.world[blockIdx.x] = -1;  // all have read it, some syncs ago
@@ -241,7 +274,7 @@ __global__ void __launch_bounds__(256)
     for (int64_t env = 0; env < e.num_envs; ++env) {
         if (work.mask && !work.mask[env]) continue;
         GridGroup group(exchange);
-        Place place = block_place<1>(e, plan, plan.global, env, 0, false);
+        Place<Env> place = block_place<1>(e, plan, plan.global, env, 0, false);
         place.tile = e.tiles + env * e.world_bytes;
         WorldEngine<Env, GridGroup> world(group, e, env, place);
         if (is_step) {
@@ -261,12 +294,17 @@ __global__ void __launch_bounds__(256)
 template <class Env, GroupKind kind>
 KernelSet kernels_of() {
     if constexpr (kind == GroupKind::grid) {
-        return {reinterpret_cast<const void*>(grid_kernel<Env>), nullptr};
+        return {reinterpret_cast<const void*>(grid_kernel<Env>)};
     } else if constexpr (kind == GroupKind::lane && has_no_lane_kind<Env>) {
         return {};
     } else {
-        return {reinterpret_cast<const void*>(step_kernel<Env, kind>),
-                reinterpret_cast<const void*>(other_kernel<Env, kind>)};
+        KernelSet set{reinterpret_cast<const void*>(step_kernel<Env, kind>),
+                      reinterpret_cast<const void*>(other_kernel<Env, kind>)};
+        if constexpr (kind == GroupKind::lane && requires { typename Env::UsualSizes; })
+            set.usual_step = reinterpret_cast<const void*>(step_kernel<Env, kind, StepKind::usual>);
+        if constexpr (kind == GroupKind::block && has_reset_lanes<Env>)
+            set.early_step = reinterpret_cast<const void*>(step_kernel<Env, kind, StepKind::early>);
+        return set;
     }
 }
 

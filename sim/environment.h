@@ -24,7 +24,7 @@
 ///       index, or whose range a rule relies on, needs it. Floats must be finite unless .any_value() follows.
 ///       fields(const Config&, const Shared&, V& visit) where sizes depend on shared data.
 ///   static constexpr auto tensors = tensor_list(...);
-///       Handles of all observation and action parts: see tensors.h.
+///       Handles of all observation and action parts, and of outputs beside reward and flags: see tensors.h.
 ///   static Spaces spaces(const Config&)
 ///       Roles, and which of these parts each has, with shapes, bounds and numbers of choices.
 ///   HD static void reset(group, world)
@@ -46,26 +46,44 @@
 ///       Host only. What the rules object to in a state from outside whose numbers are within their limits ("position
 ///       of agent 3: got [0, 5], want a free cell of the map"), or "". What is derived is not there yet. Whatever
 ///       this lets pass, and `fields` with it, must be safe to step.
+///   HD static void observe_state(group, world, const ObservationWriter<Env>&)
+///       Writes the global state, which `spaces` describes by Spaces::state(handle, shape): out.row(handle, 0).
+///   HD static void legal_actions(group, world, const LegalActions<Env>&)
+///       Says which choices are legal in this state, all at once: they become action masks, and the next actions are
+///       judged by them. Draws nothing. A choice that is illegal is replaced by the part's default choice (see
+///       Role::default_choice) and reported, unless BatchOptions::illegal_actions passes it to `step`; which takes
+///       static constexpr bool defines_illegal_actions = true
+///       where `step` says what illegal choices mean.
 ///   HD static bool allowed(world, agent, Discrete<"...">, choice)
-///       False: the rules forbid it now; makes action masks. One for each part of choices, told apart by the handle's
-///       type. Choices of a MultiDiscrete part are counted through its integers. Choice 0 must always be allowed.
+///       The simple form of it, in place of legal_actions: whether one choice is legal. One for each part of choices,
+///       told apart by the handle's type. Choices of a MultiDiscrete part are counted through its integers.
 ///   static bool has_action_mask(const Config&)
-///       False: under these settings everything is allowed.
+///       False: under these settings everything is legal.
 ///   HD static bool active(world, agent)
 ///       False: padding, or has left.
 ///   HD static bool acts(world, agent)
 ///       False while it is another agent's turn.
 ///   static const char* metrics(const Config&, int m)
-///       Name of metric m, null past the last.
+///       Name of metric m, null past the last. Sums of own outputs are metrics without this.
 ///   HD static float metric(group, world, m)
 ///       Its value; called when an episode ends.
+///   static MetricScope metric_scope(const Config&, int m)
+///       env: metric() gives it, as for all where this is left out. agent, role: agent_metric() does, and the metric is
+///       the mean over the agents that took part, of all roles or of each.
+///   HD static float agent_metric(world, agent, m)
 ///   static const char* policies(int p)
 ///       Name of scripted policy p, null past the last.
 ///   static const char* refuses_policy(const Config&, int p)
 ///       Why it cannot run under these settings, or null.
 ///   HD static void act(group, world, p, const ActionWriter<Env>&)
+///       Fills in actions for all agents; they start from the default choices and from 0. A role that `spaces` declares
+///       as Role::scripted("name") is played by that policy inside every step.
 ///   static int lanes(const Config&)
 ///       Lanes per world the GPU should use: 1, 2, 4, ..., 32, or a multiple of 32 up to 256 for a block.
+///   struct UsualSizes { static constexpr int num_agents = 3; HD static void apply(Config& c) { c.num_agents = 3; } };
+///       Sizes that most users have: kernels of one lane per world are compiled once more, with the settings that
+///       apply() sets as constants, so that loops over agents unroll. Other settings take the general kernels; results
+///       are the same. For one role with one observation part and one Discrete action without a mask.
 ///   static constexpr bool never_one_lane = true
 ///       Spares the compiler the kernels of one lane per world.
 ///   static constexpr int single_agent_floats = 4

@@ -29,7 +29,7 @@ constexpr bool has_plain_rules() {
     if constexpr (requires { Env::never_one_lane; }) return false;
     if constexpr (requires(World<Env> & world) { Env::active(world, 0); }) return false;
     if constexpr (requires(World<Env> & world) { Env::acts(world, 0); }) return false;
-    if constexpr (masks_actions<Env> || TensorsOf<Env>::num_actions != 1) return false;
+    if constexpr (masks_actions<Env> || TensorsOf<Env>::num_actions != 1 || RowTable<Env>::num_own > 0) return false;
     return std::is_same_v<ScratchOf<Env>, Nothing>;
 }
 
@@ -93,7 +93,7 @@ struct TileRestore {
 template <class Env>
 bool fits_tiles(const EngineView<Env>& e) {
     if constexpr (has_plain_rules<Env>()) {
-        if (e.num_agents != 1 || e.num_roles != 1 || e.num_action_parts != 1) return false;
+        if (e.num_agents != 1 || e.has_state || e.num_roles != 1 || e.num_action_parts != 1) return false;
         if (e.actions[0].is_box || e.actions[0].n_each) return false;
         for (int p = 0; p < e.num_parts; ++p)
             if (e.parts[p].wanted() && (e.parts[p].written != e.parts[p].dtype)) return false;
@@ -178,7 +178,10 @@ class TileStep {
             move_to(k, config, shared, world.state);
             world.rng = {seed, global_env + uint32_t(k), episode[k], uint32_t(elapsed[k]) + 1, Purpose::step};
             reward_[k] = 0.0f, terminated_[k] = 0;
-            Env::step(group, world, Actions<Env>{action_ + k, layout}, Outcome<Env>{reward_ + k, terminated_ + k});
+            RowPointers<Env> rows{};
+            rows.row[reward_row] = reinterpret_cast<char*>(reward_ + k);
+            rows.row[terminated_row] = reinterpret_cast<char*>(terminated_ + k);
+            Env::step(group, world, Actions<Env>{action_ + k, layout}, Outcome<Env>{rows});
         }
     }
     /// The bookkeeping of a step that ends nothing.
@@ -196,12 +199,9 @@ class TileStep {
         for (int k = 0; k < worlds; ++k) episode_return[k] += 0.0f + reward_[k];
     }
     void write_rows() {
-        if (e_.reward) memcpy(e_.reward + first_env_, reward_, sizeof reward_);
-        const auto fill = [&](uint8_t* output, int value) {
-            if (output) memset(output + first_env_, value, size_t(worlds));
-        };
-        fill(e_.terminated, 0), fill(e_.truncated, 0), fill(e_.episode_start, 0);
-        fill(e_.active, 1), fill(e_.acts, 1);
+        if (char* reward = e_.rows[reward_row]) memcpy(reward + 4 * first_env_, reward_, sizeof reward_);
+        for (int row = terminated_row; row < num_built_in_rows; ++row)
+            if (e_.rows[row]) memset(e_.rows[row] + first_env_, row == active_row || row == acts_row, size_t(worlds));
     }
     void observe() {
         const typename Env::Config config = e_.config;

@@ -2,43 +2,11 @@
 
 #include <cstdint>
 
+#include "sim/engine_view.h"
 #include "sim/hd.h"
-#include "sim/space.h"
 #include "sim/world.h"
 
 namespace flockstep {
-
-/// One tensor that the engine writes for a role: an observation part, or the action mask of an action part.
-struct PartView {
-    char* output;            // [num_envs, count, elements] of `dtype`; null: nobody asked for it
-    char* final_output;      // the same shape; holds the rows whose episode ended
-    DType written, dtype;    // as rules write it, as it is stored
-    bool direct;             // rules write straight to the output
-    int mask_of;             // >= 0: the action mask of that action part
-    int role, first, count;  // agents
-    int elements;            // per agent
-    int agent_bytes;         // of the stored elements
-    int64_t env_bytes;       // of a world's rows
-    int stage_offset;        // bytes, within the staging memory of the worlds that share it
-    int stage_world_bytes;   // bytes from one of these worlds to the next
-
-    SIM_HD bool wanted() const { return output != nullptr; }
-    SIM_HD int written_size() const { return written == DType::float32 ? 4 : 1; }
-    /// The bytes that rules write are those that are stored.
-    SIM_HD bool is_copied() const {
-        if (written == DType::float32) return dtype == DType::float32;
-        return written != DType::bit && (dtype == DType::uint8 || dtype == DType::int8);
-    }
-    /// Start of the rows of agents [first_agent, ...) of one world.
-    SIM_HD char* rows(bool final, int64_t env, int first_agent) const {
-        return (final ? final_output : output) + env * env_bytes + int64_t(first_agent - first) * agent_bytes;
-    }
-    /// Parts that are copied lie in the staging memory at the same offset within 16 bytes as at their destination, so
-    /// that whole vectors can be moved. `first_env`: the first of the worlds that share it.
-    SIM_HD int stage_shift(int64_t first_env, int first_agent) const {
-        return is_copied() ? int(reinterpret_cast<uintptr_t>(rows(false, first_env, first_agent)) & 15) : 0;
-    }
-};
 
 /// Where `observe` puts an agent's observation. Bytes and floats are written through row(), bits through bits() or a
 /// BitRun; every element of a wanted part must be written (bits start from 0).

@@ -24,16 +24,39 @@ DType observation_dtype(const std::string& name) {
     throw std::invalid_argument("dtype: got " + in_quotes(name) + ", want uint8, int8, bfloat16 or float32");
 }
 
-Role& Role::add_observation(std::string part, DType written, std::vector<int> shape, std::vector<float> low,
-                            std::vector<float> high) {
+ObservationPart make_observation(std::string name, DType written, std::vector<int> shape, std::vector<float> low,
+                                 std::vector<float> high) {
     const auto bound = [&](float bit, float u8, float i8, float f32) {
         return written == DType::bit ? bit : written == DType::uint8 ? u8 : written == DType::int8 ? i8 : f32;
     };
     if (low.empty()) low = {bound(0, 0, -128, -infinity)};
     if (high.empty()) high = {bound(1, 255, 127, infinity)};
-    ObservationPart added{std::move(part), written, std::move(shape), std::move(low), std::move(high)};
-    added.dtype = written == DType::bit ? DType::uint8 : written;
-    observation_parts.push_back(std::move(added));
+    ObservationPart part{std::move(name), written, std::move(shape), std::move(low), std::move(high)};
+    part.dtype = written == DType::bit ? DType::uint8 : written;
+    return part;
+}
+
+Role& Role::add_observation(std::string part, DType written, std::vector<int> shape, std::vector<float> low,
+                            std::vector<float> high) {
+    observation_parts.push_back(
+        make_observation(std::move(part), written, std::move(shape), std::move(low), std::move(high)));
+    return *this;
+}
+
+Role& Role::default_choice(std::vector<int> choices) {
+    ActionPart& part = action_parts.back();
+    bool fits = choices.size() == part.n.size() && !choices.empty();
+    for (size_t k = 0; fits && k < choices.size(); ++k) fits = choices[k] >= 0 && choices[k] < part.n[k];
+    if (!fits)
+        throw std::invalid_argument("default choice of action part " + part.name + ": got " +
+                                    std::to_string(choices.size()) + " integers, want one in range for each of its " +
+                                    std::to_string(part.n.size()));
+    part.fallback = std::move(choices);
+    return *this;
+}
+
+Role& Role::scripted(std::string by_policy) {
+    policy = std::move(by_policy);
     return *this;
 }
 

@@ -84,8 +84,8 @@ struct ObservationPart {
     std::vector<float> high;
     bool enabled = true;           // a part that the configuration leaves out keeps its number and is never written
     DType dtype = DType::float32;  // how it is stored; the natural one unless BatchOptions::dtypes says otherwise
-    int num_flags =
-        0;  // > 0: an integer is that many answers of yes or no in its lowest bits, which a policy sees apart
+    int num_flags = 0;             // > 0: an integer is that many yes-or-no answers in its lowest bits
+    bool is_state = false;         // for the critic alone: no part of what the agent's policy sees
 
     int elements() const {
         int count = 1;
@@ -93,6 +93,10 @@ struct ObservationPart {
         return count;
     }
 };
+
+/// With the bounds that follow from the type where none are given.
+ObservationPart make_observation(std::string name, DType written, std::vector<int> shape, std::vector<float> low,
+                                 std::vector<float> high);
 
 /// One part of an action. Discrete: one integer in [0, n[0]). MultiDiscrete: n.size() integers. Box: `size` floats.
 struct ActionPart {
@@ -102,6 +106,7 @@ struct ActionPart {
     std::vector<int> n;            // choices per integer
     int size = 1;                  // integers or floats per agent
     std::vector<float> low, high;  // Box only: bounds of each float
+    std::vector<int> fallback;     // integers: what replaces a choice that is out of range or illegal
 };
 
 /// A kind of agent: agents [first, first + count) of every world, with observation and action parts of their own.
@@ -109,7 +114,9 @@ struct Role {
     std::string name;
     int first = 0, count = 0;
     std::vector<ObservationPart> observation_parts;
+    std::vector<ObservationPart> state_parts;  // filled in by the engine: those that are for the critic alone
     std::vector<ActionPart> action_parts;
+    std::string policy;  // scripted policy that plays this role inside a step; "": its actions come from outside
 
     // Builders, to be chained; a handle is one of the environment's `tensors`.
 
@@ -121,6 +128,13 @@ struct Role {
         return add_observation(H::name, written_dtype<typename H::type>(), std::move(shape), std::move(low),
                                std::move(high));
     }
+    /// The same for the critic alone: a global state that differs by agent. Policies do not see it.
+    template <class H>
+    Role& state(H handle, std::vector<int> shape, std::vector<float> low = {}, std::vector<float> high = {}) {
+        observation(handle, std::move(shape), std::move(low), std::move(high));
+        observation_parts.back().is_state = true;
+        return *this;
+    }
     /// The part added last: false leaves it out.
     Role& enabled_if(bool enabled);
     /// The part added last, of bytes: each is that many answers of yes or no, which a policy sees apart.
@@ -129,22 +143,31 @@ struct Role {
     template <class H>
     Role& discrete(H, int n) {
         static_assert(H::kind == TensorKind::discrete, "discrete: want a Discrete handle");
-        return add_action({H::name, ActionPart::Kind::discrete, {n}, 1, {}, {}});
+        return add_action({H::name, ActionPart::Kind::discrete, {n}, 1, {}, {}, {0}});
     }
     /// Chooses one of n[k] for each k.
     template <class H>
     Role& multi_discrete(H, std::vector<int> n) {
         static_assert(H::kind == TensorKind::multi_discrete, "multi_discrete: want a MultiDiscrete handle");
         const int size = int(n.size());
-        return add_action({H::name, ActionPart::Kind::multi_discrete, std::move(n), size, {}, {}});
+        return add_action(
+            {H::name, ActionPart::Kind::multi_discrete, std::move(n), size, {}, {}, std::vector<int>(size_t(size), 0)});
     }
     /// Sets low.size() floats, each within bounds of its own.
     template <class H>
     Role& box(H, std::vector<float> low, std::vector<float> high) {
         static_assert(H::kind == TensorKind::box, "box: want a Box handle");
         const int size = int(low.size());
-        return add_action({H::name, ActionPart::Kind::box, {}, size, std::move(low), std::move(high)});
+        return add_action({H::name, ActionPart::Kind::box, {}, size, std::move(low), std::move(high), {}});
     }
+    /// Of the Discrete or MultiDiscrete part added last: the choice (for each integer) that replaces one which is out
+    /// of range or illegal, 0 unless said. It is never refused, whether or not the action mask shows it as legal.
+    Role& default_choice(std::vector<int> choices);
+    /// This role is played by a scripted policy of the environment, inside every step, unless BatchOptions::scripted
+    /// opens it. Roles that learn must lie side by side.
+    Role& scripted(std::string by_policy);
+
+    bool learns() const { return policy.empty(); }
 
   private:
     Role& add_observation(std::string part, DType written, std::vector<int> shape, std::vector<float> low,
@@ -155,11 +178,21 @@ struct Role {
 /// What agents see and do, by role.
 struct Spaces {
     std::vector<Role> roles;
+    std::vector<ObservationPart> state_parts;  // of the world as a whole: see state()
     // Filled in by the engine:
-    bool has_action_mask = false;                              // the rules define `allowed`
+    bool has_action_mask = false;                              // the rules define `allowed` or `legal_actions`
     std::vector<std::string> observation_names, action_names;  // of the environment's handles, in order
 
     Role& add(std::string role, int count);
+    /// Adds a part that describes a whole world, for centralised critics: [num_envs, shape...], written by the
+    /// environment's `observe_state`. Bounds as in Role::observation.
+    template <class H>
+    Spaces& state(H, std::vector<int> shape, std::vector<float> low = {}, std::vector<float> high = {}) {
+        static_assert(is_observation<H>, "state: want an Observation handle");
+        state_parts.push_back(make_observation(H::name, written_dtype<typename H::type>(), std::move(shape),
+                                               std::move(low), std::move(high)));
+        return *this;
+    }
     int num_agents() const;
 };
 

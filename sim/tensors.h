@@ -15,8 +15,9 @@
 ///   static constexpr Box<"motor"> motor{};
 ///   static constexpr auto tensors = tensor_list(pose, lights, gear, motor);
 ///
-/// `spaces` says which role has which of them, and their shapes; rules write and read through them
-/// (out.row(pose, agent), action.choice(gear, agent)). A handle of the wrong kind or type, or one that is not listed,
+/// `spaces` says which role has which observations and actions, and their shapes; outputs (PerAgent, PerEnv,
+/// PerEpisode) are there for all. Rules write and read through them: out.row(pose, agent), action.choice(gear, agent),
+/// outcome.value(damage, agent). A handle of the wrong kind or type, or one that is not listed,
 /// does not compile. A handle that several roles have is a tensor of each of them.
 namespace flockstep {
 
@@ -30,7 +31,7 @@ struct Name {
 /// An observation that rules write as bits; on its way to memory each becomes 0 or 1 of a number type.
 struct Bit {};
 
-enum class TensorKind { observation, discrete, multi_discrete, box };
+enum class TensorKind { observation, discrete, multi_discrete, box, per_agent, per_env, per_episode };
 
 /// What every handle has.
 template <Name name_, TensorKind kind_>
@@ -56,8 +57,36 @@ struct MultiDiscrete : TensorHandle<name_, TensorKind::multi_discrete> {};
 template <Name name_>
 struct Box : TensorHandle<name_, TensorKind::box> {};
 
+/// An output beside reward and flags: `size` numbers of type T (float, int32_t or uint8_t) that a step reports through
+/// outcome.value(handle, ...). They start from 0 at every step, and their sum over an episode is a metric of the same
+/// name (of components NAME.0, NAME.1, ... where there are several).
+template <Name name_, TensorKind kind_, class T, int size_>
+struct OutputHandle : TensorHandle<name_, kind_> {
+    static_assert(std::is_same_v<T, float> || std::is_same_v<T, int32_t> || std::is_same_v<T, uint8_t>,
+                  "PerAgent, PerEnv, PerEpisode: want float, int32_t or uint8_t");
+    static_assert(size_ >= 1, "PerAgent, PerEnv, PerEpisode: want at least one number");
+    using type = T;
+    static constexpr int size = size_;
+};
+/// Numbers of each agent: shaped rewards, costs, collisions. [num_envs, num_agents], or [..., size] where size > 1. The
+/// metric is a mean over the agents that took part, one for every role.
+template <Name name_, class T = float, int size = 1>
+struct PerAgent : OutputHandle<name_, TensorKind::per_agent, T, size> {};
+/// Numbers of each world. [num_envs] or [num_envs, size].
+template <Name name_, class T = float, int size = 1>
+struct PerEnv : OutputHandle<name_, TensorKind::per_env, T, size> {};
+/// The same, but what the output shows is what the step reported that ended a world's last episode (0 before the
+/// first): results. The metric is the mean of these.
+template <Name name_, class T = float, int size = 1>
+struct PerEpisode : OutputHandle<name_, TensorKind::per_episode, T, size> {};
+
 template <class H>
 inline constexpr bool is_observation = H::kind == TensorKind::observation;
+template <class H>
+inline constexpr bool is_output =
+    H::kind == TensorKind::per_agent || H::kind == TensorKind::per_env || H::kind == TensorKind::per_episode;
+template <class H>
+inline constexpr bool is_action = !is_observation<H> && !is_output<H>;
 /// A part of an action that consists of choices, which masks are about.
 template <class H>
 inline constexpr bool is_choice = H::kind == TensorKind::discrete || H::kind == TensorKind::multi_discrete;
@@ -66,14 +95,15 @@ inline constexpr bool is_choice = H::kind == TensorKind::discrete || H::kind == 
 template <class... Handles>
 struct TensorList {
     static constexpr int num_observations = (0 + ... + int(is_observation<Handles>));
-    static constexpr int num_actions = int(sizeof...(Handles)) - num_observations;
+    static constexpr int num_outputs = (0 + ... + int(is_output<Handles>));
+    static constexpr int num_actions = int(sizeof...(Handles)) - num_observations - num_outputs;
 
-    /// Place of H among the handles of its side, observations or actions; -1 if it is not listed.
+    /// Place of H among the handles of its side, observations, actions or outputs; -1 if it is not listed.
     template <class H>
     static constexpr int index_of() {
         int index = -1, next = 0;
         const auto visit = [&]<class Each>(Each) {
-            if (is_observation<Each> != is_observation<H>) return;
+            if (is_observation<Each> != is_observation<H> || is_output<Each> != is_output<H>) return;
             if (std::is_same_v<Each, H>) index = next;
             ++next;
         };
@@ -94,7 +124,7 @@ constexpr TensorList<Handles...> tensor_list(Handles...) {
 template <class Env>
 using TensorsOf = std::remove_const_t<decltype(Env::tensors)>;
 
-/// Place of handle H among the observations or actions of Env.
+/// Place of handle H among the observations, actions or outputs of Env.
 template <class Env, class H>
 constexpr int index_of_tensor() {
     constexpr int index = TensorsOf<Env>::template index_of<H>();

@@ -8,6 +8,7 @@
 #include "sim/batch.h"
 #include "sim/bindings.h"
 #include "sim/check_contract.h"
+#include "sim/engine.h"
 #include "sim/environment.h"
 #include "sim/registry.h"
 
@@ -102,10 +103,8 @@ struct Blueprint {
         spaces.has_action_mask = masks_actions<Env>;
         TensorsOf<Env>::for_each([&](auto handle) {
             using H = decltype(handle);
-            if constexpr (is_observation<H>)
-                spaces.observation_names.push_back(H::name);
-            else
-                spaces.action_names.push_back(H::name);
+            if constexpr (is_observation<H>) spaces.observation_names.push_back(H::name);
+            if constexpr (is_action<H>) spaces.action_names.push_back(H::name);
         });
         if constexpr (requires { Env::has_action_mask(config); }) spaces.has_action_mask = Env::has_action_mask(config);
         settings = write_config(config);
@@ -128,9 +127,29 @@ class TypedBatch : public Batch {
         engine_ = {};
         engine_.config = blueprint_.config;
         engine_.max_episode_steps = blueprint_.config.max_episode_steps;
-        list_names();
-        plan_outputs(engine_);
+        if (options.illegal_actions == IllegalActions::pass) check_illegal_actions();
+        list_policies();
+        list_metrics();
+        using Table = RowTable<Env>;
+        plan_outputs(engine_, {Table::rows.begin(), Table::rows.end()}, some_inactive<Env>, some_wait<Env>);
         upload_shared();
+    }
+    /// The settings give the environment's usual sizes, and nothing that kernels for these leave out is there.
+    bool is_of_usual_size() const {
+        if constexpr (requires { typename Env::UsualSizes; }) {
+            typename Env::Config usual = blueprint_.config;
+            Env::UsualSizes::apply(usual);
+            const Role& role = all_spaces_.roles[0];
+            return write_config(usual).values() == blueprint_.settings.values() && all_spaces_.roles.size() == 1 &&
+                   role.count == Env::UsualSizes::num_agents && role.observation_parts.size() == 1 &&
+                   has_one_action_tensor() && !spaces_.has_action_mask && spaces_.state_parts.empty();
+        }
+        return false;
+    }
+    void check_illegal_actions() const {
+        if constexpr (!requires { Env::defines_illegal_actions; })
+            throw std::invalid_argument("illegal_actions: got \"pass\", want \"refuse\": the rules of " + environment_ +
+                                        " do not say what illegal actions mean");
     }
     void check_single() const {
         const auto& parts = spaces_.roles[0].observation_parts;
@@ -156,7 +175,7 @@ class TypedBatch : public Batch {
         EngineView<Env> view = engine_;
         view.shared = &blueprint_.shared;
         ScratchOf<Env> scratch;
-        visit_scratch(view, scratch, collector);
+        visit_scratch(view, blueprint_.config, scratch, collector);
         if (collector.list.size() > size_t(max_scratch_fields))
             throw std::logic_error(environment_ + ": more than 24 fields of scratch");
         bulk_scratch_bytes_ = size_t(collector.bulk_bytes);
@@ -214,12 +233,7 @@ class TypedBatch : public Batch {
         visit_state(view, header, state, collector);
         return collector;
     }
-    void list_names() {
-        for (const Role& role : spaces_.roles)
-            metrics_.push_back(spaces_.roles.size() > 1 ? "episode_return." + role.name : "episode_return");
-        metrics_.push_back("episode_length");
-        if constexpr (requires { Env::metrics(blueprint_.config, 0); })
-            for (int m = 0; const char* name = Env::metrics(blueprint_.config, m); ++m) metrics_.push_back(name);
+    void list_policies() {
         if constexpr (requires { Env::policies(0); })
             for (int p = 0; const char* name = Env::policies(p); ++p) {
                 const char* refusal = nullptr;
@@ -227,7 +241,59 @@ class TypedBatch : public Batch {
                     refusal = Env::refuses_policy(blueprint_.config, p);
                 policies_.push_back(name), policy_refusals_.push_back(refusal ? refusal : "");
             }
+    }
+    /// Returns of the roles that learn, the length, sums and results of own outputs, the rules' metrics.
+    void list_metrics() {
+        for_each_learning_role("episode_return", [&](const std::string& name, int role) {
+            add_metric(name, {MetricKind::episode_return, 0, role});
+        });
+        add_metric("episode_length", {MetricKind::episode_length, 0, -1});
+        list_output_metrics();
+        if constexpr (requires { Env::metrics(blueprint_.config, 0); })
+            for (int m = 0; const char* name = Env::metrics(blueprint_.config, m); ++m) {
+                MetricScope scope = MetricScope::env;
+                if constexpr (requires { Env::metric_scope(blueprint_.config, m); })
+                    scope = Env::metric_scope(blueprint_.config, m);
+                if (scope == MetricScope::env) add_metric(name, {MetricKind::env_metric, m, -1});
+                if (scope == MetricScope::agent) add_metric(name, {MetricKind::agent_metric, m, -1});
+                if (scope == MetricScope::role)
+                    for_each_learning_role(name, [&](const std::string& of_role, int role) {
+                        add_metric(of_role, {MetricKind::agent_metric, m, role});
+                    });
+            }
         engine_.num_metrics = int(metrics_.size());
+    }
+    void list_output_metrics() {
+        using Table = RowTable<Env>;
+        const int roles = int(all_spaces_.roles.size());
+        int agent_sum = 0, result = 0, env_sum = Table::agent_sums * roles;
+        for (int i = num_built_in_rows; i < Table::count; ++i) {
+            const RowInfo& row = Table::rows[size_t(i)];
+            for (int k = 0; k < row.size; ++k) {
+                const std::string name = row.size > 1 ? row.name + ("." + std::to_string(k)) : row.name;
+                if (row.kind == TensorKind::per_agent)
+                    for_each_learning_role(name, [&](const std::string& of_role, int role) {
+                        add_metric(of_role, {MetricKind::agent_sum, agent_sum + role * row.size + k, role});
+                    });
+                if (row.kind == TensorKind::per_env) add_metric(name, {MetricKind::env_sum, env_sum++, -1});
+                if (row.kind == TensorKind::per_episode) add_metric(name, {MetricKind::episode_value, result++, -1});
+            }
+            if (row.kind == TensorKind::per_agent) agent_sum += row.size * roles;
+        }
+    }
+    void add_metric(const std::string& name, MetricView metric) {
+        if (metrics_.size() >= size_t(max_metrics))
+            throw std::logic_error(environment_ + ": more than " + std::to_string(max_metrics) + " metrics");
+        engine_.metrics[metrics_.size()] = metric;
+        metrics_.push_back(name);
+    }
+    /// f(name, role): the role's own name behind it where several roles learn.
+    template <class F>
+    void for_each_learning_role(const std::string& name, F&& f) const {
+        for (size_t r = 0; r < all_spaces_.roles.size(); ++r) {
+            const Role& role = all_spaces_.roles[r];
+            if (role.learns()) f(spaces_.roles.size() > 1 ? name + "." + role.name : name, int(r));
+        }
     }
     void upload_shared() {
         SharedOf<Env> uploaded = blueprint_.shared;

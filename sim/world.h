@@ -2,9 +2,11 @@
 
 #include <cstdint>
 
+#include "sim/engine_view.h"
 #include "sim/field.h"
 #include "sim/hd.h"
 #include "sim/random.h"
+#include "sim/rows.h"
 #include "sim/tensors.h"
 
 /// What the functions of an environment are given. The contract itself is described in environment.h.
@@ -71,7 +73,7 @@ struct ActionLayout {
     }
 };
 
-/// The actions of one world's step, judged: what was out of range or illegal was replaced.
+/// The actions of one world's step, judged: what was out of range or illegal was replaced by the default choice.
 template <class Env>
 struct Actions {
     const int32_t* words;
@@ -93,7 +95,7 @@ struct Actions {
     }
 };
 
-/// Where a scripted policy writes its actions; they start from 0.
+/// Where a scripted policy writes its actions; choices start from the parts' default choices, floats from 0.
 template <class Env>
 struct ActionWriter {
     int32_t* words;
@@ -112,15 +114,65 @@ struct ActionWriter {
     }
 };
 
-/// What a step reports. Rewards start from 0 and flags from false; rules write what differs.
+/// What a step reports. All numbers start from 0 and flags from false; rules write what differs.
 template <class Env>
 struct Outcome {
-    float* rewards;
-    uint8_t* terminations;
-    SIM_HD float& reward(int agent) const { return rewards[agent]; }
+    RowPointers<Env> rows;
+
+    SIM_HD float& reward(int agent) const { return rows.reward(agent); }
     /// True from the step in which the agent's episode ended by the rules until the reset.
-    SIM_HD uint8_t& terminated(int agent) const { return terminations[agent]; }
+    SIM_HD uint8_t& terminated(int agent) const { return rows.template flag<terminated_row>(agent); }
+    /// Number k of an agent's PerAgent output.
+    template <class H>
+    SIM_HD typename H::type& value(H, int agent, int k = 0) const requires(H::kind == TensorKind::per_agent) {
+        constexpr int row = num_built_in_rows + index_of_tensor<Env, H>();
+        return rows.template number<row>(agent * H::size + k);
+    }
+    /// Number k of the world's PerEnv or PerEpisode output.
+    template <class H>
+    SIM_HD typename H::type& value(H, int k = 0) const requires(is_output<H>&& H::kind != TensorKind::per_agent) {
+        constexpr int row = num_built_in_rows + index_of_tensor<Env, H>();
+        return rows.template number<row>(k);
+    }
 };
+
+/// Which choices are legal, as `legal_actions` tells the engine: bits that start from 0.
+template <class Env>
+struct LegalActions {
+    uint32_t* bits;
+    int stride;               // of the words: worlds may be interleaved
+    const ActionView* parts;  // [roles, action handles]
+    int num_roles;
+
+    /// Allows a choice: of a Discrete part, or of a MultiDiscrete part, counted through its integers. By any lane.
+    template <class Group, class H>
+    SIM_HD void allow(Group& group, H, int agent, int choice) const {
+        static_assert(is_choice<H>, "allow: want a Discrete or MultiDiscrete handle");
+        if (uint32_t* word = find(H{}, agent, choice / 32)) group.atomic_or(*word, 1u << (choice % 32));
+    }
+    /// The same for choices [32 word, 32 word + 32), by the one lane that writes this word.
+    template <class H>
+    SIM_HD void set_word(H, int agent, int word, uint32_t choices) const {
+        static_assert(is_choice<H>, "set_word: want a Discrete or MultiDiscrete handle");
+        if (uint32_t* to = find(H{}, agent, word)) *to = choices;
+    }
+
+  private:
+    template <class H>
+    SIM_HD uint32_t* find(H, int agent, int word) const {
+        for (int role = 0; role < num_roles; ++role) {
+            const ActionView& part = parts[role * TensorsOf<Env>::num_actions + index_of_tensor<Env, H>()];
+            const int at = agent - part.first;
+            if (part.legal_words > 0 && at >= 0 && at < part.count)
+                return bits + (part.first_legal + at * part.legal_words + word) * stride;
+        }
+        return nullptr;
+    }
+};
+
+/// What a metric of the rules is about: a world (`metric`); or agents (`agent_metric`), as a mean over those that took
+/// part, of all roles or of each role.
+enum class MetricScope : int { env, agent, role };
 
 /// Agents [first, last) of one role: what one call of observe is to write.
 struct AgentRange {

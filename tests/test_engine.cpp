@@ -148,12 +148,13 @@ std::vector<char> host_bytes(Batch& batch, const Tensor& tensor) { return host_v
 
 std::vector<Tensor> written_tensors(const Batch& batch) {
     std::vector<Tensor> tensors = batch.observations();
-    for (const auto* list : {&batch.action_masks(), &batch.outputs()})
+    for (const auto* list : {&batch.states(), &batch.action_masks(), &batch.outputs()})
         tensors.insert(tensors.end(), list->begin(), list->end());
-    for (Tensor tensor : batch.final_observations()) {
-        tensor.name = "final " + tensor.name;
-        tensors.push_back(tensor);
-    }
+    for (const auto* list : {&batch.final_observations(), &batch.final_states()})
+        for (Tensor tensor : *list) {
+            tensor.name = "final " + tensor.name;
+            tensors.push_back(tensor);
+        }
     return tensors;
 }
 
@@ -205,7 +206,8 @@ uint64_t played_hash(Batch& batch, int steps) {
         for (const Tensor& tensor : written_tensors(batch)) mix(hash, host_bytes(batch, tensor));
         if (step < steps) play(batch, 1);
     }
-    const std::vector<std::string> statistics = {"took_part", "episode_return", "agent_steps", "statistics"};
+    const std::vector<std::string> statistics = {"took_part", "episode_return", "output_sums", "agent_steps",
+                                                 "statistics"};
     for (const FieldValue& field : batch.save())
         if (std::find(statistics.begin(), statistics.end(), field.name) == statistics.end()) mix(hash, field.bytes);
     return hash;

@@ -73,7 +73,7 @@ TEST_CASE("every environment: an output that a launch names elsewhere is written
             DYNAMIC_SECTION(c.name << " on " << device.name()) {
                 const auto plain = make(c, on(device)), other = make(c, on(device));
                 std::vector<Tensor> tensors = other->observations();
-                for (const auto* list : {&other->action_masks(), &other->outputs()})
+                for (const auto* list : {&other->states(), &other->action_masks(), &other->outputs()})
                     tensors.insert(tensors.end(), list->begin(), list->end());
                 std::vector<Buffer> memory;
                 std::vector<std::vector<char>> before;

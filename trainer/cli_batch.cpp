@@ -30,6 +30,17 @@ std::map<std::string, DType> read_dtypes(const std::string& text) {
     return dtypes;
 }
 
+std::map<std::string, std::string> read_scripted(const std::string& text) {
+    std::map<std::string, std::string> scripted;
+    for (const std::string& word : split_list(text)) {
+        const size_t equals = word.find('=');
+        if (equals == std::string::npos || equals == 0 || equals + 1 == word.size())
+            throw std::invalid_argument("scripted: got " + in_quotes(word) + ", want ROLE=POLICY or ROLE=none");
+        scripted[word.substr(0, equals)] = word.substr(equals + 1);
+    }
+    return scripted;
+}
+
 Device choose_device(const std::string& name) {
     const Device device = find_device(name);
     static bool has_said = false;
@@ -52,6 +63,8 @@ BatchOptions to_options(const BatchConfig& config) {
     options.outputs = split_list(config.outputs.str());
     options.dtypes = read_dtypes(config.dtype.str());
     options.lanes = config.lanes;
+    options.illegal_actions = config.illegal_actions;
+    options.scripted = read_scripted(config.scripted.str());
     return options;
 }
 

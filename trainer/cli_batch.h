@@ -15,7 +15,8 @@ struct BatchConfig {
     int64_t seed = 0;
     AutoresetMode autoreset_mode = AutoresetMode::same_step;
     bool spread_phases = false, statistics = true;
-    Text outputs, dtype;
+    IllegalActions illegal_actions = IllegalActions::refuse;
+    Text scripted, outputs, dtype;
     int lanes = 0;
     template <class F>
     void fields(F f) {
@@ -25,6 +26,10 @@ struct BatchConfig {
         f("autoreset_mode", autoreset_mode, one_of({"same_step", "next_step", "disabled"}),
           "what happens to a world whose episode ended");
         f("spread_phases", spread_phases, any_value(), "first episodes begin at random points of their time limit");
+        f("illegal_actions", illegal_actions, one_of({"refuse", "pass"}),
+          "refuse: replaced by the default action and reported; pass: the rules say what they mean, if they do");
+        f("scripted", scripted, any_value(),
+          "who plays which role, with commas between: ROLE=POLICY, or ROLE=none for a role that learns");
         f("statistics", statistics, any_value(), "keep episode returns, lengths and metrics");
         f("outputs", outputs, any_value(),
           "observation parts, reward, terminated, ... that are written, with commas between; empty: all");

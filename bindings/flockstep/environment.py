@@ -12,7 +12,6 @@ from .layout import Layout
 
 log = logging.getLogger("flockstep")
 STATE_FORMAT = 2
-OUTPUTS = ("action_mask", "reward", "terminated", "truncated", "active", "acts", "episode_start")
 AUTORESET_MODES = ("same_step", "next_step", "disabled")
 
 
@@ -75,12 +74,16 @@ class Environment:
         that the time limit cut, "none" saves the memory.
     first_env: index of the first world among all ranks that share a seed.
     spread_phases: the first episodes begin at random points of their time limit.
-    outputs: names of the outputs to write (observation parts, action_mask, reward, terminated, truncated, active, acts,
-        episode_start); None: all. What is not written is None or missing.
+    outputs: names of the outputs to write (observation parts, states, action_mask, reward, terminated, truncated, active,
+        acts, episode_start, the environment's own); None: all. What is not written is None or missing.
     dtypes: {part: "uint8" | "int8" | "bfloat16" | "float32"} for observation parts, "*" for all.
     lanes: lanes per world on the GPU; 0: the environment's choice. Results do not depend on it.
     statistics: keep episode returns, lengths and the environment's metrics.
     cpu_team: on the CPU all threads work on each world in turn, for worlds of very many agents.
+    illegal_actions: "refuse" (default): replaced by the action's default choice and reported; "pass": handed to the rules,
+        where they say what illegal actions mean.
+    scripted: {role: policy} for roles that a scripted policy plays inside step, {role: None} for roles that learn; others
+        as the environment declares them. Scripted roles have no observations, actions or rows.
     array: "numpy", "torch" or "dlpack" (objects with __dlpack__, for JAX, CuPy and others). None: numpy on the CPU; on
         CUDA torch if it is installed, else dlpack.
     All other keywords are the environment's own settings.
@@ -109,6 +112,8 @@ class Environment:
         lanes=0,
         statistics=True,
         cpu_team=False,
+        illegal_actions="refuse",
+        scripted=None,
         array=None,
         **settings,
     ):
@@ -130,10 +135,11 @@ class Environment:
             dtypes={str(part): dtype_name(dtype) for part, dtype in (dtypes or {}).items()},
             lanes=integer("lanes", lanes, -1, 1024),
             cpu_team=bool(cpu_team),
+            illegal_actions=str(illegal_actions),
+            scripted={str(role): "none" if policy is None else str(policy) for role, policy in (scripted or {}).items()},
             settings=settings,
         )
         self._read_facts()
-        self._check_outputs(names("outputs", outputs))
         self.array = arrays.choose_kind(array, self.device)
         if str(device) == "auto":
             log.info("%s: %d worlds on %s", self.name, self.num_envs, self.device)
@@ -149,12 +155,6 @@ class Environment:
         self._layout = Layout(batch)
         self.roles = self._layout.roles  # {name: range of its agents}
 
-    def _check_outputs(self, wanted):
-        known = [*self._layout.observation_names(), *OUTPUTS]
-        for name in wanted:
-            if name not in known and not name.startswith("action_mask."):
-                raise ValueError(f'outputs: got "{name}", want some of: {", ".join(known)}')
-
     # Arrays
 
     def _show_arrays(self, view):
@@ -165,7 +165,11 @@ class Environment:
         self._transition = tuple(outputs.pop(name, None) for name in ("reward", "terminated", "truncated"))
         masks = {array.name: view(array) for array in batch.action_masks}
         self._info = {**outputs, **({"action_mask": layout.nest_masks(masks)} if masks else {})}
+        self._info.update({array.name: view(array) for array in batch.states})
         self._step_info = dict(self._info)
+        final_states = {array.name: view(array) for array in batch.final_states}
+        if final_states:
+            self._step_info["final_state"] = final_states
         finals = {array.name: view(array) for array in batch.final_observations}
         if finals:
             self._step_info["final_observation"] = layout.nest_observation(finals)
@@ -211,14 +215,15 @@ class Environment:
         reward: float32, terminated, truncated: bool, [num_envs, num_agents]. terminated stays true until the reset;
             truncated is the time limit.
         info: active, acts, episode_start: bool [num_envs, num_agents], of the observation beside them; action_mask: bool
-            [num_envs, agents, choices] where the rules forbid actions; in same_step final_observation, shaped like the
-            observation, whose rows count where _final_observation (bool [num_envs, num_agents]) is true; statistics.
+            [num_envs, agents, choices] where actions can be illegal; the environment's own outputs and global states, by
+            name; in same_step final_observation, shaped like the observation, whose rows count where _final_observation
+            (bool [num_envs, num_agents]) is true, and final_state, {name: array} of global states; statistics.
 
         A transition counts for an agent that was active before it, unless its world had ended: in next_step the step whose
         observation has episode_start does not count; in disabled mode a world that has ended waits for its reset, its
         steps change nothing and pay 0. ValueError for an action of the wrong dtype, shape or
-        device, before anything happens. A value that is out of range or masked counts as 0 (Box: as the nearest bound)
-        and raises ValueError: on the CPU at once, after the step; on CUDA when something is next read from the device
+        device, before anything happens. A value that is out of range or illegal counts as the default choice (0 unless
+        the environment says otherwise; Box: as the nearest bound) and raises ValueError: on the CPU at once, after the step; on CUDA when something is next read from the device
         (check, statistics, get_field, state_dict).
         """
         self._step(self._layout.flat_actions(action))

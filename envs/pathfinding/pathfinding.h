@@ -47,6 +47,9 @@ struct Pathfinding {
         return lanes;
     }
 
+    /// Drawing a large map is work for many lanes.
+    static int reset_lanes(const Config& c) { return c.cells() >= 16384 ? 1024 : 0; }
+
     template <class Group>
     SIM_HD static void reset(Group& group, World<Pathfinding>& world) {
         pathfinding::spawn(group, world);
