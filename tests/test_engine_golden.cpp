@@ -15,7 +15,7 @@ const std::map<std::string, uint64_t> golden = {
     {"test_scenes", 0x24c84e59e44be664u},
     {"test_mixed", 0x9fdcf7e9d38bc584u},
     {"test_crowd", 0x2e2c1301c0c523d7u},
-    {"test_stones", 0xae35db69c704627eu},
+    {"test_stones", 0x779ee3b2ce3225e0u},
     {"test_chain", 0xcc2f0bcba477d61eu},
     {"test_cards, short hands", 0x37122643a11fc5e3u},
     {"test_crowd, seven agents", 0xa94a969db91e541eu},

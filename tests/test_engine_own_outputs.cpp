@@ -203,12 +203,11 @@ TEST_CASE("legal actions: an illegal one counts as the default choice and is rep
         for (Batch* each : {passes.get(), batch.get(), passed_on.get()}) {
             const FieldValue heap{"heap", DType::int32, {1, 1}, {1, 0, 0, 0}};
             each->set_fields({heap});
-            put(*each, each->actions()[1], std::vector<int32_t>{2});
         }
         CHECK(shown<uint8_t>(*batch, "taker.action_mask") == std::vector<uint8_t>{1, 0, 0, 0, 0, 0, 0, 1});
-        put(*passes, passes->actions()[0], std::vector<int32_t>{3, 3});  // the default: never refused, masked or not
-        put(*batch, batch->actions()[0], std::vector<int32_t>{2, 3});    // three of one stone
-        put(*passed_on, passed_on->actions()[0], std::vector<int32_t>{2, 3});
+        put(*passes, passes->actions()[0], std::vector<int32_t>{3, 3, 2});  // defaults: never refused
+        put(*batch, batch->actions()[0], std::vector<int32_t>{2, 3, 2});    // three of one stone
+        put(*passed_on, passed_on->actions()[0], std::vector<int32_t>{2, 3, 2});
         for (Batch* each : {passes.get(), batch.get(), passed_on.get()}) each->step();
         CHECK(error_of([&] { passes->check(); }) == "no error");
         CHECK(error_of([&] { passed_on->check(); }) == "no error");
@@ -238,10 +237,15 @@ TEST_CASE("scripted roles: played inside a step as their policy would be from ou
             CHECK(scripted->metric_names()[0] == "episode_return");
             for (int step = 0; step < 40; ++step) {
                 other->act(other->find_policy(policy));
-                const auto dealt = host_values<int32_t>(*other, other->actions()[1]);
+                const auto dealt = host_values<int32_t>(*other, other->actions()[0]);
                 other->act(other->find_policy("careful"));
-                put(*other, other->actions()[1], dealt);
-                const auto taken = host_values<int32_t>(*other, other->actions()[0]);
+                auto actions = host_values<int32_t>(*other, other->actions()[0]);
+                std::vector<int32_t> taken;
+                for (size_t env = 0; env < 7; ++env) {
+                    actions[3 * env + 2] = dealt[3 * env + 2];
+                    taken.insert(taken.end(), {actions[3 * env], actions[3 * env + 1]});
+                }
+                put(*other, other->actions()[0], actions);
                 put(*scripted, scripted->actions()[0], taken);
                 scripted->step(), other->step();
                 CHECK(field_of(*scripted, "heap") == field_of(*other, "heap"));
