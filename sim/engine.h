@@ -97,7 +97,7 @@ struct EngineCommon {
 template <class Env>
 struct EngineView : EngineCommon {
     typename Env::Config config;
-    const SharedOf<Env>* shared;
+    SharedOf<Env> shared;  // its views point at slots, which a pool that is replaced changes
 };
 
 /// What is kept of a metric, side by side, since an ended episode touches memory that nothing else does. The first
@@ -174,15 +174,15 @@ inline constexpr bool masks_actions = []<class... H>(TensorList<H...>) {
 template <class Env, class V>
 SIM_HD void visit_state(const EngineView<Env>& e, Header& header, typename Env::State& state, V& visit) {
     header.fields(e, some_inactive<Env>, visit);
-    if constexpr (requires { state.fields(e.config, *e.shared, visit); })
-        state.fields(e.config, *e.shared, visit);
+    if constexpr (requires { state.fields(e.config, e.shared, visit); })
+        state.fields(e.config, e.shared, visit);
     else
         state.fields(e.config, visit);
 }
 template <class Env, class V>
 SIM_HD void visit_scratch(const EngineView<Env>& e, ScratchOf<Env>& scratch, V& visit) {
-    if constexpr (requires { scratch.fields(e.config, *e.shared, visit); })
-        scratch.fields(e.config, *e.shared, visit);
+    if constexpr (requires { scratch.fields(e.config, e.shared, visit); })
+        scratch.fields(e.config, e.shared, visit);
     else
         scratch.fields(e.config, visit);
 }
@@ -200,7 +200,7 @@ template <class Env, class Group>
 class WorldEngine {
   public:
     SIM_HD WorldEngine(Group& group, const EngineView<Env>& e, int64_t env, const Place& place)
-        : group_(group), e_(e), env_(env), place_(place), world_{e.config, *e.shared, {}, {}, {}, 0} {
+        : group_(group), e_(e), env_(env), place_(place), world_{e.config, e.shared, {}, {}, {}, 0} {
         Binder<Group::tile_worlds> state{e.state_fields, place.tile, env, place.tile_worlds, place.tile_index};
         visit_state(e, header_, world_.state, state);
         Binder<Group::tile_worlds> scratch{e.scratch_fields, place.scratch, env, place.tile_worlds, place.tile_index};

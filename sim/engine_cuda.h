@@ -101,7 +101,7 @@ class CudaBatch final : public TypedBatch<Env> {
         plan_grid();
     }
     int default_lanes() const {
-        if constexpr (requires { Env::lanes(engine_.config); }) return Env::lanes(engine_.config);
+        if (const int wanted = lanes_of<Env>(engine_.config, this->blueprint_.shared())) return wanted;
         int lanes = 1;
         while (lanes < engine_.num_agents && lanes < 256) lanes *= 2;
         return lanes;

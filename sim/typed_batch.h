@@ -8,8 +8,10 @@
 #include "sim/batch.h"
 #include "sim/bindings.h"
 #include "sim/check_contract.h"
+#include "sim/describe.h"
 #include "sim/environment.h"
 #include "sim/registry.h"
+#include "sim/shared_data.h"
 
 /// What both backends' batches of one environment share: settings, Shared, spaces and the layout of the state.
 namespace flockstep {
@@ -86,10 +88,11 @@ struct CanonicalBinder {
 template <class Env>
 struct Blueprint {
     typename Env::Config config;
-    SharedOf<Env> shared;
-    Loader loader;
+    std::shared_ptr<const SharedDataOf<Env>> shared_data;
     Spaces spaces;
     Settings settings;
+
+    const SharedOf<Env>& shared() const { return shared_data->host(); }
 
     Blueprint(const std::string& name, Settings given) {
         check_contract<Env>();
@@ -97,17 +100,8 @@ struct Blueprint {
         std::vector<std::string> known;
         for (const FieldDescription& field : describe_config<typename Env::Config>()) known.push_back(field.name);
         given.refuse_unread(name, known);
-        if constexpr (requires { Env::load(config, loader); }) shared = Env::load(config, loader);
-        spaces = Env::spaces(config);
-        spaces.has_action_mask = masks_actions<Env>;
-        TensorsOf<Env>::for_each([&](auto handle) {
-            using H = decltype(handle);
-            if constexpr (is_observation<H>)
-                spaces.observation_names.push_back(H::name);
-            else
-                spaces.action_names.push_back(H::name);
-        });
-        if constexpr (requires { Env::has_action_mask(config); }) spaces.has_action_mask = Env::has_action_mask(config);
+        shared_data = shared_data_of<Env>(name, config);
+        spaces = spaces_of<Env>(config, shared());
         settings = write_config(config);
     }
 };
@@ -127,10 +121,10 @@ class TypedBatch : public Batch {
         if constexpr (is_single<Env>) check_single();
         engine_ = {};
         engine_.config = blueprint_.config;
+        place_shared();
         engine_.max_episode_steps = blueprint_.config.max_episode_steps;
         list_names();
         plan_outputs(engine_);
-        upload_shared();
     }
     void check_single() const {
         const auto& parts = spaces_.roles[0].observation_parts;
@@ -143,20 +137,16 @@ class TypedBatch : public Batch {
     }
     /// Bytes of one world's small state where `tile_worlds` of them are interleaved: a tile is whole 16-byte vectors.
     int world_bytes(int tile_worlds) const {
-        const int64_t unit = tile_worlds >= 4 ? 4 : 16, bytes = collect_fields().tile_bytes;
+        const int64_t unit = tile_worlds >= 4 ? 4 : 16, bytes = collect_fields(blueprint_).tile_bytes;
         return int((bytes + unit - 1) / unit * unit);
     }
     void plan_layout(int tile_worlds) {
-        FieldCollector collector = collect_fields();
+        FieldCollector collector = collect_fields(blueprint_);
         plan_state(engine_, std::move(collector.list), world_bytes(tile_worlds), collector.bulk_bytes, tile_worlds);
     }
     /// Lays out the fields of Scratch; gives their bytes per world.
     int64_t plan_scratch() {
-        FieldCollector collector{num_envs(), {}};
-        EngineView<Env> view = engine_;
-        view.shared = &blueprint_.shared;
-        ScratchOf<Env> scratch;
-        visit_scratch(view, scratch, collector);
+        FieldCollector collector = collect_scratch(blueprint_);
         if (collector.list.size() > size_t(max_scratch_fields))
             throw std::logic_error(environment_ + ": more than 24 fields of scratch");
         bulk_scratch_bytes_ = size_t(collector.bulk_bytes);
@@ -191,11 +181,10 @@ class TypedBatch : public Batch {
     }
     std::string state_error(const std::map<std::string, const char*>& arrays) const override {
         if constexpr (requires(const World<Env>& world) { Env::state_error(world); }) {
-            EngineView<Env> view = engine_;
-            view.shared = &blueprint_.shared;
+            const EngineView<Env> view = host_view(blueprint_);
             for (int64_t env = 0; env < num_envs(); ++env) {
                 Header header;
-                World<Env> world{blueprint_.config, blueprint_.shared, {}, {}, {}, 0};
+                World<Env> world{blueprint_.config, blueprint_.shared(), {}, {}, {}, 0};
                 CanonicalBinder binder{arrays, env};
                 visit_state(view, header, world.state, binder);
                 world.elapsed = header.elapsed[0];
@@ -205,46 +194,53 @@ class TypedBatch : public Batch {
         }
         return "";
     }
-    FieldCollector collect_fields() const {
-        FieldCollector collector{num_envs(), {}};
+    /// The view by which the host looks at worlds of a blueprint: with shared data of its own memory.
+    EngineView<Env> host_view(const Blueprint<Env>& blueprint) const {
         EngineView<Env> view = engine_;
-        view.shared = &blueprint_.shared;
+        view.config = blueprint.config;
+        view.shared = blueprint.shared();
+        return view;
+    }
+    FieldCollector collect_fields(const Blueprint<Env>& blueprint) const {
+        FieldCollector collector{num_envs(), {}};
         Header header;
         typename Env::State state;
-        visit_state(view, header, state, collector);
+        visit_state(host_view(blueprint), header, state, collector);
+        return collector;
+    }
+    FieldCollector collect_scratch(const Blueprint<Env>& blueprint) const {
+        FieldCollector collector{num_envs(), {}};
+        ScratchOf<Env> scratch;
+        visit_scratch(host_view(blueprint), scratch, collector);
         return collector;
     }
     void list_names() {
         for (const Role& role : spaces_.roles)
             metrics_.push_back(spaces_.roles.size() > 1 ? "episode_return." + role.name : "episode_return");
         metrics_.push_back("episode_length");
-        if constexpr (requires { Env::metrics(blueprint_.config, 0); })
-            for (int m = 0; const char* name = Env::metrics(blueprint_.config, m); ++m) metrics_.push_back(name);
+        for (const std::string& name : metrics_of<Env>(blueprint_.config, blueprint_.shared()))
+            metrics_.push_back(name);
         if constexpr (requires { Env::policies(0); })
             for (int p = 0; const char* name = Env::policies(p); ++p) {
-                const char* refusal = nullptr;
-                if constexpr (requires { Env::refuses_policy(blueprint_.config, p); })
-                    refusal = Env::refuses_policy(blueprint_.config, p);
-                policies_.push_back(name), policy_refusals_.push_back(refusal ? refusal : "");
+                policies_.push_back(name);
+                policy_refusals_.push_back(policy_refusal_of<Env>(blueprint_.config, blueprint_.shared(), p));
             }
         engine_.num_metrics = int(metrics_.size());
     }
-    void upload_shared() {
-        SharedOf<Env> uploaded = blueprint_.shared;
-        if (options_.device.is_cuda()) {
-            uploaded.fields([&](const char* name, auto& view) {
-                using T = typename std::decay_t<decltype(view)>::value_type;
-                if (view.size == 0) return;
-                shared_.emplace_back(*memory_, size_t(view.size) * sizeof(T), std::string("shared data ") + name);
-                memory_->from_host(shared_.back().data(), view.data, size_t(view.size) * sizeof(T));
-                view.data = static_cast<const T*>(shared_.back().data());
-            });
-        }
-        shared_.emplace_back(*memory_, sizeof uploaded, "shared data");
-        memory_->from_host(shared_.back().data(), &uploaded, sizeof uploaded);
-        engine_.shared = static_cast<const SharedOf<Env>*>(shared_.back().data());
+    /// Kernels take Shared by value: its plain members, and views that point at slots of this batch. The slots' address
+    /// never changes; what they hold does when the data are replaced.
+    void place_shared() {
+        const size_t bytes = std::max<size_t>(blueprint_.shared_data->arrays().size(), 1) * sizeof(ViewSlot);
+        slots_.emplace(*memory_, bytes, "the addresses of shared data");
+        take_shared(blueprint_.shared_data->copy_on(options_.device));
+        engine_.shared = blueprint_.shared_data->bound_to(static_cast<const ViewSlot*>(slots_->data()));
     }
-    std::vector<Buffer> shared_;
+    void take_shared(std::shared_ptr<const SharedCopy> copy) {
+        memory_->from_host(slots_->data(), copy->slots.data(), copy->slots.size() * sizeof(ViewSlot));
+        shared_copy_ = std::move(copy);
+    }
+    std::optional<Buffer> slots_;
+    std::shared_ptr<const SharedCopy> shared_copy_;  // goes before blueprint_'s data, which it must not outlive
 };
 
 }  // namespace flockstep

@@ -6,18 +6,10 @@
 #include "sim/hd.h"
 #include "sim/random.h"
 #include "sim/tensors.h"
+#include "sim/view.h"
 
 /// What the functions of an environment are given. The contract itself is described in environment.h.
 namespace flockstep {
-
-/// Read-only data that all worlds use: one array of a Shared struct. The host loads it, the engine uploads it.
-template <class T>
-struct View {
-    using value_type = T;
-    const T* data = nullptr;
-    int64_t size = 0;
-    SIM_HD const T& operator[](int64_t i) const { return data[i]; }
-};
 
 /// Stands in for Shared or Scratch where an environment has none.
 struct Nothing {

@@ -21,7 +21,7 @@ struct Errands {
         View<int32_t> first;  // [num_scenes + 1] first agent of each scene
         View<uint8_t> door;   // [agents of all scenes] 1..doors
         template <class V>
-        void fields(V visit) {
+        void fields(V& visit) {
             visit("first", first), visit("door", door);
         }
     };
