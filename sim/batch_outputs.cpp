@@ -90,6 +90,7 @@ void Batch::plan_outputs(EngineCommon& view) {
                                     " roles, want at most 8");
     view.num_envs = options_.num_envs;
     view.first_env = options_.first_env;
+    view.all_envs = std::max(options_.all_envs, options_.first_env + options_.num_envs);
     view.num_agents = num_agents();
     view.mode = options_.autoreset_mode;
     view.final_observation = options_.final_observation;

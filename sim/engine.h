@@ -66,7 +66,7 @@ inline constexpr int num_rows = 6;
 /// What the steps of a batch need, whatever its environment; plain data.
 struct EngineCommon {
     Control* control;
-    int64_t num_envs, first_env;  // first_env: global index of world 0 (ranks)
+    int64_t num_envs, first_env, all_envs;  // first_env: global index of world 0 (ranks); all_envs: of all ranks
     int num_agents, num_roles, num_parts, num_action_parts, num_metrics, max_episode_steps;
     AutoresetMode mode;
     FinalObservation final_observation;
@@ -200,7 +200,7 @@ template <class Env, class Group>
 class WorldEngine {
   public:
     SIM_HD WorldEngine(Group& group, const EngineView<Env>& e, int64_t env, const Place& place)
-        : group_(group), e_(e), env_(env), place_(place), world_{e.config, e.shared, {}, {}, {}, 0} {
+        : group_(group), e_(e), env_(env), place_(place), world_{e.config, e.shared, {}, {}, {}, 0, e.all_envs} {
         Binder<Group::tile_worlds> state{e.state_fields, place.tile, env, place.tile_worlds, place.tile_index};
         visit_state(e, header_, world_.state, state);
         Binder<Group::tile_worlds> scratch{e.scratch_fields, place.scratch, env, place.tile_worlds, place.tile_index};

@@ -35,9 +35,18 @@
 ///
 /// What may be left out:
 ///
-///   struct Shared { View<T> ...; template <class V> void fields(V visit); };
-///       Read-only data of all worlds; visit(name, view) for each array.
-///       static Shared load(Config&, Loader&) builds it on the host and may fill in or refuse settings.
+///   struct Shared { View<T> ...; int ...; template <class V> void fields(V& visit); };
+///       Read-only data of all worlds: arrays, and plain members for sizes and the like that follow from files or from
+///       settings (the map's height). visit(name, member) for each; a member with `fields` of its own (Ragged,
+///       GridIndex) is walked. Arrays lie in memory and may be replaced while worlds run (Batch::replace_shared). Plain
+///       members travel with each launch, as fast to read as settings, and are the same in every pool that a batch
+///       takes up. static Shared load(const Config&, Loader&) builds it on the host, once per process for the same
+///       settings and files, and may refuse settings. It reads files through the loader (see loader.h), and nothing
+///       that may change unseen. See pool.h for pools of scenes.
+///   static constexpr const char* load_ignores[] = {"max_episode_steps", ...}
+///       Settings that `load` does not look at (it sees their defaults): batches that differ in them share one load.
+///   static constexpr const char* pool_settings[] = {"map", ...}
+///       Settings that `load` alone looks at, no rule: they may change when shared data are replaced.
 ///   struct Scratch { Field<T> ...; Bulk<T> ...; };
 ///       Working memory of one call, with `fields` as in State. Bulk is memory of every world at once.
 ///   HD static void derive(group, world)
@@ -51,6 +60,8 @@
 ///       type. Choices of a MultiDiscrete part are counted through its integers. Choice 0 must always be allowed.
 ///   static bool has_action_mask(const Config&)
 ///       False: under these settings everything is allowed.
+///       This one, spaces, metrics, refuses_policy and lanes may take `const Shared&` after the Config, where files
+///       decide.
 ///   HD static bool active(world, agent)
 ///       False: padding, or has left.
 ///   HD static bool acts(world, agent)

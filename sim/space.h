@@ -92,6 +92,7 @@ struct ObservationPart {
         for (int n : shape) count *= n;
         return count;
     }
+    bool operator==(const ObservationPart&) const = default;
 };
 
 /// One part of an action. Discrete: one integer in [0, n[0]). MultiDiscrete: n.size() integers. Box: `size` floats.
@@ -102,6 +103,7 @@ struct ActionPart {
     std::vector<int> n;            // choices per integer
     int size = 1;                  // integers or floats per agent
     std::vector<float> low, high;  // Box only: bounds of each float
+    bool operator==(const ActionPart&) const = default;
 };
 
 /// A kind of agent: agents [first, first + count) of every world, with observation and action parts of their own.
@@ -110,6 +112,8 @@ struct Role {
     int first = 0, count = 0;
     std::vector<ObservationPart> observation_parts;
     std::vector<ActionPart> action_parts;
+
+    bool operator==(const Role&) const = default;
 
     // Builders, to be chained; a handle is one of the environment's `tensors`.
 
@@ -161,6 +165,7 @@ struct Spaces {
 
     Role& add(std::string role, int count);
     int num_agents() const;
+    bool operator==(const Spaces&) const = default;
 };
 
 }  // namespace flockstep

@@ -164,6 +164,22 @@ class TypedBatch : public Batch {
         return storage;
     }
 
+    void replace_shared(const Settings& changed) override {
+        Settings wanted = settings_;
+        for (const auto& [key, value] : changed.values()) wanted.set(key, value);
+        Blueprint<Env> next(environment_, wanted);
+        check_replacement(next);
+        check();
+        std::shared_ptr<const SharedCopy> copy = next.shared_data->copy_on(options_.device);
+        take_shared(std::move(copy));
+        take_limits(collect_fields(next).list);
+        blueprint_ = std::move(next);
+        engine_.config = blueprint_.config;
+        settings_ = blueprint_.settings;
+        launch({Operation::reset, nullptr, false, 0, 0, nullptr}, {});
+        memory_->synchronize();
+    }
+
     /// For the test mode of the CPU.
     void poison_bulk_scratch() {
         if (bulk_scratch_) std::fill_n(static_cast<char*>(bulk_scratch_->data()), bulk_scratch_bytes_, char(0xA5));
@@ -227,6 +243,51 @@ class TypedBatch : public Batch {
             }
         engine_.num_metrics = int(metrics_.size());
     }
+    /// What kernels, captured graphs and the tensors that others hold rely on stays as it is.
+    void check_replacement(const Blueprint<Env>& next) const {
+        const auto refuse = [](const std::string& what, const std::string& got, const std::string& want) {
+            throw std::invalid_argument("replacing shared data: " + what + ": got " + got + ", want " + want);
+        };
+        for (const auto& [key, value] : next.settings.values())
+            if (const Value& now = settings_.values().at(key); now != value && !is_pool_setting(key))
+                refuse(key, to_text(value), to_text(now) + " as the worlds have it; " + pool_settings_text());
+        const std::vector<SharedConstant>&have = blueprint_.shared_data->constants(),
+              &given = next.shared_data->constants();
+        for (size_t i = 0; i < have.size(); ++i)
+            if (have[i].bytes != given[i].bytes)
+                refuse(have[i].name, given[i].text.empty() ? "another value" : given[i].text,
+                       (have[i].text.empty() ? "the same" : have[i].text) + " as the worlds have it");
+        if (next.spaces != spaces_) refuse("spaces", "others", "the same roles, parts, shapes and bounds");
+        const std::string fields = layout_difference(collect_fields(blueprint_), collect_fields(next)),
+                          scratch = layout_difference(collect_scratch(blueprint_), collect_scratch(next));
+        if (!fields.empty()) throw std::invalid_argument("replacing shared data: state: " + fields);
+        if (!scratch.empty()) throw std::invalid_argument("replacing shared data: scratch: " + scratch);
+        if (metrics_of<Env>(next.config, next.shared()) != metrics_of<Env>(blueprint_.config, blueprint_.shared()))
+            refuse("metrics", "others", "the same");
+    }
+    static bool is_pool_setting(const std::string& key) {
+        if constexpr (requires { Env::pool_settings; })
+            for (const char* name : Env::pool_settings)
+                if (key == name) return true;
+        return false;
+    }
+    static std::string pool_settings_text() {
+        std::string list;
+        if constexpr (requires { Env::pool_settings; })
+            for (const char* name : Env::pool_settings) list += (list.empty() ? "" : ", ") + std::string(name);
+        return list.empty() ? "no setting may change with the data" : "these may change with the data: " + list;
+    }
+    /// The first field whose place or shape differs, or "".
+    static std::string layout_difference(const FieldCollector& have, const FieldCollector& given) {
+        for (size_t i = 0; i < have.list.size(); ++i) {
+            const FieldInfo &a = have.list[i], &b = given.list[i];
+            if (a.counts != b.counts || a.offset != b.offset)
+                return "field " + a.name + ": got " + shape_text(b.counts) + ", want " + shape_text(a.counts) +
+                       " as the worlds have it";
+        }
+        return "";
+    }
+
     /// Kernels take Shared by value: its plain members, and views that point at slots of this batch. The slots' address
     /// never changes; what they hold does when the data are replaced.
     void place_shared() {

@@ -46,6 +46,7 @@ struct World {
     ScratchOf<Env> scratch;  // holds garbage before each call of reset, derive, step, act and observe
     Rng rng;                 // of this reset or step; not for derive and observe
     int elapsed;             // steps since the reset; the one under way is not counted
+    int64_t all_envs = 1;    // worlds of the run, those of all ranks
 };
 
 /// Where the words of a world's actions lie: handle after handle, [num_agents, size] each, floats as their bits. Rows
