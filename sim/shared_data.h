@@ -231,7 +231,8 @@ std::shared_ptr<const SharedDataOf<Env>> shared_data_of(const std::string& envir
     if constexpr (std::is_same_v<SharedOf<Env>, Nothing>)
         return std::make_shared<SharedDataOf<Env>>(environment, config);
     std::string key = environment;
-    for (const auto& [name, value] : write_config(seen).values()) key += "\n" + name + " = " + to_text(value);
+    const Settings settings = write_config(seen);
+    for (const auto& [name, value] : settings.values()) key += "\n" + name + " = " + to_text(value);
     const auto load = [&]() -> std::shared_ptr<const SharedDataOf<Env>> {
         try {
             return std::make_shared<SharedDataOf<Env>>(environment, seen);

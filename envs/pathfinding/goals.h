@@ -8,7 +8,6 @@ namespace flockstep::pathfinding {
 /// Uniform over the agent's component, or over its map's goal pool, but never the cell it stands on.
 template <class W>
 SIM_HD Cell draw_goal(const W& world, int agent) {
-    const PathfindingConfig& c = world.config;
     const Cell here = world.state.position[agent];
     const int map = world.state.map_index[0], own = index_of(world, here);
     const bool has_pool =
