@@ -106,6 +106,10 @@ class PyBatch {
     void restore(const py::dict& fields) {
         write(fields, [](Batch& batch, const std::vector<FieldValue>& values) { batch.restore(values); });
     }
+    void replace_shared(const py::dict& changed) {
+        const Settings settings = settings_of(changed);
+        use([&](Batch& batch) { batch.replace_shared(settings); });
+    }
     py::array get_field(const std::string& name) {
         return to_array(use([&](Batch& batch) { return batch.get_field(name); }));
     }
@@ -306,6 +310,8 @@ void bind_batch(py::module_& module) {
              "Writes fields (name: numpy array) and observes again. All or nothing.")
         .def("save", &PyBatch::save, "All that is needed to go on identically: name: numpy array. Waits.")
         .def("restore", &PyBatch::restore, py::arg("fields"))
+        .def("replace_shared", &PyBatch::replace_shared, py::arg("settings") = py::dict(),
+             "Takes up other shared data and begins a new episode everywhere. All or nothing. Waits.")
         .def("statistics", &statistics_of, py::arg("clear") = false,
              "Means and standard errors over the episodes that ended. Waits.")
         .def("first_episodes", &first_episodes_of,

@@ -21,6 +21,7 @@ struct BatchOptions {
     Device device;          // where they live
     uint64_t seed = 0;      // of everything random, unless reset() is given another
     int64_t first_env = 0;  // global index of the first world: rank * num_envs when ranks share a seed
+    int64_t all_envs = 0;   // worlds of all ranks, which take scenes in their order; 0: first_env + num_envs
     AutoresetMode autoreset_mode = AutoresetMode::same_step;
     bool spread_phases = false;  // the first episodes begin at random points of their time limit; not in statistics
     bool statistics = true;      // keep episode returns, lengths and the environment's metrics
@@ -152,6 +153,15 @@ class Batch {
     void restore(const std::vector<FieldValue>& saved) { restore(saved, Bindings(*this)); }
     void restore(const std::vector<FieldValue>& saved, const Bindings& bindings);
 
+    /// Takes up other shared data while worlds run: loads them under the batch's settings with those in `changed`, and
+    /// files that have changed since they were read, too. Begins a new episode everywhere on them and observes.
+    /// Episodes under way count for nobody. Other batches keep what they have; captured CUDA graphs of this one stay
+    /// valid and step its worlds on the new data. Waits, and reports a refused action (see check()); old and new data
+    /// are both in memory meanwhile. All or nothing: throws std::invalid_argument where a setting differs that is not
+    /// among the environment's `pool_settings`, and where spaces, the layout of the state or plain members of Shared
+    /// would differ.
+    virtual void replace_shared(const Settings& changed = {}) = 0;
+
     /// Means since the last clear. Waits.
     Statistics statistics(bool clear);
     /// Metrics of the first episode of each world since the last clear, [num_envs] each; NaN where none ended. Waits.
@@ -187,6 +197,8 @@ class Batch {
     void plan_state(EngineCommon& view, std::vector<FieldInfo> fields, int world_bytes, int64_t bulk_bytes,
                     int tile_worlds);
     const FieldInfo& field(const std::string& name) const;
+    /// Other limits for the same fields, as shared data that were replaced have it.
+    void take_limits(const std::vector<FieldInfo>& fields);
     /// Whether the rules judge states, and the first complaint about some world's, or "". `arrays`: every field that is
     /// not derived, in canonical order on the host.
     virtual bool has_state_error() const = 0;

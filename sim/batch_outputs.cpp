@@ -100,6 +100,7 @@ void Batch::plan_outputs(EngineCommon& view, std::vector<RowInfo> rows, bool som
     view.num_agents = all_spaces_.num_agents();
     view.num_learners = num_agents();
     view.illegal_actions = options_.illegal_actions;
+    view.all_envs = std::max(options_.all_envs, options_.first_env + options_.num_envs);
     view.mode = options_.autoreset_mode;
     view.final_observation = options_.final_observation;
     view.spread_phases = options_.spread_phases;

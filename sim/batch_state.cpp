@@ -49,6 +49,10 @@ const FieldInfo& Batch::field(const std::string& name) const {
     throw std::invalid_argument("field: got " + in_quotes(name) + ", want one of: " + known);
 }
 
+void Batch::take_limits(const std::vector<FieldInfo>& fields) {
+    for (size_t i = 0; i < fields_.size(); ++i) fields_[i].limits = fields.at(i).limits;
+}
+
 std::vector<char> Batch::read_tiles() {
     const int64_t worlds = (num_envs() + view_->tile_worlds - 1) / view_->tile_worlds * view_->tile_worlds;
     std::vector<char> tiles(size_t(worlds * view_->world_bytes));

@@ -157,6 +157,7 @@ constexpr void check_contract() {
     using Const = const World<Env>&;
     using Mutable = World<Env>&;
     using Group = HostGroup&;
+    using Shared = const SharedOf<Env>&;
     static_assert(detail::has_tensors<Env>,
                   "tensors: want `static constexpr auto tensors = tensor_list(...)` of all Observation, Discrete, "
                   "MultiDiscrete and Box handles, and of its own outputs");
@@ -165,8 +166,11 @@ constexpr void check_contract() {
     static_assert(
         requires(const Config c) {
             { Env::spaces(c) } -> std::same_as<Spaces>;
-        },
-        "spaces: want `static Spaces spaces(const Config&)`");
+        } ||
+            requires(const Config c, Shared s) {
+                { Env::spaces(c, s) } -> std::same_as<Spaces>;
+            },
+        "spaces: want `static Spaces spaces(const Config&)` or `spaces(const Config&, const Shared&)`");
     static_assert(
         requires(Group g, Mutable w) { Env::reset(g, w); },
         "reset: want `template <class Group> SIM_HD static void reset(Group&, World<Env>&)`");
@@ -209,8 +213,12 @@ constexpr void check_contract() {
         static_assert(
             requires(const Config c) {
                 { Env::has_action_mask(c) } -> std::same_as<bool>;
-            },
-            "has_action_mask: want `static bool has_action_mask(const Config&)`");
+            } ||
+                requires(const Config c, Shared s) {
+                    { Env::has_action_mask(c, s) } -> std::same_as<bool>;
+                },
+            "has_action_mask: want `static bool has_action_mask(const Config&)` or `has_action_mask(const Config&, "
+            "const Shared&)`");
         static_assert(detail::has_allowed<Env> || detail::names_legal_actions<Env>,
                       "has_action_mask: want `allowed` or `legal_actions` beside it");
     }
@@ -246,8 +254,12 @@ constexpr void check_contract() {
         static_assert(
             requires(const Config c) {
                 { Env::metrics(c, 0) } -> std::same_as<const char*>;
-            },
-            "metrics: want `static const char* metrics(const Config&, int m)`");
+            } ||
+                requires(const Config c, Shared s) {
+                    { Env::metrics(c, s, 0) } -> std::same_as<const char*>;
+                },
+            "metrics: want `static const char* metrics(const Config&, int m)` or `metrics(const Config&, const "
+            "Shared&, int m)`");
         if constexpr (detail::has_metric<Env>)
             static_assert(
                 requires(Group g, Mutable w) {
@@ -271,21 +283,28 @@ constexpr void check_contract() {
         static_assert(
             requires(const Config c) {
                 { Env::refuses_policy(c, 0) } -> std::same_as<const char*>;
-            },
-            "refuses_policy: want `static const char* refuses_policy(const Config&, int p)`");
+            } ||
+                requires(const Config c, Shared s) {
+                    { Env::refuses_policy(c, s, 0) } -> std::same_as<const char*>;
+                },
+            "refuses_policy: want `static const char* refuses_policy(const Config&, int p)` or `refuses_policy(const "
+            "Config&, const Shared&, int p)`");
     if constexpr (detail::has_lanes<Env>)
         static_assert(
             requires(const Config c) {
                 { Env::lanes(c) } -> std::same_as<int>;
-            },
-            "lanes: want `static int lanes(const Config&)`");
+            } ||
+                requires(const Config c, Shared s) {
+                    { Env::lanes(c, s) } -> std::same_as<int>;
+                },
+            "lanes: want `static int lanes(const Config&)` or `lanes(const Config&, const Shared&)`");
     static_assert(detail::has_load<Env> || std::is_same_v<SharedOf<Env>, Nothing>, "Shared: want `load` beside it");
     if constexpr (detail::has_load<Env>)
         static_assert(
-            requires(Config c, Loader l) {
+            requires(const Config c, Loader& l) {
                 { Env::load(c, l) } -> std::same_as<SharedOf<Env>>;
             },
-            "load: want `static Shared load(Config&, Loader&)`");
+            "load: want `static Shared load(const Config&, Loader&)`");
     if constexpr (detail::has_state_error<Env>)
         static_assert(
             requires(Const w) {

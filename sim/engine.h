@@ -16,7 +16,7 @@ namespace flockstep {
 template <class Env>
 struct EngineView : EngineCommon {
     typename Env::Config config;
-    const SharedOf<Env>* shared;
+    SharedOf<Env> shared;  // its views point at slots, which a pool that is replaced changes
 };
 
 /// What the engine itself remembers of a world; lies in front of the environment's own fields.
@@ -113,8 +113,8 @@ template <class Env, class V>
 SIM_HD void visit_state(const EngineView<Env>& e, const typename Env::Config& config, Header& header,
                         typename Env::State& state, V& visit) {
     header.fields(e, some_inactive<Env>, RowTable<Env>{}, visit);
-    if constexpr (requires { state.fields(config, *e.shared, visit); })
-        state.fields(config, *e.shared, visit);
+    if constexpr (requires { state.fields(config, e.shared, visit); })
+        state.fields(config, e.shared, visit);
     else
         state.fields(config, visit);
 }
@@ -125,8 +125,8 @@ SIM_HD void visit_state(const EngineView<Env>& e, Header& header, typename Env::
 template <class Env, class V>
 SIM_HD void visit_scratch(const EngineView<Env>& e, const typename Env::Config& config, ScratchOf<Env>& scratch,
                           V& visit) {
-    if constexpr (requires { scratch.fields(config, *e.shared, visit); })
-        scratch.fields(config, *e.shared, visit);
+    if constexpr (requires { scratch.fields(config, e.shared, visit); })
+        scratch.fields(config, e.shared, visit);
     else
         scratch.fields(config, visit);
 }
@@ -168,7 +168,7 @@ class WorldEngine {
           env_(env),
           place_(place),
           config_(config_seen<Env, Group>(e)),
-          world_(World<Env>{config_, *e.shared, {}, {}, {}, 0}) {
+          world_(World<Env>{config_, e.shared, {}, {}, {}, 0, e.all_envs}) {
         Binder<Group::tile_worlds> state{e.state_fields, place.tile, env, place.tile_worlds, place.tile_index};
         visit_state(e, config_, header_, world_.state, state);
         Binder<Group::tile_worlds> scratch{e.scratch_fields, place.scratch, env, place.tile_worlds, place.tile_index};

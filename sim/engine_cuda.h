@@ -65,8 +65,8 @@ inline constexpr int max_block_lanes = 256;
 /// Lanes for worlds that are reset, where the environment says how many: their blocks are few, and nothing else waits.
 inline constexpr int max_reset_lanes = 1024;
 template <class Env>
-inline constexpr bool has_reset_lanes = requires(const typename Env::Config& config) {
-    Env::reset_lanes(config);
+inline constexpr bool has_reset_lanes = requires(const typename Env::Config& config, const SharedOf<Env>& shared) {
+    Env::reset_lanes(config, shared);
 };
 
 /// Room for GridGroup::Exchange.
@@ -114,7 +114,7 @@ class CudaBatch final : public TypedBatch<Env> {
         plan_grid();
     }
     int default_lanes() const {
-        if constexpr (requires { Env::lanes(engine_.config); }) return Env::lanes(engine_.config);
+        if (const int wanted = lanes_of<Env>(engine_.config, this->blueprint_.shared())) return wanted;
         int lanes = 1;
         while (lanes < engine_.num_agents && lanes < 256) lanes *= 2;
         return lanes;
@@ -246,7 +246,7 @@ class CudaBatch final : public TypedBatch<Env> {
         this->memory_->from_host(plan_.early.world, none.data(), none.size() * 4);
         plan_.early_blocks = most;
         if constexpr (has_reset_lanes<Env>)
-            if (const int lanes = Env::reset_lanes(engine_.config); lanes > plan_.lanes) {
+            if (const int lanes = Env::reset_lanes(engine_.config, this->blueprint_.shared()); lanes > plan_.lanes) {
                 early_stream_.emplace();
                 plan_.early_blocks = 0;
                 early_plan_ = plan_;
@@ -280,7 +280,8 @@ class CudaBatch final : public TypedBatch<Env> {
         const bool has_early = is_step && plan_.early.most > 0;
         if (has_early) find_early_worlds(plan_.early, engine_.num_envs, engine_.max_episode_steps, handle);
         if (has_early && early_stream_) step_early_worlds(set, view, handle);
-        const dim3 blocks(unsigned(plan_.blocks + (is_step ? plan_.early_blocks : 0))), threads(unsigned(plan_.threads));
+        const dim3 blocks(unsigned(plan_.blocks + (is_step ? plan_.early_blocks : 0))),
+            threads(unsigned(plan_.threads));
         if (plan_.kind == GroupKind::grid) {
             cuda_check(cudaLaunchCooperativeKernel(set.step, blocks, threads, arguments, 0, handle),
                        "launching a step of the whole grid");

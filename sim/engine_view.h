@@ -122,7 +122,7 @@ struct MetricView {
 /// What the steps of a batch need, whatever its environment; plain data.
 struct EngineCommon {
     Control* control;
-    int64_t num_envs, first_env;  // first_env: global index of world 0 (ranks)
+    int64_t num_envs, first_env, all_envs;  // first_env: global index of world 0 (ranks); all_envs: of all ranks
     int num_agents, num_roles, num_parts, num_action_parts, num_metrics, max_episode_steps;
     int first_learner, num_learners;  // agents that have rows in the outputs and actions from outside
     int num_scripted;                 // roles that are played inside a step

@@ -35,9 +35,18 @@
 ///
 /// What may be left out:
 ///
-///   struct Shared { View<T> ...; template <class V> void fields(V visit); };
-///       Read-only data of all worlds; visit(name, view) for each array.
-///       static Shared load(Config&, Loader&) builds it on the host and may fill in or refuse settings.
+///   struct Shared { View<T> ...; int ...; template <class V> void fields(V& visit); };
+///       Read-only data of all worlds: arrays, and plain members for sizes and the like that follow from files or from
+///       settings (the map's height). visit(name, member) for each; a member with `fields` of its own (Ragged,
+///       GridIndex) is walked. Arrays lie in memory and may be replaced while worlds run (Batch::replace_shared). Plain
+///       members travel with each launch, as fast to read as settings, and are the same in every pool that a batch
+///       takes up. static Shared load(const Config&, Loader&) builds it on the host, once per process for the same
+///       settings and files, and may refuse settings. It reads files through the loader (see loader.h), and nothing
+///       that may change unseen. See pool.h for pools of scenes.
+///   static constexpr const char* load_ignores[] = {"max_episode_steps", ...}
+///       Settings that `load` does not look at (it sees their defaults): batches that differ in them share one load.
+///   static constexpr const char* pool_settings[] = {"map", ...}
+///       Settings that `load` alone looks at, no rule: they may change when shared data are replaced.
 ///   struct Scratch { Field<T> ...; Bulk<T> ...; };
 ///       Working memory of one call, with `fields` as in State. Bulk is memory of every world at once.
 ///   HD static void derive(group, world)
@@ -59,6 +68,8 @@
 ///       told apart by the handle's type. Choices of a MultiDiscrete part are counted through its integers.
 ///   static bool has_action_mask(const Config&)
 ///       False: under these settings everything is legal.
+///       This one, spaces, metrics, refuses_policy and lanes may take `const Shared&` after the Config, where files
+///       decide.
 ///   HD static bool active(world, agent)
 ///       False: padding, or has left.
 ///   HD static bool acts(world, agent)
@@ -84,6 +95,9 @@
 ///       Sizes that most users have: kernels of one lane per world are compiled once more, with the settings that
 ///       apply() sets as constants, so that loops over agents unroll. Other settings take the general kernels; results
 ///       are the same. For one role with one observation part and one Discrete action without a mask.
+///   static int reset_lanes(const Config&, const Shared&)
+///       Lanes, up to 1,024, for worlds that the time limit is about to end, where a reset is much more work than a step;
+///       0: as many as for a step. On the GPU such worlds are stepped beside the others, before them.
 ///   static constexpr bool never_one_lane = true
 ///       Spares the compiler the kernels of one lane per world.
 ///   static constexpr int single_agent_floats = 4

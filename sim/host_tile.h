@@ -164,7 +164,7 @@ class TileStep {
     /// vectorised.
     void play() {
         const typename Env::Config config = e_.config;
-        const SharedOf<Env> shared = *e_.shared;
+        const SharedOf<Env> shared = e_.shared;
         const typename Env::State first_state = state_;
         const int32_t* const elapsed = header_.elapsed.first;
         const uint32_t* const episode = header_.episode.first;
@@ -205,7 +205,7 @@ class TileStep {
     }
     void observe() {
         const typename Env::Config config = e_.config;
-        const SharedOf<Env> shared = *e_.shared;
+        const SharedOf<Env> shared = e_.shared;
         PartView parts[max_parts];
         for (int p = 0; p < e_.num_parts; ++p) parts[p] = e_.parts[p];
         const int32_t* const elapsed = header_.elapsed.first;

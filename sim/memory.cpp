@@ -13,16 +13,37 @@
 
 namespace flockstep {
 
+size_t free_host_bytes() {
+    size_t kilobytes = 0;
+    if (FILE* info = std::fopen("/proc/meminfo", "r")) {
+        char line[128];
+        while (std::fgets(line, sizeof line, info))
+            if (std::sscanf(line, "MemAvailable: %zu kB", &kilobytes) == 1) break;
+        std::fclose(info);
+    }
+    return kilobytes ? kilobytes << 10 : ~size_t{0};
+}
+
+namespace {
+std::runtime_error no_room(size_t bytes, const std::string& what) {
+    return std::runtime_error("memory: " + what + " needs " + std::to_string(bytes >> 20) + " MiB, free are " +
+                              std::to_string(free_host_bytes() >> 20) + " MiB");
+}
+}  // namespace
+
+void check_host_room(size_t bytes, const std::string& what) {
+    if (bytes > free_host_bytes()) throw no_room(bytes, what);
+}
+
 namespace {
 class HostMemory final : public Memory {
   public:
     Device device() const override { return {}; }
     void* allocate(size_t bytes, const std::string& what) override {
         const size_t rounded = (bytes + 255) / 256 * 256;
-        void* data = rounded > free_bytes() ? nullptr : std::aligned_alloc(256, rounded);
-        if (!data)
-            throw std::runtime_error("memory: " + what + " needs " + std::to_string(bytes >> 20) + " MiB, free are " +
-                                     std::to_string(free_bytes() >> 20) + " MiB");
+        check_host_room(rounded, what);
+        void* data = std::aligned_alloc(256, rounded);
+        if (!data) throw no_room(bytes, what);
         memset(data, 0, rounded);
         return data;
     }
@@ -31,19 +52,6 @@ class HostMemory final : public Memory {
     void from_host(void* data, const void* host, size_t bytes) override { memcpy(data, host, bytes); }
     void zero(void* data, size_t bytes) override { memset(data, 0, bytes); }
     void synchronize() override {}
-
-  private:
-    /// What the system could hand out: free pages and those it only caches files in.
-    static size_t free_bytes() {
-        size_t kilobytes = 0;
-        if (FILE* info = std::fopen("/proc/meminfo", "r")) {
-            char line[128];
-            while (std::fgets(line, sizeof line, info))
-                if (std::sscanf(line, "MemAvailable: %zu kB", &kilobytes) == 1) break;
-            std::fclose(info);
-        }
-        return kilobytes ? kilobytes << 10 : ~size_t{0};
-    }
 };
 
 Device find_cuda_device(const std::string& name) {

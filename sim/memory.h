@@ -45,6 +45,10 @@ class Memory {
     virtual void synchronize() = 0;
 };
 std::unique_ptr<Memory> make_memory(Device device);
+/// What the system could hand out on the host: free pages and those it only caches files in.
+size_t free_host_bytes();
+/// Throws the sentence of Memory::allocate where the host has less than that free for `what`.
+void check_host_room(size_t bytes, const std::string& what);
 
 /// An allocation that frees itself.
 class Buffer {

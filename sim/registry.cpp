@@ -28,4 +28,8 @@ std::unique_ptr<Batch> make_batch(const std::string& name, const BatchOptions& o
     return entry.make_cuda(options, settings);
 }
 
+std::shared_ptr<const SharedData> load_shared(const std::string& name, const Settings& settings) {
+    return registry().find(name).load_shared(settings);
+}
+
 }  // namespace flockstep

@@ -9,6 +9,8 @@
 
 namespace flockstep {
 
+class SharedData;
+
 /// What lists and help texts say of an environment.
 struct EnvironmentInfo {
     std::string summary;
@@ -18,10 +20,12 @@ struct EnvironmentInfo {
 /// One environment, by name: what it is, its settings, and how to make batches of it.
 struct EnvironmentEntry {
     using Make = std::unique_ptr<Batch> (*)(const BatchOptions&, const Settings&);
+    using LoadShared = std::shared_ptr<const SharedData> (*)(const Settings&);
     std::string name;
     EnvironmentInfo info;
     Make make_host, make_cuda;  // make_cuda is null in a build without CUDA
-    bool is_test = false;       // not part of the product: left out of lists
+    LoadShared load_shared;
+    bool is_test = false;  // not part of the product: left out of lists
 };
 
 class Registry {
@@ -43,5 +47,9 @@ void register_product_environments(Registry& registry);
 /// Makes a batch of a registered environment on options.device. Throws std::invalid_argument for what is wrong with the
 /// name, options or settings, std::runtime_error for what is wrong with the machine (memory, device).
 std::unique_ptr<Batch> make_batch(const std::string& name, const BatchOptions& options, const Settings& settings);
+
+/// Loads an environment's shared data ahead, on any thread: make_batch and Batch::replace_shared under the same
+/// settings find them there while somebody holds them, and need not wait. Throws like make_batch.
+std::shared_ptr<const SharedData> load_shared(const std::string& name, const Settings& settings);
 
 }  // namespace flockstep

@@ -92,6 +92,7 @@ struct ObservationPart {
         for (int n : shape) count *= n;
         return count;
     }
+    bool operator==(const ObservationPart&) const = default;
 };
 
 /// With the bounds that follow from the type where none are given.
@@ -107,6 +108,8 @@ struct ActionPart {
     int size = 1;                  // integers or floats per agent
     std::vector<float> low, high;  // Box only: bounds of each float
     std::vector<int> fallback;     // integers: what replaces a choice that is out of range or illegal
+
+    bool operator==(const ActionPart&) const = default;
 };
 
 /// A kind of agent: agents [first, first + count) of every world, with observation and action parts of their own.
@@ -117,6 +120,8 @@ struct Role {
     std::vector<ObservationPart> state_parts;  // filled in by the engine: those that are for the critic alone
     std::vector<ActionPart> action_parts;
     std::string policy;  // scripted policy that plays this role inside a step; "": its actions come from outside
+
+    bool operator==(const Role&) const = default;
 
     // Builders, to be chained; a handle is one of the environment's `tensors`.
 
@@ -194,6 +199,7 @@ struct Spaces {
         return *this;
     }
     int num_agents() const;
+    bool operator==(const Spaces&) const = default;
 };
 
 }  // namespace flockstep

@@ -8,9 +8,11 @@
 #include "sim/batch.h"
 #include "sim/bindings.h"
 #include "sim/check_contract.h"
+#include "sim/describe.h"
 #include "sim/engine.h"
 #include "sim/environment.h"
 #include "sim/registry.h"
+#include "sim/shared_data.h"
 
 /// What both backends' batches of one environment share: settings, Shared, spaces and the layout of the state.
 namespace flockstep {
@@ -87,10 +89,11 @@ struct CanonicalBinder {
 template <class Env>
 struct Blueprint {
     typename Env::Config config;
-    SharedOf<Env> shared;
-    Loader loader;
+    std::shared_ptr<const SharedDataOf<Env>> shared_data;
     Spaces spaces;
     Settings settings;
+
+    const SharedOf<Env>& shared() const { return shared_data->host(); }
 
     Blueprint(const std::string& name, Settings given) {
         check_contract<Env>();
@@ -98,15 +101,8 @@ struct Blueprint {
         std::vector<std::string> known;
         for (const FieldDescription& field : describe_config<typename Env::Config>()) known.push_back(field.name);
         given.refuse_unread(name, known);
-        if constexpr (requires { Env::load(config, loader); }) shared = Env::load(config, loader);
-        spaces = Env::spaces(config);
-        spaces.has_action_mask = masks_actions<Env>;
-        TensorsOf<Env>::for_each([&](auto handle) {
-            using H = decltype(handle);
-            if constexpr (is_observation<H>) spaces.observation_names.push_back(H::name);
-            if constexpr (is_action<H>) spaces.action_names.push_back(H::name);
-        });
-        if constexpr (requires { Env::has_action_mask(config); }) spaces.has_action_mask = Env::has_action_mask(config);
+        shared_data = shared_data_of<Env>(name, config);
+        spaces = spaces_of<Env>(config, shared());
         settings = write_config(config);
     }
 };
@@ -126,13 +122,13 @@ class TypedBatch : public Batch {
         if constexpr (is_single<Env>) check_single();
         engine_ = {};
         engine_.config = blueprint_.config;
+        place_shared();
         engine_.max_episode_steps = blueprint_.config.max_episode_steps;
         if (options.illegal_actions == IllegalActions::pass) check_illegal_actions();
         list_policies();
         list_metrics();
         using Table = RowTable<Env>;
         plan_outputs(engine_, {Table::rows.begin(), Table::rows.end()}, some_inactive<Env>, some_wait<Env>);
-        upload_shared();
     }
     /// The settings give the environment's usual sizes, and nothing that kernels for these leave out is there.
     bool is_of_usual_size() const {
@@ -162,20 +158,16 @@ class TypedBatch : public Batch {
     }
     /// Bytes of one world's small state where `tile_worlds` of them are interleaved: a tile is whole 16-byte vectors.
     int world_bytes(int tile_worlds) const {
-        const int64_t unit = tile_worlds >= 4 ? 4 : 16, bytes = collect_fields().tile_bytes;
+        const int64_t unit = tile_worlds >= 4 ? 4 : 16, bytes = collect_fields(blueprint_).tile_bytes;
         return int((bytes + unit - 1) / unit * unit);
     }
     void plan_layout(int tile_worlds) {
-        FieldCollector collector = collect_fields();
+        FieldCollector collector = collect_fields(blueprint_);
         plan_state(engine_, std::move(collector.list), world_bytes(tile_worlds), collector.bulk_bytes, tile_worlds);
     }
     /// Lays out the fields of Scratch; gives their bytes per world.
     int64_t plan_scratch() {
-        FieldCollector collector{num_envs(), {}};
-        EngineView<Env> view = engine_;
-        view.shared = &blueprint_.shared;
-        ScratchOf<Env> scratch;
-        visit_scratch(view, blueprint_.config, scratch, collector);
+        FieldCollector collector = collect_scratch(blueprint_);
         if (collector.list.size() > size_t(max_scratch_fields))
             throw std::logic_error(environment_ + ": more than 24 fields of scratch");
         bulk_scratch_bytes_ = size_t(collector.bulk_bytes);
@@ -191,6 +183,22 @@ class TypedBatch : public Batch {
         storage = engine_;
         bindings->apply(storage);
         return storage;
+    }
+
+    void replace_shared(const Settings& changed) override {
+        Settings wanted = settings_;
+        for (const auto& [key, value] : changed.values()) wanted.set(key, value);
+        Blueprint<Env> next(environment_, wanted);
+        check_replacement(next);
+        check();
+        std::shared_ptr<const SharedCopy> copy = next.shared_data->copy_on(options_.device);
+        take_shared(std::move(copy));
+        take_limits(collect_fields(next).list);
+        blueprint_ = std::move(next);
+        engine_.config = blueprint_.config;
+        settings_ = blueprint_.settings;
+        launch({Operation::reset, nullptr, false, 0, 0, nullptr}, {});
+        memory_->synchronize();
     }
 
     /// For the test mode of the CPU.
@@ -210,11 +218,10 @@ class TypedBatch : public Batch {
     }
     std::string state_error(const std::map<std::string, const char*>& arrays) const override {
         if constexpr (requires(const World<Env>& world) { Env::state_error(world); }) {
-            EngineView<Env> view = engine_;
-            view.shared = &blueprint_.shared;
+            const EngineView<Env> view = host_view(blueprint_);
             for (int64_t env = 0; env < num_envs(); ++env) {
                 Header header;
-                World<Env> world{blueprint_.config, blueprint_.shared, {}, {}, {}, 0};
+                World<Env> world{blueprint_.config, blueprint_.shared(), {}, {}, {}, 0};
                 CanonicalBinder binder{arrays, env};
                 visit_state(view, header, world.state, binder);
                 world.elapsed = header.elapsed[0];
@@ -224,22 +231,31 @@ class TypedBatch : public Batch {
         }
         return "";
     }
-    FieldCollector collect_fields() const {
-        FieldCollector collector{num_envs(), {}};
+    /// The view by which the host looks at worlds of a blueprint: with shared data of its own memory.
+    EngineView<Env> host_view(const Blueprint<Env>& blueprint) const {
         EngineView<Env> view = engine_;
-        view.shared = &blueprint_.shared;
+        view.config = blueprint.config;
+        view.shared = blueprint.shared();
+        return view;
+    }
+    FieldCollector collect_fields(const Blueprint<Env>& blueprint) const {
+        FieldCollector collector{num_envs(), {}};
         Header header;
         typename Env::State state;
-        visit_state(view, header, state, collector);
+        visit_state(host_view(blueprint), header, state, collector);
+        return collector;
+    }
+    FieldCollector collect_scratch(const Blueprint<Env>& blueprint) const {
+        FieldCollector collector{num_envs(), {}};
+        ScratchOf<Env> scratch;
+        visit_scratch(host_view(blueprint), blueprint.config, scratch, collector);
         return collector;
     }
     void list_policies() {
         if constexpr (requires { Env::policies(0); })
             for (int p = 0; const char* name = Env::policies(p); ++p) {
-                const char* refusal = nullptr;
-                if constexpr (requires { Env::refuses_policy(blueprint_.config, p); })
-                    refusal = Env::refuses_policy(blueprint_.config, p);
-                policies_.push_back(name), policy_refusals_.push_back(refusal ? refusal : "");
+                policies_.push_back(name);
+                policy_refusals_.push_back(policy_refusal_of<Env>(blueprint_.config, blueprint_.shared(), p));
             }
     }
     /// Returns of the roles that learn, the length, sums and results of own outputs, the rules' metrics.
@@ -249,18 +265,19 @@ class TypedBatch : public Batch {
         });
         add_metric("episode_length", {MetricKind::episode_length, 0, -1});
         list_output_metrics();
-        if constexpr (requires { Env::metrics(blueprint_.config, 0); })
-            for (int m = 0; const char* name = Env::metrics(blueprint_.config, m); ++m) {
-                MetricScope scope = MetricScope::env;
-                if constexpr (requires { Env::metric_scope(blueprint_.config, m); })
-                    scope = Env::metric_scope(blueprint_.config, m);
-                if (scope == MetricScope::env) add_metric(name, {MetricKind::env_metric, m, -1});
-                if (scope == MetricScope::agent) add_metric(name, {MetricKind::agent_metric, m, -1});
-                if (scope == MetricScope::role)
-                    for_each_learning_role(name, [&](const std::string& of_role, int role) {
-                        add_metric(of_role, {MetricKind::agent_metric, m, role});
-                    });
-            }
+        const std::vector<std::string> names = metrics_of<Env>(blueprint_.config, blueprint_.shared());
+        for (int m = 0; m < int(names.size()); ++m) {
+            const std::string& name = names[size_t(m)];
+            MetricScope scope = MetricScope::env;
+            if constexpr (requires { Env::metric_scope(blueprint_.config, m); })
+                scope = Env::metric_scope(blueprint_.config, m);
+            if (scope == MetricScope::env) add_metric(name, {MetricKind::env_metric, m, -1});
+            if (scope == MetricScope::agent) add_metric(name, {MetricKind::agent_metric, m, -1});
+            if (scope == MetricScope::role)
+                for_each_learning_role(name, [&](const std::string& of_role, int role) {
+                    add_metric(of_role, {MetricKind::agent_metric, m, role});
+                });
+        }
         engine_.num_metrics = int(metrics_.size());
     }
     void list_output_metrics() {
@@ -295,22 +312,65 @@ class TypedBatch : public Batch {
             if (role.learns()) f(spaces_.roles.size() > 1 ? name + "." + role.name : name, int(r));
         }
     }
-    void upload_shared() {
-        SharedOf<Env> uploaded = blueprint_.shared;
-        if (options_.device.is_cuda()) {
-            uploaded.fields([&](const char* name, auto& view) {
-                using T = typename std::decay_t<decltype(view)>::value_type;
-                if (view.size == 0) return;
-                shared_.emplace_back(*memory_, size_t(view.size) * sizeof(T), std::string("shared data ") + name);
-                memory_->from_host(shared_.back().data(), view.data, size_t(view.size) * sizeof(T));
-                view.data = static_cast<const T*>(shared_.back().data());
-            });
-        }
-        shared_.emplace_back(*memory_, sizeof uploaded, "shared data");
-        memory_->from_host(shared_.back().data(), &uploaded, sizeof uploaded);
-        engine_.shared = static_cast<const SharedOf<Env>*>(shared_.back().data());
+    /// What kernels, captured graphs and the tensors that others hold rely on stays as it is.
+    void check_replacement(const Blueprint<Env>& next) const {
+        const auto refuse = [](const std::string& what, const std::string& got, const std::string& want) {
+            throw std::invalid_argument("replacing shared data: " + what + ": got " + got + ", want " + want);
+        };
+        for (const auto& [key, value] : next.settings.values())
+            if (const Value& now = settings_.values().at(key); now != value && !is_pool_setting(key))
+                refuse(key, to_text(value), to_text(now) + " as the worlds have it; " + pool_settings_text());
+        const std::vector<SharedConstant>&have = blueprint_.shared_data->constants(),
+              &given = next.shared_data->constants();
+        for (size_t i = 0; i < have.size(); ++i)
+            if (have[i].bytes != given[i].bytes)
+                refuse(have[i].name, given[i].text.empty() ? "another value" : given[i].text,
+                       (have[i].text.empty() ? "the same" : have[i].text) + " as the worlds have it");
+        if (next.spaces != blueprint_.spaces) refuse("spaces", "others", "the same roles, parts, shapes and bounds");
+        const std::string fields = layout_difference(collect_fields(blueprint_), collect_fields(next)),
+                          scratch = layout_difference(collect_scratch(blueprint_), collect_scratch(next));
+        if (!fields.empty()) throw std::invalid_argument("replacing shared data: state: " + fields);
+        if (!scratch.empty()) throw std::invalid_argument("replacing shared data: scratch: " + scratch);
+        if (metrics_of<Env>(next.config, next.shared()) != metrics_of<Env>(blueprint_.config, blueprint_.shared()))
+            refuse("metrics", "others", "the same");
     }
-    std::vector<Buffer> shared_;
+    static bool is_pool_setting(const std::string& key) {
+        if constexpr (requires { Env::pool_settings; })
+            for (const char* name : Env::pool_settings)
+                if (key == name) return true;
+        return false;
+    }
+    static std::string pool_settings_text() {
+        std::string list;
+        if constexpr (requires { Env::pool_settings; })
+            for (const char* name : Env::pool_settings) list += (list.empty() ? "" : ", ") + std::string(name);
+        return list.empty() ? "no setting may change with the data" : "these may change with the data: " + list;
+    }
+    /// The first field whose place or shape differs, or "".
+    static std::string layout_difference(const FieldCollector& have, const FieldCollector& given) {
+        for (size_t i = 0; i < have.list.size(); ++i) {
+            const FieldInfo &a = have.list[i], &b = given.list[i];
+            if (a.counts != b.counts || a.offset != b.offset)
+                return "field " + a.name + ": got " + shape_text(b.counts) + ", want " + shape_text(a.counts) +
+                       " as the worlds have it";
+        }
+        return "";
+    }
+
+    /// Kernels take Shared by value: its plain members, and views that point at slots of this batch. The slots' address
+    /// never changes; what they hold does when the data are replaced.
+    void place_shared() {
+        const size_t bytes = std::max<size_t>(blueprint_.shared_data->arrays().size(), 1) * sizeof(ViewSlot);
+        slots_.emplace(*memory_, bytes, "the addresses of shared data");
+        take_shared(blueprint_.shared_data->copy_on(options_.device));
+        engine_.shared = blueprint_.shared_data->bound_to(static_cast<const ViewSlot*>(slots_->data()));
+    }
+    void take_shared(std::shared_ptr<const SharedCopy> copy) {
+        memory_->from_host(slots_->data(), copy->slots.data(), copy->slots.size() * sizeof(ViewSlot));
+        shared_copy_ = std::move(copy);
+    }
+    std::optional<Buffer> slots_;
+    std::shared_ptr<const SharedCopy> shared_copy_;  // goes before blueprint_'s data, which it must not outlive
 };
 
 }  // namespace flockstep

@@ -8,18 +8,10 @@
 #include "sim/random.h"
 #include "sim/rows.h"
 #include "sim/tensors.h"
+#include "sim/view.h"
 
 /// What the functions of an environment are given. The contract itself is described in environment.h.
 namespace flockstep {
-
-/// Read-only data that all worlds use: one array of a Shared struct. The host loads it, the engine uploads it.
-template <class T>
-struct View {
-    using value_type = T;
-    const T* data = nullptr;
-    int64_t size = 0;
-    SIM_HD const T& operator[](int64_t i) const { return data[i]; }
-};
 
 /// Stands in for Shared or Scratch where an environment has none.
 struct Nothing {
@@ -56,6 +48,7 @@ struct World {
     ScratchOf<Env> scratch;  // holds garbage before each call of reset, derive, step, act and observe
     Rng rng;                 // of this reset or step; not for derive and observe
     int elapsed;             // steps since the reset; the one under way is not counted
+    int64_t all_envs = 1;    // worlds of the run, those of all ranks
 };
 
 /// Where the words of a world's actions lie: handle after handle, [num_agents, size] each, floats as their bits. Rows

@@ -20,7 +20,7 @@ struct Pursuit {
     static constexpr Observation<"view", float> view{};
     static constexpr Discrete<"move"> move{};
     TENSORS
-    static Spaces spaces(const Config&) { return {}; }
+    SPACES
     template <class G> SIM_HD static void reset(G&, World<Pursuit>&) {}
     template <class G> SIM_HD static void step(G&, World<Pursuit>&, const Actions<Pursuit>& action, const Outcome<Pursuit>&) { STEP }
     template <class G> SIM_HD static void observe(G&, const World<Pursuit>&, AgentRange, const ObservationWriter<Pursuit>& out) { OBSERVE }
@@ -48,9 +48,14 @@ WRONG = {
     "metric of no group": ('static const char* metrics(const Config&, int) { return nullptr; } static float metric(World<Pursuit>&, int) { return 0; }', "metric: want `template <class Group> SIM_HD static float metric(Group&, World<Env>&, int m)`"),
     "policies without act": ("static const char* policies(int) { return nullptr; }", "policies and act: want both or neither"),
     "derive without world": ("template <class G> SIM_HD static void derive(G&) {}", "derive: want `template <class Group> SIM_HD static void derive(Group&, World<Env>&)`"),
-    "lanes without settings": ("static int lanes() { return 1; }", "lanes: want `static int lanes(const Config&)`"),
+    "lanes without settings": ("static int lanes() { return 1; }", "lanes: want `static int lanes(const Config&)` or `lanes(const Config&, const Shared&)`"),
     "a shared struct that is never loaded": ("struct Shared { template <class V> void fields(V) {} };", "Shared: want `load` beside it"),
-    "load of another type": ("struct Shared { template <class V> void fields(V) {} }; static int load(Config&, Loader&) { return 0; }", "load: want `static Shared load(Config&, Loader&)`"),
+    "load of another type": ("struct Shared { template <class V> void fields(V) {} }; static int load(Config&, Loader&) { return 0; }", "load: want `static Shared load(const Config&, Loader&)`"),
+    "load that would change settings": ("struct Shared { template <class V> void fields(V&) {} }; static Shared load(Config&, Loader&) { return {}; }", "load: want `static Shared load(const Config&, Loader&)`"),
+    "lanes of other shared data": ("static int lanes(const Config&, int) { return 1; }", "or `lanes(const Config&, const Shared&)`"),
+    "metrics without a number": ("static const char* metrics(const Config&) { return nullptr; } template <class G> SIM_HD static float metric(G&, World<Pursuit>&, int) { return 0; }", "or `metrics(const Config&, const Shared&, int m)`"),
+    "refuses_policy of another type": ("static bool refuses_policy(const Config&, int) { return false; }", "or `refuses_policy(const Config&, const Shared&, int p)`"),
+    "has_action_mask of another type": ("SIM_HD static bool allowed(const World<Pursuit>&, int, Discrete<\"move\">, int) { return true; } static int has_action_mask(const Config&) { return 1; }", "or `has_action_mask(const Config&, const Shared&)`"),
     "state_error of another type": ("static const char* state_error(const World<Pursuit>&) { return nullptr; }", "state_error: want `static std::string state_error(const World<Env>&)`"),
 }
 
@@ -67,10 +72,25 @@ MISUSED = {
 }
 
 
-def compile(tmp_path, more="", step="", observe="", tensors=TENSORS):
+SPACES = "static Spaces spaces(const Config&) { return {}; }"
+SEES_SHARED = """
+    struct Shared { View<int> map; int size = 0; template <class V> void fields(V& visit) { visit("map", map), visit("size", size); } };
+    static Shared load(const Config&, Loader& loader) { return {loader.keep(std::vector<int>{1}), 1}; }
+    static bool has_action_mask(const Config&, const Shared& shared) { return shared.size > 0; }
+    SIM_HD static bool allowed(const World<Pursuit>&, int, Discrete<"move">, int) { return true; }
+    static const char* metrics(const Config&, const Shared&, int) { return nullptr; }
+    template <class G> SIM_HD static float metric(G&, World<Pursuit>&, int) { return 0; }
+    static const char* policies(int) { return nullptr; }
+    static const char* refuses_policy(const Config&, const Shared&, int) { return nullptr; }
+    template <class G> SIM_HD static void act(G&, World<Pursuit>&, int, const ActionWriter<Pursuit>&) {}
+    static int lanes(const Config&, const Shared& shared) { return shared.size; }
+"""
+
+
+def compile(tmp_path, more="", step="", observe="", tensors=TENSORS, spaces=SPACES):
     source = tmp_path / "pursuit.cpp"
     text = ENVIRONMENT
-    for key, code in {"MORE": more, "STEP": step, "OBSERVE": observe, "TENSORS": tensors}.items():
+    for key, code in {"MORE": more, "STEP": step, "OBSERVE": observe, "TENSORS": tensors, "SPACES": spaces}.items():
         text = text.replace(key, code)
     source.write_text(text)
     command = [COMPILER, "-std=c++20", "-fopenmp", "-fsyntax-only", "-I", str(ROOT), str(source)]
@@ -85,6 +105,14 @@ def compiler():
 
 def test_an_environment_that_keeps_the_contract_compiles(tmp_path):
     done = compile(tmp_path, "SIM_HD static bool active(const World<Pursuit>&, int) { return true; }")
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_the_host_asks_may_see_shared_data(tmp_path):
+    done = compile(tmp_path, SEES_SHARED, spaces="static Spaces spaces(const Config&, const struct Shared&);")
+    assert done.returncode != 0  # another Shared than the environment's
+    assert "or `spaces(const Config&, const Shared&)`" in done.stderr.replace("\n", " ")
+    done = compile(tmp_path, SEES_SHARED + "static Spaces spaces(const Config&, const Shared&) { return {}; }", spaces="")
     assert done.returncode == 0, done.stderr
 
 

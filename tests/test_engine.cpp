@@ -43,6 +43,10 @@ std::vector<EngineCase> list_cases() {
         {"test_mixed, slow reverse", "test_mixed", settings_of({{"reverse", "0.25"}, {"max_episode_steps", "13"}})});
     cases.push_back({"test_chain, empty worlds", "test_chain",
                      settings_of({{"empty_worlds", "true"}, {"num_agents", "7"}, {"max_episode_steps", "13"}})});
+    const Values few_scenes = {{"num_scenes", "50"}, {"num_agents", "7"}, {"max_episode_steps", "13"}};
+    for (const char* order : {"weighted", "given"})
+        cases.push_back({std::string("test_scenes, ") + order, "test_scenes",
+                         settings_of(merged(few_scenes, {{"scene_order", order}}))});
     const std::vector<EngineCase> modes = pathfinding_modes(small_map);
     cases.insert(cases.end(), modes.begin(), modes.end());
     const auto add = [&](const std::string& name, const Values& more) {

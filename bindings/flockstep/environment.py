@@ -293,6 +293,20 @@ class Environment:
         self._batch.restore({name: host_array(name, value, None) for name, value in state["fields"].items()})
         self._is_fresh = False
 
+    def replace_shared(self, **settings):
+        """Takes up another pool of maps or scenes while the worlds run; returns (observation, info) as reset() does.
+
+        Loads the data that all worlds share under `self.settings` with those given here, and files again that have changed
+        on disk, and begins a new episode everywhere on them. Episodes under way count for nobody: statistics do not see
+        them. Arrays, spaces, the state's shape and captured CUDA graphs stay as they are; other environments keep their own
+        data. All or nothing: ValueError for a setting that rules read (num_agents), and for data of another shape (a larger
+        map). Waits; old and new data are both in memory meanwhile.
+        """
+        self._batch.replace_shared(settings)
+        self.settings = self._batch.settings
+        self._is_fresh = False
+        return self._show_observation(), Info(self._info, self)
+
     def statistics(self, clear=False):
         """Over the episodes that ended since they were cleared: {"num_episodes", "agent_steps" (of active agents; 0 where
         agents are never inactive), "mean": {metric: float}, "standard_error": {metric: float}}. Waits.

@@ -17,7 +17,7 @@ SIM_HD Components<int32_t> listed_components(const W& world) {
 /// Rebuilds `component` and what goes with it.
 template <class Group, class W>
 SIM_HD void find_components_of(Group& group, W& world) {
-    const int cells = world.config.cells(), width = world.config.width, height = world.config.height;
+    const int cells = world.shared.cells(), width = world.shared.width, height = world.shared.height;
     if (world.config.generator == MapGenerator::pogema) {
         group.single([&] {
             Components<int32_t> components = listed_components(world);
@@ -29,7 +29,7 @@ SIM_HD void find_components_of(Group& group, W& world) {
         return;
     }
     const auto free = [&](int cell) { return is_free(world, cell); };
-    if (PathfindingScratch::labels_here(world.config)) {
+    if (PathfindingScratch::labels_here(world.shared)) {
         label_components(group, width, height, free, world.scratch.by_cell);
         group.for_each(cells, [&](int cell) { world.state.component[cell] = world.scratch.by_cell[cell]; });
     } else {
@@ -41,7 +41,7 @@ SIM_HD void find_components_of(Group& group, W& world) {
 /// The largest component, the first of equals; -1 on a map without free cells.
 template <class Group, class W>
 SIM_HD int largest_component(Group& group, W& world) {
-    return flockstep::largest_component(group, world.config.cells(), world.state.component_size);
+    return flockstep::largest_component(group, world.shared.cells(), world.state.component_size);
 }
 
 }  // namespace flockstep::pathfinding

@@ -12,11 +12,11 @@ inline constexpr uint8_t near_unreachable = 255, not_near = 254;
 
 template <class W>
 SIM_HD uint16_t* distance_field(const W& world, int agent) {
-    return &world.state.distance[int64_t(agent) * world.config.cells()];
+    return &world.state.distance[int64_t(agent) * world.shared.cells()];
 }
 template <class W>
 SIM_HD uint8_t* near_field(const W& world, int agent) {
-    return &world.state.near_distance[int64_t(agent) * world.config.cells()];
+    return &world.state.near_distance[int64_t(agent) * world.shared.cells()];
 }
 /// Steps from a cell to the agent's goal; unreachable for obstacles and cells beyond the map.
 template <class W>
@@ -32,9 +32,9 @@ SIM_HD int near_distance_at(const W& world, int agent, Cell cell) {
 /// Rows of free cells without the border, into scratch.open.
 template <class Group, class W>
 SIM_HD void find_open_cells(Group& group, W& world) {
-    const int words = world.config.map_words(), grid = world.config.grid_words(), r = world.config.obs_radius;
+    const int words = world.shared.map_words(), grid = world.shared.grid_words, r = world.config.obs_radius;
     const Cell size = world.state.map_size[0];
-    group.for_each(world.config.height * words, [&](int i) {
+    group.for_each(world.shared.height * words, [&](int i) {
         const int row = i / words, first = i % words * 32, here = size.column - first;
         if (row >= size.row || here <= 0) {
             world.scratch.open[i] = 0;
@@ -49,14 +49,14 @@ SIM_HD void find_open_cells(Group& group, W& world) {
 /// One search by a team of lanes that exchange words by shuffles, each with a row of at most 32 cells.
 template <class Team, class W>
 SIM_HD void search_by_rows(Team& team, W& world, int agent) {
-    const int row = team.lane(), width = world.config.width;
+    const int row = team.lane(), width = world.shared.width;
     const Cell goal = world.state.goal[agent];
     uint16_t* field = distance_field(world, agent) + row * width;
     const auto write = [&](uint32_t cells, uint16_t distance) {
         SIM_NO_UNROLL
         for (; cells; cells &= cells - 1) field[__builtin_ffs(int(cells)) - 1] = distance;
     };
-    const bool has_row = row < world.config.height;
+    const bool has_row = row < world.shared.height;
     const uint32_t open = has_row ? world.scratch.open[row] : 0;
     uint32_t frontier = row == goal.row ? 1u << goal.column : 0, visited = 0;
     for (int wave = 0; team.any_sync(frontier != 0); ++wave) {
@@ -71,7 +71,7 @@ SIM_HD void search_by_rows(Team& team, W& world, int agent) {
 /// One search by one team; `team_index` picks its working memory.
 template <class Team, class W>
 SIM_HD void search_from_goal(Team& team, int team_index, W& world, int agent) {
-    const int words = world.config.map_words(), width = world.config.width, total = world.config.height * words;
+    const int words = world.shared.map_words(), width = world.shared.width, total = world.shared.height * words;
     if constexpr (Team::has_shuffle)
         if (words == 1 && total <= team.lanes()) return search_by_rows(team, world, agent);
     const auto plane = [&](int k, int i) -> uint32_t& {
@@ -80,7 +80,7 @@ SIM_HD void search_from_goal(Team& team, int team_index, W& world, int agent) {
     uint16_t* field = distance_field(world, agent);
     const Cell goal = world.state.goal[agent];
     const int goal_word = goal.row * words + (goal.column >> 5);
-    team.for_each(world.config.cells(), [&](int cell) { field[cell] = unreachable; });
+    team.for_each(world.shared.cells(), [&](int cell) { field[cell] = unreachable; });
     team.for_each(total, [&](int i) {
         const uint32_t bit = i == goal_word ? 1u << (goal.column & 31) : 0;
         plane(0, i) = bit, plane(2, i) = bit;
@@ -112,7 +112,7 @@ SIM_HD void search_from_goal(Team& team, int team_index, W& world, int agent) {
 /// Builds the agent's field of bytes.
 template <class Team, class W>
 SIM_HD void shorten_distances(Team& team, W& world, int agent) {
-    const int cells = world.config.cells();
+    const int cells = world.shared.cells();
     const uint16_t* field = distance_field(world, agent);
     uint8_t* near = near_field(world, agent);
     const auto shortened = [](uint32_t pair) {
@@ -130,9 +130,9 @@ SIM_HD void shorten_distances(Team& team, W& world, int agent) {
 /// Fields of `count` agents; agent_of(i) names them. scratch.open must be filled. Contains syncs.
 template <class Group, class W, class AgentOf>
 SIM_HD void compute_distances(Group& group, W& world, int count, AgentOf agent_of) {
-    group.for_each_team(count, PathfindingScratch::num_teams(world.config), [&](auto& team, int team_index, int i) {
+    group.for_each_team(count, PathfindingScratch::num_teams(world.shared), [&](auto& team, int team_index, int i) {
         search_from_goal(team, team_index, world, agent_of(i));
-        if (!world.config.shows_cost) return;
+        if (!world.shared.shows_cost) return;
         team.sync();
         shorten_distances(team, world, agent_of(i));
     });
@@ -148,7 +148,7 @@ SIM_HD uint8_t nearer_cells(const W& world, int agent) {
             if (distance(neighbour(here, action)) < own) bits |= uint8_t(1 << (action - 1));
         return bits;
     };
-    if (world.config.shows_cost) {
+    if (world.shared.shows_cost) {
         const int own = near_distance_at(world, agent, here);
         if (own < not_near) return nearer_than(own, [&](Cell to) { return near_distance_at(world, agent, to); });
     }

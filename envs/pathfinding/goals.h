@@ -8,18 +8,17 @@ namespace flockstep::pathfinding {
 /// Uniform over the agent's component, or over its map's goal pool, but never the cell it stands on.
 template <class W>
 SIM_HD Cell draw_goal(const W& world, int agent) {
-    const PathfindingConfig& c = world.config;
     const Cell here = world.state.position[agent];
     const int map = world.state.map_index[0], own = index_of(world, here);
     const bool has_pool =
         world.shared.num_maps() > 0 && world.shared.goal_begin[map + 1] > world.shared.goal_begin[map];
     const int first = has_pool ? world.shared.goal_begin[map] : 0;
-    const uint32_t count = uint32_t(has_pool ? world.shared.goal_begin[map + 1] - first : c.cells());
+    const uint32_t count = uint32_t(has_pool ? world.shared.goal_begin[map + 1] - first : world.shared.cells());
     for (uint32_t draw = 0; draw < 16384; ++draw) {  // fails 16,384 times only on maps that hardly have a free cell
         const int drawn = int(world.rng.below(uint32_t(agent), draw, count));
         if (has_pool && world.shared.goal_pool[first + drawn] != here) return world.shared.goal_pool[first + drawn];
         if (!has_pool && drawn != own && world.state.component[drawn] == world.state.component[own])
-            return cell_at(drawn, c.width);
+            return cell_at(drawn, world.shared.width);
     }
     return here;
 }
@@ -28,7 +27,7 @@ template <class W>
 SIM_HD Cell renewed_goal(const W& world, int agent) {
     const PathfindingConfig& c = world.config;
     const PathfindingShared& shared = world.shared;
-    if (shared.goal_list.size > 0) {
+    if (shared.goal_list.size() > 0) {
         const int first = shared.goal_first[agent], length = shared.goal_first[agent + 1] - first;
         const int number = next_in_sequence(world.state.goal_number[agent], length);
         world.state.goal_number[agent] = number;
@@ -40,7 +39,7 @@ SIM_HD Cell renewed_goal(const W& world, int agent) {
     const int pool = shared.num_maps() > 0 ? shared.goal_begin[map + 1] - shared.goal_begin[map] : 0;
     if (pool > 0)
         return next_pool_goal(stream, world.state.position[agent], world.state.goal_pool.first, pool, c.obs_radius);
-    return next_goal<int32_t>(stream, world.state.position[agent], c.width, listed_components(world));
+    return next_goal<int32_t>(stream, world.state.position[agent], shared.width, listed_components(world));
 }
 
 }  // namespace flockstep::pathfinding

@@ -3,7 +3,7 @@
 #include "envs/pathfinding/state.h"
 
 /// Cells of one world: obstacles, the bordered grid of bits, and a table from cells to agents.
-/// `W` is World<Pathfinding> throughout; cells are row-major indices on a map of config.width columns.
+/// `W` is World<Pathfinding> throughout; cells are row-major indices on a map of shared.width columns.
 namespace flockstep::pathfinding {
 
 inline constexpr int nobody = -1, nowhere = -1;
@@ -34,11 +34,11 @@ SIM_HD uint32_t bits_from(const Bits& bits, int words, int row, int column, int 
 template <class W>
 SIM_HD bool is_wall(const W& world, Cell cell) {
     const int r = world.config.obs_radius;
-    return bit_at(world.state.walls, world.config.grid_words(), cell.row + r, cell.column + r);
+    return bit_at(world.state.walls, world.shared.grid_words, cell.row + r, cell.column + r);
 }
 template <class W>
 SIM_HD int index_of(const W& world, Cell cell) {
-    return cell_index(cell, world.config.width);
+    return cell_index(cell, world.shared.width);
 }
 template <class W>
 SIM_HD bool is_on_map(const W& world, Cell cell) {
@@ -64,8 +64,8 @@ struct CellTable {
     SIM_HD CellTable(Group& group, W& world)
         : group(group),
           world(world),
-          is_direct(PathfindingScratch::has_direct_table(world.config)),
-          mask(PathfindingScratch::table_size(world.config) - 1) {}
+          is_direct(PathfindingScratch::has_direct_table(world.shared)),
+          mask(PathfindingScratch::table_size(world.shared) - 1) {}
 
     /// No entries, or entries that hold `occupant`.
     SIM_HD void clear(int occupant = nobody) {
@@ -97,7 +97,7 @@ struct CellTable {
     SIM_HD void enter_agents() {
         clear();
         group.sync();
-        group.for_each(world.config.num_agents, [&](int agent) {
+        group.for_each(world.shared.num_agents, [&](int agent) {
             if (!is_present(world, agent)) return;
             world.scratch.occupant[insert(index_of(world, world.state.position[agent]))] = agent;
         });
@@ -115,8 +115,8 @@ struct CellTable {
 /// is_obstacle(cell) is asked for the map's own cells.
 template <class Group, class W, class IsObstacle>
 SIM_HD void build_walls(Group& group, W& world, Cell size, IsObstacle is_obstacle) {
-    const int words = world.config.grid_words(), r = world.config.obs_radius;
-    group.for_each(world.config.grid_rows() * words, [&](int i) {
+    const int words = world.shared.grid_words, r = world.config.obs_radius;
+    group.for_each(world.shared.grid_rows * words, [&](int i) {
         const int row = i / words - r, first = i % words * 32 - r;
         uint32_t bits = 0;
         for (int k = 0; k < 32; ++k) {
@@ -132,10 +132,10 @@ SIM_HD void build_walls(Group& group, W& world, Cell size, IsObstacle is_obstacl
     group.sync();
 }
 
-/// Whether a cell of the map's frame (config.height x config.width) is free; a smaller map leaves cells outside.
+/// Whether a cell of the map's frame (shared.height x shared.width) is free; a smaller map leaves cells outside.
 template <class W>
 SIM_HD bool is_free(const W& world, int cell) {
-    const Cell c = cell_at(cell, world.config.width);
+    const Cell c = cell_at(cell, world.shared.width);
     return is_on_map(world, c) && !is_wall(world, c);
 }
 

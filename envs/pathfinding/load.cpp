@@ -16,21 +16,22 @@ namespace {
     throw std::invalid_argument(name + ": got " + got + ", want " + want);
 }
 
-void read_observation(PathfindingConfig& config) {
-    config.shows_windows = config.shows_cost = config.shows_intent = false;
+void read_observation(const PathfindingConfig& config, PathfindingShared& shared) {
     std::stringstream list(config.observation.str());
     for (std::string part; std::getline(list, part, ',');) {
         if (part == "windows")
-            config.shows_windows = true;
+            shared.shows_windows = true;
         else if (part == "cost_to_go")
-            config.shows_cost = true;
+            shared.shows_cost = true;
         else if (part == "intent")
-            config.shows_intent = true;
+            shared.shows_intent = true;
         else
             refuse("observation", in_quotes(part), "a comma-separated list of windows, cost_to_go and intent");
     }
-    if (!config.shows_windows && !config.shows_cost && !config.shows_intent)
+    if (!shared.shows_windows && !shared.shows_cost && !shared.shows_intent)
         refuse("observation", "nothing", "at least one part");
+    shared.needs_distances =
+        config.distances || shared.shows_cost || shared.shows_intent || config.distance_reward != 0.0f;
 }
 
 /// Sides of generated map number k: as configured, or drawn from min_size on; odd where the generator wants that.
@@ -42,24 +43,41 @@ int side_of(int most, int least, uint64_t seed, bool odd) {
     return odd && most % 2 == 0 ? most - 1 : most;
 }
 
-std::vector<GridMap> generate_pool(const PathfindingConfig& c) {
+/// Sides of a generated map.
+struct Frame {
+    int height, width;
+};
+Frame frame_of(const PathfindingConfig& c) {
+    if ((c.height == 0) != (c.width == 0))
+        refuse(c.height ? "width" : "height", "0", "both height and width, or neither");
+    if (c.height == 0) return {c.size, c.size};
+    const int side = std::max(c.height, c.width);
+    if (c.size != side && c.size != PathfindingConfig{}.size)
+        refuse("size", std::to_string(c.size),
+               std::to_string(side) + ", the larger of height and width, or height and width 0");
+    return {c.height, c.width};
+}
+
+std::vector<GridMap> generate_pool(const PathfindingConfig& c, Loader& loader) {
     std::vector<GridMap> maps;
     if (c.generator == MapGenerator::warehouse) {
         maps.push_back(generate_warehouse({c.shelf_rows, c.shelf_columns, c.shelf_length, c.shelf_height, c.aisle,
                                            c.station_columns, c.station_width}));
         return maps;
     }
+    const Frame frame = frame_of(c);
+    loader.check_room(double(c.num_maps) * frame.height * frame.width, "a pool of generated maps");
     for (int k = 0; k < c.num_maps; ++k) {
         const uint64_t seed = c.map_seed + uint64_t(k);
         if (c.generator == MapGenerator::maze) {
             MazeConfig maze = draw_maze_config(seed);
-            maze.height = side_of(c.height, c.min_size, 2 * seed, true),
-            maze.width = side_of(c.width, c.min_size, 2 * seed + 1, true);
+            maze.height = side_of(frame.height, c.min_size, 2 * seed, true),
+            maze.width = side_of(frame.width, c.min_size, 2 * seed + 1, true);
             maps.push_back(generate_maze(maze, seed));
         } else {
             RoomMapConfig rooms;
-            rooms.room_rows = std::max(1, (c.height + 1) / (rooms.room_height + 1));
-            rooms.room_columns = std::max(1, (c.width + 1) / (rooms.room_width + 1));
+            rooms.room_rows = std::max(1, (frame.height + 1) / (rooms.room_height + 1));
+            rooms.room_columns = std::max(1, (frame.width + 1) / (rooms.room_width + 1));
             maps.push_back(generate_room_map(rooms, seed));
         }
     }
@@ -80,7 +98,7 @@ int capacity_of(const GridMap& map, bool pogema) {
     return pogema ? pairs : largest < 2 ? 0 : largest;
 }
 
-void check_capacity(const PathfindingConfig& c, const GridMap& map) {
+void check_capacity(const PathfindingConfig& c, int num_agents, const GridMap& map) {
     const std::string name = map.name.empty() ? "the map" : "map " + map.name;
     int room = capacity_of(map, c.generator == MapGenerator::pogema);
     std::string why = c.generator == MapGenerator::pogema ? " has room for pairs of start and goal of so many"
@@ -89,8 +107,8 @@ void check_capacity(const PathfindingConfig& c, const GridMap& map) {
         room = int(std::min(map.start_pool.size(), map.goal_pool.size()));
         why = " has so many cells in the smaller of its two pools";
     }
-    if (c.num_agents > room)
-        refuse("num_agents", std::to_string(c.num_agents), "at most " + std::to_string(room) + ": " + name + why);
+    if (num_agents > room)
+        refuse("num_agents", std::to_string(num_agents), "at most " + std::to_string(room) + ": " + name + why);
 }
 
 /// Appends one map's rows, pools and noise to the shared arrays.
@@ -195,19 +213,20 @@ GivenAgents read_given_agents(const PathfindingConfig& c, const std::vector<Grid
     return given;
 }
 
-void keep_given_agents(PathfindingConfig& c, const GivenAgents& given, PathfindingShared& shared, Loader& loader) {
+void keep_given_agents(const PathfindingConfig& c, const GivenAgents& given, PathfindingShared& shared,
+                       Loader& loader) {
     if (given.start.empty()) return;
     const int count = int(given.start.size());
     if (c.num_agents != 1 && c.num_agents != count)
         refuse("num_agents", std::to_string(c.num_agents), std::to_string(count) + ", the number of given agents");
-    c.num_agents = count;
+    shared.num_agents = count;
     std::vector<int32_t> first{0};
     std::vector<Cell> list;
     const auto check = [&](Cell cell) {
-        if (cell.row < 0 || cell.column < 0 || cell.row >= c.height || cell.column >= c.width)
-            refuse("agents_xy, targets_xy",
-                   "cell [" + std::to_string(cell.row) + ", " + std::to_string(cell.column) + "]",
-                   "one on the map of " + std::to_string(c.height) + " x " + std::to_string(c.width) + " cells");
+        if (cell.row < 0 || cell.column < 0 || cell.row >= shared.height || cell.column >= shared.width)
+            refuse(
+                "agents_xy, targets_xy", "cell [" + std::to_string(cell.row) + ", " + std::to_string(cell.column) + "]",
+                "one on the map of " + std::to_string(shared.height) + " x " + std::to_string(shared.width) + " cells");
     };
     for (Cell cell : given.start) check(cell);
     for (const std::vector<Cell>& goals : given.goals) {
@@ -218,43 +237,60 @@ void keep_given_agents(PathfindingConfig& c, const GivenAgents& given, Pathfindi
     shared.goal_list = loader.keep(list);
 }
 
+/// The maps that worlds share; none where each draws its own.
+std::vector<GridMap> read_or_generate(const PathfindingConfig& c, Loader& loader) {
+    if (!c.map.empty()) {
+        loader.depends_on(map_file(c.map.str()));
+        return load_maps(c.map.str());
+    }
+    if (c.generator == MapGenerator::random || c.generator == MapGenerator::pogema) return {};
+    return generate_pool(c, loader);
+}
+
+void set_sizes(const PathfindingConfig& c, const std::vector<GridMap>& maps, PathfindingShared& shared) {
+    if (maps.empty()) {
+        const Frame frame = frame_of(c);
+        shared.height = frame.height, shared.width = frame.width;
+    }
+    for (const GridMap& map : maps)
+        shared.height = std::max(shared.height, map.height), shared.width = std::max(shared.width, map.width);
+    shared.grid_rows = shared.height + 2 * c.obs_radius;
+    shared.grid_words = (shared.width + 2 * c.obs_radius + 31) / 32;
+}
+
+/// A drawn map has a cell for every agent; POGEMA's instances have two, since goals keep clear of starts.
+void check_cells(const PathfindingConfig& c, const PathfindingShared& shared) {
+    const bool needs_pairs = c.generator == MapGenerator::pogema;
+    const int most = shared.cells() / (needs_pairs ? 2 : 1);
+    if (shared.num_agents <= most) return;
+    refuse("num_agents", std::to_string(shared.num_agents),
+           "at most " + std::to_string(most) + ": the map has " + std::to_string(shared.height) + " x " +
+               std::to_string(shared.width) + " cells" + (needs_pairs ? ", two for each agent" : ""));
+}
+
 }  // namespace
 
-PathfindingShared load_pathfinding(PathfindingConfig& config, Loader& loader) {
+PathfindingShared load_pathfinding(const PathfindingConfig& config, Loader& loader) {
     PathfindingShared shared;
-    read_observation(config);
-    if ((config.height == 0) != (config.width == 0))
-        refuse(config.height ? "width" : "height", "0", "both height and width, or neither");
-    if (config.height == 0) config.height = config.width = config.size;
+    read_observation(config, shared);
     if (config.min_density > config.density)
         refuse("min_density", to_text(config.min_density), "at most density, " + to_text(config.density));
-    config.law = numpy_bernoulli(config.density);
-    std::vector<GridMap> maps;
-    if (!config.map.empty())
-        maps = load_maps(config.map.str());
-    else if (config.generator != MapGenerator::random && config.generator != MapGenerator::pogema)
-        maps = generate_pool(config);
-    if (!maps.empty()) {
-        config.height = config.width = 0;
-        for (const GridMap& map : maps)
-            config.height = std::max(config.height, map.height), config.width = std::max(config.width, map.width);
-    }
-    config.size = std::max({config.height, config.width, 2});
+    shared.law = numpy_bernoulli(config.density);
+    shared.num_agents = config.num_agents;
+    const std::vector<GridMap> maps = read_or_generate(config, loader);
+    set_sizes(config, maps, shared);
+    if (config.agents_xy.str().ends_with(".scen")) loader.depends_on(config.agents_xy.str());
     keep_given_agents(config, read_given_agents(config, maps), shared, loader);
-    if (!maps.empty()) {
-        PoolBuilder pool;
-        for (const GridMap& map : maps) {
-            if (shared.start.size == 0) check_capacity(config, map);
-            pool.add(map);
-        }
-        pool.finish(shared, loader);
-    } else if (config.num_agents > config.cells() / (config.generator == MapGenerator::pogema ? 2 : 1)) {
-        const bool needs_pairs = config.generator == MapGenerator::pogema;  // of cells of their own
-        refuse("num_agents", std::to_string(config.num_agents),
-               "at most " + std::to_string(config.cells() / (needs_pairs ? 2 : 1)) + ": the map has " +
-                   std::to_string(config.height) + " x " + std::to_string(config.width) + " cells" +
-                   (needs_pairs ? ", two for each agent" : ""));
+    if (maps.empty()) {
+        check_cells(config, shared);
+        return shared;
     }
+    PoolBuilder pool;
+    for (const GridMap& map : maps) {
+        if (shared.start.empty()) check_capacity(config, shared.num_agents, map);
+        pool.add(map);
+    }
+    pool.finish(shared, loader);
     return shared;
 }
 

@@ -177,6 +177,12 @@ std::string to_text(const GridMap& map) {
     return text;
 }
 
+std::string map_file(const std::string& path_or_text) {
+    if (path_or_text.find('\n') != std::string::npos) return "";
+    if (const auto address = as_yaml_address(path_or_text)) return address->path;
+    return path_or_text.ends_with(".map") || path_or_text.ends_with(".txt") ? path_or_text : "";
+}
+
 std::vector<GridMap> load_maps(const std::string& path_or_text) {
     if (path_or_text.find('\n') != std::string::npos) return {parse_map(path_or_text)};
     if (const auto address = as_yaml_address(path_or_text)) return load_yaml(*address);

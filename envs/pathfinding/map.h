@@ -53,6 +53,9 @@ std::string to_text(const GridMap& map);
 /// Anything else is taken for the string form itself.
 std::vector<GridMap> load_maps(const std::string& path_or_text);
 
+/// The file that load_maps would read, or "" where it would read the text itself.
+std::string map_file(const std::string& path_or_text);
+
 /// Reads a MovingAI .scen file that belongs to `map`. Its x is a column and its y a row. The map size that it names
 /// must be the map's, starts and goals must be free. The optimal lengths are octile, so they are checked for being
 /// numbers and dropped.

@@ -9,7 +9,7 @@ namespace flockstep::pathfinding {
 /// what the agent chose.
 template <class Group, class W, class Move>
 SIM_HD void find_wants(Group& group, W& world, Move move) {
-    group.for_each(world.config.num_agents, [&](int agent) {
+    group.for_each(world.shared.num_agents, [&](int agent) {
         const int choice = move(agent);
         const Cell to = neighbour(world.state.position[agent], choice);
         const bool stays = choice == 0 || !is_present(world, agent) || is_wall(world, to);
@@ -38,7 +38,7 @@ SIM_HD bool wins_cell(const CellTable<Group, W>& table, const W& world, int agen
     if (want == nowhere) return false;
     const int occupant = table.occupant(want);
     if (!may_compete(world, agent, index_of(world, world.state.position[agent]), occupant)) return false;
-    const int width = world.config.width, cells = world.config.cells();
+    const int width = world.shared.width, cells = world.shared.cells();
     const bool refuses_rivals = world.config.collision_system == CollisionSystem::block_both;
     const auto loses_to = [&](int cell) {
         if (cell < 0 || cell >= cells) return false;
@@ -64,7 +64,7 @@ SIM_HD bool moves_on(const CellTable<Group, W>& table, const W& world, int agent
 /// Finds out who moves, into scratch.succeeds; positions stay as they are.
 template <class Group, class W, class Move>
 SIM_HD void resolve_moves(Group& group, W& world, Move move) {
-    const int n = world.config.num_agents;
+    const int n = world.shared.num_agents;
     CellTable<Group, W> table(group, world);
     find_wants(group, world, move);
     table.enter_agents();
@@ -76,7 +76,7 @@ SIM_HD void resolve_moves(Group& group, W& world, Move move) {
 template <class W>
 SIM_HD void mark_legacy_occupancy(W& world, Cell cell, bool occupied) {
     const int r = world.config.obs_radius, column = cell.column + r;
-    uint32_t& word = world.state.occupancy[(cell.row + r) * world.config.grid_words() + (column >> 5)];
+    uint32_t& word = world.state.occupancy[(cell.row + r) * world.shared.grid_words + (column >> 5)];
     const uint32_t bit = 1u << (column & 31);
     word = occupied ? word | bit : word & ~bit;
 }

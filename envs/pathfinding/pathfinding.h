@@ -24,39 +24,45 @@ struct Pathfinding {
     static constexpr Discrete<"action"> move{};
     static constexpr auto tensors = tensor_list(windows, cost_to_go, intent, move);
 
-    static Shared load(Config& config, Loader& loader) { return load_pathfinding(config, loader); }
-    static Spaces spaces(const Config& c) {
+    /// Settings that say where maps and given agents come from, and that rules do not read.
+    static constexpr const char* pool_settings[] = {"map", "map_seed", "num_maps", "agents_xy", "targets_xy"};
+    /// Settings of the rules alone.
+    static constexpr const char* load_ignores[] = {"collision_system",  "soft_occupancy", "min_agents",
+                                                   "max_episode_steps", "cost_clip",      "mask_obstacles",
+                                                   "empty_outside"};
+    static Shared load(const Config& config, Loader& loader) { return load_pathfinding(config, loader); }
+    static Spaces spaces(const Config& c, const Shared& shared) {
         const int window = c.window();
         Spaces spaces;
-        spaces.add("agent", c.num_agents)
+        spaces.add("agent", shared.num_agents)
             .observation(windows, {3, window, window})
-            .enabled_if(c.shows_windows)
+            .enabled_if(shared.shows_windows)
             .observation(cost_to_go, {window, window}, {float(-c.cost_clip)}, {float(c.cost_clip + 1)})
-            .enabled_if(c.shows_cost)
+            .enabled_if(shared.shows_cost)
             .observation(intent, {window, window})
             .bit_flags(4)
-            .enabled_if(c.shows_intent)
+            .enabled_if(shared.shows_intent)
             .discrete(move, 5);
         return spaces;
     }
     static constexpr bool never_one_lane = true;
     /// A lane per agent, up to 128: more of them wait for each other longer than they work. Costs are more work.
-    static int lanes(const Config& c) {
-        int lanes = c.needs_distances() && c.num_agents > 32 ? 128 : 32;
-        while (lanes < c.num_agents && lanes < 128) lanes *= 2;
+    static int lanes(const Config&, const Shared& shared) {
+        int lanes = shared.needs_distances && shared.num_agents > 32 ? 128 : 32;
+        while (lanes < shared.num_agents && lanes < 128) lanes *= 2;
         return lanes;
     }
 
     /// Drawing a large map is work for many lanes.
-    static int reset_lanes(const Config& c) { return c.cells() >= 16384 ? 1024 : 0; }
+    static int reset_lanes(const Config&, const Shared& shared) { return shared.cells() >= 16384 ? 1024 : 0; }
 
     template <class Group>
     SIM_HD static void reset(Group& group, World<Pathfinding>& world) {
         pathfinding::spawn(group, world);
-        group.for_each(world.config.num_agents, [&](int agent) {
+        group.for_each(world.shared.num_agents, [&](int agent) {
             if (world.config.on_target == OnTarget::finish) world.state.finished[agent] = 0;
             if (world.config.on_target == OnTarget::nothing) world.state.solved_at[agent] = -1;
-            if (world.config.needs_distances()) world.state.last_on_goal[agent] = world.elapsed;
+            if (world.shared.needs_distances) world.state.last_on_goal[agent] = world.elapsed;
         });
         group.single([&] { world.state.arrivals[0] = 0, world.state.arrival_steps[0] = 0; });
         mark_legacy_occupancy(group, world);
@@ -134,21 +140,21 @@ struct Pathfinding {
 
     static const char* policies(int p) { return p == 0 ? "pibt" : nullptr; }
     /// Why a policy cannot run under these settings, or null.
-    static const char* refuses_policy(const Config& c, int) {
-        return c.needs_distances()
+    static const char* refuses_policy(const Config&, const Shared& shared, int) {
+        return shared.needs_distances
                    ? nullptr
                    : "pibt needs distance fields: set distances to true, or observe cost_to_go or intent";
     }
     template <class Group>
     SIM_HD static void act(Group& group, World<Pathfinding>& world, int, const ActionWriter<Pathfinding>& action) {
-        if (world.config.needs_distances())
+        if (world.shared.needs_distances)
             pathfinding::act_by_pibt(group, world, [&](int agent, int step) { action.choice(move, agent) = step; });
     }
 
   private:
     template <class Group>
     SIM_HD static void renew_all_distances(Group& group, World<Pathfinding>& world) {
-        if (!world.config.needs_distances()) return;
+        if (!world.shared.needs_distances) return;
         pathfinding::find_open_cells(group, world);
         pathfinding::compute_distances(group, world, world.state.num_present[0], [](int i) { return i; });
     }
@@ -156,11 +162,11 @@ struct Pathfinding {
     SIM_HD static void mark_legacy_occupancy(Group& group, World<Pathfinding>& world) {
         const Config& c = world.config;
         if (!c.has_legacy_occupancy()) return;
-        group.for_each(c.grid_rows() * c.grid_words(), [&](int i) { world.state.occupancy[i] = 0; });
+        group.for_each(world.shared.grid_rows * world.shared.grid_words, [&](int i) { world.state.occupancy[i] = 0; });
         group.sync();
         group.for_each(world.state.num_present[0], [&](int agent) {
             const Cell cell = world.state.position[agent];
-            pathfinding::set_bit(group, world.state.occupancy, c.grid_words(), cell.row + c.obs_radius,
+            pathfinding::set_bit(group, world.state.occupancy, world.shared.grid_words, cell.row + c.obs_radius,
                                  cell.column + c.obs_radius);
         });
         group.sync();
@@ -184,14 +190,14 @@ struct Pathfinding {
         if (c.has_legacy_occupancy()) {
             group.sync();
             group.single([&] {  // what it shows depends on the order
-                for (int agent = 0; agent < c.num_agents; ++agent) {
+                for (int agent = 0; agent < world.shared.num_agents; ++agent) {
                     if (!pathfinding::is_present(world, agent)) continue;
                     const Cell before = move_one(agent);
                     pathfinding::update_legacy_occupancy(world, agent, before);
                 }
             });
         } else {
-            group.for_each(c.num_agents, [&](int agent) { move_one(agent); });
+            group.for_each(world.shared.num_agents, [&](int agent) { move_one(agent); });
         }
         group.sync();
     }
@@ -202,7 +208,7 @@ struct Pathfinding {
     /// finish: whoever arrives is paid and leaves.
     template <class Group>
     SIM_HD static void finish(Group& group, World<Pathfinding>& world, const Outcome<Pathfinding>& outcome) {
-        const int n = world.config.num_agents;
+        const int n = world.shared.num_agents;
         const int arrivals = group.count(n, [&](int agent) { return arrives(world, agent); });
         group.single([&] {
             world.state.arrivals[0] += arrivals;
@@ -236,7 +242,7 @@ struct Pathfinding {
             int& solved_at = world.state.solved_at[agent];
             if (arrives(world, agent)) {
                 if (solved_at < 0) solved_at = world.elapsed;
-                if (world.config.needs_distances()) world.state.last_on_goal[agent] = world.elapsed + 1;
+                if (world.shared.needs_distances) world.state.last_on_goal[agent] = world.elapsed + 1;
             } else if (!last) {
                 solved_at = -1;  // who leaves in the very last step keeps its arrival: so does POGEMA
             }
@@ -245,8 +251,8 @@ struct Pathfinding {
     /// restart: whoever arrives is paid and gets a new goal.
     template <class Group>
     SIM_HD static void restart(Group& group, World<Pathfinding>& world, const Outcome<Pathfinding>& outcome) {
-        const int n = world.config.num_agents;
-        const bool plans = world.config.needs_distances();
+        const int n = world.shared.num_agents;
+        const bool plans = world.shared.needs_distances;
         const int renewed = group.count(n, [&](int agent) { return arrives(world, agent); });
         if (renewed == 0) return;
         group.single([&] {

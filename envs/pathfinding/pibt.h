@@ -10,7 +10,7 @@ namespace flockstep::pathfinding {
 /// Agents by priority into scratch.rank: whoever was away from its goal longest comes first; equals in random order.
 template <class Group, class W>
 SIM_HD void rank_agents(Group& group, W& world) {
-    const int n = world.config.num_agents;
+    const int n = world.shared.num_agents;
     const auto age = [&](int agent) { return world.elapsed - world.state.last_on_goal[agent]; };
     const auto tie = [&](int agent) { return world.rng.bits(uint32_t(agent), 0); };
     group.for_each(n, [&](int agent) { world.scratch.want[agent] = int(tie(agent) >> 1); });
@@ -128,10 +128,10 @@ struct PibtCore {
 /// act(agent, action) takes each agent's decision.
 template <class Group, class W, class Act>
 SIM_HD void act_by_pibt(Group& group, W& world, Act act) {
-    const int n = world.config.num_agents;
+    const int n = world.shared.num_agents;
     rank_agents(group, world);
     CellTable<Group, W> table(group, world);
-    group.for_each(PathfindingScratch::table_size(world.config), [&](int i) { world.scratch.by_cell[i] = nobody; });
+    group.for_each(PathfindingScratch::table_size(world.shared), [&](int i) { world.scratch.by_cell[i] = nobody; });
     table.enter_agents();
     group.for_each(n, [&](int agent) {
         world.scratch.untried[agent] = order_actions(world, agent);

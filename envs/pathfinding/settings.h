@@ -61,8 +61,10 @@ struct PathfindingConfig {
           "where maps and instances come from: random draws both on the device at every reset; maze, warehouse and "
           "rooms make "
           "a pool of maps once; pogema rebuilds POGEMA's instances from the seed");
-        f("map", map, any_value(), "a map instead: file.map, file.yaml, file.yaml#name, or POGEMA's text form");
-        f("size", size, between(2, 4096), "cells per side of a generated map");
+        f("map", map, any_value(),
+          "a map instead, which has its own size: file.map, file.yaml, file.yaml#name, or POGEMA's text form");
+        f("size", size, between(2, 4096),
+          "cells per side of a generated map; beside height and width it is their larger one, or left alone");
         f("height", height, between(0, 4096), "rows of a generated map; 0: size");
         f("width", width, between(0, 4096), "columns of a generated map; 0: size");
         f("min_size", min_size, between(0, 4096),
@@ -86,25 +88,21 @@ struct PathfindingConfig {
         f("targets_xy", targets_xy, any_value(), "goals of all agents, or for restart one list of goals per agent");
     }
 
-    // Filled in by load():
-    NumpyBernoulli law{};  // obstacles of POGEMA's generator
-    bool shows_windows = true, shows_cost = false, shows_intent = false;
-
     SIM_HD int window() const { return 2 * obs_radius + 1; }
-    SIM_HD int cells() const { return height * width; }
-    SIM_HD bool needs_distances() const { return distances || shows_cost || shows_intent || distance_reward != 0.0f; }
     SIM_HD bool has_legacy_occupancy() const {
         return collision_system == CollisionSystem::soft && soft_occupancy == SoftOccupancy::legacy;
     }
     SIM_HD bool is_lifelong() const { return on_target == OnTarget::restart; }
-    /// The bordered grid: obs_radius more cells on each side, rows of bits.
-    SIM_HD int grid_rows() const { return height + 2 * obs_radius; }
-    SIM_HD int grid_words() const { return (width + 2 * obs_radius + 31) / 32; }
-    SIM_HD int map_words() const { return (width + 31) / 32; }
 };
 
-/// Maps and agents' lists that all worlds read.
+/// Maps and agents' lists that all worlds read, and what follows from them and from the settings.
 struct PathfindingShared {
+    int num_agents = 1;                 // per world: the setting's, or as many as are given
+    int height = 0, width = 0;          // of the frame that every world's map fits: the largest map's
+    int grid_rows = 0, grid_words = 0;  // of the bordered grid, obs_radius more cells on each side: rows of bits
+    bool shows_windows = false, shows_cost = false, shows_intent = false;  // parts that are observed
+    bool needs_distances = false;                                          // fields of distances are kept
+    NumpyBernoulli law{};                                                  // obstacles of POGEMA's generator
     View<Cell> map_size;           // [num_maps] height, width; empty: maps are drawn
     View<int64_t> map_start;       // [num_maps + 1] first word of each map's rows
     View<uint32_t> map_rows;       // bits, 1 = obstacle, (width + 31) / 32 words per row
@@ -118,18 +116,24 @@ struct PathfindingShared {
     View<Cell> goal_list;      // given goals, one or a sequence per agent
 
     template <class V>
-    void fields(V visit) {
+    void fields(V& visit) {
+        visit("num_agents", num_agents), visit("height", height), visit("width", width);
+        visit("grid_rows", grid_rows), visit("grid_words", grid_words);
+        visit("shows_windows", shows_windows), visit("shows_cost", shows_cost), visit("shows_intent", shows_intent);
+        visit("needs_distances", needs_distances), visit("law", law);
         visit("map_size", map_size), visit("map_start", map_start), visit("map_rows", map_rows),
             visit("map_law", map_law);
         visit("start_begin", start_begin), visit("start_pool", start_pool);
         visit("goal_begin", goal_begin), visit("goal_pool", goal_pool);
         visit("start", start), visit("goal_first", goal_first), visit("goal_list", goal_list);
     }
-    SIM_HD int num_maps() const { return int(map_size.size); }
+    SIM_HD int num_maps() const { return int(map_size.size()); }
+    SIM_HD int cells() const { return height * width; }
+    SIM_HD int map_words() const { return (width + 31) / 32; }
 };
 
 /// Checks settings against each other, loads or generates the maps. Defined in load.cpp.
-PathfindingShared load_pathfinding(PathfindingConfig& config, Loader& loader);
+PathfindingShared load_pathfinding(const PathfindingConfig& config, Loader& loader);
 
 template <>
 constexpr ElementType element_of<Cell>() {

@@ -18,13 +18,13 @@ template <class Group, class W>
 SIM_HD void draw_random_map(Group& group, W& world) {
     const PathfindingConfig& c = world.config;
     const Rng& rng = world.rng;
-    Cell size{int16_t(c.height), int16_t(c.width)};
+    Cell size{int16_t(world.shared.height), int16_t(world.shared.width)};
     if (c.min_size > 0) {
         const auto side = [&](int most, uint32_t draw) {
             const int least = c.min_size < most ? c.min_size : most;
             return int16_t(least + int(rng.below(0, draw, uint32_t(most - least + 1))));
         };
-        size = {side(c.height, Draws::world), side(c.width, Draws::world + 1)};
+        size = {side(world.shared.height, Draws::world), side(world.shared.width, Draws::world + 1)};
     }
     float density = float(c.density);
     if (c.min_density >= 0.0) density = rng.uniform(0, Draws::world + 2, float(c.min_density), float(c.density));
@@ -53,19 +53,19 @@ SIM_HD void copy_pool_map(Group& group, W& world, int index) {
 template <class Group, class W, class Draw, class Eligible, class Take>
 SIM_HD void place_apart(Group& group, W& world, Draw draw, Eligible is_eligible, Take take) {
     constexpr int max_rounds = 48;
-    const int n = world.state.num_present[0], words = world.config.grid_words(), cells = world.config.cells();
+    const int n = world.state.num_present[0], words = world.shared.grid_words, cells = world.shared.cells();
     CellTable<Group, W> table(group, world);  // of the cells that are competed for
     const auto is_taken = [&](int cell) {
-        const Cell c = cell_at(cell, world.config.width);
+        const Cell c = cell_at(cell, world.shared.width);
         return bit_at(world.scratch.crowd, words, c.row, c.column);
     };
     const auto settle = [&](int agent, int cell) {
-        const Cell c = cell_at(cell, world.config.width);
+        const Cell c = cell_at(cell, world.shared.width);
         set_bit(group, world.scratch.crowd, words, c.row, c.column);
         take(agent, c);
         world.scratch.moves[agent] = 1;
     };
-    group.for_each(world.config.grid_rows() * words, [&](int i) { world.scratch.crowd[i] = 0; });
+    group.for_each(world.shared.grid_rows * words, [&](int i) { world.scratch.crowd[i] = 0; });
     group.for_each(n, [&](int agent) { world.scratch.moves[agent] = 0; });
     group.sync();
     for (int round = 0; round < max_rounds; ++round) {
@@ -101,9 +101,10 @@ SIM_HD void place_apart(Group& group, W& world, Draw draw, Eligible is_eligible,
 template <class Group, class W>
 SIM_HD void choose_num_present(Group& group, W& world, int room) {
     const PathfindingConfig& c = world.config;
-    int count = c.num_agents;
-    if (c.min_agents > 0 && c.min_agents < c.num_agents)
-        count = c.min_agents + int(world.rng.below(0, Draws::world + 3, uint32_t(c.num_agents - c.min_agents + 1)));
+    int count = world.shared.num_agents;
+    if (c.min_agents > 0 && c.min_agents < world.shared.num_agents)
+        count = c.min_agents +
+                int(world.rng.below(0, Draws::world + 3, uint32_t(world.shared.num_agents - c.min_agents + 1)));
     group.single([&] { world.state.num_present[0] = count < room ? count : room; });
     group.sync();
 }
@@ -112,7 +113,7 @@ SIM_HD void choose_num_present(Group& group, W& world, int room) {
 /// their own agent's start.
 template <class Group, class W>
 SIM_HD void place_in_largest_component(Group& group, W& world) {
-    const int cells = world.config.cells(), main = largest_component(group, world);
+    const int cells = world.shared.cells(), main = largest_component(group, world);
     const int room = main < 0 ? 0 : world.state.component_size[main];
     choose_num_present(group, world, room < 2 ? 0 : room);
     const auto draw_from = [&](uint32_t stream) {
@@ -152,13 +153,13 @@ SIM_HD void place_in_pools(Group& group, W& world, int map) {
 /// Starts and goals that the settings name are free, whatever the map says: so POGEMA has it.
 template <class Group, class W>
 SIM_HD void free_given_cells(Group& group, W& world) {
-    const int words = world.config.grid_words(), r = world.config.obs_radius;
+    const int words = world.shared.grid_words, r = world.config.obs_radius;
     group.single([&] {
         const auto free = [&](Cell cell) {
             world.state.walls[(cell.row + r) * words + ((cell.column + r) >> 5)] &= ~(1u << ((cell.column + r) & 31));
         };
-        for (int i = 0; i < int(world.shared.start.size); ++i) free(world.shared.start[i]);
-        for (int i = 0; i < int(world.shared.goal_list.size); ++i) free(world.shared.goal_list[i]);
+        for (int i = 0; i < int(world.shared.start.size()); ++i) free(world.shared.start[i]);
+        for (int i = 0; i < int(world.shared.goal_list.size()); ++i) free(world.shared.goal_list[i]);
     });
     group.sync();
 }
@@ -167,7 +168,7 @@ SIM_HD void free_given_cells(Group& group, W& world) {
 template <class Group, class W>
 SIM_HD void place_as_given(Group& group, W& world) {
     choose_num_present(group, world, INT32_MAX);
-    group.for_each(world.config.num_agents, [&](int agent) {
+    group.for_each(world.shared.num_agents, [&](int agent) {
         world.state.position[agent] = world.shared.start[agent];
         world.state.goal[agent] = world.shared.goal_list[world.shared.goal_first[agent]];
         world.state.goal_number[agent] = 0;
@@ -186,18 +187,19 @@ SIM_HD uint64_t instance_seed(const W& world) {
 /// POGEMA's random obstacles and, where the outside is not empty, its noise beyond the wall.
 template <class Group, class W>
 SIM_HD void draw_pogema_map(Group& group, W& world) {
-    const PathfindingConfig& c = world.config;
+    const PathfindingShared& shared = world.shared;
     int32_t* obstacle = world.state.order.first;
     group.single([&] {
-        draw_obstacles(instance_seed(world), c.law, c.cells(), [&](int cell, bool is) { obstacle[cell] = is; });
+        draw_obstacles(instance_seed(world), shared.law, shared.cells(),
+                       [&](int cell, bool is) { obstacle[cell] = is; });
     });
     group.sync();
-    build_walls(group, world, Cell{int16_t(c.height), int16_t(c.width)},
+    build_walls(group, world, Cell{int16_t(shared.height), int16_t(shared.width)},
                 [&](Cell cell) { return obstacle[index_of(world, cell)] != 0; });
 }
 template <class Group, class W>
 SIM_HD void draw_pogema_noise(Group& group, W& world, const NumpyBernoulli& law) {
-    const int r = world.config.obs_radius, words = world.config.grid_words();
+    const int r = world.config.obs_radius, words = world.shared.grid_words;
     const Cell size = world.state.map_size[0];
     group.single([&] {
         NumpyRng rng = numpy_rng(instance_seed(world));
@@ -220,29 +222,29 @@ SIM_HD void place_as_pogema(Group& group, W& world, int map) {
     const PathfindingShared& shared = world.shared;
     const PathfindingState& state = world.state;
     const uint64_t seed = instance_seed(world);
-    const int cells = c.cells();
+    const int cells = shared.cells();
     const bool has_pools = shared.num_maps() > 0 && shared.start_begin[map + 1] > shared.start_begin[map];
     group.single([&] {
-        int placed = c.num_agents;
+        int placed = shared.num_agents;
         if (has_pools) {
             const int starts = shared.start_begin[map + 1] - shared.start_begin[map],
                       goals = shared.goal_begin[map + 1] - shared.goal_begin[map];
             for (int i = 0; i < starts; ++i) state.start_pool[i] = shared.start_pool[shared.start_begin[map] + i];
             for (int i = 0; i < goals; ++i) state.goal_pool[i] = shared.goal_pool[shared.goal_begin[map] + i];
             shuffle_pools(seed, state.start_pool.first, starts, state.goal_pool.first, goals);
-            for (int agent = 0; agent < c.num_agents; ++agent)
+            for (int agent = 0; agent < shared.num_agents; ++agent)
                 state.start[agent] = state.start_pool[agent], state.first_goal[agent] = state.goal_pool[agent];
         } else {
             int32_t* order = state.order.first;
-            placed = place_agents<int32_t>(seed, c.num_agents, cells, c.width, listed_components(world),
+            placed = place_agents<int32_t>(seed, shared.num_agents, cells, shared.width, listed_components(world),
                                            {order, order + cells, order + 2 * cells + 1}, state.start.first,
                                            state.first_goal.first);
         }
         state.num_present[0] = placed;
-        if (c.is_lifelong()) start_goal_streams(seed, c.num_agents, state.goal_stream.first);
+        if (c.is_lifelong()) start_goal_streams(seed, shared.num_agents, state.goal_stream.first);
     });
     group.sync();
-    group.for_each(c.num_agents, [&](int agent) {
+    group.for_each(shared.num_agents, [&](int agent) {
         state.position[agent] = state.start[agent], state.goal[agent] = state.first_goal[agent];
     });
     group.sync();
@@ -266,10 +268,10 @@ SIM_HD void spawn(Group& group, W& world) {
     else
         draw_random_map(group, world);
     if (!c.empty_outside && c.generator == MapGenerator::pogema)
-        draw_pogema_noise(group, world, maps > 0 ? shared.map_law[map] : c.law);
-    if (shared.start.size > 0) free_given_cells(group, world);
+        draw_pogema_noise(group, world, maps > 0 ? shared.map_law[map] : shared.law);
+    if (shared.start.size() > 0) free_given_cells(group, world);
     find_components_of(group, world);
-    if (shared.start.size > 0)
+    if (shared.start.size() > 0)
         place_as_given(group, world);
     else if (c.generator == MapGenerator::pogema)
         place_as_pogema(group, world, map);
@@ -277,7 +279,7 @@ SIM_HD void spawn(Group& group, W& world) {
         place_in_pools(group, world, map);
     else
         place_in_largest_component(group, world);
-    group.for_each(c.num_agents, [&](int agent) {
+    group.for_each(shared.num_agents, [&](int agent) {
         if (agent >= world.state.num_present[0]) world.state.position[agent] = world.state.goal[agent] = Cell{0, 0};
         world.state.start[agent] = world.state.position[agent];
         world.state.first_goal[agent] = world.state.goal[agent];

@@ -34,10 +34,10 @@ struct PathfindingState {
 
     template <class V>
     SIM_HD void fields(const Config& c, const PathfindingShared& shared, V& visit) {
-        const int n = c.num_agents;
+        const int n = shared.num_agents;
         const bool pogema = c.generator == MapGenerator::pogema, lifelong = c.is_lifelong();
         const bool legacy = c.has_legacy_occupancy();
-        const int side = (c.height > c.width ? c.height : c.width), limit = c.max_episode_steps;
+        const int side = (shared.height > shared.width ? shared.height : shared.width), limit = c.max_episode_steps;
         visit("position", position, n).between(0, side - 1);
         visit("goal", goal, n).between(0, side - 1);
         visit("finished", finished, c.on_target == OnTarget::finish ? n : 0).between(0, 1);
@@ -46,24 +46,25 @@ struct PathfindingState {
         visit("arrivals", arrivals, 1).between(0, double(n) * limit);
         visit("arrival_steps", arrival_steps, 1).between(0, double(n) * limit * limit);
         visit("map_size", map_size, 1).between(1, side);
-        visit("walls", walls, c.grid_rows(), c.grid_words());
-        visit("occupancy", occupancy, legacy ? c.grid_rows() : 0, c.grid_words());
+        visit("walls", walls, shared.grid_rows, shared.grid_words);
+        visit("occupancy", occupancy, legacy ? shared.grid_rows : 0, shared.grid_words);
         visit("start", start, n).between(0, side - 1);
         visit("first_goal", first_goal, n).between(0, side - 1);
-        visit("last_on_goal", last_on_goal, c.needs_distances() ? n : 0).between(0, limit);
-        visit("goal_number", goal_number, shared.goal_list.size > 0 ? n : 0).between(0, 1e9);
+        visit("last_on_goal", last_on_goal, shared.needs_distances ? n : 0).between(0, limit);
+        visit("goal_number", goal_number, shared.goal_list.size() > 0 ? n : 0).between(0, 1e9);
         visit("goal_stream", goal_stream, pogema && lifelong ? n : 0);
-        visit("goal_pool", goal_pool, pogema && shared.goal_pool.size > 0 ? c.cells() : 0).between(0, side - 1);
-        visit("start_pool", start_pool, pogema && shared.start_pool.size > 0 ? c.cells() : 0).between(0, side - 1);
+        visit("goal_pool", goal_pool, pogema && shared.goal_pool.size() > 0 ? shared.cells() : 0).between(0, side - 1);
+        visit("start_pool", start_pool, pogema && shared.start_pool.size() > 0 ? shared.cells() : 0)
+            .between(0, side - 1);
         visit("map_index", map_index, 1).between(0, shared.num_maps() > 0 ? shared.num_maps() - 1 : 0);
-        visit.derived("component", component, c.cells());
-        visit.derived("component_size", component_size, pogema ? 0 : c.cells());
-        visit.derived("component_begin", component_begin, pogema ? c.cells() / 2 + 2 : 0);
-        visit.derived("component_cells", component_cells, pogema ? c.cells() : 0);
-        visit.derived("order", order, pogema ? 3 * c.cells() + 3 : 0);
+        visit.derived("component", component, shared.cells());
+        visit.derived("component_size", component_size, pogema ? 0 : shared.cells());
+        visit.derived("component_begin", component_begin, pogema ? shared.cells() / 2 + 2 : 0);
+        visit.derived("component_cells", component_cells, pogema ? shared.cells() : 0);
+        visit.derived("order", order, pogema ? 3 * shared.cells() + 3 : 0);
         visit.derived("num_components", num_components, int(pogema));
-        visit.derived("distance", distance, c.needs_distances() ? n : 0, c.height, c.width);
-        visit.derived("near_distance", near_distance, c.shows_cost ? n : 0, c.height, c.width);
+        visit.derived("distance", distance, shared.needs_distances ? n : 0, shared.height, shared.width);
+        visit.derived("near_distance", near_distance, shared.shows_cost ? n : 0, shared.height, shared.width);
     }
 };
 
@@ -83,33 +84,38 @@ struct PathfindingScratch {
     Field<uint8_t> bits;                      // [num_agents] intent
 
     /// An entry for each cell costs less than hashing where agents are many; pibt looks at their neighbours too.
-    SIM_HD static bool has_direct_table(const Config& c) {
-        const int cells = c.cells();
-        return cells <= 4096 && cells <= c.num_agents * (c.needs_distances() ? 64 : 24);
+    SIM_HD static bool has_direct_table(const PathfindingShared& shared) {
+        const int cells = shared.cells();
+        return cells <= 4096 && cells <= shared.num_agents * (shared.needs_distances ? 64 : 24);
     }
     /// Entries of the table: hashed, it is at most half full.
-    SIM_HD static int table_size(const Config& c) {
-        if (has_direct_table(c)) return c.cells();
-        const int needed = c.num_agents * (c.needs_distances() ? 12 : 4);
+    SIM_HD static int table_size(const PathfindingShared& shared) {
+        if (has_direct_table(shared)) return shared.cells();
+        const int needed = shared.num_agents * (shared.needs_distances ? 12 : 4);
         int size = 64;
         while (size < needed) size *= 2;
         return size;
     }
-    SIM_HD static int num_teams(const Config& c) {
-        const int bytes = 3 * c.height * c.map_words() * 4, fitting = 16384 / bytes;
-        const int most = c.num_agents <= 32 ? 1 : c.num_agents <= 128 ? 4 : max_teams;  // warps that a group has
+    SIM_HD static int num_teams(const PathfindingShared& shared) {
+        const int bytes = 3 * shared.height * shared.map_words() * 4, fitting = 16384 / bytes;
+        const int most = shared.num_agents <= 32    ? 1
+                         : shared.num_agents <= 128 ? 4
+                                                    : max_teams;  // warps that a group has
         return fitting < 1 ? 1 : fitting < most ? fitting : most;
     }
-    SIM_HD static bool copies_walls(const Config& c) { return c.grid_rows() * c.grid_words() <= 4096; }
-    SIM_HD static bool labels_here(const Config& c) { return c.cells() <= 2048; }
+    SIM_HD static bool copies_walls(const PathfindingShared& shared) {
+        return shared.grid_rows * shared.grid_words <= 4096;
+    }
+    SIM_HD static bool labels_here(const PathfindingShared& shared) { return shared.cells() <= 2048; }
 
     template <class V>
-    SIM_HD void fields(const Config& c, V& visit) {
-        const int n = c.num_agents, table = table_size(c), grid = copies_walls(c) ? c.grid_rows() * c.grid_words() : 0;
-        const int map = c.height * c.map_words(), planned = c.needs_distances() ? n : 0;
-        visit("key", key, has_direct_table(c) ? 0 : table);
+    SIM_HD void fields(const Config&, const PathfindingShared& shared, V& visit) {
+        const int n = shared.num_agents, table = table_size(shared),
+                  grid = copies_walls(shared) ? shared.grid_rows * shared.grid_words : 0;
+        const int map = shared.height * shared.map_words(), planned = shared.needs_distances ? n : 0;
+        visit("key", key, has_direct_table(shared) ? 0 : table);
         visit("occupant", occupant, table);
-        const int labels = labels_here(c) ? c.cells() : 0, reserved = c.needs_distances() ? table : 0;
+        const int labels = labels_here(shared) ? shared.cells() : 0, reserved = shared.needs_distances ? table : 0;
         visit("by_cell", by_cell, labels > reserved ? labels : reserved);
         visit("want", want, n);
         visit("moves", moves, n);
@@ -117,9 +123,9 @@ struct PathfindingScratch {
         visit("renewed", renewed, n);
         visit("num_renewed", num_renewed, 1);
         visit("walls", walls, grid);
-        visit("crowd", crowd, c.grid_rows() * c.grid_words());
-        visit("frontier", frontier, c.needs_distances() ? num_teams(c) * 3 * map : 0);
-        visit("open", open, c.needs_distances() ? map : 0);
+        visit("crowd", crowd, shared.grid_rows * shared.grid_words);
+        visit("frontier", frontier, shared.needs_distances ? num_teams(shared) * 3 * map : 0);
+        visit("open", open, shared.needs_distances ? map : 0);
         visit("rank", rank, planned);
         visit("next_step", next_step, planned);
         visit("untried", untried, planned);

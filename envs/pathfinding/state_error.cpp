@@ -24,7 +24,7 @@ std::string map_error(const PathfindingWorld& world) {
     if (shared.num_maps() > 0 && size != shared.map_size[map])
         return refusal("map_size", cell_text(size),
                        cell_text(shared.map_size[map]) + " of map_index " + std::to_string(map));
-    const Cell frame{int16_t(world.config.height), int16_t(world.config.width)};
+    const Cell frame{int16_t(world.shared.height), int16_t(world.shared.width)};
     if (size.row > frame.row || size.column > frame.column)
         return refusal("map_size", cell_text(size), "at most " + cell_text(frame));
     const int words = (size.column + 31) / 32;
@@ -49,11 +49,11 @@ std::string cell_error(const PathfindingWorld& world, const std::string& what, C
 
 /// Padding has a place within the frame too: windows are cut out around every agent.
 std::string agents_error(const PathfindingWorld& world) {
-    const PathfindingConfig& c = world.config;
-    for (int agent = world.state.num_present[0]; agent < c.num_agents; ++agent)
-        if (const Cell cell = world.state.position[agent]; cell.row >= c.height || cell.column >= c.width)
+    const PathfindingShared& shared = world.shared;
+    for (int agent = world.state.num_present[0]; agent < shared.num_agents; ++agent)
+        if (const Cell cell = world.state.position[agent]; cell.row >= shared.height || cell.column >= shared.width)
             return refusal("position of agent " + std::to_string(agent), cell_text(cell), "a cell of the map's frame");
-    std::vector<uint8_t> is_taken(size_t(c.cells()), 0);
+    std::vector<uint8_t> is_taken(size_t(shared.cells()), 0);
     for (int agent = 0; agent < world.state.num_present[0]; ++agent) {
         const std::string of_agent = " of agent " + std::to_string(agent);
         const Cell cell = world.state.position[agent];
@@ -73,7 +73,7 @@ std::string goals_error(const PathfindingWorld& world) {
     const PathfindingConfig& c = world.config;
     const PathfindingShared& shared = world.shared;
     const int map = world.state.map_index[0];
-    for (int agent = 0; agent < c.num_agents && shared.goal_list.size > 0; ++agent) {
+    for (int agent = 0; agent < shared.num_agents && shared.goal_list.size() > 0; ++agent) {
         const int goals = shared.goal_first[agent + 1] - shared.goal_first[agent];
         if (world.state.goal_number[agent] >= goals)
             return refusal("goal_number of agent " + std::to_string(agent),

@@ -9,16 +9,16 @@ namespace flockstep::pathfinding {
 template <class Group, class W>
 SIM_HD void prepare_grids(Group& group, W& world) {
     const PathfindingConfig& c = world.config;
-    const int words = c.grid_words(), total = c.grid_rows() * words, r = c.obs_radius;
+    const int words = world.shared.grid_words, total = world.shared.grid_rows * words, r = c.obs_radius;
     const bool legacy = c.has_legacy_occupancy();
-    const bool copies = PathfindingScratch::copies_walls(c);
+    const bool copies = PathfindingScratch::copies_walls(world.shared);
     group.for_each(total, [&](int i) {
         if (copies) world.scratch.walls[i] = world.state.walls[i];
         world.scratch.crowd[i] = legacy ? world.state.occupancy[i] : 0;
     });
     group.sync();
     if (legacy) return;
-    group.for_each(c.num_agents, [&](int agent) {
+    group.for_each(world.shared.num_agents, [&](int agent) {
         if (!is_present(world, agent)) return;
         const Cell cell = world.state.position[agent];
         set_bit(group, world.scratch.crowd, words, cell.row + r, cell.column + r);
@@ -60,8 +60,9 @@ SIM_HD void write_window(BitRun<Group>& run, const Bits bits, int words, Cell ce
 template <class Group, class W, class Out, class Part>
 SIM_HD void observe_windows(Group& group, const W& world, AgentRange range, const Out& out, Part part) {
     const PathfindingConfig& c = world.config;
-    const int window = c.window(), area = window * window, words = c.grid_words(), count = range.last - range.first;
-    const bool copied = PathfindingScratch::copies_walls(c);
+    const int window = c.window(), area = window * window, words = world.shared.grid_words,
+              count = range.last - range.first;
+    const bool copied = PathfindingScratch::copies_walls(world.shared);
     group.for_each(2 * count, [&](int item) {
         const bool shows_agents = item >= count;
         const int agent = range.first + (shows_agents ? item - count : item);
@@ -113,15 +114,16 @@ class RelativeCosts {
 template <class Group, class W>
 SIM_HD void prefetch_costs(Group& group, const W& world, AgentRange range) {
     const PathfindingConfig& c = world.config;
-    const int rows = world.state.map_size[0].row, line = 64, step = c.width > line ? c.width : line;
+    const int rows = world.state.map_size[0].row, line = 64,
+              step = world.shared.width > line ? world.shared.width : line;
     group.for_each(range.last - range.first, [&](int item) {
         const Cell cell = world.state.position[range.first + item];
         const int first = cell.row > c.obs_radius ? cell.row - c.obs_radius : 0,
                   end = cell.row + c.obs_radius + 1 < rows ? cell.row + c.obs_radius + 1 : rows;
-        const uint8_t* at = near_field(world, range.first + item) + first * c.width +
+        const uint8_t* at = near_field(world, range.first + item) + first * world.shared.width +
                             (cell.column > c.obs_radius ? cell.column - c.obs_radius : 0);
         SIM_NO_UNROLL
-        for (int i = 0; i < (end - first) * c.width; i += step) prefetch(at + i);
+        for (int i = 0; i < (end - first) * world.shared.width; i += step) prefetch(at + i);
     });
 }
 
@@ -154,7 +156,8 @@ struct CostPlace {
                   column = cell.column - c.obs_radius + piece.skipped;
         const bool has_row = agent < world.state.num_present[0] && unsigned(row) < unsigned(size.row);
         const auto within = [](int k) { return k < 0 ? 0 : k < ByteRun::capacity ? k : ByteRun::capacity; };
-        from = row * c.width + column, begin = within(-column), end = has_row ? within(size.column - column) : 0;
+        from = row * world.shared.width + column, begin = within(-column),
+        end = has_row ? within(size.column - column) : 0;
     }
 };
 
@@ -214,9 +217,9 @@ SIM_HD void observe_costs(Group& group, const W& world, AgentRange range, const 
 template <class Group, class W, class Out, class Part>
 SIM_HD void observe_intent(Group& group, W& world, AgentRange range, const Out& out, Part part) {
     const PathfindingConfig& c = world.config;
-    const int window = c.window(), words = c.grid_words(), r = c.obs_radius;
+    const int window = c.window(), words = world.shared.grid_words, r = c.obs_radius;
     CellTable<Group, W> table(group, world);
-    group.for_each(c.num_agents, [&](int agent) {
+    group.for_each(world.shared.num_agents, [&](int agent) {
         world.scratch.bits[agent] = is_present(world, agent) ? nearer_cells(world, agent) : 0;
     });
     table.enter_agents();
@@ -230,7 +233,7 @@ SIM_HD void observe_intent(Group& group, W& world, AgentRange range, const Out& 
             for (int k = 0; k < count; ++k) to[first + k] = 0;
             for (; seen; seen &= seen - 1) {
                 const int k = first + __builtin_ffs(int(seen)) - 1;
-                const int other = table.occupant((cell.row + row - r) * c.width + cell.column + k - r);
+                const int other = table.occupant((cell.row + row - r) * world.shared.width + cell.column + k - r);
                 if (other != nobody) to[k] = world.scratch.bits[other];
             }
         }
