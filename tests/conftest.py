@@ -55,7 +55,7 @@ def load_golden(path, environment):
 
 def count_golden(environment, device, path, transitions):
     """Notes what was compared, for the lines at the end of the run."""
-    compared_files.setdefault((environment, device), set()).add(Path(path).name)
+    compared_files.setdefault((environment, device), set()).add("/".join(Path(path).parts[-2:]))
     compared_transitions[environment, device] += int(transitions)
 
 
