@@ -63,6 +63,9 @@ struct NamedTensors {
 struct NamedStateError {
     int state_error;
 };
+struct NamedDraw {
+    int draw;
+};
 
 template <class Env>
 inline constexpr bool has_derive = !requires {
@@ -119,6 +122,10 @@ inline constexpr bool has_tensors = !requires {
 template <class Env>
 inline constexpr bool has_state_error = !requires {
     &Both<Env, NamedStateError>::state_error;
+};
+template <class Env>
+inline constexpr bool has_draw = !requires {
+    &Both<Env, NamedDraw>::draw;
 };
 }  // namespace detail
 
@@ -235,6 +242,12 @@ constexpr void check_contract() {
                 { Env::state_error(w) } -> std::same_as<std::string>;
             },
             "state_error: want `static std::string state_error(const World<Env>&)`");
+    if constexpr (detail::has_draw<Env>)
+        static_assert(
+            requires {
+                { &Env::draw } -> std::same_as<void (*)(Batch&, int64_t, Replay&)>;
+            },
+            "draw: want `static void draw(Batch&, int64_t env, Replay&)`");
 }
 
 }  // namespace flockstep

@@ -10,6 +10,11 @@
 #include "sim/space.h"
 #include "sim/world.h"
 
+namespace flockstep {
+class Batch;    // sim/batch.h
+struct Replay;  // sim/replay.h
+}  // namespace flockstep
+
 /// The contract of an environment: include this and nothing else of sim/.
 ///
 /// An environment is a struct of plain data and static functions, compiled once for the CPU and once for the GPU.
@@ -64,6 +69,8 @@
 ///   static const char* refuses_policy(const Config&, int p)
 ///       Why it cannot run under these settings, or null.
 ///   HD static void act(group, world, p, const ActionWriter<Env>&)
+///   static void draw(Batch& batch, int64_t env, Replay& replay)
+///       Host only, defined in the folder's draw.cpp over sim/drawing.h: draws world `env` as it is now, for replays.
 ///   static int lanes(const Config&)
 ///       Lanes per world the GPU should use: 1, 2, 4, ..., 32, or a multiple of 32 up to 256 for a block.
 ///   static constexpr bool never_one_lane = true

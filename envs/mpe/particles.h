@@ -4,19 +4,16 @@
 #include "sim/environment.h"
 
 /// What the particle worlds (MPE) share: discs on a plane that agents push, that drag slows and that repel each other.
-/// Source: Lowe et al. 2017, "Multi-agent actor-critic for mixed cooperative-competitive environments"; rules and
-/// constants of JaxMARL 0.2.0, jaxmarl/environments/mpe/simple.py. Mass is 1. A scenario gives
-///   struct Config : Settings  int agents() const, landmarks() const: entities are the agents, then landmarks, which
-///                             never move; int colliders() const: entities [0, colliders) collide with each other;
-///                             Body body(int entity) const
-///   struct State : Particles  and what else it remembers: goals, what was said
-///   using Scratch = Forces
-///   handles observation, move (Discrete) and force (Box); `spaces` has the one in use, see add_action
+/// Source: Lowe et al. 2017 (MADDPG); rules and constants of JaxMARL 0.2.0, jaxmarl/environments/mpe/simple.py.
+///
+/// A scenario has a Config that derives from Settings and says, of its agents and of the landmarks that follow them,
+/// int agents(), landmarks(), colliders() (entities [0, colliders) collide with each other) and Body body(int entity);
+/// a State that is Particles and what else it remembers (goals, what was said); Forces as Scratch; and handles `move`
+/// (Discrete) and `force` (Box), of which add_actions takes the one in use.
 namespace flockstep::mpe {
 
 /// discrete: nothing, -x, +x, -y, +y. continuous: a float in 0..1 for each of these.
 enum class ActionType : int { discrete, continuous };
-inline constexpr int num_moves = 5;
 
 struct Settings {
     int max_episode_steps = 26;
@@ -29,11 +26,11 @@ struct Settings {
 };
 struct Body {
     float radius;
-    float acceleration = 0.0f;         // of a full push
+    float acceleration = 0.0f;         // of a full push; mass is 1
     float max_speed = real::infinity;  // per second
 };
 struct Particles {
-    Field<Vec2> position;  // [agents + landmarks] x, y; the arena is -1..1
+    Field<Vec2> position;  // [agents + landmarks] x, y; the arena is -1..1; landmarks never move
     Field<Vec2> velocity;  // [agents] per second
     template <class Config, class V>
     SIM_HD void fields(const Config& c, V& visit) {
@@ -48,21 +45,16 @@ struct Forces {
     }
 };
 
-/// Adds the one action part in use.
 template <class Env>
-void add_action(Role& role, ActionType type) {
-    if (type == ActionType::discrete)
-        role.discrete(Env::move, num_moves);
-    else
-        role.box(Env::force, std::vector<float>(num_moves, 0.0f), std::vector<float>(num_moves, 1.0f));
+void add_actions(Spaces& spaces, ActionType type) {
+    for (Role& role : spaces.roles)
+        if (type == ActionType::discrete)
+            role.discrete(Env::move, 5);
+        else
+            role.box(Env::force, {0, 0, 0, 0, 0}, {1, 1, 1, 1, 1});
 }
-/// Lanes per world: one, which never waits, for up to 4 agents; then one for every 4.
-inline int lanes_for(int agents) {
-    int lanes = 1;
-    while (lanes < 64 && 4 * lanes < agents) lanes *= 2;
-    return lanes;
-}
-
+/// Lanes per world: few agents need no others to wait for.
+inline int lanes_for(int agents) { return agents <= 4 ? 1 : agents <= 32 ? 8 : 32; }
 /// All entities anywhere in -1..1, agents at rest.
 template <class Group, class Env>
 SIM_HD void scatter(Group& group, World<Env>& world) {
@@ -88,12 +80,10 @@ template <class Config>
 SIM_HD Vec2 contact_force(const Config& c, const Particles& s, int agent) {
     constexpr float stiffness = 100.0f, margin = 1e-3f, range = 30 * margin;  // beyond it the force is below 1e-14
     Vec2 force{0.0f, 0.0f};
-    if (agent >= c.colliders()) return force;
-    const Vec2 own = s.position[agent];
-    const float radius = c.body(agent).radius;
-    for (int other = 0; other < c.colliders(); ++other) {
-        const Vec2 apart = own - s.position[other];
-        const float square = squared_length(apart), reach = radius + c.body(other).radius;
+    const int others = agent < c.colliders() ? c.colliders() : 0;
+    for (int other = 0; other < others; ++other) {
+        const Vec2 apart = s.position[agent] - s.position[other];
+        const float square = squared_length(apart), reach = c.body(agent).radius + c.body(other).radius;
         if (other == agent || square == 0.0f || square > real::square(reach + range)) continue;
         const float distance = real::sqrt(square);
         const float overlap = margin * real::softplus((reach - distance) / margin);
@@ -115,8 +105,7 @@ SIM_HD void advance(Group& group, World<Env>& world, Push push) {
         const float limit = c.body(agent).max_speed;
         const Vec2 before = s.velocity[agent];
         Vec2 velocity = (1.0f - drag) * before + dt * world.scratch.force[agent];
-        if (limit < real::infinity && squared_length(velocity) > limit * limit)
-            velocity = (limit / length(velocity)) * velocity;
+        if (squared_length(velocity) > limit * limit) velocity = (limit / length(velocity)) * velocity;
         s.position[agent] = s.position[agent] + dt * before;
         s.velocity[agent] = velocity;
     });
@@ -129,35 +118,32 @@ SIM_HD bool touches(const World<Env>& world, int a, int b) {
     const float reach = world.config.body(a).radius + world.config.body(b).radius;
     return a != b && squared_length(world.state.position[a] - world.state.position[b]) < reach * reach;
 }
-
 /// What an agent pays for being out of the arena along one axis.
 SIM_HD float bound_penalty(float x) {
     const float far = real::abs(x);
-    if (far < 0.9f) return 0.0f;
-    return far < 1.0f ? 10.0f * (far - 0.9f) : real::min(real::exp(2.0f * far - 2.0f), 10.0f);
+    return far < 1.0f ? 10.0f * real::max(far - 0.9f, 0.0f) : real::min(real::exp(2.0f * far - 2.0f), 10.0f);
 }
 
-/// Writes x and y; gives where the row goes on, as the next two do.
-SIM_HD float* write(float* row, Vec2 v) {
-    row[0] = v.x, row[1] = v.y;
-    return row + 2;
+/// Writes x and y of each; gives where the row goes on, as the two below do.
+template <class... Vectors>
+SIM_HD float* write(float* row, Vectors... v) {
+    ((row[0] = v.x, row[1] = v.y, row += 2), ...);
+    return row;
 }
-/// Where entities [first, first + count) are from an agent, in order; the agent itself is left out.
+/// Where the landmarks and where the other agents are from an agent, in order.
 template <class Env>
-SIM_HD float* write_offsets(float* row, const World<Env>& world, int agent, int first, int count) {
+SIM_HD float* write_landmarks(float* row, const World<Env>& world, int agent) {
     const Vec2 own = world.state.position[agent];
-    const bool has_own = agent >= first && agent < first + count;
-    const int others = count - has_own;
-    for (int k = 0; k < others; ++k)
-        write(row + 2 * k, world.state.position[first + k + (has_own && first + k >= agent)] - own);
-    return row + 2 * others;
+    const int first = world.config.agents(), count = world.config.landmarks();
+    for (int k = 0; k < count; ++k) write(row + 2 * k, world.state.position[first + k] - own);
+    return row + 2 * count;
 }
-/// Own velocity and position, then where landmarks and other agents are: 4 + 2 * landmarks + 2 * (agents - 1) floats.
 template <class Env>
-SIM_HD float* write_scene(float* row, const World<Env>& world, int agent) {
-    row = write(write(row, world.state.velocity[agent]), world.state.position[agent]);
-    row = write_offsets(row, world, agent, world.config.agents(), world.config.landmarks());
-    return write_offsets(row, world, agent, 0, world.config.agents());
+SIM_HD float* write_others(float* row, const World<Env>& world, int agent) {
+    const Vec2 own = world.state.position[agent];
+    const int count = world.config.agents() - 1;
+    for (int k = 0; k < count; ++k) write(row + 2 * k, world.state.position[k + (k >= agent)] - own);
+    return row + 2 * count;
 }
 
 }  // namespace flockstep::mpe

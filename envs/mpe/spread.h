@@ -33,12 +33,12 @@ struct MpeSpread {
 
     static Spaces spaces(const Config& c) {
         Spaces spaces;
-        Role& agent = spaces.add("agent", c.num_agents);
-        agent.observation(observation, {4 + 2 * c.num_landmarks + 4 * (c.num_agents - 1)});
-        mpe::add_action<MpeSpread>(agent, c.action_type);
+        spaces.add("agent", c.num_agents).observation(observation, {2 * c.num_landmarks + 4 * c.num_agents});
+        mpe::add_actions<MpeSpread>(spaces, c.action_type);
         return spaces;
     }
     static int lanes(const Config& c) { return mpe::lanes_for(c.num_agents); }
+    static void draw(Batch& batch, int64_t env, Replay& replay);
 
     template <class Group>
     SIM_HD static void reset(Group& group, World<MpeSpread>& world) {
@@ -68,8 +68,10 @@ struct MpeSpread {
         if (!out.wants(observation)) return;
         group.for_each(range.last - range.first, [&](int i) {
             const int agent = range.first + i, others = world.config.agents() - 1;
-            float* row = mpe::write_scene(out.row(observation, agent), world, agent);
-            for (int k = 0; k < others; ++k) mpe::write(row + 2 * k, {0.0f, 0.0f});  // what the others say: nothing
+            float* row =
+                mpe::write(out.row(observation, agent), world.state.velocity[agent], world.state.position[agent]);
+            row = mpe::write_others(mpe::write_landmarks(row, world, agent), world, agent);
+            for (int k = 0; k < others; ++k) mpe::write(row + 2 * k, Vec2{});  // what the others say: nothing
         });
     }
 };

@@ -38,15 +38,15 @@ struct MpeTag {
     static constexpr auto tensors = tensor_list(observation, move, force);
 
     static Spaces spaces(const Config& c) {
-        const int common = 4 + 2 * c.landmarks() + 2 * (c.agents() - 1);
+        const int common = 2 + 2 * c.landmarks() + 2 * c.agents();
         Spaces spaces;
-        const auto add = [&](const char* name, int count, int floats) {
-            mpe::add_action<MpeTag>(spaces.add(name, count).observation(observation, {floats}), c.action_type);
-        };
-        add("adversary", c.num_adversaries, common + 2), add("agent", c.num_good_agents, common);
+        spaces.add("adversary", c.num_adversaries).observation(observation, {common + 2});
+        spaces.add("agent", c.num_good_agents).observation(observation, {common});
+        mpe::add_actions<MpeTag>(spaces, c.action_type);
         return spaces;
     }
     static int lanes(const Config& c) { return mpe::lanes_for(c.agents()); }
+    static void draw(Batch& batch, int64_t env, Replay& replay);
 
     template <class Group>
     SIM_HD static void reset(Group& group, World<MpeTag>& world) {
@@ -78,7 +78,9 @@ struct MpeTag {
         if (!out.wants(observation)) return;
         group.for_each(range.last - range.first, [&](int i) {
             const int agent = range.first + i, last = world.config.agents() - 1;
-            float* row = mpe::write_scene(out.row(observation, agent), world, agent);
+            float* row =
+                mpe::write(out.row(observation, agent), world.state.velocity[agent], world.state.position[agent]);
+            row = mpe::write_others(mpe::write_landmarks(row, world, agent), world, agent);
             if (agent < world.config.num_adversaries) mpe::write(row, world.state.velocity[last]);
         });
     }
