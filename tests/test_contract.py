@@ -49,6 +49,7 @@ WRONG = {
     "a shared struct that is never loaded": ("struct Shared { template <class V> void fields(V) {} };", "Shared: want `load` beside it"),
     "load of another type": ("struct Shared { template <class V> void fields(V) {} }; static int load(Config&, Loader&) { return 0; }", "load: want `static Shared load(Config&, Loader&)`"),
     "state_error of another type": ("static const char* state_error(const World<Pursuit>&) { return nullptr; }", "state_error: want `static std::string state_error(const World<Env>&)`"),
+    "a drawing without a world": ("static void draw(Batch&, Replay&) {}", "draw: want `static void draw(Batch&, int64_t env, Replay&)`"),
 }
 
 
