@@ -75,6 +75,9 @@ struct NamedMetricScope {
 struct NamedAgentMetric {
     int agent_metric;
 };
+struct NamedDraw {
+    int draw;
+};
 
 template <class Env>
 inline constexpr bool has_derive = !requires {
@@ -147,6 +150,10 @@ inline constexpr bool has_metric_scope = !requires {
 template <class Env>
 inline constexpr bool has_agent_metric = !requires {
     &Both<Env, NamedAgentMetric>::agent_metric;
+};
+template <class Env>
+inline constexpr bool has_draw = !requires {
+    &Both<Env, NamedDraw>::draw;
 };
 }  // namespace detail
 
@@ -311,6 +318,12 @@ constexpr void check_contract() {
                 { Env::state_error(w) } -> std::same_as<std::string>;
             },
             "state_error: want `static std::string state_error(const World<Env>&)`");
+    if constexpr (detail::has_draw<Env>)
+        static_assert(
+            requires {
+                { &Env::draw } -> std::same_as<void (*)(Batch&, int64_t, Replay&)>;
+            },
+            "draw: want `static void draw(Batch&, int64_t env, Replay&)`");
 }
 
 }  // namespace flockstep

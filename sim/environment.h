@@ -10,6 +10,11 @@
 #include "sim/space.h"
 #include "sim/world.h"
 
+namespace flockstep {
+class Batch;    // sim/batch.h
+struct Replay;  // sim/replay.h
+}  // namespace flockstep
+
 /// The contract of an environment: include this and nothing else of sim/.
 ///
 /// An environment is a struct of plain data and static functions, compiled once for the CPU and once for the GPU.
@@ -89,6 +94,8 @@
 ///   HD static void act(group, world, p, const ActionWriter<Env>&)
 ///       Fills in actions for all agents; they start from the default choices and from 0. A role that `spaces` declares
 ///       as Role::scripted("name") is played by that policy inside every step.
+///   static void draw(Batch& batch, int64_t env, Replay& replay)
+///       Host only, defined in the folder's draw.cpp over sim/drawing.h: draws world `env` as it is now, for replays.
 ///   static int lanes(const Config&)
 ///       Lanes per world the GPU should use: 1, 2, 4, ..., 32, or a multiple of 32 up to 256 for a block.
 ///   struct UsualSizes { static constexpr int num_agents = 3; HD static void apply(Config& c) { c.num_agents = 3; } };
@@ -96,8 +103,8 @@
 ///       apply() sets as constants, so that loops over agents unroll. Other settings take the general kernels; results
 ///       are the same. For one role with one observation part and one Discrete action without a mask.
 ///   static int reset_lanes(const Config&, const Shared&)
-///       Lanes, up to 1,024, for worlds that the time limit is about to end, where a reset is much more work than a step;
-///       0: as many as for a step. On the GPU such worlds are stepped beside the others, before them.
+///       Lanes, up to 1,024, for worlds that the time limit is about to end, where a reset is much more work than a
+///       step; 0: as many as for a step. On the GPU such worlds are stepped beside the others, before them.
 ///   static constexpr bool never_one_lane = true
 ///       Spares the compiler the kernels of one lane per world.
 ///   static constexpr int single_agent_floats = 4

@@ -11,10 +11,17 @@ namespace flockstep {
 
 class SharedData;
 
-/// What lists and help texts say of an environment.
+struct Replay;
+
+/// Draws world `env` as it is now, from Batch::get_field and outputs: appends one frame to `replay` and, where that has
+/// none yet, fills in the scene and the entities first. Reward and captions of the frame are the caller's. Waits.
+using DrawWorld = void (*)(Batch& batch, int64_t env, Replay& replay);
+
+/// What lists and help texts say of an environment, and how replays draw it.
 struct EnvironmentInfo {
     std::string summary;
     std::vector<FieldDescription> fields;
+    DrawWorld draw = nullptr;  // null where the environment has no drawing
 };
 
 /// One environment, by name: what it is, its settings, and how to make batches of it.

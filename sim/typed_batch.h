@@ -109,7 +109,9 @@ struct Blueprint {
 
 template <class Env>
 EnvironmentInfo describe_environment() {
-    return {Env::summary, describe_config<typename Env::Config>()};
+    EnvironmentInfo info{Env::summary, describe_config<typename Env::Config>()};
+    if constexpr (requires { Env::draw; }) info.draw = Env::draw;
+    return info;
 }
 
 /// A batch of one environment, but for the launches.

@@ -20,6 +20,7 @@ DATA = os.environ.get("FLOCKSTEP_DATA", str(REPOSITORY / "../shared/data/pogema"
 REQUIRED = set(os.environ.get("FLOCKSTEP_REQUIRE", "").split(","))
 compared_files = {}  # (environment, device): file names
 compared_transitions = Counter()
+compared_folders = set()
 
 if importlib.util.find_spec("flockstep") is None:
     sys.path.insert(0, str(REPOSITORY / "build/python"))
@@ -55,8 +56,9 @@ def load_golden(path, environment):
 
 def count_golden(environment, device, path, transitions):
     """Notes what was compared, for the lines at the end of the run."""
-    compared_files.setdefault((environment, device), set()).add(Path(path).name)
+    compared_files.setdefault((environment, device), set()).add("/".join(Path(path).parts[-2:]))
     compared_transitions[environment, device] += int(transitions)
+    compared_folders.add(Path(path).parent)
 
 
 def require_device(name):
@@ -103,7 +105,8 @@ def pytest_terminal_summary(terminalreporter):
     for (environment, device), files in sorted(compared_files.items()):
         transitions = compared_transitions[environment, device]
         terminalreporter.line(f"{environment} on {device}: {len(files)} files, {transitions} transitions")
-    folders = {path.name for path in GOLDEN.iterdir() if path.is_dir()} if GOLDEN.is_dir() else set()
-    passed_over = sorted(folders - environments_there())
+    folders = {path.parent for path in GOLDEN.rglob("*.npz")} - compared_folders
+    there = environments_there()
+    passed_over = sorted(str(folder.relative_to(GOLDEN)) for folder in folders if folder.name not in there)
     if passed_over:
         terminalreporter.line(f"passed over, no such environment: {', '.join(passed_over)}")

@@ -57,6 +57,7 @@ WRONG = {
     "refuses_policy of another type": ("static bool refuses_policy(const Config&, int) { return false; }", "or `refuses_policy(const Config&, const Shared&, int p)`"),
     "has_action_mask of another type": ("SIM_HD static bool allowed(const World<Pursuit>&, int, Discrete<\"move\">, int) { return true; } static int has_action_mask(const Config&) { return 1; }", "or `has_action_mask(const Config&, const Shared&)`"),
     "state_error of another type": ("static const char* state_error(const World<Pursuit>&) { return nullptr; }", "state_error: want `static std::string state_error(const World<Env>&)`"),
+    "a drawing without a world": ("static void draw(Batch&, Replay&) {}", "draw: want `static void draw(Batch&, int64_t env, Replay&)`"),
 }
 
 

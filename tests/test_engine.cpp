@@ -11,66 +11,8 @@ void register_test_environments(Registry& registry);
 
 namespace {
 
-const Registry& full_registry() {
-    static const bool done = [] {
-        if (registry().entries().empty()) register_product_environments(registry());
-        register_test_environments(registry());
-        return true;
-    }();
-    (void)done;
-    return registry();
-}
-
-using Values = std::map<std::string, std::string>;
-Values merged(Values values, const Values& more) {
-    for (const auto& [key, value] : more) values[key] = value;
-    return values;
-}
-
-const Values small_map = {{"num_agents", "8"}, {"size", "8"}, {"density", "0.2"}, {"max_episode_steps", "13"}};
-const char* const all_parts = "windows,cost_to_go,intent";
-
-std::vector<EngineCase> list_cases() {
-    std::vector<EngineCase> cases;
-    for (const EnvironmentEntry& entry : full_registry().entries())
-        if (entry.name != "pathfinding")
-            cases.push_back({entry.name, entry.name, settings_of({{"max_episode_steps", "13"}})});
-    cases.push_back(
-        {"test_cards, short hands", "test_cards", settings_of({{"hand_size", "2"}, {"max_episode_steps", "13"}})});
-    cases.push_back(
-        {"test_crowd, seven agents", "test_crowd", settings_of({{"num_agents", "7"}, {"max_episode_steps", "13"}})});
-    cases.push_back(
-        {"test_mixed, slow reverse", "test_mixed", settings_of({{"reverse", "0.25"}, {"max_episode_steps", "13"}})});
-    cases.push_back({"test_chain, empty worlds", "test_chain",
-                     settings_of({{"empty_worlds", "true"}, {"num_agents", "7"}, {"max_episode_steps", "13"}})});
-    const Values few_scenes = {{"num_scenes", "50"}, {"num_agents", "7"}, {"max_episode_steps", "13"}};
-    for (const char* order : {"weighted", "given"})
-        cases.push_back({std::string("test_scenes, ") + order, "test_scenes",
-                         settings_of(merged(few_scenes, {{"scene_order", order}}))});
-    const std::vector<EngineCase> modes = pathfinding_modes(small_map);
-    cases.insert(cases.end(), modes.begin(), modes.end());
-    const auto add = [&](const std::string& name, const Values& more) {
-        cases.push_back({"pathfinding " + name, "pathfinding", settings_of(merged(small_map, more))});
-    };
-    const Values lifelong = {{"on_target", "restart"}, {"collision_system", "soft"}};
-    add("all parts", merged(lifelong, {{"observation", all_parts}}));
-    add("all parts, finish", {{"observation", all_parts}});
-    add("all parts, nothing", {{"observation", all_parts}, {"on_target", "nothing"}, {"num_agents", "2"}});
-    add("costs alone", merged(lifelong, {{"observation", "cost_to_go"}, {"cost_clip", "3"}}));
-    add("ragged", merged(lifelong, {{"min_agents", "2"}, {"min_size", "5"}, {"min_density", "0"}}));
-    add("ragged, finish", {{"min_agents", "1"}, {"min_size", "5"}, {"observation", all_parts}});
-    add("64 agents", merged(lifelong, {{"num_agents", "64"}, {"size", "16"}, {"observation", "windows,cost_to_go"}}));
-    add("one agent", {{"num_agents", "1"}, {"size", "4"}, {"obs_radius", "1"}});
-    add("two cells", {{"num_agents", "1"}, {"height", "2"}, {"width", "2"}, {"density", "0"}, {"obs_radius", "2"}});
-    add("oblong", merged(lifelong, {{"height", "5"}, {"width", "40"}, {"obs_radius", "3"}}));
-    add("wide windows", merged(lifelong, {{"obs_radius", "17"}, {"distance_reward", "0.1"}}));
-    add("masked", merged(lifelong, {{"mask_obstacles", "true"}}));
-    add("legacy occupancy", merged(lifelong, {{"soft_occupancy", "legacy"}}));
-    add("pool of mazes", merged(lifelong, {{"generator", "maze"}, {"size", "11"}, {"num_maps", "3"}}));
-    add("pool of rooms", merged(lifelong, {{"generator", "rooms"}, {"size", "16"}, {"num_maps", "3"}}));
-    add("warehouse", merged(lifelong, {{"generator", "warehouse"}, {"shelf_rows", "2"}, {"shelf_columns", "2"}}));
-    add("pogema", merged(lifelong, {{"generator", "pogema"}}));
-    add("pogema, finish", {{"generator", "pogema"}});
+std::vector<EngineCase>& brought_cases() {
+    static std::vector<EngineCase> cases;
     return cases;
 }
 
@@ -109,30 +51,36 @@ void mix(uint64_t& hash, const std::vector<char>& bytes) {
 }
 }  // namespace
 
-Settings settings_of(const Values& values) {
+const Registry& full_registry() {
+    static const bool done = [] {
+        if (registry().entries().empty()) register_product_environments(registry());
+        register_test_environments(registry());
+        return true;
+    }();
+    (void)done;
+    return registry();
+}
+
+SettingValues merged(SettingValues values, const SettingValues& more) {
+    for (const auto& [key, value] : more) values[key] = value;
+    return values;
+}
+Settings settings_of(const SettingValues& values) {
     Settings settings;
     for (const auto& [key, value] : values) settings.set(key, value);
     return settings;
 }
 
-const std::vector<EngineCase>& engine_cases() {
-    static const std::vector<EngineCase> cases = list_cases();
-    return cases;
+EnvironmentCases::EnvironmentCases(const char* environment, const SettingValues& common,
+                                   const std::vector<Line>& lines) {
+    for (const Line& line : lines)
+        brought_cases().push_back({line.name, environment, settings_of(merged(common, line.settings)), line.hash});
 }
+const std::vector<EngineCase>& engine_cases() { return brought_cases(); }
 const EngineCase& engine_case(const std::string& name) {
     for (const EngineCase& c : engine_cases())
         if (c.name == name) return c;
     throw std::logic_error("no case " + name);
-}
-
-std::vector<EngineCase> pathfinding_modes(const Values& settings) {
-    std::vector<EngineCase> cases;
-    for (const std::string on_target : {"finish", "nothing", "restart"})
-        for (const std::string collisions : {"priority", "block_both", "soft"})
-            cases.push_back(
-                {"pathfinding " + on_target + ", " + collisions, "pathfinding",
-                 settings_of(merged(settings, {{"on_target", on_target}, {"collision_system", collisions}}))});
-    return cases;
 }
 
 std::unique_ptr<Batch> make(const EngineCase& c, const BatchOptions& options) {

@@ -13,18 +13,40 @@
 /// What the tests of all environments share: the list of what is tested, and comparisons of two batches by their bytes.
 namespace flockstep {
 
+using SettingValues = std::map<std::string, std::string>;
+SettingValues merged(SettingValues values, const SettingValues& more);
+Settings settings_of(const SettingValues& values);
+
 /// One environment under one choice of settings. Episodes are short, so that 40 steps see several of them.
 struct EngineCase {
     std::string name, environment;
     Settings settings;
+    uint64_t golden_hash = 0;  // see test_engine_golden.cpp
 };
-/// Every registered environment, pathfinding under many settings.
+/// The cases of one environment, which its folder brings to the tests of all environments, as a constant in
+/// envs/NAME/test_cases.cpp. The smallest sizes and some large ones, every value of every enum, worlds of unlike size:
+///
+///   const EnvironmentCases cases("pursuit", {{"max_episode_steps", "13"}}, {
+///       {"pursuit", {}, 0x29876aad4c5ceafcu},
+///       {"pursuit, one chaser", {{"num_agents", "1"}}, 0x0e4fbc8c6158860eu},
+///   });
+///
+/// Names begin with the environment's. The golden hash is printed by the test that misses it.
+class EnvironmentCases {
+  public:
+    struct Line {
+        std::string name;
+        SettingValues settings;  // beside those that all of its cases have
+        uint64_t hash;
+    };
+    EnvironmentCases(const char* environment, const SettingValues& common, const std::vector<Line>& lines);
+};
+/// All of them.
 const std::vector<EngineCase>& engine_cases();
 const EngineCase& engine_case(const std::string& name);
-/// The cases of pathfinding: every mode by every collision system, with the parts observed that `observation` lists.
-std::vector<EngineCase> pathfinding_modes(const std::map<std::string, std::string>& settings);
+/// The product's environments and those of the tests.
+const Registry& full_registry();
 
-Settings settings_of(const std::map<std::string, std::string>& values);
 /// The case's batch; final observations are kept unless `options` says otherwise by `outputs` or mode.
 std::unique_ptr<Batch> make(const EngineCase& c, const BatchOptions& options);
 BatchOptions some_envs(int64_t num_envs, uint64_t seed = 7);

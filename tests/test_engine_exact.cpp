@@ -142,29 +142,6 @@ TEST_CASE("every environment: CPU equals GPU in every autoreset mode, with sprea
     }
 }
 
-TEST_CASE("pathfinding: CPU equals GPU over a million agent-steps of each mode and collision system") {
-    if (!gpu_is_there()) return;
-    for (const char* parts : {"windows", "windows,cost_to_go,intent"}) {
-        const auto modes = pathfinding_modes(
-            {{"num_agents", "64"}, {"size", "32"}, {"max_episode_steps", "61"}, {"observation", parts}});
-        for (const EngineCase& c : modes) {
-            DYNAMIC_SECTION(c.name << ", " << parts) {
-                BatchOptions options = some_envs(160);
-                options.spread_phases = true;
-                const auto host = make(c, options), device = make(c, on_gpu(options));
-                const bool plans = std::string(parts) != "windows";
-                int64_t agent_steps = 0;
-                for (int round = 0; agent_steps < 1'000'000 && round < 40; ++round) {
-                    const int policy = plans && round % 2 == 1 ? 0 : -1;
-                    REQUIRE(played_difference(*host, *device, 40, {}, policy, &agent_steps) == "");
-                }
-                std::printf("%s, %s: %lld agent-steps compared\n", c.name.c_str(), parts, (long long)agent_steps);
-                CHECK(agent_steps >= 1'000'000);
-            }
-        }
-    }
-}
-
 TEST_CASE("GPU: worlds whose episode ends have blocks that begin first, and are stepped once") {
     if (!gpu_is_there()) return;
     const EngineCase c{"", "pathfinding",

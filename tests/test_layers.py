@@ -52,3 +52,14 @@ def test_the_readme_shows_an_environment_of_the_tests_as_it_is():
     assert f"```cpp\n{header[start:end].rstrip()}\n```" in readme
     assert f"`tests/envs/test_roles.h` ({len(header.splitlines())} lines)" in readme
     assert f"`envs/cartpole/cartpole.h` ({len((ROOT / 'envs/cartpole/cartpole.h').read_text().splitlines())} lines)" in readme
+
+
+def test_the_page_for_authors_shows_mpe_as_it_is():
+    page = (ROOT / "docs/environments.md").read_text()
+    spread, particles = (ROOT / "envs/mpe" / name for name in ("spread.h", "particles.h"))
+    assert f"`envs/mpe/spread.h` ({len(spread.read_text().splitlines())} lines" in page
+    shown = [block for block in re.findall(r"```cpp\n(.*?)```", page, re.DOTALL) if block.startswith(("struct Particles", "static constexpr"))]
+    source = "\n".join(line.strip() for path in (spread, particles) for line in path.read_text().splitlines())
+    assert len(shown) == 2
+    for block in shown:
+        assert "\n".join(line.strip() for line in block.splitlines()) in source

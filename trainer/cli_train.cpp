@@ -162,7 +162,7 @@ class TrainingLoop {
 };
 
 void write_run_replay(const TrainTask& task, const RunFolder& run, Trainer& trainer) {
-    if (!task.run.replay || !find_drawing(task.environment)) return;
+    if (!task.run.replay || !registry().find(task.environment).info.draw) return;
     const std::unique_ptr<Batch> batch =
         make_batch(task.environment, recording_options(uint64_t(task.run.evaluate_seed), task.device), task.settings);
     const Archive archive = trainer.snapshot();

@@ -3,21 +3,12 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "sim/registry.h"
 #include "trainer/cli_table.h"
 
 namespace flockstep {
 
-// Defined in envs/NAME/draw.cpp.
-void draw_cartpole(Batch& batch, int64_t env, Replay& replay);
-void draw_pathfinding(Batch& batch, int64_t env, Replay& replay);
-
 namespace {
-struct Drawing {
-    const char* environment;
-    DrawWorld draw;
-};
-constexpr Drawing drawings[] = {{"cartpole", draw_cartpole}, {"pathfinding", draw_pathfinding}};
-
 double reward_of_step(Batch& batch) {
     const Tensor& reward = batch.output("reward");
     std::vector<float> values(size_t(reward.count()));
@@ -46,12 +37,6 @@ std::string settings_text(const Batch& batch) {
 }
 }  // namespace
 
-DrawWorld find_drawing(const std::string& environment) {
-    for (const Drawing& drawing : drawings)
-        if (environment == drawing.environment) return drawing.draw;
-    return nullptr;
-}
-
 BatchOptions recording_options(uint64_t seed, Device device) {
     BatchOptions options;
     options.seed = seed;
@@ -61,7 +46,7 @@ BatchOptions recording_options(uint64_t seed, Device device) {
 }
 
 Replay record_episode(Batch& batch, const std::string& policy, const std::function<void()>& act) {
-    const DrawWorld draw = find_drawing(batch.environment());
+    const DrawWorld draw = registry().find(batch.environment()).info.draw;
     if (!draw) throw std::invalid_argument("render: " + batch.environment() + " has no drawing");
     Replay replay;
     replay.title = batch.environment() + ", " + policy;

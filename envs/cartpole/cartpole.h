@@ -37,6 +37,7 @@ struct CartPole {
     }
     static constexpr int single_agent_floats = 4;
     static int lanes(const Config&) { return 1; }
+    static void draw(Batch& batch, int64_t env, Replay& replay);
 
     template <class Group>
     SIM_HD static void reset(Group& group, World<CartPole>& world) {

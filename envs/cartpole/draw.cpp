@@ -1,9 +1,8 @@
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 
-#include "sim/batch.h"
-#include "sim/replay.h"
+#include "envs/cartpole/cartpole.h"
+#include "sim/drawing.h"
 
 namespace flockstep {
 
@@ -29,11 +28,10 @@ std::string number(float value) {
 }  // namespace
 
 /// The cart on its track between the limits, and the pole that it balances.
-void draw_cartpole(Batch& batch, int64_t env, Replay& replay) {
+void CartPole::draw(Batch& batch, int64_t env, Replay& replay) {
     if (replay.frames.empty()) draw_scene(replay);
-    const FieldValue body = batch.get_field("body");
-    float state[4];  // position, velocity, angle (from the vertical, clockwise), angular velocity
-    memcpy(state, body.bytes.data() + size_t(env) * sizeof state, sizeof state);
+    // position, velocity, angle (from the vertical, clockwise), angular velocity
+    const std::vector<float> state = field_of_world<float>(batch, "body", env);
     ReplayFrame frame;
     const ReplayPoint cart{state[0], 0.0f};
     const ReplayPoint top{state[0] + pole_length * std::sin(state[2]), pole_length * std::cos(state[2])};

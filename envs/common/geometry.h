@@ -13,7 +13,7 @@
 ///   const Vec2 seen = to_frame(a.frame, goal);  // ahead, left
 namespace flockstep {
 
-struct Vec2 {
+struct alignas(8) Vec2 {  // aligned, so that a GPU reads and writes both floats at once
     float x, y;
 };
 /// Vec2 as the element of a Field: two floats.

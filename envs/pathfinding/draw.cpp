@@ -1,21 +1,9 @@
-#include <cstring>
-
-#include "sim/batch.h"
-#include "sim/replay.h"
+#include "envs/pathfinding/pathfinding.h"
+#include "sim/drawing.h"
 
 namespace flockstep {
 
 namespace {
-/// The numbers of one field of one world.
-template <class T>
-std::vector<T> read(Batch& batch, const char* name, int64_t env) {
-    const FieldValue field = batch.get_field(name);
-    const size_t bytes = field.bytes.size() / size_t(batch.num_envs());
-    std::vector<T> values(bytes / sizeof(T));
-    memcpy(values.data(), field.bytes.data() + size_t(env) * bytes, bytes);
-    return values;
-}
-
 std::vector<uint8_t> read_active(Batch& batch, int64_t env) {
     const Tensor& active = batch.output("active");
     std::vector<uint8_t> values(size_t(batch.num_agents()));
@@ -26,8 +14,8 @@ std::vector<uint8_t> read_active(Batch& batch, int64_t env) {
 
 /// The map without its border of obs_radius cells.
 void draw_scene(Batch& batch, int64_t env, Replay& replay) {
-    const std::vector<uint32_t> walls = read<uint32_t>(batch, "walls", env);
-    const std::vector<int16_t> size = read<int16_t>(batch, "map_size", env);
+    const std::vector<uint32_t> walls = field_of_world<uint32_t>(batch, "walls", env);
+    const std::vector<int16_t> size = field_of_world<int16_t>(batch, "map_size", env);
     const int words = int(batch.get_field("walls").shape.at(2));
     const int border = int(std::get<int64_t>(batch.settings().values().at("obs_radius")));
     ReplayGrid grid{size.at(0), size.at(1), {}};
@@ -44,10 +32,10 @@ ReplayPoint point(const std::vector<int16_t>& cells, size_t agent) {
 }  // namespace
 
 /// Agents and their goals on the map; agents that have arrived and left, and padding, are not shown.
-void draw_pathfinding(Batch& batch, int64_t env, Replay& replay) {
+void Pathfinding::draw(Batch& batch, int64_t env, Replay& replay) {
     if (replay.frames.empty()) draw_scene(batch, env, replay);
-    const std::vector<int16_t> position = read<int16_t>(batch, "position", env),
-                               goal = read<int16_t>(batch, "goal", env);
+    const std::vector<int16_t> position = field_of_world<int16_t>(batch, "position", env),
+                               goal = field_of_world<int16_t>(batch, "goal", env);
     ReplayFrame frame;
     frame.visible = read_active(batch, env);
     for (size_t agent = 0; agent < frame.visible.size(); ++agent) {

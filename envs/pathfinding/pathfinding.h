@@ -45,6 +45,7 @@ struct Pathfinding {
             .discrete(move, 5);
         return spaces;
     }
+    static void draw(Batch& batch, int64_t env, Replay& replay);
     static constexpr bool never_one_lane = true;
     /// A lane per agent, up to 128: more of them wait for each other longer than they work. Costs are more work.
     static int lanes(const Config&, const Shared& shared) {

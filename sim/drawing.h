@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "sim/batch.h"
+#include "sim/replay.h"
+
+/// What an environment's draw.cpp is written over: the batch, the replay, and fields of one world.
+///
+///   void Pursuit::draw(Batch& batch, int64_t env, Replay& replay) {
+///       if (replay.frames.empty()) draw_scene(batch, env, replay);  // entities, and what never moves
+///       ReplayFrame frame;
+///       for (const Cell at : field_of_world<Cell>(batch, "position", env)) frame.position.push_back({at.x, at.y});
+///       replay.frames.push_back(std::move(frame));
+///   }
+namespace flockstep {
+
+/// A field of one world as T's, in the order of its shape; sizeof(T) must divide a world's bytes. Copies the field of
+/// all worlds to the host and waits: for batches of few worlds, such as those that are recorded.
+template <class T>
+std::vector<T> field_of_world(Batch& batch, const std::string& name, int64_t env) {
+    const FieldValue field = batch.get_field(name);
+    const size_t bytes = field.bytes.size() / size_t(batch.num_envs());
+    std::vector<T> values(bytes / sizeof(T));
+    if (bytes > 0) memcpy(values.data(), field.bytes.data() + size_t(env) * bytes, values.size() * sizeof(T));
+    return values;
+}
+
+/// The settings that a batch was made with, as its environment's Config. What `load` filled in is in them.
+template <class Config>
+Config config_of(const Batch& batch) {
+    Config config;
+    Settings settings = batch.settings();
+    read_config(config, settings);
+    return config;
+}
+
+}  // namespace flockstep
