@@ -109,6 +109,9 @@ class Batch {
     /// Throws std::invalid_argument if nobody asked for it.
     const Tensor& output(const std::string& name) const;
     const std::vector<Tensor>& outputs() const { return outputs_; }
+    /// Whether observations are streamed (environments of large ones: see row_writer.h). Then only rows of active agents
+    /// are written: the others are zero in the batch's own tensors, and left as they are where a launch names others.
+    bool streams_observations() const { return view_->stream.num_teams > 0; }
     /// The engine's own action tensors: int32, float32 for Box. A step without bindings reads them.
     const std::vector<Tensor>& actions() const { return actions_; }
 
@@ -198,8 +201,7 @@ class Batch {
     /// std::invalid_argument if it is not written.
     int output_slot(const std::string& name) const;
     void start_parts(EngineCommon& view, int count);
-    void add_part(EngineCommon& view, int slot, const Role& role, int role_index, const ObservationPart& part,
-                  int mask_of);
+    void add_part(EngineCommon& view, int slot, const Role& role, const ObservationPart& part, int mask_of);
     void add_observations(EngineCommon& view);
     void add_masks(EngineCommon& view);
     void add_rows(EngineCommon& view);

@@ -122,8 +122,8 @@ void Batch::add_observations(EngineCommon& view) {
         const Role& role = spaces_.roles[size_t(r)];
         view.roles[r] = {role.first, role.count, r * handles, handles, 0, 0};
         for (const ObservationPart& part : role.observation_parts)
-            add_part(view, r * handles + handle_index(spaces_.observation_names, part.name, environment_), role, r,
-                     part, -1);
+            add_part(view, r * handles + handle_index(spaces_.observation_names, part.name, environment_), role, part,
+                     -1);
     }
 }
 void Batch::add_masks(EngineCommon& view) {
@@ -136,7 +136,7 @@ void Batch::add_masks(EngineCommon& view) {
         for (const ActionPart& part : role.action_parts) {
             const int slot = r * handles + handle_index(spaces_.action_names, part.name, environment_);
             if (has_mask(part))
-                add_part(view, first + slot, role, r,
+                add_part(view, first + slot, role,
                          {mask_name(role, part), DType::uint8, {choices_of(part)}, {0}, {1}, true, DType::uint8}, slot);
         }
     }
@@ -162,11 +162,11 @@ void Batch::add_rows(EngineCommon& view) {
     }
 }
 
-void Batch::add_part(EngineCommon& view, int slot, const Role& role, int role_index, const ObservationPart& part,
-                     int mask_of) {
+void Batch::add_part(EngineCommon& view, int slot, const Role& role, const ObservationPart& part, int mask_of) {
     PartView& p = view.parts[slot];
     p.written = part.written, p.dtype = part.dtype;
-    p.mask_of = mask_of, p.role = role_index, p.first = role.first, p.count = role.count, p.elements = part.elements();
+    p.mask_of = mask_of, p.first = role.first, p.count = role.count, p.elements = part.elements();
+    p.row_elements = part.shape.empty() ? 1 : part.shape.back();
     if (mask_of < 0)
         for (const auto& [name, dtype] : options_.dtypes)
             if (name == "*" || name == part.name || name == qualified(role, part.name)) p.dtype = dtype;

@@ -36,9 +36,10 @@ void Bindings::apply(EngineCommon& view) const {
         }
     }
     for (const Output& output : outputs_) {
-        if (output.slot < max_parts)
+        if (output.slot < max_parts) {
             view.parts[output.slot].output = static_cast<char*>(output.data);
-        else
+            if (view.parts[output.slot].mask_of < 0) view.bound_parts |= 1u << output.slot;
+        } else
             view.set_row(output.slot - max_parts, output.data);
     }
 }

@@ -2,8 +2,10 @@
 
 #include <cstdint>
 
+#include "sim/declared.h"
 #include "sim/flush.h"
 #include "sim/observation.h"
+#include "sim/row_writer.h"
 #include "sim/world.h"
 
 /// One step of one world, the same source for both backends: rules, bookkeeping, time limit, autoreset, observation.
@@ -80,6 +82,9 @@ struct EngineCommon {
     int action_offset[max_action_parts], action_size[max_action_parts];  // by handle, see ActionLayout
     int action_words;                                                    // per world
     int agents_per_range;  // most agents that one call of observe may be given
+    int scratch_bytes;     // of a world's staged scratch
+    StreamPlan stream;     // where observations are streamed
+    uint32_t bound_parts;  // bits of the observation parts that this launch writes elsewhere
     // outputs, [num_envs, num_agents]; null: nobody asked
     float* reward;
     uint8_t *terminated, *truncated, *active, *acts, *episode_start;
@@ -114,10 +119,11 @@ struct Header {
     Field<float> episode_return;  // by role: rewards so far, summed over its agents
     Field<int64_t> agent_steps;   // of active agents since the statistics were cleared
     Bulk<double> statistics;      // [metrics, 4], of the episodes that ended since they were cleared: see Statistic
+    Field<uint8_t> rows_shown;    // [num_agents] which of its rows may hold numbers: see AgentStream
 
-    /// `some_inactive`: agents can be inactive, so that agent-steps are counted.
+    /// `some_inactive`: agents can be inactive, so that agent-steps are counted. `is_streamed`: observations are.
     template <class V>
-    SIM_HD void fields(const EngineCommon& e, bool some_inactive, V& visit) {
+    SIM_HD void fields(const EngineCommon& e, bool some_inactive, bool is_streamed, V& visit) {
         const int metrics = e.statistics ? e.num_metrics : 0;
         const bool waits = e.mode != AutoresetMode::same_step;
         visit("elapsed", elapsed, 1).between(0, e.max_episode_steps - (waits ? 0 : 1));
@@ -128,6 +134,7 @@ struct Header {
         visit("episode_return", episode_return, e.statistics ? e.num_roles : 0).any_value();
         visit("agent_steps", agent_steps, int(e.statistics && some_inactive)).between(0, 9e18);
         visit("statistics", statistics, metrics, num_statistics).any_value();
+        if (is_streamed && some_inactive) visit.derived("rows_shown", rows_shown, e.num_agents);  // not the world's
     }
 };
 
@@ -173,7 +180,7 @@ inline constexpr bool masks_actions = []<class... H>(TensorList<H...>) {
 
 template <class Env, class V>
 SIM_HD void visit_state(const EngineView<Env>& e, Header& header, typename Env::State& state, V& visit) {
-    header.fields(e, some_inactive<Env>, visit);
+    header.fields(e, some_inactive<Env>, is_streamed<Env>, visit);
     if constexpr (requires { state.fields(e.config, *e.shared, visit); })
         state.fields(e.config, *e.shared, visit);
     else
@@ -189,6 +196,8 @@ SIM_HD void visit_scratch(const EngineView<Env>& e, ScratchOf<Env>& scratch, V& 
 
 template <class Env, class Group>
 class WorldEngine;
+template <class Env, class Group>
+class AgentStream;
 /// A reset that is compiled once and called: it is rare, and its registers would burden every step.
 template <class Env, class Group>
 SIM_NOINLINE void begin_episode_apart(Group group, const EngineView<Env>& e, int64_t env, Place place) {
@@ -511,9 +520,27 @@ class WorldEngine {
         });
     }
 
+    /// What observes finds in scratch memory, which lives until the last of it is observed.
+    SIM_HD void prepare() {
+        if constexpr (requires { group_.poison(place_.scratch, 0); }) poison_scratch();
+        if constexpr (has_prepare<Env>) {
+            Env::prepare(group_, world_);
+            group_.sync();
+        }
+    }
+    /// The CPU's test mode: what `step` left in scratch memory is gone.
+    SIM_HD void poison_scratch() {
+        group_.poison(place_.scratch, e_.scratch_bytes);
+        for (const FieldPlace& field : e_.scratch_fields)
+            if (field.bulk) group_.poison(field.bulk + env_ * field.bytes, field.bytes);
+    }
     SIM_HD void observe(bool final) {
         world_.rng = {};
-        if constexpr (keeps_row<Env, Group>)
+        prepare();
+        if constexpr (is_streamed<Env>) {
+            AgentStream<Env, Group>(group_, e_, env_, place_, header_, world_).run(final);
+            if (!final) write_streamed_masks();
+        } else if constexpr (keeps_row<Env, Group>)
             observe_in_registers(final);
         else if constexpr (is_single<Env>)
             observe_range({0, 0, 1}, final);
@@ -526,6 +553,20 @@ class WorldEngine {
                     observe_range({role, first, last}, final);
                 }
             }
+    }
+    /// The masks of all agents, active or not, straight to their tensors.
+    SIM_HD void write_streamed_masks() {
+        if constexpr (masks_actions<Env>) {
+            for (int p = 0; p < e_.num_parts; ++p) {
+                const PartView& part = e_.parts[p];
+                if (part.mask_of < 0 || !part.wanted()) continue;
+                char* const rows = part.rows(false, env_, part.first);
+                group_.for_each(part.count * part.elements, [&](int i) {
+                    rows[i] = char(is_allowed(part.first + i / part.elements, part.mask_of, i % part.elements));
+                });
+            }
+            group_.sync();
+        }
     }
     SIM_HD void observe_in_registers(bool final) {
         float row[Env::single_agent_floats];
@@ -583,3 +624,5 @@ class WorldEngine {
 };
 
 }  // namespace flockstep
+
+#include "sim/engine_stream.h"

@@ -137,15 +137,15 @@ __device__ __forceinline__ void move_observations(const Crew<kind>& crew, const 
 /// and policies get more registers.
 template <GroupKind kind>
 constexpr int most_threads = kind == GroupKind::block ? max_block_lanes : 128;
-template <GroupKind kind>
-constexpr int step_blocks = kind == GroupKind::block  ? 4
+template <class Env, GroupKind kind>
+constexpr int step_blocks = kind == GroupKind::block  ? is_streamed<Env> ? 5 : 4  // streams wait for memory alone
                             : kind == GroupKind::warp ? 8
                                                       : 12;
 template <GroupKind kind>
 constexpr int other_blocks = kind == GroupKind::block ? 2 : 4;
 
 template <class Env, GroupKind kind>
-__global__ void __launch_bounds__(most_threads<kind>, step_blocks<kind>)
+__global__ void __launch_bounds__(most_threads<kind>, step_blocks<Env, kind>)
     step_kernel(const __grid_constant__ EngineView<Env> e, const __grid_constant__ StagingPlan plan) {
     extern __shared__ __align__(16) char shared[];
     __shared__ BlockGroup::Exchange exchange;
@@ -198,7 +198,8 @@ __global__ void __launch_bounds__(most_threads<kind>, step_blocks<kind>)
         for (int row = crew.lane; row < crew.count * n; row += crew.lanes)
             move_row(e, first, row, crew.first_env * n + row);
     }
-    if (kind != GroupKind::block && !in_registers) move_observations(crew, e, plan, shared);
+    if constexpr (kind != GroupKind::block && !in_registers && !is_streamed<Env>)
+        move_observations(crew, e, plan, shared);
     if (is_early_block() && threadIdx.x == 0) plan.early.world[blockIdx.x] = -1;  // all have read it, some syncs ago
 }
 

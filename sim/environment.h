@@ -7,6 +7,7 @@
 #include "sim/observation.h"
 #include "sim/random.h"
 #include "sim/real.h"
+#include "sim/row_writer.h"
 #include "sim/space.h"
 #include "sim/world.h"
 
@@ -31,7 +32,19 @@
 ///       A new episode, from world.rng, derived fields included.
 ///   HD static void step(group, world, const Actions<Env>&, const Outcome<Env>&)
 ///   HD static void observe(group, world, AgentRange, const ObservationWriter<Env>&)
-///       A function of State, Shared and world.elapsed alone.
+///       A function of State, Shared, world.elapsed and what `prepare` made of them.
+///
+/// In place of observe, for large observations (from about 1 KB an agent), which are streamed: see row_writer.h
+///
+///   HD static void observe_agent(team, const world, agent, TeamScratch&, const RowWriter<Env>&)
+///       One active agent by all lanes of a team, which is a group itself: a warp of the GPU, or one lane; a team after
+///       the other takes an agent, and they never meet. Rows of agents that are not active are zero in the engine's own
+///       tensors; in tensors that a launch names they are left as they are, and `active` says which those are. State
+///       and Scratch are read, not written. Parts are floats or bytes, none of bits.
+///   struct TeamScratch { int32_t nearest[64]; ... };
+///       May be left out, and then the argument with it. Plain data, for each team its own: it holds garbage before
+///       each call. In a block's shared memory, so a few KB at most: 5.5 KB a warp with the ring's 2 KB and a share of
+///       State and Scratch keep the GPU busy.
 ///
 /// What may be left out:
 ///
@@ -40,6 +53,10 @@
 ///       static Shared load(Config&, Loader&) builds it on the host and may fill in or refuse settings.
 ///   struct Scratch { Field<T> ...; Bulk<T> ...; };
 ///       Working memory of one call, with `fields` as in State. Bulk is memory of every world at once.
+///   HD static void prepare(group, world)
+///       Fills Scratch with what every agent's observation needs (sines, neighbours): called after step, reset, derive
+///       alike, in front of observe, whose every call finds it there until the last. What step left in Scratch is gone.
+///       A function of State, Shared and world.elapsed alone. Scratch that observe_agent reads must not be written by it.
 ///   HD static void derive(group, world)
 ///       Rebuilds derived fields after others were set from outside; not called after reset.
 ///   static std::string state_error(const World<Env>&)

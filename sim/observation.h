@@ -15,12 +15,16 @@ struct PartView {
     DType written, dtype;    // as rules write it, as it is stored
     bool direct;             // rules write straight to the output
     int mask_of;             // >= 0: the action mask of that action part
-    int role, first, count;  // agents
+    int first, count;        // agents of its role
     int elements;            // per agent
+    int row_elements;        // the last axis of its shape
     int agent_bytes;         // of the stored elements
     int64_t env_bytes;       // of a world's rows
     int stage_offset;        // bytes, within the staging memory of the worlds that share it
-    int stage_world_bytes;   // bytes from one of these worlds to the next
+    union {
+        int stage_world_bytes;  // bytes from one of these worlds to the next
+        int batch_rows;         // streamed: rows that a team's ring holds
+    };
 
     SIM_HD bool wanted() const { return output != nullptr; }
     SIM_HD int written_size() const { return written == DType::float32 ? 4 : 1; }

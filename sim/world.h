@@ -51,7 +51,8 @@ struct World {
     const typename Env::Config& config;
     const SharedOf<Env>& shared;
     typename Env::State state;
-    ScratchOf<Env> scratch;  // holds garbage before each call of reset, derive, step, act and observe
+    ScratchOf<Env> scratch;  // holds garbage before each call of reset, derive, step, act, prepare; of observe if
+                             // there is no prepare
     Rng rng;                 // of this reset or step; not for derive and observe
     int elapsed;             // steps since the reset; the one under way is not counted
 };

@@ -33,7 +33,7 @@ const char* const all_parts = "windows,cost_to_go,intent";
 std::vector<EngineCase> list_cases() {
     std::vector<EngineCase> cases;
     for (const EnvironmentEntry& entry : full_registry().entries())
-        if (entry.name != "pathfinding")
+        if (entry.name != "pathfinding" && entry.name != "test_driving")
             cases.push_back({entry.name, entry.name, settings_of({{"max_episode_steps", "13"}})});
     cases.push_back(
         {"test_cards, short hands", "test_cards", settings_of({{"hand_size", "2"}, {"max_episode_steps", "13"}})});
@@ -43,6 +43,8 @@ std::vector<EngineCase> list_cases() {
         {"test_mixed, slow reverse", "test_mixed", settings_of({{"reverse", "0.25"}, {"max_episode_steps", "13"}})});
     cases.push_back({"test_chain, empty worlds", "test_chain",
                      settings_of({{"empty_worlds", "true"}, {"num_agents", "7"}, {"max_episode_steps", "13"}})});
+    const Values few_scenes = {{"num_scenes", "20"}, {"active_agents", "3"}, {"parked_agents", "4"}};
+    cases.push_back({"test_driving", "test_driving", settings_of(merged(few_scenes, {{"max_episode_steps", "13"}}))});
     const std::vector<EngineCase> modes = pathfinding_modes(small_map);
     cases.insert(cases.end(), modes.begin(), modes.end());
     const auto add = [&](const std::string& name, const Values& more) {
