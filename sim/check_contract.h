@@ -129,7 +129,9 @@ inline constexpr bool has_observe = !requires {
     &Both<Env, NamedObserve>::observe;
 };
 template <class Env>
-inline constexpr bool has_team_scratch = !requires(typename Both<Env, NamedTeamScratch>::TeamScratch * t) { t; };
+inline constexpr bool has_team_scratch = !requires(typename Both<Env, NamedTeamScratch>::TeamScratch * t) {
+    t;
+};
 }  // namespace detail
 
 /// The part of check_contract that is about `observe`, or `observe_agent` in its place, and `prepare`.
@@ -140,7 +142,7 @@ constexpr void check_observing() {
                   "observe, observe_agent: want one of them, observe_agent for large observations");
     if constexpr (detail::has_observe<Env>)
         static_assert(
-            requires(Group g, World<Env>& w, AgentRange r, const ObservationWriter<Env>& o) {
+            requires(Group g, World<Env> & w, AgentRange r, const ObservationWriter<Env>& o) {
                 Env::observe(g, w, r, o);
             },
             "observe: want `template <class Group> SIM_HD static void observe(Group&, const World<Env>&, "
@@ -149,9 +151,8 @@ constexpr void check_observing() {
         static_assert(
             requires(Group t, const World<Env>& w, TeamScratchOf<Env>& s, const RowWriter<Env>& o) {
                 Env::observe_agent(t, w, 0, s, o);
-            } || (!detail::has_team_scratch<Env> && requires(Group t, const World<Env>& w, const RowWriter<Env>& o) {
-                Env::observe_agent(t, w, 0, o);
-            }),
+            } || (!detail::has_team_scratch<Env> &&
+                  requires(Group t, const World<Env>& w, const RowWriter<Env>& o) { Env::observe_agent(t, w, 0, o); }),
             "observe_agent: want `template <class Team> SIM_HD static void observe_agent(Team&, const World<Env>&, int "
             "agent, TeamScratch&, const RowWriter<Env>&)`, without TeamScratch& if there is none");
         static_assert(!writes_bits<Env>(), "observe_agent: want parts of floats or bytes, none of bits");
@@ -162,7 +163,7 @@ constexpr void check_observing() {
     }
     if constexpr (has_prepare<Env>)
         static_assert(
-            requires(Group g, World<Env>& w) { Env::prepare(g, w); },
+            requires(Group g, World<Env> & w) { Env::prepare(g, w); },
             "prepare: want `template <class Group> SIM_HD static void prepare(Group&, World<Env>&)`");
 }
 

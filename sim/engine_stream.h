@@ -92,9 +92,8 @@ class AgentStream {
     template <class Team>
     SIM_HD void poison(Team& team, int role, int agent, bool final, char* ring) const {
         team.poison(ring, e_.stream.team_bytes);
-        for_each_wanted(e_.roles[role], [&](int p) {
-            team.poison(e_.parts[p].rows(final, env_, agent), e_.parts[p].agent_bytes);
-        });
+        for_each_wanted(e_.roles[role],
+                        [&](int p) { team.poison(e_.parts[p].rows(final, env_, agent), e_.parts[p].agent_bytes); });
     }
 
     Group& group_;

@@ -56,7 +56,8 @@
 ///   HD static void prepare(group, world)
 ///       Fills Scratch with what every agent's observation needs (sines, neighbours): called after step, reset, derive
 ///       alike, in front of observe, whose every call finds it there until the last. What step left in Scratch is gone.
-///       A function of State, Shared and world.elapsed alone. Scratch that observe_agent reads must not be written by it.
+///       A function of State, Shared and world.elapsed alone. Scratch that observe_agent reads must not be written by
+///       it.
 ///   HD static void derive(group, world)
 ///       Rebuilds derived fields after others were set from outside; not called after reset.
 ///   static std::string state_error(const World<Env>&)

@@ -10,17 +10,17 @@ namespace flockstep {
 
 /// One tensor that the engine writes for a role: an observation part, or the action mask of an action part.
 struct PartView {
-    char* output;            // [num_envs, count, elements] of `dtype`; null: nobody asked for it
-    char* final_output;      // the same shape; holds the rows whose episode ended
-    DType written, dtype;    // as rules write it, as it is stored
-    bool direct;             // rules write straight to the output
-    int mask_of;             // >= 0: the action mask of that action part
-    int first, count;        // agents of its role
-    int elements;            // per agent
-    int row_elements;        // the last axis of its shape
-    int agent_bytes;         // of the stored elements
-    int64_t env_bytes;       // of a world's rows
-    int stage_offset;        // bytes, within the staging memory of the worlds that share it
+    char* output;          // [num_envs, count, elements] of `dtype`; null: nobody asked for it
+    char* final_output;    // the same shape; holds the rows whose episode ended
+    DType written, dtype;  // as rules write it, as it is stored
+    bool direct;           // rules write straight to the output
+    int mask_of;           // >= 0: the action mask of that action part
+    int first, count;      // agents of its role
+    int elements;          // per agent
+    int row_elements;      // the last axis of its shape
+    int agent_bytes;       // of the stored elements
+    int64_t env_bytes;     // of a world's rows
+    int stage_offset;      // bytes, within the staging memory of the worlds that share it
     union {
         int stage_world_bytes;  // bytes from one of these worlds to the next
         int batch_rows;         // streamed: rows that a team's ring holds

@@ -88,11 +88,12 @@ class RowWriter {
     /// is wanted; for others it does nothing. Together; what fill reads must be there (see sync), and none of it is
     /// needed afterwards.
     ///
-    /// Costs a store to shared memory for each number, two syncs of the team for about 2 KB, and the 16-byte stores that
-    /// move them. On the CPU `row` is the observation itself, where the types agree.
+    /// Costs a store to shared memory for each number, two syncs of the team for about 2 KB, and the 16-byte stores
+    /// that move them. On the CPU `row` is the observation itself, where the types agree.
     template <class Team, class H, class Fill>
     SIM_HD void rows(Team& team, H handle, int count, Fill&& fill) const {
-        rows(team, handle, count, [](typename H::type*) {}, fill);
+        rows(
+            team, handle, count, [](typename H::type*) {}, fill);
     }
     /// The same where columns do not differ between rows: start(row) writes these, fill(row, k) the others and none of
     /// these. On the GPU start is called for 32 rows or so, however many there are.
@@ -115,7 +116,9 @@ class RowWriter {
   private:
     /// Only teams of the GPU write through a ring whatever the types are.
     template <class Team>
-    static constexpr bool writes_in_place = !requires { Team::stages_all; };
+    static constexpr bool writes_in_place = !requires {
+        Team::stages_all;
+    };
 
     template <class H>
     SIM_HD const PartView& part() const {

@@ -171,9 +171,7 @@ class TypedBatch : public Batch {
     int64_t plan_stream(int num_teams) {
         if constexpr (!is_streamed<Env>) return 0;
         StreamPlan& stream = engine_.stream;
-        const auto row_bytes = [](const PartView& part) {
-            return int64_t{part.row_elements} * part.written_size();
-        };
+        const auto row_bytes = [](const PartView& part) { return int64_t{part.row_elements} * part.written_size(); };
         int64_t ring = usual_ring_bytes;
         for_each_streamed_part([&](PartView& part) { ring = std::max(ring, row_bytes(part)); });
         for_each_streamed_part([&](PartView& part) {
