@@ -28,6 +28,7 @@ struct PartView {
 
     SIM_HD bool wanted() const { return output != nullptr; }
     SIM_HD int written_size() const { return written == DType::float32 ? 4 : 1; }
+    SIM_HD int stored_size() const { return dtype == DType::float32 ? 4 : dtype == DType::bfloat16 ? 2 : 1; }
     /// The bytes that rules write are those that are stored.
     SIM_HD bool is_copied() const {
         if (written == DType::float32) return dtype == DType::float32;

@@ -109,7 +109,7 @@ class RowWriter {
             fill_rows(team, reinterpret_cast<T*>(destination), p.row_elements, 0, count, start, fill, true);
         else
             stream_rows<T>(team, p, destination, count, start, fill);
-        const int stored = count * p.row_elements * size_of(p.dtype);
+        const int stored = count * p.row_elements * p.stored_size();
         send_zeros(team.lane(), team.lanes(), destination + stored, p.agent_bytes - stored);
     }
 
@@ -139,7 +139,7 @@ class RowWriter {
         // At the same offset within 16 bytes as the destination, where the bytes are those that are stored.
         const int shift = p.is_copied() ? int(reinterpret_cast<uintptr_t>(destination) & 15) : 0;
         T* const ring = reinterpret_cast<T*>(ring_ + shift);
-        const int width = p.row_elements, row_bytes = width * size_of(p.dtype);
+        const int width = p.row_elements, row_bytes = width * p.stored_size();
         SIM_NO_UNROLL
         for (int first = 0; first < count; first += p.batch_rows) {
             const int n = count - first < p.batch_rows ? count - first : p.batch_rows;

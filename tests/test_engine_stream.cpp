@@ -175,7 +175,7 @@ TEST_CASE("streamed observations: a state from outside shows the rows that it ha
 
 namespace {
 /// A car's observation by plain loops and a sort.
-std::vector<float> plain_roads(const DrivingPool& pool, const Driving::Scene& scene, Vec2 place, float heading) {
+std::vector<float> plain_roads(const DrivingPool& pool, const DrivingScene& scene, Vec2 place, float heading) {
     std::vector<std::pair<float, int>> near;
     for (int road = 0; road < scene.num_roads; ++road) {
         const float squared = squared_length(pool.middle[size_t(scene.first_road + road)] - place);
@@ -190,7 +190,7 @@ std::vector<float> plain_roads(const DrivingPool& pool, const Driving::Scene& sc
         const size_t r = size_t(scene.first_road + road);
         const Vec2 seen = 0.001f * to_frame(own, pool.middle[r]);
         rows.insert(rows.end(), {seen.x, seen.y, 0.01f * pool.shape[r].y, 0.001f, 0.001f,
-                                 real::wrap_angle(pool.shape[r].x - heading) / 6.2831853f});
+                                 real::wrap_angle(pool.shape[r].x - heading) * (1.0f / 6.2831853f)});
         for (int type = 0; type < Driving::road_types; ++type) rows.push_back(pool.type[r] == type);
     }
     rows.resize(size_t{Driving::most_roads} * 13, 0.0f);
@@ -203,9 +203,7 @@ TEST_CASE("driving: an agent sees the nearest roads, as a sort of all of them gi
         BatchOptions options = some_envs(16);
         options.device = device;
         const auto batch = make(engine_case("test_driving"), options);
-        Driving::Config config;
-        config.num_scenes = 20, config.active_agents = 3, config.parked_agents = 4;
-        DrivingPool pool{config, {}, {}, {}, {}, {}, {}};
+        DrivingPool pool{3, 4, Driving::max_cars};
         for (uint32_t scene = 0; scene < 20; ++scene) pool.add_scene(scene);
         int num_compared = 0, num_full = 0;
         for (int step = 0; step < 4; ++step, play(*batch, 4)) {

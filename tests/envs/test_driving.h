@@ -3,6 +3,7 @@
 #include "envs/common/geometry.h"
 #include "sim/environment.h"
 #include "sim/select.h"
+#include "tests/envs/driving_pool.h"
 
 namespace flockstep {
 
@@ -27,14 +28,8 @@ struct Driving {
             f("penalty", penalty, between(0, 1000), "what a step in a collision costs, and one off the road");
         }
     };
-    struct Car {
-        Vec2 place, goal;
-        float heading, speed, length, width;
-        int32_t drives;
-    };
-    struct Scene {
-        int32_t first_car, num_cars, first_road, num_roads, num_edges;  // edges come first among roads
-    };
+    using Car = DrivingCar;
+    using Scene = DrivingScene;
     struct Shared {
         View<Scene> scene;
         View<Car> car;
@@ -153,12 +148,12 @@ struct Driving {
     SIM_HD static void observe_agent(Team& team, const World<Driving>& w, int i, TeamScratch& scratch,
                                      const RowWriter<Driving>& out) {
         const Frame own{w.state.place[i], w.scratch.ahead[i]};
-        const int num_partners = team.compact(
-            scene(w).num_cars,
-            [&](int j) {
-                return j != i && is_there(w, j) && squared_length(w.state.place[j] - own.origin) < sight * sight;
-            },
-            [&](int j, int rank) { scratch.partner[rank] = uint8_t(j); });
+        const Scene here = scene(w);
+        const auto is_near = [&](int j) {
+            return j != i && is_there(w, j) && squared_length(w.state.place[j] - own.origin) < sight * sight;
+        };
+        const int num_partners =
+            team.compact(here.num_cars, is_near, [&](int j, int rank) { scratch.partner[rank] = uint8_t(j); });
         team.sync();
         out.rows(team, ego, 1, [&](float* row, int) { show_self(w, i, own, row); });
         out.rows(team, partners, num_partners,
@@ -168,7 +163,7 @@ struct Driving {
         const int num_roads = find_roads(team, w, own.origin, scratch, shown);
         out.rows(
             team, roads, num_roads, [](float* row) { row[3] = row[4] = 0.001f; },
-            [&](float* row, int k) { show_road(w, i, own, scene(w).first_road + shown[k], row); });
+            [&](float* row, int k) { show_road(w, i, own, here.first_road + shown[k], row); });
     }
     static const char* metrics(const Config&, int m) { return m == 0 ? "arrived" : nullptr; }
     template <class Group>
@@ -207,21 +202,21 @@ struct Driving {
     }
     SIM_HD static void show_self(const World<Driving>& w, int i, const Frame& own, float* row) {
         const Vec2 goal = 0.001f * to_frame(own, car(w, i).goal), size = size_in_collisions * w.scratch.size[i];
-        row[0] = 0.01f * w.state.speed[i], row[1] = size.x / 30.0f, row[2] = size.y / 15.0f;
+        row[0] = 0.01f * w.state.speed[i], row[1] = size.x * (1.0f / 30), row[2] = size.y * (1.0f / 15);
         row[3] = goal.x, row[4] = goal.y, row[5] = float(w.state.troubles[i] & collided);
     }
     SIM_HD static void show_partner(const World<Driving>& w, int i, const Frame& own, int j, float* row) {
         const Vec2 place = 0.001f * to_frame(own, w.state.place[j]), size = size_in_collisions * w.scratch.size[j];
         row[0] = 0.01f * w.state.speed[j], row[1] = place.x, row[2] = place.y;
-        row[3] = real::wrap_angle(w.state.heading[j] - w.state.heading[i]) / 6.2831853f;
-        row[4] = size.x / 30.0f, row[5] = size.y / 15.0f;
+        row[3] = real::wrap_angle(w.state.heading[j] - w.state.heading[i]) * (1.0f / 6.2831853f);
+        row[4] = size.x * (1.0f / 30), row[5] = size.y * (1.0f / 15);
     }
     /// But for columns 3 and 4.
     SIM_HD static void show_road(const World<Driving>& w, int i, const Frame& own, int road, float* row) {
         const Vec2 place = 0.001f * to_frame(own, w.shared.middle[road]), shape = w.shared.shape[road];
         const int type = w.shared.type[road];
         row[0] = place.x, row[1] = place.y, row[2] = 0.01f * shape.y;
-        row[5] = real::wrap_angle(shape.x - w.state.heading[i]) / 6.2831853f;
+        row[5] = real::wrap_angle(shape.x - w.state.heading[i]) * (1.0f / 6.2831853f);
         for (int t = 0; t < road_types; ++t) row[6 + t] = float(type == t);
     }
     /// The roads whose middle is in sight, at most the `most_roads` nearest of them, in the order of the scene: numbers
@@ -229,14 +224,14 @@ struct Driving {
     template <class Team>
     SIM_HD static int find_roads(Team& team, const World<Driving>& w, Vec2 place, TeamScratch& scratch,
                                  const uint16_t*& shown) {
-        const Vec2* const middle = w.shared.middle.data + scene(w).first_road;
-        const int num_roads = scene(w).num_roads;
+        const Scene here = scene(w);
+        const Vec2* const middle = w.shared.middle.data + here.first_road;
         const auto key = [&](int road) {
             const float squared = squared_length(middle[road] - place);
             return squared < sight * sight ? squared : infinity;
         };
         const int num_near = team.compact(
-            num_roads, [&](int road) { return key(road) < infinity; },
+            here.num_roads, [&](int road) { return key(road) < infinity; },
             [&](int road, int rank) {
                 if (rank < most_near) scratch.near[rank] = uint16_t(road);
             });
@@ -246,81 +241,15 @@ struct Driving {
         const bool is_listed = num_near <= most_near;
         const auto road_of = [&](int k) { return is_listed ? scratch.near[k] : k; };
         select_smallest(
-            team, is_listed ? num_near : num_roads, most_roads, [&](int k) { return key(road_of(k)); },
+            team, is_listed ? num_near : here.num_roads, most_roads, [&](int k) { return key(road_of(k)); },
             &scratch.histogram[0], [&](int k, int rank) { scratch.nearest[rank] = uint16_t(road_of(k)); });
         team.sync();
         return most_roads;
     }
 };
 
-/// A scene of 560 to 840 roads: lines of points that begin near the middle and bend. Cars stand beside roads, more of
-/// them in the middle.
-struct DrivingPool {
-    const Driving::Config& config;
-    std::vector<Driving::Scene> scenes;
-    std::vector<Driving::Car> cars;
-    std::vector<Vec2> middle, along, shape;
-    std::vector<uint8_t> type;
-
-    void add_scene(uint32_t number) {
-        const Rng rng{0, number, 0, 0, Purpose::initialise};
-        const int active = 1 + int(rng.below(0, 0, uint32_t(2 * config.active_agents - 1)));
-        const int standing = int(rng.below(0, 1, uint32_t(2 * config.parked_agents + 1)));
-        Driving::Scene scene{int(cars.size()), 0, int(middle.size()), 560 + int(rng.below(0, 2, 281)), 0};
-        for (const bool edges : {true, false}) add_roads(rng, scene, edges);
-        const int drivers = std::min(active, Driving::max_cars);
-        scene.num_cars = std::min(drivers + standing, Driving::max_cars);
-        for (int i = 0; i < scene.num_cars; ++i) {
-            const bool drives = (i + 1) * drivers / scene.num_cars != i * drivers / scene.num_cars;
-            add_car(rng, scene, uint32_t(i) + 1, drives);
-        }
-        scenes.push_back(scene);
-    }
-
-  private:
-    static constexpr uint8_t edge_type = 1;
-
-    /// The scene's edges, or what is no edge.
-    void add_roads(const Rng& rng, Driving::Scene& scene, bool edges) {
-        const float extent = rng.uniform(0, 4, 104, 167), spread = extent * rng.uniform(0, 5, 0.06f, 0.3f);
-        Vec2 at{};
-        float heading = 0, bend = 0;
-        uint8_t kind = 0;
-        for (int i = 0, left = 0; i < scene.num_roads; ++i, --left) {
-            const uint32_t id = 1000u + uint32_t(i);
-            if (left <= 0 || real::abs(at.x) > extent || real::abs(at.y) > extent) {
-                const auto bell = [&](uint32_t draw) {
-                    return spread * (rng.uniform(id, draw, -1, 1) + rng.uniform(id, draw + 1, -1, 1) +
-                                     rng.uniform(id, draw + 2, -1, 1));
-                };
-                at = {bell(0), bell(3)}, heading = rng.uniform(id, 6, -3, 3), bend = rng.uniform(id, 7, -0.06f, 0.06f);
-                left = 6 + int(rng.below(id, 8, 18));
-                const uint32_t chance = rng.below(id, 9, 100);
-                kind = chance < 27 ? edge_type : chance < 60 ? 0 : chance < 85 ? 2 : uint8_t(chance % 4 + 3);
-            }
-            const float half = rng.uniform(id, 12, 1.5f, 7);
-            const Vec2 way{half * real::cos(heading), half * real::sin(heading)};
-            if ((kind == edge_type) == edges) {
-                middle.push_back(at + way), along.push_back(way), shape.push_back({heading, half});
-                type.push_back(kind), scene.num_edges += int(edges);
-            }
-            at = at + 2.0f * way, heading = real::wrap_angle(heading + bend + rng.uniform(id, 13, -0.025f, 0.025f));
-        }
-    }
-    void add_car(const Rng& rng, const Driving::Scene& scene, uint32_t id, bool drives) {
-        const auto some_road = [&](uint32_t draw) {
-            return size_t(scene.first_road) + rng.below(id, draw, uint32_t(scene.num_roads));
-        };
-        const size_t one = some_road(0), other = some_road(1), to = some_road(2);
-        const size_t at = squared_length(middle[one]) < squared_length(middle[other]) ? one : other;
-        const Vec2 beside{rng.uniform(id, 4, -2, 2), rng.uniform(id, 5, -2, 2)};
-        cars.push_back({middle[at] + beside, middle[to], shape[at].x, drives ? rng.uniform(id, 6, 0, 12) : 0.0f,
-                        rng.uniform(id, 7, 3.5f, 6), rng.uniform(id, 8, 1.6f, 2.4f), int(drives)});
-    }
-};
-
 inline Driving::Shared Driving::load(const Config& config, Loader& loader) {
-    DrivingPool pool{config, {}, {}, {}, {}, {}, {}};
+    DrivingPool pool{config.active_agents, config.parked_agents, max_cars};
     for (int scene = 0; scene < config.num_scenes; ++scene) pool.add_scene(uint32_t(scene));
     return {loader.keep(std::move(pool.scenes)), loader.keep(std::move(pool.cars)),
             loader.keep(std::move(pool.middle)), loader.keep(std::move(pool.along)),
