@@ -17,6 +17,8 @@ const std::map<std::string, uint64_t> golden = {
     {"test_crowd", 0x2e2c1301c0c523d7u},
     {"test_stones", 0xae35db69c704627eu},
     {"test_chain", 0xcc2f0bcba477d61eu},
+    {"test_driving", 0x997c56a2bf50be5eu},
+    {"test_herd", 0xb76562ab6528f001u},
     {"test_cards, short hands", 0x37122643a11fc5e3u},
     {"test_crowd, seven agents", 0xa94a969db91e541eu},
     {"test_mixed, slow reverse", 0x55c80cd1375e0456u},
