@@ -1,5 +1,7 @@
 // Environment steps per second, as `flockstep bench` measures them, in a program that needs no LibTorch:
 //   bench_environment NAME... [--json] [--key value ...]
+// Test environments too, where they are built:
+//   bench_environment test_driving --num_envs 4096 --num_scenes 1000 --active_agents 13
 // The command line's sources are compiled in, because its library brings the trainer along.
 #include <cstdio>
 #include <exception>
@@ -14,9 +16,16 @@
 #include "trainer/log_json.cpp"
 #include "trainer/toml.cpp"
 
+namespace flockstep {
+void register_test_environments(Registry& registry);
+}
+
 int main(int count, char** words) {
     using namespace flockstep;
     register_product_environments(registry());
+#ifdef FLOCKSTEP_WITH_TEST_ENVIRONMENTS
+    register_test_environments(registry());
+#endif
     std::vector<std::string> names;
     GivenSettings given;
     bool as_json = false;

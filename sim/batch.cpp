@@ -128,11 +128,12 @@ void Batch::check() {
                                 " (it counted as " + counted_as + ")");
 }
 
-int64_t Batch::minimum_bytes_per_env() const {
-    int64_t bytes = 2 * int64_t(view_->world_bytes);
-    for (const Tensor& tensor : actions_) bytes += tensor.bytes() / num_envs();
-    for (const auto* list : {&observations_, &states_, &action_masks_, &outputs_})
-        for (const Tensor& tensor : *list) bytes += tensor.bytes() / num_envs();
+double Batch::minimum_bytes_per_env(double active_agents) const {
+    const double share_of_rows = streams_observations() ? active_agents / num_agents() : 1.0;
+    double bytes = 2.0 * view_->world_bytes;
+    for (const Tensor& tensor : observations_) bytes += share_of_rows * double(tensor.bytes() / num_envs());
+    for (const auto* list : {&actions_, &states_, &action_masks_, &outputs_})
+        for (const Tensor& tensor : *list) bytes += double(tensor.bytes() / num_envs());
     return bytes;
 }
 

@@ -119,6 +119,10 @@ class Batch {
     /// Throws std::invalid_argument if it was not requested.
     const Tensor& output(const std::string& name) const;
     const std::vector<Tensor>& outputs() const { return outputs_; }
+    /// Whether observations are streamed (environments of large ones: see row_writer.h). Then only rows of active
+    /// agents are written: the others are zero in the batch's own tensors, and left as they are where a launch names
+    /// others.
+    bool streams_observations() const { return view_->stream.num_teams > 0; }
     /// The engine's own action tensors: int32, float32 for Box. A step without bindings reads them.
     const std::vector<Tensor>& actions() const { return actions_; }
 
@@ -178,7 +182,9 @@ class Batch {
     Memory& memory() { return *memory_; }
 
     /// Least bytes that a step must move per world: state in and out, actions, wanted outputs.
-    int64_t minimum_bytes_per_env() const;
+    int64_t minimum_bytes_per_env() const { return int64_t(minimum_bytes_per_env(num_agents())); }
+    /// The same where so many agents of a world are active: of streamed observations only their rows are written.
+    double minimum_bytes_per_env(double active_agents) const;
 
   protected:
     enum class Operation { step, reset, refresh, act };
@@ -220,8 +226,7 @@ class Batch {
     /// std::invalid_argument if it is not written.
     int output_slot(const std::string& name) const;
     void start_parts(EngineCommon& view, int count);
-    void add_part(EngineCommon& view, int slot, const Role& role, int role_index, const ObservationPart& part,
-                  int mask_of);
+    void add_part(EngineCommon& view, int slot, const Role& role, const ObservationPart& part, int mask_of);
     void add_observations(EngineCommon& view);
     void add_masks(EngineCommon& view);
     void add_state(EngineCommon& view);

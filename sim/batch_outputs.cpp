@@ -137,8 +137,8 @@ void Batch::add_observations(EngineCommon& view) {
         view.roles[r] = {role.first, role.count, r * handles, handles, 0, 0, policy};
         view.num_scripted += !role.learns();
         for (const ObservationPart& part : role.observation_parts)
-            add_part(view, r * handles + handle_index(spaces_.observation_names, part.name, environment_), role, r,
-                     part, -1);
+            add_part(view, r * handles + handle_index(spaces_.observation_names, part.name, environment_), role, part,
+                     -1);
     }
 }
 /// The world as a whole is one more role, of one row.
@@ -151,8 +151,7 @@ void Batch::add_state(EngineCommon& view) {
     Role world;
     world.count = 1;
     for (const ObservationPart& part : spaces_.state_parts)
-        add_part(view, first + handle_index(spaces_.observation_names, part.name, environment_), world, view.num_roles,
-                 part, -1);
+        add_part(view, first + handle_index(spaces_.observation_names, part.name, environment_), world, part, -1);
 }
 void Batch::add_masks(EngineCommon& view) {
     const int handles = int(spaces_.action_names.size()), first = view.num_parts;
@@ -164,7 +163,7 @@ void Batch::add_masks(EngineCommon& view) {
         for (const ActionPart& part : role.action_parts) {
             const int slot = r * handles + handle_index(spaces_.action_names, part.name, environment_);
             if (has_mask(part))
-                add_part(view, first + slot, role, r,
+                add_part(view, first + slot, role,
                          {mask_name(role, part), DType::uint8, {choices_of(part)}, {0}, {1}, true, DType::uint8}, slot);
         }
     }
@@ -196,12 +195,12 @@ void Batch::add_rows(EngineCommon& view, bool some_inactive, bool some_wait) {
     }
 }
 
-void Batch::add_part(EngineCommon& view, int slot, const Role& role, int role_index, const ObservationPart& part,
-                     int mask_of) {
+void Batch::add_part(EngineCommon& view, int slot, const Role& role, const ObservationPart& part, int mask_of) {
     PartView& p = view.parts[slot];
     p.written = part.written, p.dtype = part.dtype;
-    p.mask_of = mask_of, p.role = role_index, p.first = role.first, p.count = role.count, p.elements = part.elements();
-    const bool is_world = role_index == view.num_roles;
+    p.mask_of = mask_of, p.first = role.first, p.count = role.count, p.elements = part.elements();
+    p.row_elements = part.shape.empty() ? 1 : part.shape.back();
+    const bool is_world = role.name.empty();
     const std::string name = is_world ? part.name : qualified(role, part.name);
     if (mask_of < 0)
         for (const auto& [key, dtype] : options_.dtypes)

@@ -37,10 +37,12 @@ void Bindings::apply(EngineCommon& view) const {
         }
     }
     for (const Output& output : outputs_) {
-        if (output.slot < max_parts)
+        if (output.slot < max_parts) {
             view.parts[output.slot].output = static_cast<char*>(output.data);
-        else
+            if (view.parts[output.slot].mask_of < 0) view.bound_parts |= 1u << output.slot;
+        } else {
             view.rows[output.slot - max_parts] = static_cast<char*>(output.data);
+        }
     }
 }
 

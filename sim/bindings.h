@@ -26,7 +26,9 @@ class Bindings {
     /// std::invalid_argument for another dtype.
     Bindings& read_action(size_t index, const void* data, DType dtype);
     /// Observation part, mask or row output `name` (its Tensor's name) goes to `data`: device memory of the same shape
-    /// and dtype, aligned to 16 bytes. Throws std::invalid_argument if the output is not written or `data` not aligned.
+    /// and dtype, aligned to 16 bytes. Where observations are streamed (Batch::streams_observations), rows of agents
+    /// that are not active are left as they are there. Throws std::invalid_argument if the output is not written or
+    /// `data` not aligned.
     Bindings& write_output(const std::string& name, void* data);
 
     /// For backends: rewrites the addresses of a launch's view.

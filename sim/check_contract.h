@@ -5,9 +5,11 @@
 #include <type_traits>
 
 #include "sim/batch.h"
+#include "sim/declared.h"
 #include "sim/group.h"
 #include "sim/loader.h"
 #include "sim/observation.h"
+#include "sim/row_writer.h"
 #include "sim/world.h"
 
 /// One check of a whole environment against the contract of environment.h, by the compiler, in sentences. What may be
@@ -16,10 +18,6 @@
 namespace flockstep {
 
 namespace detail {
-/// Whether Env has a member of some name, of whatever kind: where it has, `Both::name` is ambiguous.
-template <class Env, class Named>
-struct Both : Env, Named {};
-
 // One struct per name that the contract knows.
 struct NamedDerive {
     int derive;
@@ -77,6 +75,12 @@ struct NamedAgentMetric {
 };
 struct NamedDraw {
     int draw;
+};
+struct NamedObserve {
+    int observe;
+};
+struct NamedTeamScratch {
+    using TeamScratch = int;
 };
 
 template <class Env>
@@ -155,7 +159,48 @@ template <class Env>
 inline constexpr bool has_draw = !requires {
     &Both<Env, NamedDraw>::draw;
 };
+template <class Env>
+inline constexpr bool has_observe = !requires {
+    &Both<Env, NamedObserve>::observe;
+};
+template <class Env>
+inline constexpr bool has_team_scratch = !requires(typename Both<Env, NamedTeamScratch>::TeamScratch * t) {
+    t;
+};
 }  // namespace detail
+
+/// The part of check_contract that is about `observe`, or `observe_agent` in its place, and `prepare`.
+template <class Env>
+constexpr void check_observing() {
+    using Group = HostGroup&;
+    static_assert(detail::has_observe<Env> != is_streamed<Env>,
+                  "observe, observe_agent: want one of them, observe_agent for large observations");
+    if constexpr (detail::has_observe<Env>)
+        static_assert(
+            requires(Group g, World<Env> & w, AgentRange r, const ObservationWriter<Env>& o) {
+                Env::observe(g, w, r, o);
+            },
+            "observe: want `template <class Group> SIM_HD static void observe(Group&, const World<Env>&, "
+            "AgentRange, const ObservationWriter<Env>&)`");
+    if constexpr (is_streamed<Env>) {
+        static_assert(
+            requires(Group t, const World<Env>& w, TeamScratchOf<Env>& s, const RowWriter<Env>& o) {
+                Env::observe_agent(t, w, 0, s, o);
+            } || (!detail::has_team_scratch<Env> &&
+                  requires(Group t, const World<Env>& w, const RowWriter<Env>& o) { Env::observe_agent(t, w, 0, o); }),
+            "observe_agent: want `template <class Team> SIM_HD static void observe_agent(Team&, const World<Env>&, int "
+            "agent, TeamScratch&, const RowWriter<Env>&)`, without TeamScratch& if there is none");
+        static_assert(!writes_bits<Env>(), "observe_agent: want parts of floats or bytes, none of bits");
+        static_assert(std::is_trivially_copyable_v<TeamScratchOf<Env>>,
+                      "TeamScratch: want plain data of a fixed size, without Field or View");
+    } else {
+        static_assert(!detail::has_team_scratch<Env>, "TeamScratch: want `observe_agent` beside it");
+    }
+    if constexpr (has_prepare<Env>)
+        static_assert(
+            requires(Group g, World<Env> & w) { Env::prepare(g, w); },
+            "prepare: want `template <class Group> SIM_HD static void prepare(Group&, World<Env>&)`");
+}
 
 /// Fails to compile, with a sentence for each thing that is wrong. Called once, where batches of Env are made.
 template <class Env>
@@ -185,10 +230,7 @@ constexpr void check_contract() {
         requires(Group g, Mutable w, const Actions<Env>& a, const Outcome<Env>& o) { Env::step(g, w, a, o); },
         "step: want `template <class Group> SIM_HD static void step(Group&, World<Env>&, const "
         "Actions<Env>&, const Outcome<Env>&)`");
-    static_assert(
-        requires(Group g, Mutable w, AgentRange r, const ObservationWriter<Env>& o) { Env::observe(g, w, r, o); },
-        "observe: want `template <class Group> SIM_HD static void observe(Group&, const World<Env>&, "
-        "AgentRange, const ObservationWriter<Env>&)`");
+    check_observing<Env>();
     if constexpr (detail::has_derive<Env>)
         static_assert(
             requires(Group g, Mutable w) { Env::derive(g, w); },

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 
+#include "sim/declared.h"
 #include "sim/engine_view.h"
 #include "sim/flush.h"
 #include "sim/group.h"
 #include "sim/observation.h"
+#include "sim/row_writer.h"
 #include "sim/world.h"
 
 /// One step of one world, the same source for both backends: rules, bookkeeping, time limit, autoreset, observation.
@@ -32,10 +34,12 @@ struct Header {
     Field<uint32_t> legal;        // bits of the legal choices, where choices can be illegal
     Field<int64_t> agent_steps;   // of active agents since the statistics were cleared
     Bulk<double> statistics;      // [metrics, 4], of the episodes that ended since they were cleared: see Statistic
+    Field<uint8_t> rows_shown;    // [num_agents] which of its rows may hold numbers: see AgentStream
 
-    /// `some_inactive`: agents can be inactive, so that agent-steps are counted. Table: the environment's RowTable.
+    /// `some_inactive`: agents can be inactive, so that agent-steps are counted. `is_streamed`: observations
+    /// are. Table: the environment's RowTable.
     template <class Table, class V>
-    SIM_HD void fields(const EngineCommon& e, bool some_inactive, Table, V& visit) {
+    SIM_HD void fields(const EngineCommon& e, bool some_inactive, bool is_streamed, Table, V& visit) {
         const int metrics = e.statistics ? e.num_metrics : 0;
         const bool waits = e.mode != AutoresetMode::same_step;
         visit("elapsed", elapsed, 1).between(0, e.max_episode_steps - (waits ? 0 : 1));
@@ -49,6 +53,7 @@ struct Header {
         visit.derived("legal_actions", legal, e.legal_words);
         visit("agent_steps", agent_steps, int(e.statistics && some_inactive)).between(0, 9e18);
         visit("statistics", statistics, metrics, num_statistics).any_value();
+        if (is_streamed && some_inactive) visit.derived("rows_shown", rows_shown, e.num_agents);  // not the world's
     }
 };
 
@@ -112,7 +117,7 @@ inline constexpr bool masks_actions = has_legal_actions<Env> || []<class... H>(T
 template <class Env, class V>
 SIM_HD void visit_state(const EngineView<Env>& e, const typename Env::Config& config, Header& header,
                         typename Env::State& state, V& visit) {
-    header.fields(e, some_inactive<Env>, RowTable<Env>{}, visit);
+    header.fields(e, some_inactive<Env>, is_streamed<Env>, RowTable<Env>{}, visit);
     if constexpr (requires { state.fields(config, e.shared, visit); })
         state.fields(config, e.shared, visit);
     else
@@ -133,6 +138,8 @@ SIM_HD void visit_scratch(const EngineView<Env>& e, const typename Env::Config& 
 
 template <class Env, class Group>
 class WorldEngine;
+template <class Env, class Group>
+class AgentStream;
 /// A reset that is compiled once and called: it is rare, and its registers would burden every step.
 template <class Env, class Group>
 SIM_NOINLINE void begin_episode_apart(Group group, const EngineView<Env>& e, int64_t env, Place<Env> place) {
@@ -274,7 +281,7 @@ class WorldEngine {
     static constexpr bool is_plain = is_single<Env> || is_usual;
 
     SIM_HD static constexpr int known_agents() {
-        if constexpr (is_usual) return Env::UsualSizes::num_agents;
+        if constexpr (is_usual) return Env::UsualSizes::template num_agents<typename Env::Config>();
         return 1;
     }
     SIM_HD int num_agents() const { return is_plain ? known_agents() : e_.num_agents; }
@@ -685,9 +692,27 @@ class WorldEngine {
         });
     }
 
+    /// What observes finds in scratch memory, which lives until the last of it is observed.
+    SIM_HD void prepare() {
+        if constexpr (requires { group_.poison(place_.scratch, 0); }) poison_scratch();
+        if constexpr (has_prepare<Env>) {
+            Env::prepare(group_, world_);
+            group_.sync();
+        }
+    }
+    /// The CPU's test mode: what `step` left in scratch memory is gone.
+    SIM_HD void poison_scratch() {
+        group_.poison(place_.scratch, e_.scratch_bytes);
+        for (const FieldPlace& field : e_.scratch_fields)
+            if (field.bulk) group_.poison(field.bulk + env_ * field.bytes, field.bytes);
+    }
     SIM_HD void observe(bool final) {
         world_.rng = {};
-        if constexpr (keeps_row<Env, Group>)
+        prepare();
+        if constexpr (is_streamed<Env>) {
+            AgentStream<Env, Group>(group_, e_, env_, place_, header_, world_).run(final);
+            if (!final) write_streamed_masks();
+        } else if constexpr (keeps_row<Env, Group>)
             observe_in_registers(final);
         else if constexpr (is_plain)
             observe_range({0, 0, known_agents()}, final);
@@ -702,6 +727,21 @@ class WorldEngine {
             }
         if constexpr (has_world_state<Env>)
             if (e_.has_state) observe_range({e_.num_roles, 0, 1}, final);
+    }
+    /// The masks of all agents, active or not, straight to their tensors.
+    SIM_HD void write_streamed_masks() {
+        if constexpr (masks_actions<Env>) {
+            for (int p = 0; p < e_.num_parts; ++p) {
+                const PartView& part = e_.parts[p];
+                if (part.mask_of < 0 || !part.wanted()) continue;
+                char* const rows = part.rows(false, env_, part.first);
+                group_.for_each(part.count * part.elements, [&](int i) {
+                    rows[i] =
+                        char(is_legal(e_.actions[part.mask_of], part.first + i / part.elements, i % part.elements));
+                });
+            }
+            group_.sync();
+        }
     }
     SIM_HD void observe_in_registers(bool final) {
         float row[Env::single_agent_floats];
@@ -767,3 +807,5 @@ class WorldEngine {
 };
 
 }  // namespace flockstep
+
+#include "sim/engine_stream.h"

@@ -53,9 +53,10 @@ struct KernelSet {
 template <class Env, GroupKind kind>
 KernelSet kernels_of();
 
-/// Environments of many agents say so, and one kernel less of each kind is compiled.
+/// Environments of many agents say so, and one kernel less of each kind is compiled. A lane alone is too slow for
+/// observations that are streamed.
 template <class Env>
-inline constexpr bool has_no_lane_kind = requires {
+inline constexpr bool has_no_lane_kind = is_streamed<Env> || requires {
     Env::never_one_lane;
 };
 
@@ -115,9 +116,21 @@ class CudaBatch final : public TypedBatch<Env> {
     }
     int default_lanes() const {
         if (const int wanted = lanes_of<Env>(engine_.config, this->blueprint_.shared())) return wanted;
+        if constexpr (is_streamed<Env>) return most_streamed_bytes() > 4096 ? 256 : 128;
         int lanes = 1;
         while (lanes < engine_.num_agents && lanes < 256) lanes *= 2;
         return lanes;
+    }
+    /// Of one agent's streamed parts.
+    int64_t most_streamed_bytes() const {
+        int64_t most = 0;
+        for (int r = 0; r < engine_.num_roles; ++r) {
+            int64_t bytes = 0;
+            for (int p = 0; p < engine_.roles[r].num_parts; ++p)
+                bytes += engine_.parts[engine_.roles[r].first_part + p].agent_bytes;
+            most = std::max(most, bytes);
+        }
+        return most;
     }
     bool fits_group(int lanes) {
         const int most = most_agents_of_a_role();
@@ -130,8 +143,8 @@ class CudaBatch final : public TypedBatch<Env> {
     bool fits_block(int lanes) {
         for (int agents = most_agents_of_a_role();; agents = (agents + 1) / 2) {
             plan_ = lay_out(GroupKind::block, lanes, lanes, agents);
-            if (plan_.bytes <= (agents == 1 ? shared_limit_ : comfortable_bytes)) return settle();
-            if (agents == 1) return false;
+            if (plan_.bytes <= (agents == 1 || is_streamed<Env> ? shared_limit_ : comfortable_bytes)) return settle();
+            if (agents == 1 || is_streamed<Env>) return false;
         }
     }
     void plan_grid() {
@@ -179,15 +192,21 @@ class CudaBatch final : public TypedBatch<Env> {
         plan.stage = int(std::min<int64_t>(offset, INT32_MAX / 2));
         for (int p = 0; p < engine_.num_parts; ++p) {
             PartView& part = engine_.parts[p];
-            if (!part.wanted() || part.direct || (is_single<Env> && kind == GroupKind::lane)) continue;
+            if (!part.wanted() || part.direct || is_streamed<Env> || (is_single<Env> && kind == GroupKind::lane))
+                continue;
             const int64_t elements = int64_t(std::min(agents_per_range, part.count)) * part.elements;
             const int64_t bytes =
                 part.written == DType::bit ? (elements + 31) / 32 * 4 + 8 : elements * part.written_size();
             part.stage_world_bytes = int(std::min<int64_t>(bytes, INT32_MAX / 2));
             part.stage_offset = take(bytes * plan.worlds + 16) - plan.stage;
         }
+        take(int64_t{plan.worlds} * this->plan_stream(teams_of(kind, threads)));
         plan.bytes = int(std::min<int64_t>(offset, INT32_MAX / 2));
         return plan;
+    }
+    /// Warps that can work on a world at a time; of a grid some hundreds, since each needs memory of its own.
+    static int teams_of(GroupKind kind, int threads) {
+        return kind == GroupKind::grid ? 1024 : kind == GroupKind::block ? threads / 32 : 1;
     }
     bool settle() {
         this->plan_layout(tile_worlds_);

@@ -42,26 +42,26 @@ class HostBatch final : public TypedBatch<Env> {
         for (int p = 0; p < engine_.num_parts; ++p) {
             PartView& part = engine_.parts[p];
             part.direct = part.is_copied();
-            if (part.wanted() && !part.direct)
+            if (part.wanted() && !part.direct && !is_streamed<Env>)
                 largest = std::max<int64_t>(largest, part.elements * part.written_size());
         }
         engine_.agents_per_range = int(std::clamp<int64_t>(budget / largest, 1, std::max(engine_.num_agents, 1)));
         int64_t offset = 0;
         for (int p = 0; p < engine_.num_parts; ++p) {
             PartView& part = engine_.parts[p];
-            if (part.direct || !part.wanted()) continue;
+            if (part.direct || !part.wanted() || is_streamed<Env>) continue;
             part.stage_offset = int(offset);
             const int64_t elements = int64_t(std::min(engine_.agents_per_range, part.count)) * part.elements;
             offset +=
                 (part.written == DType::bit ? (elements + 31) / 32 * 4 + 8 : elements * part.written_size() + 32) + 15;
             offset = offset / 16 * 16;
         }
-        stage_bytes_ = offset;
+        threads_ = this->options_.cpu_team ? 1 : omp_get_max_threads();
+        stage_bytes_ = offset + this->plan_stream(this->options_.cpu_team ? omp_get_max_threads() : 1);
         scratch_bytes_ = this->plan_scratch();
         const int64_t row_bytes = int64_t(engine_.num_agents) * Table::agent_bytes + Table::env_bytes + 16;
         action_bytes_ = int64_t(engine_.action_words) * 4 * (engine_.num_scripted > 0 ? 2 : 1);
         thread_bytes_ = (stage_bytes_ + scratch_bytes_ + action_bytes_ + row_bytes + 4096 + 255) / 256 * 256;
-        threads_ = this->options_.cpu_team ? 1 : omp_get_max_threads();
         thread_memory_.resize(size_t(thread_bytes_ * threads_ + 256));
     }
     /// What a thread takes at once should be worth its while: some microseconds.

@@ -159,8 +159,8 @@ __device__ __forceinline__ void move_observations(const Crew<kind>& crew, const 
 /// and policies get more registers.
 template <GroupKind kind>
 constexpr int most_threads = kind == GroupKind::block ? max_block_lanes : 128;
-template <GroupKind kind>
-constexpr int step_blocks = kind == GroupKind::block  ? 4
+template <class Env, GroupKind kind>
+constexpr int step_blocks = kind == GroupKind::block  ? is_streamed<Env> ? 5 : 4  // streams wait for memory alone
                             : kind == GroupKind::warp ? 8
                                                       : 12;
 template <GroupKind kind>
@@ -171,11 +171,13 @@ constexpr int other_blocks = kind == GroupKind::block ? 2 : 4;
 enum class StepKind { all, usual, early };
 template <GroupKind kind, StepKind which>
 constexpr int step_threads = which == StepKind::early ? max_reset_lanes : most_threads<kind>;
-template <GroupKind kind, StepKind which>
-constexpr int resident_blocks = which == StepKind::early ? 1 : which == StepKind::usual ? 5 : step_blocks<kind>;
+template <class Env, GroupKind kind, StepKind which>
+constexpr int resident_blocks = which == StepKind::early   ? 1
+                                : which == StepKind::usual ? 5
+                                                           : step_blocks<Env, kind>;
 
 template <class Env, GroupKind kind, StepKind which = StepKind::all>
-__global__ void __launch_bounds__(step_threads<kind, which>, resident_blocks<kind, which>)
+__global__ void __launch_bounds__(step_threads<kind, which>, resident_blocks<Env, kind, which>)
     step_kernel(const __grid_constant__ EngineView<Env> e, const __grid_constant__ StagingPlan plan) {
     extern __shared__ __align__(16) char shared[];
     __shared__ BlockGroup::Exchange exchange;
@@ -231,7 +233,8 @@ __global__ void __launch_bounds__(step_threads<kind, which>, resident_blocks<kin
                   RowPointers<Env>::staged(shared + plan.agent_rows, shared + plan.env_rows, plan.worlds, e.num_agents,
                                            crew.first_slot));
     }
-    if (kind != GroupKind::block && !in_registers) move_observations(crew, e, plan, shared);
+    if constexpr (kind != GroupKind::block && !in_registers && !is_streamed<Env>)
+        move_observations(crew, e, plan, shared);
     if (is_early_block() && threadIdx.x == 0) plan.early.world[blockIdx.x] = -1;  // all have read it, some syncs ago
 }
 

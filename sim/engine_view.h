@@ -26,20 +26,25 @@ enum class IllegalActions : int { refuse, pass };
 
 /// One tensor that the engine writes for a role: an observation part, or the action mask of an action part.
 struct PartView {
-    char* output;            // [num_envs, count, elements] of `dtype`; null if not requested
-    char* final_output;      // the same shape; holds the rows whose episode ended
-    DType written, dtype;    // as rules write it, as it is stored
-    bool direct;             // rules write straight to the output
-    int mask_of;             // >= 0: the action mask of that action part
-    int role, first, count;  // agents
-    int elements;            // per agent
-    int agent_bytes;         // of the stored elements
-    int64_t env_bytes;       // of a world's rows
-    int stage_offset;        // bytes, within the staging memory of the worlds that share it
-    int stage_world_bytes;   // bytes from one of these worlds to the next
+    char* output;          // [num_envs, count, elements] of `dtype`; null if not requested
+    char* final_output;    // the same shape; holds the rows whose episode ended
+    DType written, dtype;  // as rules write it, as it is stored
+    bool direct;           // rules write straight to the output
+    int mask_of;           // >= 0: the action mask of that action part
+    int first, count;      // agents of its role
+    int elements;          // per agent
+    int row_elements;      // the last axis of its shape
+    int agent_bytes;       // of the stored elements
+    int64_t env_bytes;     // of a world's rows
+    int stage_offset;      // bytes, within the staging memory of the worlds that share it
+    union {
+        int stage_world_bytes;  // bytes from one of these worlds to the next
+        int batch_rows;         // streamed: rows that a team's ring holds
+    };
 
     SIM_HD bool wanted() const { return output != nullptr; }
     SIM_HD int written_size() const { return written == DType::float32 ? 4 : 1; }
+    SIM_HD int stored_size() const { return dtype == DType::float32 ? 4 : dtype == DType::bfloat16 ? 2 : 1; }
     /// The bytes that rules write are those that are stored.
     SIM_HD bool is_copied() const {
         if (written == DType::float32) return dtype == DType::float32;
@@ -119,6 +124,15 @@ struct MetricView {
     int index, role;
 };
 
+/// Of each team while it observes, in bytes from the start of its memory; laid out by the host.
+struct StreamPlan {
+    int order_bytes;  // of the list of agents in front of the teams' memory
+    int num_teams;    // that can work on a world at a time
+    int team_bytes;   // from one team's memory to the next: its ring, then TeamScratch
+    int ring_bytes;
+    int world_bytes;  // of all that, from one world to the next where several share a block
+};
+
 /// What the steps of a batch need, whatever its environment; plain data.
 struct EngineCommon {
     Control* control;
@@ -142,6 +156,9 @@ struct EngineCommon {
     int legal_words;                                                     // per world
     MetricView metrics[max_metrics];
     int agents_per_range;  // most agents that one call of observe may be given
+    int scratch_bytes;     // of a world's staged scratch
+    StreamPlan stream;     // where observations are streamed
+    uint32_t bound_parts;  // bits of the observation parts that this launch writes elsewhere
     char* rows[max_rows];  // outputs by row of RowTable; null: not requested, or constant and written already
 };
 /// What is kept of a metric, side by side, since an ended episode touches memory that nothing else does. The first

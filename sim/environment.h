@@ -7,6 +7,7 @@
 #include "sim/observation.h"
 #include "sim/random.h"
 #include "sim/real.h"
+#include "sim/row_writer.h"
 #include "sim/space.h"
 #include "sim/world.h"
 
@@ -36,7 +37,19 @@ struct Replay;  // sim/replay.h
 ///       A new episode, from world.rng, derived fields included.
 ///   HD static void step(group, world, const Actions<Env>&, const Outcome<Env>&)
 ///   HD static void observe(group, world, AgentRange, const ObservationWriter<Env>&)
-///       A function of State, Shared and world.elapsed alone.
+///       A function of State, Shared, world.elapsed and what `prepare` made of them.
+///
+/// In place of observe, for large observations (from about 1 KB an agent), which are streamed: see row_writer.h
+///
+///   HD static void observe_agent(team, const world, agent, TeamScratch&, const RowWriter<Env>&)
+///       One active agent by all lanes of a team, which is a group itself: a warp of the GPU, or one lane; a team after
+///       the other takes an agent, and they never meet. Rows of agents that are not active are zero in the engine's own
+///       tensors; in tensors that a launch names they are left as they are, and `active` says which those are. State
+///       and Scratch are read, not written. Parts are floats or bytes, none of bits.
+///   struct TeamScratch { int32_t nearest[64]; ... };
+///       May be left out, and then the argument with it. Plain data, for each team its own: it holds garbage before
+///       each call. In a block's shared memory, so a few KB at most: 5.5 KB a warp with the ring's 2 KB and a share of
+///       State and Scratch keep the GPU busy.
 ///
 /// What may be left out:
 ///
@@ -54,6 +67,11 @@ struct Replay;  // sim/replay.h
 ///       Settings that `load` alone looks at, no rule: they may change when shared data are replaced.
 ///   struct Scratch { Field<T> ...; Bulk<T> ...; };
 ///       Working memory of one call, with `fields` as in State. Bulk is memory of every world at once.
+///   HD static void prepare(group, world)
+///       Fills Scratch with what every agent's observation needs (sines, neighbours): called after step, reset, derive
+///       alike, in front of observe, whose every call finds it there until the last. What step left in Scratch is gone.
+///       A function of State, Shared and world.elapsed alone. Scratch that observe_agent reads must not be written by
+///       it.
 ///   HD static void derive(group, world)
 ///       Rebuilds derived fields after others were set from outside; not called after reset.
 ///   static std::string state_error(const World<Env>&)
@@ -98,10 +116,10 @@ struct Replay;  // sim/replay.h
 ///       Host only, defined in the folder's draw.cpp over sim/drawing.h: draws world `env` as it is now, for replays.
 ///   static int lanes(const Config&)
 ///       Lanes per world the GPU should use: 1, 2, 4, ..., 32, or a multiple of 32 up to 256 for a block.
-///   struct UsualSizes { static constexpr int num_agents = 3; HD static void apply(Config& c) { c.num_agents = 3; } };
-///       Sizes that most users have: kernels of one lane per world are compiled once more, with the settings that
-///       apply() sets as constants, so that loops over agents unroll. Other settings take the general kernels; results
-///       are the same. For one role with one observation part and one Discrete action without a mask.
+///   using UsualSizes = ConstantSizes<&Config::num_agents, &Config::num_landmarks>
+///       Compiles kernels for the default values of these settings too, as constants (see world.h); other values take
+///       the general kernels, with the same results. For one role with one observation part and one Discrete action
+///       without a mask.
 ///   static int reset_lanes(const Config&, const Shared&)
 ///       Lanes, up to 1,024, for worlds that the time limit is about to end, where a reset is much more work than a
 ///       step; 0: as many as for a step. On the GPU such worlds are stepped beside the others, before them.

@@ -189,6 +189,15 @@ SIM_HD void convert_numbers(int lane, int lanes, char* destination, const char* 
     if (dtype == DType::bfloat16) move_elements(lane, lanes, destination, NumberSource<In, 2>{elements}, count);
 }
 
+/// Moves `count` staged elements of a part that is not written as bits, as T, to `destination`.
+template <class T>
+SIM_HD void move_typed(int lane, int lanes, const PartView& part, char* destination, const char* staged, int count) {
+    if (part.is_copied())
+        copy_staged(lane, lanes, destination, staged, count * int(sizeof(T)));
+    else
+        convert_numbers<T>(lane, lanes, destination, staged, part.dtype, count);
+}
+
 /// Moves `count` staged elements of a part to `destination`.
 SIM_HD void move_part(int lane, int lanes, const PartView& part, char* destination, const char* staged, int count) {
     if (part.written == DType::bit) {

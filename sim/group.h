@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include <cstdint>
+#include <cstring>
 
 #include "sim/group_algorithms.h"
 
@@ -130,6 +131,8 @@ struct ReorderedHostGroup : OneHostLane<ReorderedHostGroup> {
     void for_each_team(int n, int, F&& f) {
         for_each(n, [&](int i) { f(*this, 0, i); });
     }
+    /// What is read from here before it is written shows.
+    static void poison(void* memory, int64_t bytes) { memset(memory, 0xA5, size_t(bytes)); }
 };
 
 /// Between threads of the CPU.

@@ -146,6 +146,8 @@ class WarpGroup : public BatchedGroup<WarpGroup>, public OneTeam<WarpGroup>, pub
         __threadfence_block();
         __syncwarp(mask_);
     }
+    /// A sync for what was written without atomics.
+    __device__ void sync_shared() { __syncwarp(mask_); }
     __device__ bool sync_or(bool own) {
         sync();  // a vote itself orders no memory
         return any_sync(own);

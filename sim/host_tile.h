@@ -29,6 +29,7 @@ constexpr bool has_plain_rules() {
     if constexpr (requires { Env::never_one_lane; }) return false;
     if constexpr (requires(World<Env> & world) { Env::active(world, 0); }) return false;
     if constexpr (requires(World<Env> & world) { Env::acts(world, 0); }) return false;
+    if constexpr (is_streamed<Env> || has_prepare<Env>) return false;
     if constexpr (masks_actions<Env> || TensorsOf<Env>::num_actions != 1 || RowTable<Env>::num_own > 0) return false;
     return std::is_same_v<ScratchOf<Env>, Nothing>;
 }

@@ -139,8 +139,9 @@ class TypedBatch : public Batch {
             Env::UsualSizes::apply(usual);
             const Role& role = all_spaces_.roles[0];
             return write_config(usual).values() == blueprint_.settings.values() && all_spaces_.roles.size() == 1 &&
-                   role.count == Env::UsualSizes::num_agents && role.observation_parts.size() == 1 &&
-                   has_one_action_tensor() && !spaces_.has_action_mask && spaces_.state_parts.empty();
+                   role.count == Env::UsualSizes::template num_agents<typename Env::Config>() &&
+                   role.observation_parts.size() == 1 && has_one_action_tensor() && !spaces_.has_action_mask &&
+                   spaces_.state_parts.empty();
         }
         return false;
     }
@@ -177,7 +178,28 @@ class TypedBatch : public Batch {
             bulk_scratch_.emplace(*memory_, bulk_scratch_bytes_, "bulk scratch memory");
         char* bulk = bulk_scratch_ ? static_cast<char*>(bulk_scratch_->data()) : nullptr;
         for (size_t i = 0; i < collector.list.size(); ++i) engine_.scratch_fields[i] = collector.list[i].place(bulk);
-        return (collector.tile_bytes + 15) / 16 * 16;
+        engine_.scratch_bytes = int((collector.tile_bytes + 15) / 16 * 16);
+        return engine_.scratch_bytes;
+    }
+    /// Lays out the memory of the teams that stream observations; gives its bytes per world, 0 where none are streamed.
+    int64_t plan_stream(int num_teams) {
+        if constexpr (!is_streamed<Env>) return 0;
+        StreamPlan& stream = engine_.stream;
+        const auto row_bytes = [](const PartView& part) { return int64_t{part.row_elements} * part.written_size(); };
+        int64_t ring = usual_ring_bytes;
+        for_each_streamed_part([&](PartView& part) { ring = std::max(ring, row_bytes(part)); });
+        for_each_streamed_part([&](PartView& part) {
+            const int64_t rows = std::min<int64_t>(ring / row_bytes(part), part.elements);
+            part.batch_rows = int(rows > 32 ? rows / 32 * 32 : rows);
+        });
+        const auto rounded = [](int64_t bytes) { return (bytes + 15) / 16 * 16; };
+        stream.ring_bytes = int(rounded(ring) + 16);  // rows begin where their destination does within 16 bytes
+        stream.team_bytes = stream.ring_bytes + int(rounded(sizeof(TeamScratchOf<Env>)));
+        stream.order_bytes = some_inactive<Env> ? int(rounded(int64_t{engine_.num_agents} * 4)) : 0;
+        stream.num_teams = num_teams;
+        const int64_t bytes = stream.order_bytes + int64_t{num_teams} * stream.team_bytes;
+        stream.world_bytes = int(std::min<int64_t>(bytes, INT32_MAX / 2));
+        return bytes;
     }
     /// The view for one launch: the batch's own, or `storage` with what the launch binds.
     const EngineView<Env>& view_for(const Bindings* bindings, EngineView<Env>& storage) const {
@@ -214,6 +236,11 @@ class TypedBatch : public Batch {
     std::optional<Buffer> bulk_scratch_;  // Bulk fields of Scratch, of every world
 
   private:
+    template <class F>
+    void for_each_streamed_part(F&& f) {
+        for (int p = 0; p < engine_.num_parts; ++p)
+            if (engine_.parts[p].mask_of < 0 && engine_.parts[p].wanted()) f(engine_.parts[p]);
+    }
     /// Asks the rules what they think of each world, if they have a `state_error`.
     bool has_state_error() const override {
         return requires(const World<Env>& world) { Env::state_error(world); };

@@ -39,13 +39,30 @@ using SharedOf = decltype(detail::shared_of<Env>());
 template <class Env>
 using ScratchOf = decltype(detail::scratch_of<Env>());
 
+/// Sizes that most users have: kernels of one lane per world are compiled once more, in which these members of Config
+/// are constants, at their default values, so that loops over agents unroll. The first is the number of agents.
+template <auto first, auto... others>
+struct ConstantSizes {
+    template <class Config>
+    SIM_HD static constexpr void apply(Config& config) {
+        constexpr Config usual{};
+        config.*first = usual.*first;
+        ((config.*others = usual.*others), ...);
+    }
+    template <class Config>
+    static constexpr int num_agents() {
+        return Config{}.*first;
+    }
+};
+
 /// One world as its rules see it.
 template <class Env>
 struct World {
     const typename Env::Config& config;
     const SharedOf<Env>& shared;
     typename Env::State state;
-    ScratchOf<Env> scratch;  // holds garbage before each call of reset, derive, step, act and observe
+    ScratchOf<Env> scratch;  // holds garbage before each call of reset, derive, step, act, prepare; of observe if
+                             // there is no prepare
     Rng rng;                 // of this reset or step; not for derive and observe
     int elapsed;             // steps since the reset; the one under way is not counted
     int64_t all_envs = 1;    // worlds of the run, those of all ranks

@@ -56,6 +56,12 @@ WRONG = {
     "metrics without a number": ("static const char* metrics(const Config&) { return nullptr; } template <class G> SIM_HD static float metric(G&, World<Pursuit>&, int) { return 0; }", "or `metrics(const Config&, const Shared&, int m)`"),
     "refuses_policy of another type": ("static bool refuses_policy(const Config&, int) { return false; }", "or `refuses_policy(const Config&, const Shared&, int p)`"),
     "has_action_mask of another type": ("SIM_HD static bool allowed(const World<Pursuit>&, int, Discrete<\"move\">, int) { return true; } static int has_action_mask(const Config&) { return 1; }", "or `has_action_mask(const Config&, const Shared&)`"),
+    "observe and observe_agent": ("template <class T> SIM_HD static void observe_agent(T&, const World<Pursuit>&, int, const RowWriter<Pursuit>&) {}", "observe, observe_agent: want one of them, observe_agent for large observations"),
+    "observe_agent of a range": ("template <class T> SIM_HD static void observe_agent(T&, const World<Pursuit>&, AgentRange, const RowWriter<Pursuit>&) {}", "observe_agent: want `template <class Team> SIM_HD static void observe_agent(Team&, const World<Env>&, int agent, TeamScratch&, const RowWriter<Env>&)`, without TeamScratch& if there is none"),
+    "observe_agent without its scratch": ("struct TeamScratch { int list[8]; }; template <class T> SIM_HD static void observe_agent(T&, const World<Pursuit>&, int, const RowWriter<Pursuit>&) {}", "observe_agent: want `template <class Team> SIM_HD static void observe_agent(Team&, const World<Env>&, int agent, TeamScratch&, const RowWriter<Env>&)`"),
+    "scratch of a team of fields": ("struct TeamScratch { std::vector<int> list; }; template <class T> SIM_HD static void observe_agent(T&, const World<Pursuit>&, int, TeamScratch&, const RowWriter<Pursuit>&) {}", "TeamScratch: want plain data of a fixed size, without Field or View"),
+    "scratch of a team that does not observe": ("struct TeamScratch { int list[8]; };", "TeamScratch: want `observe_agent` beside it"),
+    "prepare without group": ("SIM_HD static void prepare(World<Pursuit>&) {}", "prepare: want `template <class Group> SIM_HD static void prepare(Group&, World<Env>&)`"),
     "state_error of another type": ("static const char* state_error(const World<Pursuit>&) { return nullptr; }", "state_error: want `static std::string state_error(const World<Env>&)`"),
     "a drawing without a world": ("static void draw(Batch&, Replay&) {}", "draw: want `static void draw(Batch&, int64_t env, Replay&)`"),
 }
@@ -137,3 +143,11 @@ def test_an_environment_without_tensors_is_refused_in_a_sentence(tmp_path):
     done = compile(tmp_path, tensors="")
     assert done.returncode != 0
     assert "tensors: want `static constexpr auto tensors = tensor_list(...)`" in done.stderr.replace("\n", " ")
+
+
+def test_streamed_parts_of_bits_are_refused_in_a_sentence(tmp_path):
+    tensors = TENSORS.replace("tensor_list(view", 'tensor_list(Observation<"lamps", Bit>{}, view')
+    agent = "template <class T> SIM_HD static void observe_agent(T&, const World<Pursuit>&, int, const RowWriter<Pursuit>&) {}"
+    done = compile(tmp_path, agent, tensors=tensors)
+    assert done.returncode != 0
+    assert "observe_agent: want parts of floats or bytes, none of bits" in done.stderr.replace("\n", " ")

@@ -98,6 +98,22 @@ BatchOptions some_envs(int64_t num_envs, uint64_t seed) {
 
 std::vector<char> host_bytes(Batch& batch, const Tensor& tensor) { return host_values<char>(batch, tensor); }
 
+AgentRows::AgentRows(const Batch& batch, const Tensor& tensor) : role(&batch.spaces().roles[0]) {
+    for (const Role& each : batch.spaces().roles)
+        if (tensor.name.rfind(each.name + ".", 0) == 0) role = &each;
+    row_bytes = size_t(tensor.bytes() / (batch.num_envs() * role->count));
+}
+void clear_inactive_rows(Batch& shown, const Tensor& tensor, std::vector<char>& bytes) {
+    const auto active = host_values<uint8_t>(shown, shown.output("active"));
+    const auto& parts = shown.observations();
+    const auto has_name = [&](const Tensor& part) { return part.name == tensor.name; };
+    if (!shown.streams_observations() || std::none_of(parts.begin(), parts.end(), has_name)) return;
+    const AgentRows rows(shown, tensor);
+    rows.for_each(bytes, [&](size_t env, size_t agent, char* row) {
+        if (!active[env * size_t(shown.num_agents()) + agent]) std::fill_n(row, rows.row_bytes, char(0));
+    });
+}
+
 std::vector<Tensor> written_tensors(const Batch& batch) {
     std::vector<Tensor> tensors = batch.observations();
     for (const auto* list : {&batch.states(), &batch.action_masks(), &batch.outputs()})

@@ -72,6 +72,23 @@ void put(Batch& batch, const Tensor& tensor, const std::vector<T>& values) {
     batch.memory().from_host(tensor.data, values.data(), values.size() * sizeof(T));
 }
 
+/// One role's rows of an observation part among bytes of its tensor: visit(env, agent, row) with the agent's number in
+/// its world and a pointer to the row.
+struct AgentRows {
+    const Role* role;
+    size_t row_bytes;
+    AgentRows(const Batch& batch, const Tensor& tensor);
+    template <class Visit>
+    void for_each(std::vector<char>& bytes, Visit visit) const {
+        const size_t count = size_t(role->count);
+        for (size_t row = 0; row * row_bytes < bytes.size(); ++row)
+            visit(row / count, size_t(role->first) + row % count, bytes.data() + row * row_bytes);
+    }
+};
+/// Where observations are streamed, a launch leaves rows of agents that are not active as they are in memory that it
+/// names: makes them zero in these bytes of an observation part. `shown`: a batch whose `active` belongs to them.
+void clear_inactive_rows(Batch& shown, const Tensor& tensor, std::vector<char>& bytes);
+
 /// All tensors that a step writes: observations, masks, rows, final observations.
 std::vector<Tensor> written_tensors(const Batch& batch);
 

@@ -90,7 +90,9 @@ TEST_CASE("every environment: an output that a launch names elsewhere is written
                     INFO(tensors[i].name);
                     Tensor moved = tensors[i];
                     moved.data = memory[i].data();
-                    CHECK(host_bytes(*other, moved) == host_bytes(*plain, want[i]));
+                    std::vector<char> written = host_bytes(*other, moved);
+                    clear_inactive_rows(*plain, moved, written);
+                    CHECK(written == host_bytes(*plain, want[i]));
                     CHECK(host_bytes(*other, tensors[i]) == before[i]);
                 }
                 play(*plain, 1), play(*other, 1);

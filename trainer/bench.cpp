@@ -160,7 +160,8 @@ BenchResult run_bench(const std::string& environment, const BatchOptions& option
     Bench bench(*batch, config);
     result.acts_in_loop = bench.acts_in_loop();
     bench.run(result);
-    const double bytes_per_second = double(batch->minimum_bytes_per_env()) * result.env_steps_per_second;
+    const double active_agents = result.agent_steps_per_second / result.env_steps_per_second;
+    const double bytes_per_second = batch->minimum_bytes_per_env(active_agents) * result.env_steps_per_second;
     result.bytes_per_agent_step = bytes_per_second / result.agent_steps_per_second;
     result.bandwidth_share = bytes_per_second / result.copy_bandwidth;
     return result;

@@ -78,6 +78,9 @@ struct GatherInput {
     float limit;                 // results are clipped to +-limit; 0: not clipped
     bool is_bfloat16;
     void* output;  // [rows, width], float32 or bfloat16
+    // [steps][slot_rows]; null: all are. Rows of agents that are not active may hold anything, NaN too: they are not
+    // read, and zeros take their place, since a gradient of 0 does not hide a NaN.
+    const uint8_t* active = nullptr;
 
     SIM_HD void operator()(int64_t i) const {
         const int groups = input.width / 8;
@@ -85,6 +88,10 @@ struct GatherInput {
         const int first = int(i % groups) * 8;
         int64_t sample = index ? index[row] : first_sample + row;
         if (sample < 0) sample = 0;
+        if (active && !active[input.rows.cell(sample)]) {
+            const float none[8] = {};
+            return store(row * input.width + first, none);
+        }
         const int64_t step = input.rows.step(sample), role_row = input.rows.role_row(sample);
         float number[8];
         int p = 0;

@@ -51,7 +51,7 @@ Learner::Learner(const PolicySpec& spec, const TrainConfig& config, Batch& batch
 void Learner::act(const Where& where, const Rollout& rollout, int step, const TrainerState* state) {
     ChooseActions choose{};
     choose.rows = rows_;
-    choose.policy = look(where, input_, nullptr, step * rows_.size(), rows_.size());
+    choose.policy = look(where, input_, rollout.active, nullptr, step * rows_.size(), rows_.size());
     choose.n = policy_.spec().num_actions;
     if (const Rollout::Slots* mask = rollout.mask(role_))
         choose.mask = reinterpret_cast<const uint8_t*>(mask->data + step * mask->slot_bytes);
@@ -63,20 +63,20 @@ void Learner::act(const Where& where, const Rollout& rollout, int step, const Tr
 }
 
 void Learner::evaluate(const Where& where, const Rollout& rollout, int slot) {
-    const PolicyOutput output = look(where, input_, nullptr, slot * rows_.size(), rows_.size());
+    const PolicyOutput output = look(where, input_, rollout.active, nullptr, slot * rows_.size(), rows_.size());
     run(where, rows_.size(), KeepValues{rows_, output, rollout.value + slot * rollout.slot_rows()});
 }
 
 void Learner::evaluate_final(const Where& where, float* value) {
-    const PolicyOutput output = look(where, final_input_, nullptr, 0, rows_.size());
+    const PolicyOutput output = look(where, final_input_, nullptr, nullptr, 0, rows_.size());
     run(where, rows_.size(), KeepValues{rows_, output, value});
 }
 
-PolicyOutput Learner::look(const Where& where, const InputColumns& input, const int64_t* index, int64_t first_sample,
-                           int64_t rows) {
+PolicyOutput Learner::look(const Where& where, const InputColumns& input, const uint8_t* active, const int64_t* index,
+                           int64_t first_sample, int64_t rows) {
     const float limit = config_.normalise_observation ? observation_limit : 0.0f;
     run(where, rows * (input.width / 8),
-        GatherInput{input, index, first_sample, shift_, scale_, limit, policy_.is_bfloat16(), network_input_});
+        GatherInput{input, index, first_sample, shift_, scale_, limit, policy_.is_bfloat16(), network_input_, active});
     return index ? policy_.forward(network_input_, rows) : policy_.evaluate(network_input_, rows);
 }
 
@@ -93,7 +93,7 @@ void Learner::learn(const Where& where, const Rollout& rollout, const TrainerSta
 
     PpoLoss loss{};
     loss.rows = rows_, loss.index = index_;
-    loss.policy = look(where, input_, index_, 0, minibatch_size_);
+    loss.policy = look(where, input_, rollout.active, index_, 0, minibatch_size_);
     loss.n = policy_.spec().num_actions;
     if (const Rollout::Slots* mask = rollout.mask(role_))
         loss.mask = reinterpret_cast<const uint8_t*>(mask->data), loss.mask_slot = mask->slot_bytes;

@@ -52,8 +52,9 @@ class Learner {
     void restore(const Archive& archive);
 
   private:
-    PolicyOutput look(const Where& where, const InputColumns& input, const int64_t* index, int64_t first_sample,
-                      int64_t rows);
+    /// The policy's output for chosen samples, or `rows` of them in order; `active` as in GatherInput.
+    PolicyOutput look(const Where& where, const InputColumns& input, const uint8_t* active, const int64_t* index,
+                      int64_t first_sample, int64_t rows);
 
     const TrainConfig& config_;
     Batch& batch_;

@@ -211,7 +211,8 @@ class Environment:
             more axis, Box parts are float32 [num_envs, agents, size]. Several parts: a dict by part, and by role where
             there are several roles; where all roles have one Discrete part, one array of all agents (a dict by role is
             joined, which copies). An array must stay unchanged until the step has run.
-        observation: a dict of parts, the bare array where there is one; by role where there are several.
+        observation: a dict of parts, the bare array where there is one; by role where there are several. Rows of agents
+            that are not active mean nothing; where observations are large they are zero.
         reward: float32, terminated, truncated: bool, [num_envs, num_agents]. terminated stays true until the reset;
             truncated is the time limit.
         info: active, acts, episode_start: bool [num_envs, num_agents], of the observation beside them; action_mask: bool

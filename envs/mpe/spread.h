@@ -25,6 +25,7 @@ struct MpeSpread {
     };
     using State = mpe::Particles;
     using Scratch = mpe::Forces;
+    using UsualSizes = ConstantSizes<&Config::num_agents, &Config::num_landmarks>;
 
     static constexpr Observation<"observation", float> observation{};
     static constexpr Discrete<"move"> move{};
@@ -65,8 +66,7 @@ struct MpeSpread {
     template <class Group>
     SIM_HD static void observe(Group& group, const World<MpeSpread>& world, AgentRange range,
                                const ObservationWriter<MpeSpread>& out) {
-        if (!out.wants(observation)) return;
-        group.for_each(range.last - range.first, [&](int i) {
+        group.for_each(out.wants(observation) ? range.last - range.first : 0, [&](int i) {
             const int agent = range.first + i, others = world.config.agents() - 1;
             float* row =
                 mpe::write(out.row(observation, agent), world.state.velocity[agent], world.state.position[agent]);

@@ -42,5 +42,15 @@ const EnvironmentCases test_chain(
         {"test_chain, empty worlds", {{"empty_worlds", "true"}, {"num_agents", "7"}}, 0x6eb3364979678534u},
     });
 
+const EnvironmentCases test_driving(
+    "test_driving", short_episodes,
+    {
+        {"test_driving", {{"num_scenes", "20"}, {"active_agents", "3"}, {"parked_agents", "4"}}, 0x997c56a2bf50be5eu},
+    });
+const EnvironmentCases test_herd("test_herd", short_episodes,
+                                 {
+                                     {"test_herd", {}, 0xb76562ab6528f001u},
+                                 });
+
 }  // namespace
 }  // namespace flockstep
