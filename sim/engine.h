@@ -143,7 +143,7 @@ class AgentStream;
 /// A reset that is compiled once and called: it is rare, and its registers would burden every step.
 template <class Env, class Group>
 SIM_NOINLINE void begin_episode_apart(Group group, const EngineView<Env>& e, int64_t env, Place<Env> place) {
-    WorldEngine<Env, Group>(group, e, env, place).begin_episode(false, false);
+    WorldEngine<Env, Group>(group, e, e.config, env, place).begin_episode(false, false);
 }
 
 /// The group runs kernels in which the environment's usual sizes are constants.
@@ -169,17 +169,19 @@ SIM_HD ConfigSeen<Env, Group> config_seen(const EngineView<Env>& e) {
 template <class Env, class Group>
 class WorldEngine {
   public:
-    SIM_HD WorldEngine(Group& group, const EngineView<Env>& e, int64_t env, const Place<Env>& place)
+    /// `config`: e.config, or what config_seen() made of it. It must outlive this object, and lie apart from it: an
+    /// object that points into itself does not fit into registers.
+    SIM_HD WorldEngine(Group& group, const EngineView<Env>& e, const typename Env::Config& config, int64_t env,
+                       const Place<Env>& place)
         : group_(group),
           e_(e),
           env_(env),
           place_(place),
-          config_(config_seen<Env, Group>(e)),
-          world_(World<Env>{config_, e.shared, {}, {}, {}, 0, e.all_envs}) {
+          world_(World<Env>{config, e.shared, {}, {}, {}, 0, e.all_envs}) {
         Binder<Group::tile_worlds> state{e.state_fields, place.tile, env, place.tile_worlds, place.tile_index};
-        visit_state(e, config_, header_, world_.state, state);
+        visit_state(e, config, header_, world_.state, state);
         Binder<Group::tile_worlds> scratch{e.scratch_fields, place.scratch, env, place.tile_worlds, place.tile_index};
-        visit_scratch(e, config_, world_.scratch, scratch);
+        visit_scratch(e, config, world_.scratch, scratch);
     }
 
     /// A new episode, without outputs; `keeps_state`: only what is derived is built. `seeded`: the first episode after
@@ -801,7 +803,6 @@ class WorldEngine {
     const EngineView<Env>& e_;
     const int64_t env_;
     const Place<Env> place_;
-    const ConfigSeen<Env, Group> config_;
     Header header_;
     World<Env> world_;
 };

@@ -90,7 +90,7 @@ class HostBatch final : public TypedBatch<Env> {
     void run_world(Group& group, const EngineView<Env>& e, const Launch& launch, int64_t env, char* own) {
         if (launch.mask && !launch.mask[env]) return;
         const Place<Env> here = place(e, env, own);
-        WorldEngine<Env, Group> world(group, e, env, here);
+        WorldEngine<Env, Group> world(group, e, e.config, env, here);
         if (launch.operation == Operation::step) {
             WorldEngine<Env, Group>::fetch_actions(group, e, env, here);
             group.sync();

@@ -40,6 +40,18 @@ struct Crew {
 /// A lane that knows the environment's usual sizes.
 struct UsualLaneGroup : LaneGroup {
     static constexpr bool usual_sizes = true;
+    /// sum_of_few(), unrolled.
+    template <class F>
+    __device__ float sum(int n, F&& f) {
+        if (n > few_items) return LaneGroup::sum(n, f);
+        float low = 0.0f, high = 0.0f;
+        SIM_UNROLL
+        for (int i = 0; i < few_items; ++i) {
+            if (i == 2 && n > 2) low = high, high = 0.0f;
+            if (i < n) high += f(i);
+        }
+        return low + high;
+    }
 };
 template <GroupKind kind, bool usual = false>
 __device__ __forceinline__ auto group_of_thread(const StagingPlan& plan, BlockGroup::Exchange& exchange) {
@@ -223,7 +235,8 @@ __global__ void __launch_bounds__(step_threads<kind, which>, resident_blocks<Env
     tile.wait();
     crew.sync();
     if (has_world) {
-        WorldEngine<Env, Group>(group, e, env, place).step();
+        const ConfigSeen<Env, Group> config = config_seen<Env, Group>(e);
+        WorldEngine<Env, Group>(group, e, config, env, place).step();
         if (in_registers) move_agent(e, place.rows, 0, env);
     }
     crew.sync();
@@ -256,7 +269,7 @@ __global__ void __launch_bounds__(most_threads<kind>, other_blocks<kind>)
     if (slot < crew.first_slot + crew.count && !(work.mask && !work.mask[env])) {
         auto group = group_of_thread<kind>(plan, exchange);
         using Group = decltype(group);
-        WorldEngine<Env, Group> world(group, e, env,
+        WorldEngine<Env, Group> world(group, e, e.config, env,
                                       block_place<Group::tile_worlds>(e, plan, shared, env, slot, false));
         if (work.is_act)
             world.act(work.policy, work.draw);
@@ -279,7 +292,7 @@ __global__ void __launch_bounds__(256)
         GridGroup group(exchange);
         Place<Env> place = block_place<1>(e, plan, plan.global, env, 0, false);
         place.tile = e.tiles + env * e.world_bytes;
-        WorldEngine<Env, GridGroup> world(group, e, env, place);
+        WorldEngine<Env, GridGroup> world(group, e, e.config, env, place);
         if (is_step) {
             WorldEngine<Env, GridGroup>::fetch_actions(group, e, env, place);
             group.sync();
