@@ -13,6 +13,8 @@ const std::map<std::string, uint64_t> golden = {
     {"test_roles", 0x9224d4ef234dffc5u},
     {"test_cards", 0xab4120a3eb6689e3u},
     {"test_scenes", 0x24c84e59e44be664u},
+    {"test_scenes, weighted", 0xd02adfa63e206b68u},
+    {"test_scenes, given", 0xc47838c48e56caa7u},
     {"test_mixed", 0x9fdcf7e9d38bc584u},
     {"test_crowd", 0x2e2c1301c0c523d7u},
     {"test_stones", 0xae35db69c704627eu},
