@@ -15,7 +15,7 @@ namespace {
 
 /// What a search reads and writes of a world.
 struct SmallWorld {
-    PathfindingConfig config;
+    PathfindingShared shared;
     struct {
         std::vector<Cell> goal;
         Bulk<uint16_t> distance;
@@ -28,7 +28,7 @@ struct SmallWorld {
     std::vector<uint16_t> distance;
 
     SmallWorld(int height, int width, uint32_t seed) : distance(size_t(height * width), 12345) {
-        config.height = height, config.width = width;
+        shared.height = height, shared.width = width;
         const Rng rng{seed, 0, 0, 0, Purpose::initialise};
         for (int row = 0; row < height; ++row) {
             uint32_t open = 0;
@@ -81,7 +81,7 @@ struct ThreadLanes {
 
 /// Relaxes until nothing changes.
 std::vector<uint16_t> distances_by_definition(const SmallWorld& world) {
-    const int height = world.config.height, width = world.config.width;
+    const int height = world.shared.height, width = world.shared.width;
     std::vector<uint16_t> distance(size_t(height * width), pathfinding::unreachable);
     const Cell goal = world.state.goal[0];
     distance[size_t(goal.row * width + goal.column)] = 0;

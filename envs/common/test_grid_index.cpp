@@ -93,7 +93,7 @@ TEST_CASE("grid index: a disc finds the points within it, each once, in every ma
         orders.push_back(builder.add_points(maps.back()));
     }
     const GridIndex index = builder.build(loader);
-    REQUIRE(index.entry.size == 2408);
+    REQUIRE(index.entry.size() == 2408);
     for (int i = 0; i < 500; ++i) {
         const int map = i % int(maps.size());
         const Vec2 place = draw.point(40);

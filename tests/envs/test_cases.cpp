@@ -18,8 +18,8 @@ const EnvironmentCases test_scenes(
     "test_scenes", short_episodes,
     {
         {"test_scenes", {}, 0x24c84e59e44be664u},
-        {"test_scenes, weighted", {{"num_scenes", "50"}, {"num_agents", "7"}, {"scene_order", "weighted"}}, 1u},
-        {"test_scenes, given", {{"num_scenes", "50"}, {"num_agents", "7"}, {"scene_order", "given"}}, 2u},
+        {"test_scenes, weighted", {{"num_scenes", "50"}, {"num_agents", "7"}, {"scene_order", "weighted"}}, 0xd02adfa63e206b68u},
+        {"test_scenes, given", {{"num_scenes", "50"}, {"num_agents", "7"}, {"scene_order", "given"}}, 0xc47838c48e56caa7u},
     });
 const EnvironmentCases test_mixed("test_mixed", short_episodes,
                                   {
