@@ -171,6 +171,8 @@ class Batch {
     /// Metrics of the first episode of each world since the last clear, [num_envs] each; NaN where none ended. Waits.
     /// Throws std::invalid_argument where no statistics are kept.
     std::map<std::string, std::vector<float>> first_episodes();
+    /// How worlds are laid out, for people: "block: 256 lanes for a world, ...".
+    virtual std::string plan() const { return "threads over worlds"; }
     /// GPU: how many worlds whose episode ends a step can begin with; 0 where every world is stepped in its turn.
     virtual int most_early_worlds() const { return 0; }
     const std::vector<std::string>& metric_names() const { return metrics_; }

@@ -92,6 +92,20 @@ class CudaBatch final : public TypedBatch<Env> {
     }
 
     int most_early_worlds() const override { return plan_.early.most; }
+    std::string plan() const override {
+        static constexpr const char* names[] = {"lane", "warp", "block", "grid"};
+        const DeviceScope scope(device_);
+        const bool is_grid = plan_.kind == GroupKind::grid;
+        cudaFuncAttributes attributes{};
+        cuda_check(cudaFuncGetAttributes(&attributes, kernels().step), "asking for a kernel's registers");
+        const int shared_bytes = is_grid ? 0 : plan_.bytes;
+        return std::string(names[int(plan_.kind)]) + ": " +
+               (is_grid ? "all lanes on a world" : std::to_string(plan_.lanes) + " lanes for a world") +
+               ", blocks of " + std::to_string(plan_.threads) + " lanes with " + std::to_string(shared_bytes) +
+               " B of shared memory, " + std::to_string(blocks_at_once(kernels().step, shared_bytes)) +
+               " of them at once, " + std::to_string(attributes.numRegs) + " registers and " +
+               std::to_string(attributes.localSizeBytes) + " B of local memory a lane";
+    }
 
   private:
     using Launch = typename Batch::Launch;

@@ -153,7 +153,7 @@ BenchResult run_bench(const std::string& environment, const BatchOptions& option
     const std::unique_ptr<Batch> batch = make_batch(environment, options, settings);
     result.environment = environment, result.policy = config.policy.str(), result.commit = build_commit();
     result.device = describe_device(options.device);
-    result.outputs = describe_outputs(*batch);
+    result.outputs = describe_outputs(*batch), result.plan = batch->plan();
     result.settings = batch->settings();
     result.num_envs = batch->num_envs(), result.num_agents = batch->num_agents(), result.repeats = config.repeats;
     result.statistics = options.statistics;
@@ -183,7 +183,8 @@ std::string to_json(const BenchResult& r) {
     json.add("bandwidth_share", r.bandwidth_share)
         .add("steps", r.steps)
         .add("repeats", r.repeats)
-        .add("outputs", r.outputs);
+        .add("outputs", r.outputs)
+        .add("plan", r.plan);
     json.add_json("settings", JsonObject().add_all(r.settings).text()).add("commit", r.commit);
     return json.text();
 }
@@ -205,7 +206,8 @@ std::string to_text(const BenchResult& r) {
     std::snprintf(text, sizeof text,
                   "  least traffic  %.1f bytes per agent step, %.1f %% of the copy bandwidth of %sB/s\n",
                   r.bytes_per_agent_step, 100 * r.bandwidth_share, short_number(r.copy_bandwidth).c_str());
-    return result + text + "  outputs        " + r.outputs + "\n  commit         " + r.commit + "\n";
+    return result + text + "  outputs        " + r.outputs + "\n  plan           " + r.plan + "\n  commit         " +
+           r.commit + "\n";
 }
 
 }  // namespace flockstep

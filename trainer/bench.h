@@ -28,7 +28,7 @@ struct BenchConfig {
 
 /// What one measurement gave. A step is all worlds once: rules, autoreset, observations, everything in `outputs`.
 struct BenchResult {
-    std::string environment, device, policy, outputs, commit;
+    std::string environment, device, policy, outputs, plan, commit;
     Settings settings;                // the environment's
     int64_t num_envs = 0, steps = 0;  // steps: clocked
     int num_agents = 0, repeats = 0;
