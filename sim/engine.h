@@ -600,17 +600,19 @@ class WorldEngine {
                         });
                         group_.single([&] { header_.sums[next + r * info.size + k] += total; });
                     }
-            if constexpr (info.kind == TensorKind::per_env)
+            if constexpr (info.kind == TensorKind::per_env) {
+                constexpr int before = env_sums_before<row>();
                 group_.for_each(info.size, [&](int k) {
-                    header_.sums[Table::agent_sums * num_roles() + next_env_sum<row>() + k] +=
+                    header_.sums[Table::agent_sums * num_roles() + before + k] +=
                         float(place_.rows.template number<row>(k));
                 });
+            }
             if constexpr (info.is_per_agent()) next += info.size * num_roles();
         });
     }
     /// Sums of worlds that lie before those of row `row`.
     template <int row>
-    static constexpr int next_env_sum() {
+    static consteval int env_sums_before() {
         int before = 0;
         for (int other = num_built_in_rows; other < row; ++other)
             if (Table::rows[other].kind == TensorKind::per_env) before += Table::rows[other].size;

@@ -86,8 +86,9 @@ TEST_CASE("every environment: tensors have the shapes of their spaces") {
                 CHECK(tensor.shape[0] == 3);
                 CHECK(rest == std::vector<int64_t>(shape.begin(), shape.end()));
             }
-            for (const Tensor& tensor : batch->outputs())
-                CHECK(tensor.shape == std::vector<int64_t>{3, batch->num_agents()});
+            for (const char* name : built_in_row_names)
+                CHECK(batch->output(name).shape == std::vector<int64_t>{3, batch->num_agents()});
+            for (const Tensor& tensor : batch->outputs()) CHECK(tensor.shape[0] == 3);
         }
     }
 }

@@ -14,13 +14,16 @@ const EnvironmentCases test_cards("test_cards", short_episodes,
                                       {"test_cards", {}, 0xab4120a3eb6689e3u},
                                       {"test_cards, short hands", {{"hand_size", "2"}}, 0x37122643a11fc5e3u},
                                   });
-const EnvironmentCases test_scenes(
-    "test_scenes", short_episodes,
-    {
-        {"test_scenes", {}, 0x24c84e59e44be664u},
-        {"test_scenes, weighted", {{"num_scenes", "50"}, {"num_agents", "7"}, {"scene_order", "weighted"}}, 0xd02adfa63e206b68u},
-        {"test_scenes, given", {{"num_scenes", "50"}, {"num_agents", "7"}, {"scene_order", "given"}}, 0xc47838c48e56caa7u},
-    });
+const EnvironmentCases test_scenes("test_scenes", short_episodes,
+                                   {
+                                       {"test_scenes", {}, 0x24c84e59e44be664u},
+                                       {"test_scenes, weighted",
+                                        {{"num_scenes", "50"}, {"num_agents", "7"}, {"scene_order", "weighted"}},
+                                        0xd02adfa63e206b68u},
+                                       {"test_scenes, given",
+                                        {{"num_scenes", "50"}, {"num_agents", "7"}, {"scene_order", "given"}},
+                                        0xc47838c48e56caa7u},
+                                   });
 const EnvironmentCases test_mixed("test_mixed", short_episodes,
                                   {
                                       {"test_mixed", {}, 0x9fdcf7e9d38bc584u},
