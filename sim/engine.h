@@ -586,36 +586,41 @@ class WorldEngine {
             return group_.count(r.count, [&](int i) { return header_.took_part[r.first + i] != 0; });
         return r.count;
     }
-    /// Own outputs are summed up as rewards are: by role, or for the world.
+    /// Own outputs are summed up as rewards are: by role, or for the world. The rows are functions of their own, since
+    /// nvcc 13.0 was seen to drop an `if constexpr` that follows another in a generic lambda.
     SIM_HD void add_to_sums() {
-        int next = 0;
         for_each_own_row([&](auto row) {
-            constexpr RowInfo info = Table::rows[row];
-            if constexpr (info.is_per_agent())
-                for (int r = 0; r < num_roles(); ++r)
-                    for (int k = 0; k < info.size; ++k) {
-                        const RoleView of = role(r);
-                        const float total = group_.sum(of.count, [&](int i) {
-                            return float(place_.rows.template number<row>((of.first + i) * info.size + k));
-                        });
-                        group_.single([&] { header_.sums[next + r * info.size + k] += total; });
-                    }
-            if constexpr (info.kind == TensorKind::per_env) {
-                constexpr int before = env_sums_before<row>();
-                group_.for_each(info.size, [&](int k) {
-                    header_.sums[Table::agent_sums * num_roles() + before + k] +=
-                        float(place_.rows.template number<row>(k));
-                });
-            }
-            if constexpr (info.is_per_agent()) next += info.size * num_roles();
+            constexpr int which = row;
+            if constexpr (Table::rows[which].is_per_agent())
+                add_agents_to_sums<which>();
+            else if constexpr (Table::rows[which].kind == TensorKind::per_env)
+                add_world_to_sums<which>();
         });
     }
-    /// Sums of worlds that lie before those of row `row`.
     template <int row>
-    static consteval int env_sums_before() {
+    SIM_HD void add_agents_to_sums() {
+        constexpr int size = Table::rows[row].size, before = sums_before(row);
+        for (int r = 0; r < num_roles(); ++r)
+            for (int k = 0; k < size; ++k) {
+                const RoleView of = role(r);
+                const float total = group_.sum(of.count, [&](int i) {
+                    return float(place_.rows.template number<row>((of.first + i) * size + k));
+                });
+                group_.single([&] { header_.sums[before * num_roles() + r * size + k] += total; });
+            }
+    }
+    template <int row>
+    SIM_HD void add_world_to_sums() {
+        constexpr int before = sums_before(row);
+        group_.for_each(Table::rows[row].size, [&](int k) {
+            header_.sums[Table::agent_sums * num_roles() + before + k] += float(place_.rows.template number<row>(k));
+        });
+    }
+    /// Numbers of rows of the same kind that lie before those of row `row`.
+    static consteval int sums_before(int row) {
         int before = 0;
         for (int other = num_built_in_rows; other < row; ++other)
-            if (Table::rows[other].kind == TensorKind::per_env) before += Table::rows[other].size;
+            if (Table::rows[other].kind == Table::rows[row].kind) before += Table::rows[other].size;
         return before;
     }
     SIM_HD void clear_results() {
@@ -623,22 +628,24 @@ class WorldEngine {
     }
     /// PerEpisode rows show what the step reported that ended the last episode: `ended`, this one.
     SIM_HD void show_results(bool ended) {
-        if constexpr (Table::num_results == 0) return;
-        group_.sync();
-        int first = 0;
-        for_each_own_row([&](auto row) {
-            constexpr RowInfo info = Table::rows[row];
-            if constexpr (info.kind == TensorKind::per_episode) {
-                group_.for_each(info.size, [&](int k) {
-                    auto& number = place_.rows.template number<row>(k);
-                    float& result = header_.results[first + k];
-                    if (ended) result = float(number);
-                    number = std::decay_t<decltype(number)>(result);
-                });
-                first += info.size;
-            }
+        if constexpr (Table::num_results > 0) {
+            group_.sync();
+            for_each_own_row([&](auto row) {
+                constexpr int which = row;
+                if constexpr (Table::rows[which].kind == TensorKind::per_episode) show_results_of<which>(ended);
+            });
+            group_.sync();
+        }
+    }
+    template <int row>
+    SIM_HD void show_results_of(bool ended) {
+        constexpr int before = sums_before(row);
+        group_.for_each(Table::rows[row].size, [&](int k) {
+            auto& number = place_.rows.template number<row>(k);
+            float& result = header_.results[before + k];
+            if (ended) result = float(number);
+            number = std::decay_t<decltype(number)>(result);
         });
-        group_.sync();
     }
     /// An episode without agents is none; a role without agents has no mean.
     SIM_HD void record_episode() {

@@ -97,8 +97,10 @@ struct CrewTile {
     }
 };
 
-/// A world's place in shared memory. `staged`: its rows too; otherwise they lie in the outputs themselves, where
-/// wanted. `fixed_worlds`: worlds per tile, or 0 if that is only known at run time.
+/// A world's place in shared memory. `staged`: the crew moves the rows of its worlds together; otherwise each world
+/// moves its own, when it is done. Rows are never written in place: of a pointer that may lie in shared or in global
+/// memory nvcc 13.0 was seen to assume the one. `fixed_worlds`: worlds per tile, or 0 if that is only known at run
+/// time.
 template <int fixed_worlds, class Env>
 __device__ __forceinline__ Place<Env> block_place(const EngineView<Env>& e, const StagingPlan& plan, char* shared,
                                                   int64_t env, int slot, bool staged) {
@@ -110,26 +112,33 @@ __device__ __forceinline__ Place<Env> block_place(const EngineView<Env>& e, cons
     p.scratch = shared + plan.scratch + tile * tile_worlds * plan.scratch_bytes;
     p.action = reinterpret_cast<int32_t*>(shared + plan.actions) + slot * plan.action_words;
     p.rows = RowPointers<Env>::staged(shared + plan.agent_rows, shared + plan.env_rows, plan.worlds, n, slot);
-    p.moves_rows = !staged && e.num_scripted > 0;
-    if (!staged && !p.moves_rows) p.rows.write_to(e.rows, env, n);
+    p.moves_rows = !staged;
     p.stage = shared + plan.stage;
     p.slot = slot;
     p.flush_later = staged && plan.worlds > 1;
     return p;
 }
 
-/// Entry `from` of every row of agents to entry `to` of its output: an agent's numbers.
+/// Numbers first, first + step, ... < count of row `row`, counted from entry `from` of the staged row, to the output,
+/// counted from entry `to`. An entry is an agent's numbers, or a world's.
+template <int row, class Env>
+__device__ __forceinline__ void move_numbers(const EngineView<Env>& e, const RowPointers<Env>& rows, int from,
+                                             int64_t to, int first, int count, int step) {
+    constexpr RowInfo info = RowTable<Env>::rows[row];
+    using T = NumberOf<info.dtype>;
+    if (!e.rows[row]) return;
+    for (int i = first; i < count; i += step)
+        __stcs(reinterpret_cast<T*>(e.rows[row]) + to * info.size + i,
+               T(rows.template number<row>(from * info.size + i)));
+}
+/// Entry `from` of every row of agents to entry `to` of its output.
 template <class Env>
 __device__ __forceinline__ void move_agent(const EngineView<Env>& e, const RowPointers<Env>& rows, int from,
                                            int64_t to) {
     RowTable<Env>::for_each([&](auto row) {
-        constexpr RowInfo info = RowTable<Env>::rows[row];
-        if (!info.is_per_agent() || !e.rows[row]) return;
-        SIM_UNROLL
-        for (int i = 0; i < info.size; ++i) {
-            const auto value = rows.template number<row>(from * info.size + i);
-            __stcs(reinterpret_cast<std::decay_t<decltype(value)>*>(e.rows[row]) + to * info.size + i, value);
-        }
+        constexpr int which = row;
+        if constexpr (RowTable<Env>::rows[which].is_per_agent())
+            move_numbers<which>(e, rows, from, to, 0, RowTable<Env>::rows[which].size, 1);
     });
 }
 /// The rows of a crew's worlds, which are staged side by side.
@@ -141,16 +150,12 @@ __device__ __forceinline__ void move_rows(const Crew<kind>& crew, const EngineVi
         const int from = learners == n ? i : i / learners * n + e.first_learner + i % learners;
         move_agent(e, rows, from, crew.first_env * learners + i);
     }
-    if constexpr (RowTable<Env>::env_bytes > 0)
-        RowTable<Env>::for_each([&](auto row) {
-            constexpr RowInfo info = RowTable<Env>::rows[row];
-            if (info.is_per_agent() || !e.rows[row]) return;
-            for (int i = crew.lane; i < crew.count * info.size; i += crew.lanes) {
-                const auto value = rows.template number<row>(i);
-                __stcs(reinterpret_cast<std::decay_t<decltype(value)>*>(e.rows[row]) + crew.first_env * info.size + i,
-                       value);
-            }
-        });
+    RowTable<Env>::for_each([&](auto row) {
+        constexpr int which = row;
+        if constexpr (!RowTable<Env>::rows[which].is_per_agent())
+            move_numbers<which>(e, rows, 0, crew.first_env, crew.lane, crew.count * RowTable<Env>::rows[which].size,
+                                crew.lanes);
+    });
 }
 /// Moves the staged observations of a crew's worlds.
 template <GroupKind kind>
