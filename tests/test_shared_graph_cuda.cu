@@ -40,6 +40,7 @@ void check_replacement(const std::string& environment, const std::map<std::strin
     batch->replace_shared(settings_of(changed));
     const auto fresh = make({"", environment, settings_of(after)}, on_gpu(some_envs(70)));
     fresh->reset();
+    for (Batch* each : {batch.get(), fresh.get()}) each->statistics(true);  // steps before the replacement count
     CHECK(difference(*batch, *fresh) == "");
     for (int i = 0; i < 40; ++i) {
         batch->act(-1), fresh->act(-1);

@@ -47,9 +47,10 @@ struct Pathfinding {
     }
     static void draw(Batch& batch, int64_t env, Replay& replay);
     static constexpr bool never_one_lane = true;
-    /// A lane per agent, up to 128: more of them wait for each other longer than they work. Costs are more work.
+    /// A lane per agent, up to 128: more of them wait for each other longer than they work. Costs are more work, and
+    /// the reset of a map of some size keeps a block busy, whose other worlds then need not wait.
     static int lanes(const Config&, const Shared& shared) {
-        int lanes = shared.needs_distances && shared.num_agents > 32 ? 128 : 32;
+        int lanes = shared.needs_distances && shared.num_agents > 32 ? 128 : shared.cells() >= 1024 ? 64 : 32;
         while (lanes < shared.num_agents && lanes < 128) lanes *= 2;
         return lanes;
     }

@@ -120,7 +120,8 @@ struct Driving {
     template <class Group>
     SIM_HD static void step(Group& group, World<Driving>& w, const Actions<Driving>& actions,
                             const Outcome<Driving>& outcome) {
-        const Scene& s = scene(w);
+        const Scene s = scene(w);
+        const Roads road = roads_of(w, s);
         group.for_each(s.num_cars, [&](int i) {
             if (active(w, i)) drive(w, i, actions.choice(action, i));
         });
@@ -132,7 +133,7 @@ struct Driving {
             const OrientedBox own = box(w, i);
             const bool hits =
                 team.any(s.num_cars, [&](int j) { return j != i && is_there(w, j) && overlaps(own, box(w, j)); });
-            const bool leaves = team.any(s.num_edges, [&](int edge) { return crosses(w, own, s.first_road + edge); });
+            const bool leaves = team.any(s.num_edges, [&](int edge) { return crosses(road, own, edge); });
             team.single([&] { w.state.troubles[i] = uint8_t((hits ? collided : 0) | (leaves ? off_road : 0)); });
         });
         group.for_each(s.num_cars, [&](int i) {
@@ -159,11 +160,13 @@ struct Driving {
         out.rows(team, partners, num_partners,
                  [&](float* row, int k) { show_partner(w, i, own, scratch.partner[k], row); });
         if (!out.wants(roads)) return;
+        const Roads road = roads_of(w, here);
+        const float heading = w.state.heading[i];
         const uint16_t* shown = scratch.near;
-        const int num_roads = find_roads(team, w, own.origin, scratch, shown);
+        const int num_roads = find_roads(team, here.num_roads, road.middle, own.origin, scratch, shown);
         out.rows(
             team, roads, num_roads, [](float* row) { row[3] = row[4] = 0.001f; },
-            [&](float* row, int k) { show_road(w, i, own, here.first_road + shown[k], row); });
+            [&](float* row, int k) { show_road(road, heading, own, shown[k], row); });
     }
     static const char* metrics(const Config&, int m) { return m == 0 ? "arrived" : nullptr; }
     template <class Group>
@@ -195,10 +198,19 @@ struct Driving {
         const Vec2 half = 0.5f * size_in_collisions * w.scratch.size[i];
         return {{w.state.place[i], w.scratch.ahead[i]}, half.x, half.y};
     }
-    SIM_HD static bool crosses(const World<Driving>& w, const OrientedBox& car, int road) {
-        const Vec2 middle = w.shared.middle[road], along = w.shared.along[road];
-        return circles_touch(car.frame.origin, reach(car), middle, w.shared.shape[road].y) &&
-               overlaps(car, middle - along, middle + along);
+    /// The roads of a world's scene. Found once, since reading through a View each time would read where it lies.
+    struct Roads {
+        const Vec2 *middle, *along, *shape;
+        const uint8_t* type;
+    };
+    SIM_HD static Roads roads_of(const World<Driving>& w, const Scene& s) {
+        return {w.shared.middle.data() + s.first_road, w.shared.along.data() + s.first_road,
+                w.shared.shape.data() + s.first_road, w.shared.type.data() + s.first_road};
+    }
+    SIM_HD static bool crosses(const Roads& roads, const OrientedBox& car, int road) {
+        const Vec2 middle = roads.middle[road];
+        return circles_touch(car.frame.origin, reach(car), middle, roads.shape[road].y) &&
+               overlaps(car, middle - roads.along[road], middle + roads.along[road]);
     }
     SIM_HD static void show_self(const World<Driving>& w, int i, const Frame& own, float* row) {
         const Vec2 goal = 0.001f * to_frame(own, car(w, i).goal), size = size_in_collisions * w.scratch.size[i];
@@ -212,26 +224,24 @@ struct Driving {
         row[4] = size.x * (1.0f / 30), row[5] = size.y * (1.0f / 15);
     }
     /// But for columns 3 and 4.
-    SIM_HD static void show_road(const World<Driving>& w, int i, const Frame& own, int road, float* row) {
-        const Vec2 place = 0.001f * to_frame(own, w.shared.middle[road]), shape = w.shared.shape[road];
-        const int type = w.shared.type[road];
+    SIM_HD static void show_road(const Roads& roads, float heading, const Frame& own, int road, float* row) {
+        const Vec2 place = 0.001f * to_frame(own, roads.middle[road]), shape = roads.shape[road];
+        const int type = roads.type[road];
         row[0] = place.x, row[1] = place.y, row[2] = 0.01f * shape.y;
-        row[5] = real::wrap_angle(shape.x - w.state.heading[i]) * (1.0f / 6.2831853f);
+        row[5] = real::wrap_angle(shape.x - heading) * (1.0f / 6.2831853f);
         for (int t = 0; t < road_types; ++t) row[6 + t] = float(type == t);
     }
     /// The roads whose middle is in sight, at most the `most_roads` nearest of them, in the order of the scene: numbers
     /// within it, at `shown`.
     template <class Team>
-    SIM_HD static int find_roads(Team& team, const World<Driving>& w, Vec2 place, TeamScratch& scratch,
+    SIM_HD static int find_roads(Team& team, int num_roads, const Vec2* middle, Vec2 place, TeamScratch& scratch,
                                  const uint16_t*& shown) {
-        const Scene here = scene(w);
-        const Vec2* const middle = w.shared.middle.data() + here.first_road;
         const auto key = [&](int road) {
             const float squared = squared_length(middle[road] - place);
             return squared < sight * sight ? squared : infinity;
         };
         const int num_near = team.compact(
-            here.num_roads, [&](int road) { return key(road) < infinity; },
+            num_roads, [&](int road) { return key(road) < infinity; },
             [&](int road, int rank) {
                 if (rank < most_near) scratch.near[rank] = uint16_t(road);
             });
@@ -241,7 +251,7 @@ struct Driving {
         const bool is_listed = num_near <= most_near;
         const auto road_of = [&](int k) { return is_listed ? scratch.near[k] : k; };
         select_smallest(
-            team, is_listed ? num_near : here.num_roads, most_roads, [&](int k) { return key(road_of(k)); },
+            team, is_listed ? num_near : num_roads, most_roads, [&](int k) { return key(road_of(k)); },
             &scratch.histogram[0], [&](int k, int rank) { scratch.nearest[rank] = uint16_t(road_of(k)); });
         team.sync();
         return most_roads;
