@@ -140,10 +140,18 @@ template <class Env, class Group>
 class WorldEngine;
 template <class Env, class Group>
 class AgentStream;
-/// A reset that is compiled once and called: it is rare, and its registers would burden every step.
+// What is rare is compiled once and called: its registers and its instructions would burden every step.
 template <class Env, class Group>
 SIM_NOINLINE void begin_episode_apart(Group group, const EngineView<Env>& e, int64_t env, Place<Env> place) {
     WorldEngine<Env, Group>(group, e, e.config, env, place).begin_episode(false, false);
+}
+template <class Env, class Group>
+SIM_NOINLINE void play_scripted_roles_apart(Group group, const EngineView<Env>& e, int64_t env, Place<Env> place) {
+    WorldEngine<Env, Group>(group, e, e.config, env, place).play_scripted_roles();
+}
+template <class Env, class Group>
+SIM_NOINLINE void find_legal_actions_apart(Group group, const EngineView<Env>& e, int64_t env, Place<Env> place) {
+    WorldEngine<Env, Group>(group, e, e.config, env, place).find_legal_actions();
 }
 
 /// The group runs kernels in which the environment's usual sizes are constants.
@@ -220,7 +228,7 @@ class WorldEngine {
         clear_outcome();
         if (seeded) clear_results();
         show_results(false);
-        find_legal_actions();
+        renew_legal_actions();
         write_rows(is_reset || world_.elapsed == 0);
         observe(false);
         move_rows();
@@ -255,7 +263,7 @@ class WorldEngine {
         }
         for (int pass = shows_final ? 0 : 1; pass < 2; ++pass) {  // a loop, so that observe is compiled once
             if (pass == 1 && restarts) restart();
-            if (pass == 1) find_legal_actions();
+            if (pass == 1) renew_legal_actions();
             if (pass == 1) write_rows(restarts);
             observe(pass == 0);
         }
@@ -271,6 +279,35 @@ class WorldEngine {
             const int32_t* from = place_.action + a.first_word;
             int32_t* to = a.own + env_ * a.env_stride;
             group_.for_each(a.count * a.size, [&](int i) { to[i] = from[i]; });
+        }
+    }
+
+    /// Which choices are legal in this state: what the next actions are judged by, and what the masks show.
+    SIM_HD void find_legal_actions() {
+        if constexpr (masks_actions<Env>) {
+            world_.elapsed = header_.elapsed[0];
+            world_.rng = {};
+            if constexpr (has_legal_actions<Env>) {
+                group_.for_each(e_.legal_words, [&](int i) { header_.legal[i] = 0; });
+                group_.sync();
+                Env::legal_actions(
+                    group_, world_,
+                    LegalActions<Env>{header_.legal.first, header_.legal.stride, e_.actions, num_roles()});
+            } else {
+                for (int p = 0; p < num_action_parts(); ++p) ask_for_each_choice(action_part(e_, p), p);
+            }
+            group_.sync();
+        }
+    }
+    /// Roles that scripted policies play, each policy once.
+    SIM_HD void play_scripted_roles() {
+        int32_t* const words = place_.action + e_.action_words;
+        for (int r = 0; r < num_roles(); ++r) {
+            if (e_.roles[r].policy == RoleView::learns || is_played(r)) continue;
+            choose_actions(e_.roles[r].policy, 0, words);
+            for (int other = r; other < num_roles(); ++other)
+                if (e_.roles[other].policy == e_.roles[r].policy) take_actions(other, words);
+            group_.sync();
         }
     }
 
@@ -323,7 +360,10 @@ class WorldEngine {
     /// The rules and the bookkeeping of one step.
     SIM_HD Ending play() {
         world_.elapsed = header_.elapsed[0];
-        play_scripted_roles();
+        if (has_scripted()) {
+            play_scripted_roles_apart<Env, Group>(group_, e_, env_, place_);
+            group_.sync();
+        }
         judge_actions();
         world_.rng = rng(Purpose::step, header_.episode[0], uint32_t(world_.elapsed) + 1);
         count_agent_steps();
@@ -338,6 +378,15 @@ class WorldEngine {
     SIM_HD bool is_active(int agent) const {
         if constexpr (requires { Env::active(world_, agent); }) return Env::active(world_, agent);
         return true;
+    }
+    SIM_HD void renew_legal_actions() {
+        if constexpr (masks_actions<Env>) {
+            if (e_.legal_words == 0) return;
+            if constexpr (requires { Group::prefers_inlining; })
+                find_legal_actions();
+            else
+                find_legal_actions_apart<Env, Group>(group_, e_, env_, place_);
+        }
     }
     SIM_HD uint8_t& terminated(int agent) const { return place_.rows.template flag<terminated_row>(agent); }
     SIM_HD uint8_t& truncated(int agent) const { return place_.rows.template flag<truncated_row>(agent); }
@@ -380,23 +429,6 @@ class WorldEngine {
         });
     }
 
-    /// Which choices are legal in this state: what the next actions are judged by, and what the masks show.
-    SIM_HD void find_legal_actions() {
-        if constexpr (masks_actions<Env>) {
-            if (e_.legal_words == 0) return;
-            world_.rng = {};
-            if constexpr (has_legal_actions<Env>) {
-                group_.for_each(e_.legal_words, [&](int i) { header_.legal[i] = 0; });
-                group_.sync();
-                Env::legal_actions(
-                    group_, world_,
-                    LegalActions<Env>{header_.legal.first, header_.legal.stride, e_.actions, num_roles()});
-            } else {
-                for (int p = 0; p < num_action_parts(); ++p) ask_for_each_choice(action_part(e_, p), p);
-            }
-            group_.sync();
-        }
-    }
     /// One word of 32 choices at a time.
     SIM_HD void ask_for_each_choice(const ActionView& a, int part) {
         if (a.legal_words == 0) return;
@@ -435,18 +467,6 @@ class WorldEngine {
         else if constexpr (requires { Env::act(group_, world_, policy, ActionWriter<Env>{}); })
             Env::act(group_, world_, policy, ActionWriter<Env>{words, action_layout()});
         group_.sync();
-    }
-    /// Roles that scripted policies play, each policy once.
-    SIM_HD void play_scripted_roles() {
-        if (!has_scripted()) return;
-        int32_t* const words = place_.action + e_.action_words;
-        for (int r = 0; r < num_roles(); ++r) {
-            if (e_.roles[r].policy == RoleView::learns || is_played(r)) continue;
-            choose_actions(e_.roles[r].policy, 0, words);
-            for (int other = r; other < num_roles(); ++other)
-                if (e_.roles[other].policy == e_.roles[r].policy) take_actions(other, words);
-            group_.sync();
-        }
     }
     /// A role before this one has the same policy.
     SIM_HD bool is_played(int r) const {
