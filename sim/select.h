@@ -21,6 +21,10 @@ namespace flockstep {
 /// Ints of scratch memory that a selection needs: a histogram, its cut bin, and how many keys lie below that bin.
 inline constexpr int select_bins = 256, select_scratch_ints = select_bins + 2;
 
+/// Where keys lie. from_one_to_two: every item is a candidate, with a key in [1, 2); the first pass then splits that
+/// range evenly, and where keys are spread evenly over it too, no second pass is needed.
+enum class KeyRange { any, from_one_to_two };
+
 /// Which keys are taken: all below `limit`, and those equal to it up to the item `last_equal`.
 struct KeyCut {
     uint32_t limit;
@@ -29,7 +33,7 @@ struct KeyCut {
 };
 
 /// Finds the cut, by all lanes of a group together. key(i): the bits of a float that is not negative.
-template <class Group, class Key, class Scratch>
+template <KeyRange range, class Group, class Key, class Scratch>
 class KeySelection {
   public:
     static constexpr uint32_t infinity = 0x7f800000;
@@ -38,12 +42,13 @@ class KeySelection {
         : group_(group), n_(n), key_(key), scratch_(scratch) {}
 
     SIM_HD KeyCut find(int k) {
-        const int candidates = group_.count(n_, [&](int i) { return key_(i) < infinity; });
+        constexpr bool is_any = range == KeyRange::any;
+        const int candidates = is_any ? group_.count(n_, [&](int i) { return key_(i) < infinity; }) : n_;
         if (candidates <= k) return {infinity, -1};
-        uint32_t first = 0;  // of the bin that holds the k-th smallest key; the bits from `known` on are decided
-        int wanted = k;      // of the keys in this bin
+        uint32_t first = is_any ? 0 : 0x3f800000u;  // of the bin that holds the k-th smallest key
+        int wanted = k;                             // of the keys in this bin
         SIM_NO_UNROLL
-        for (int known = 31; known > 0;) {
+        for (int known = is_any ? 31 : 23; known > 0;) {  // the bits from here on are decided
             const int shift = known > 8 ? known - 8 : 0;
             fill_histogram(first, known, shift);
             const int in_bin = cut_bin(shift, first, wanted);
@@ -106,11 +111,11 @@ class KeySelection {
 /// scratch: select_scratch_ints ints that this group's lanes share, as a pointer or a Field; anything before and after.
 /// All lanes reach it together, with the same n and k. The set does not depend on the number of lanes. Contains syncs,
 /// of which none follows the last use.
-template <class Group, class Key, class Scratch, class Use>
+template <KeyRange range = KeyRange::any, class Group, class Key, class Scratch, class Use>
 SIM_HD int select_smallest(Group& group, int n, int k, Key&& key, Scratch scratch, Use&& use) {
     if (k <= 0) return 0;
     const auto bits = [&](int i) { return std::bit_cast<uint32_t>(float(key(i))) & 0x7fffffffu; };  // -0 is +0
-    const KeyCut cut = KeySelection<Group, decltype(bits), Scratch>(group, n, bits, scratch).find(k);
+    const KeyCut cut = KeySelection<range, Group, decltype(bits), Scratch>(group, n, bits, scratch).find(k);
     return group.compact(
         n, [&](int i) { return cut.takes(bits(i), i); }, use);
 }

@@ -179,7 +179,7 @@ std::vector<float> plain_roads(const DrivingPool& pool, const DrivingScene& scen
     std::vector<std::pair<float, int>> near;
     for (int road = 0; road < scene.num_roads; ++road) {
         const float squared = squared_length(pool.middle[size_t(scene.first_road + road)] - place);
-        if (squared < Driving::sight * Driving::sight) near.push_back({squared, road});
+        if (squared < Driving::sight * Driving::sight) near.push_back({Driving::nearness(squared), road});
     }
     std::sort(near.begin(), near.end());
     near.resize(std::min(near.size(), size_t{Driving::most_roads}));

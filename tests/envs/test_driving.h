@@ -178,6 +178,12 @@ struct Driving {
         return arrived / (arrived + on_the_way);
     }
 
+    /// A key for a squared distance, in [1, 2) within sight: roads are spread evenly over it. Infinity out of sight.
+    SIM_HD static float nearness(float squared) {
+        constexpr float scale = 0.99f / (sight * sight);
+        return squared < sight * sight ? 1.0f + scale * squared : infinity;
+    }
+
   private:
     SIM_HD static bool is_there(const World<Driving>& w, int i) {
         return w.state.status[i] == drives || w.state.status[i] == parked;
@@ -236,10 +242,7 @@ struct Driving {
     template <class Team>
     SIM_HD static int find_roads(Team& team, int num_roads, const Vec2* middle, Vec2 place, TeamScratch& scratch,
                                  const uint16_t*& shown) {
-        const auto key = [&](int road) {
-            const float squared = squared_length(middle[road] - place);
-            return squared < sight * sight ? squared : infinity;
-        };
+        const auto key = [&](int road) { return nearness(squared_length(middle[road] - place)); };
         const int num_near = team.compact(
             num_roads, [&](int road) { return key(road) < infinity; },
             [&](int road, int rank) {
@@ -248,11 +251,13 @@ struct Driving {
         team.sync();
         if (num_near <= most_roads) return num_near;
         shown = scratch.nearest;
-        const bool is_listed = num_near <= most_near;
-        const auto road_of = [&](int k) { return is_listed ? scratch.near[k] : k; };
-        select_smallest(
-            team, is_listed ? num_near : num_roads, most_roads, [&](int k) { return key(road_of(k)); },
-            &scratch.histogram[0], [&](int k, int rank) { scratch.nearest[rank] = uint16_t(road_of(k)); });
+        const auto keep = [&](int road, int rank) { scratch.nearest[rank] = uint16_t(road); };
+        if (num_near <= most_near)
+            select_smallest<KeyRange::from_one_to_two>(
+                team, num_near, most_roads, [&](int k) { return key(scratch.near[k]); }, &scratch.histogram[0],
+                [&](int k, int rank) { keep(scratch.near[k], rank); });
+        else
+            select_smallest(team, num_roads, most_roads, key, &scratch.histogram[0], keep);
         team.sync();
         return most_roads;
     }
