@@ -159,11 +159,11 @@ class Batch {
 
     /// Takes up other shared data while worlds run: loads them under the batch's settings with those in `changed`, and
     /// files that have changed since they were read, too. Begins a new episode everywhere on them and observes.
-    /// Episodes under way count for nobody. Other batches keep what they have; captured CUDA graphs of this one stay
-    /// valid and step its worlds on the new data. Waits, and reports a refused action (see check()); old and new data
-    /// are both in memory meanwhile. All or nothing: throws std::invalid_argument where a setting differs that is not
-    /// among the environment's `pool_settings`, and where spaces, the layout of the state or plain members of Shared
-    /// would differ.
+    /// Episodes under way are in no statistics. Other batches keep what they have; captured CUDA graphs of this one
+    /// stay valid and step its worlds on the new data. Waits, and reports a refused action (see check()); old and new
+    /// data are both in memory meanwhile. All or nothing: throws std::invalid_argument where a setting differs that is
+    /// not among the environment's `pool_settings`, and where spaces, the layout of the state or plain members of
+    /// Shared would differ.
     virtual void replace_shared(const Settings& changed = {}) = 0;
 
     /// Means since the last clear. Waits.

@@ -92,7 +92,7 @@ struct ActionView {
     int legal_words;          // per agent, 32 choices each; 0: everything is legal
 
     /// Of word i of a world's actions for this part: the agent, and which of its `size` words. Most parts have one,
-    /// and a division is dear.
+    /// and a division is expensive.
     SIM_HD int agent(int i) const { return first + (size == 1 ? i : i / size); }
     SIM_HD int component(int i) const { return size == 1 ? 0 : i % size; }
 };

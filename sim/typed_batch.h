@@ -139,11 +139,17 @@ class TypedBatch : public Batch {
             Env::UsualSizes::apply(usual);
             const Role& role = all_spaces_.roles[0];
             return write_config(usual).values() == blueprint_.settings.values() && all_spaces_.roles.size() == 1 &&
-                   role.count == Env::UsualSizes::template num_agents<typename Env::Config>() &&
-                   role.observation_parts.size() == 1 && has_one_action_tensor() && !spaces_.has_action_mask &&
-                   spaces_.state_parts.empty();
+                   role.count == Env::UsualSizes::template num_agents<typename Env::Config>() && has_plain_parts();
         }
         return false;
+    }
+    /// The first role has one observation part and one Discrete action without a mask, each by the first handle of its
+    /// side, where kernels that leave the tables out look for them; and there is no global state.
+    bool has_plain_parts() const {
+        const Role& role = spaces_.roles[0];
+        return role.observation_parts.size() == 1 && role.observation_parts[0].name == spaces_.observation_names[0] &&
+               has_one_action_tensor() && role.action_parts[0].name == spaces_.action_names[0] &&
+               !spaces_.has_action_mask && role.state_parts.empty() && spaces_.state_parts.empty();
     }
     void check_illegal_actions() const {
         if constexpr (!requires { Env::defines_illegal_actions; })
@@ -152,8 +158,8 @@ class TypedBatch : public Batch {
     }
     void check_single() const {
         const auto& parts = spaces_.roles[0].observation_parts;
-        if (num_agents() != 1 || parts.size() != 1 || parts[0].dtype != DType::float32 ||
-            parts[0].elements() != Env::single_agent_floats || !has_one_action_tensor() || spaces_.has_action_mask)
+        if (num_agents() != 1 || !has_plain_parts() || parts[0].dtype != DType::float32 ||
+            parts[0].elements() != Env::single_agent_floats)
             throw std::logic_error(environment_ + ": single_agent_floats is " +
                                    std::to_string(Env::single_agent_floats) +
                                    ", but its spaces are not one agent's with one part of so many float32 and one "

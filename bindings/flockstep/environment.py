@@ -298,8 +298,8 @@ class Environment:
         """Takes up another pool of maps or scenes while the worlds run; returns (observation, info) as reset() does.
 
         Loads the data that all worlds share under `self.settings` with those given here, and files again that have changed
-        on disk, and begins a new episode everywhere on them. Episodes under way count for nobody: statistics do not see
-        them. Arrays, spaces, the state's shape and captured CUDA graphs stay as they are; other environments keep their own
+        on disk, and begins a new episode everywhere on them. Episodes under way are in no statistics.
+        Arrays, spaces, the state's shape and captured CUDA graphs stay as they are; other environments keep their own
         data. All or nothing: ValueError for a setting that rules read (num_agents), and for data of another shape (a larger
         map). Waits; old and new data are both in memory meanwhile.
         """

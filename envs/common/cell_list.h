@@ -104,7 +104,7 @@ SIM_HD void for_each_in_cells(const List& list, int first, int last, Visit&& vis
 }
 
 /// visit(i) for the things in the cells of a window (see cell_grid.h), row after row, by one lane. These are all things
-/// in the rectangle or disc, whoever asks included, and some beside it.
+/// in the rectangle or disc, the one at its centre included, and some beside it.
 template <template <class> class Array, class Visit>
 SIM_HD void for_each_in_window(const CellList<Array>& list, const CellWindow& window, Visit&& visit) {
     for (int row = window.first_row; row <= window.last_row; ++row) {

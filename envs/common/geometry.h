@@ -34,7 +34,7 @@ SIM_HD float length(Vec2 a) { return real::sqrt(squared_length(a)); }
 /// a turned by a quarter, counter-clockwise.
 SIM_HD Vec2 left_of(Vec2 a) { return {-a.y, a.x}; }
 
-/// A place and a direction: the axes of whoever stands there. `ahead` is of length 1.
+/// A place and a direction: the axes of a body that stands there. `ahead` is of length 1.
 struct Frame {
     Vec2 origin, ahead;
 };

@@ -57,7 +57,7 @@ SIM_HD float ray_to_box(const Ray& ray, const OrientedBox& box, float farthest) 
     return enter <= leave && enter < farthest ? enter : farthest;
 }
 
-/// To the first cell of a grid for which blocked(cell) is true; blocked is asked for the cells that the ray passes, in
+/// To the first cell of a grid for which blocked(cell) is true; blocked is called for the cells that the ray passes, in
 /// order, and what lies outside the grid is free. Where it passes exactly through a corner, the cell beside in its row
 /// comes first. Cost: a call and about 10 operations per cell passed. Digital differential analyser: Amanatides and
 /// Woo 1987, with each crossing from its own line, so that errors do not add up.

@@ -195,7 +195,7 @@ TEST_CASE("geometry: a point is in a polygon where its corners go once round it"
     Draw draw;
     Tally tally;
     for (int i = 0; i < 2000; ++i) {
-        // Corners at rising angles round the origin, at any distance: simple, seldom convex.
+        // Corners at rising angles round the origin, at any distance: simple, rarely convex.
         const int n = 3 + i % 9;
         std::vector<Vec2> corners;
         for (int k = 0; k < n; ++k) {
