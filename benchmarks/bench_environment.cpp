@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <exception>
 
-#include "sim/registry.h"
+#include "sim/engine/registry.h"
 #include "trainer/bench.cpp"
 #include "trainer/bench_clock.cpp"
 #include "trainer/cli_batch.cpp"

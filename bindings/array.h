@@ -11,7 +11,7 @@
 
 #include "bindings/dlpack.h"
 #include "bindings/stream.h"
-#include "sim/batch.h"
+#include "sim/engine/batch.h"
 
 /// Arrays on their way between a batch and Python: out as views, in as pointers, by DLPack both ways.
 namespace flockstep {

@@ -3,8 +3,8 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
-#include "sim/batch.h"
-#include "sim/registry.h"
+#include "sim/engine/batch.h"
+#include "sim/engine/registry.h"
 
 /// The engine's small values as Python's, and back.
 namespace flockstep {

@@ -3,8 +3,8 @@
 #include <pybind11/stl.h>
 
 #include "bindings/convert.h"
-#include "sim/memory.h"
-#include "sim/registry.h"
+#include "sim/engine/memory.h"
+#include "sim/engine/registry.h"
 
 namespace py = pybind11;
 

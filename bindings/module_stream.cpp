@@ -5,7 +5,7 @@
 #include "bindings/stream.h"
 
 #ifdef FLOCKSTEP_WITH_CUDA
-#include "sim/cuda_check.h"
+#include "sim/cuda/cuda_check.h"
 #endif
 
 namespace py = pybind11;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sim/memory.h"
+#include "sim/engine/memory.h"
 
 /// On which CUDA stream a batch works, and how that is ordered with the streams of its callers. On the CPU all of this
 /// does nothing.

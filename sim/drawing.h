@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "sim/batch.h"
+#include "sim/engine/batch.h"
 #include "sim/replay.h"
 
 /// What an environment's draw.cpp is written over: the batch, the replay, and fields of one world.

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[1]
 COMPILER = os.environ.get("CXX") or shutil.which("c++")
 
 ENVIRONMENT = """
-#include "sim/environment.h"
-#include "sim/check_contract.h"
+#include "sim/contract/environment.h"
+#include "sim/engine/check_contract.h"
 using namespace flockstep;
 struct Pursuit {
     struct Config { int max_episode_steps = 10; template <class F> void fields(F) {} };

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "sim/batch.h"
-#include "sim/registry.h"
+#include "sim/engine/batch.h"
+#include "sim/engine/registry.h"
 #include "tests/catch.h"
 
 /// What the tests of all environments share: the list of what is tested, and comparisons of two batches by their bytes.

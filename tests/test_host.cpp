@@ -5,7 +5,7 @@
 #include <numeric>
 #include <thread>
 
-#include "sim/host_threads.h"
+#include "sim/host/host_threads.h"
 #include "tests/test_engine.h"
 
 /// The CPU backend: its threads, and the worlds that it steps many at a time.

@@ -32,6 +32,32 @@ def test_includes_go_one_way(folder, forbidden):
     assert not wrong
 
 
+@pytest.mark.parametrize(
+    "room, known",
+    [
+        ("contract", {"contract"}),
+        ("engine", {"contract", "engine"}),
+        ("host", {"contract", "engine", "host"}),
+        ("cuda", {"contract", "engine", "cuda"}),
+    ],
+)
+def test_the_engines_rooms_know_each_other_one_way(room, known):
+    """Headers alone: a source file may use what stands above its header."""
+    rooms = {path.name for path in (ROOT / "sim").iterdir() if path.is_dir()}
+    assert rooms == {"contract", "engine", "host", "cuda"}
+    forbidden = tuple(f"sim/{other}/" for other in rooms - known)
+    headers = [(path, header) for path, header in includes(f"sim/{room}") if path.suffix in {".h", ".cuh"}]
+    assert headers
+    assert not [f"{path} includes {header}" for path, header in headers if header.startswith(forbidden)]
+
+
+def test_environments_know_the_contract_alone():
+    """Rules are compiled by the CPU's compiler and by nvcc: what they include costs every user of them."""
+    wrong = [f"{path} includes {header}" for path, header in includes("envs")
+             if path.suffix == ".h" and header.startswith("sim/") and not header.startswith("sim/contract/")]
+    assert not wrong
+
+
 def test_an_environment_knows_the_engine_itself_and_what_environments_share():
     wrong = []
     for path, header in includes("envs"):

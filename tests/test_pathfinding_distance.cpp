@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "envs/pathfinding/windows.h"
-#include "sim/group.h"
-#include "sim/random.h"
+#include "sim/contract/group.h"
+#include "sim/contract/random.h"
 #include "tests/catch.h"
 
 /// Distance fields and what is made of them, against plain definitions. Lanes that see each other exist on the GPU

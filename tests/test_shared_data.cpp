@@ -6,9 +6,9 @@
 #include <fstream>
 #include <thread>
 
-#include "sim/environment.h"
-#include "sim/pool.h"
-#include "sim/shared_data.h"
+#include "sim/contract/environment.h"
+#include "sim/contract/pool.h"
+#include "sim/engine/shared_data.h"
 #include "tests/test_engine.h"
 
 /// Shared data: loaded once, handed to every batch, replaced while worlds run.

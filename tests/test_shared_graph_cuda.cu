@@ -1,6 +1,6 @@
 #include <cuda_runtime.h>
 
-#include "sim/cuda_check.h"
+#include "sim/cuda/cuda_check.h"
 #include "tests/test_engine.h"
 
 /// A step that was captured in a CUDA graph goes on when shared data are replaced.

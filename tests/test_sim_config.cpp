@@ -1,6 +1,6 @@
-#include "sim/config.h"
-#include "sim/memory.h"
-#include "sim/registry.h"
+#include "sim/contract/config.h"
+#include "sim/engine/memory.h"
+#include "sim/engine/registry.h"
 #include "tests/test_engine.h"
 
 /// What is wrong with settings, devices and memory is said in one sentence: name, what was given, what was wanted.

@@ -2,7 +2,7 @@
 #include <limits>
 #include <vector>
 
-#include "sim/flush.h"
+#include "sim/contract/flush.h"
 #include "tests/catch.h"
 
 /// The copies at the end of a step against plain loops, at every offset that 16-byte vectors can be hit at.

@@ -7,7 +7,7 @@
 #include <numeric>
 #include <vector>
 
-#include "sim/memory.h"
+#include "sim/engine/memory.h"
 #include "tests/catch.h"
 
 /// What groups promise: on the CPU against plain loops, and that every group of both backends gives the same.

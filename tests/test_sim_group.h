@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "sim/group.h"
-#include "sim/select.h"
+#include "sim/contract/group.h"
+#include "sim/contract/select.h"
 
 /// Every function of a group in one go, for any group of either backend, and what it gave as plain data.
 namespace flockstep {

@@ -3,7 +3,7 @@
 #include <tuple>
 #include <vector>
 
-#include "sim/random.h"
+#include "sim/contract/random.h"
 #include "tests/catch.h"
 
 namespace flockstep {

@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "sim/real.h"
+#include "sim/contract/real.h"
 #include "tests/catch.h"
 
 /// Own float functions against the C library's in double precision, within the errors that real.h states.

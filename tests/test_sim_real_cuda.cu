@@ -2,10 +2,10 @@
 
 #include <vector>
 
-#include "sim/cuda_check.h"
-#include "sim/memory.h"
-#include "sim/random.h"
-#include "sim/real.h"
+#include "sim/contract/random.h"
+#include "sim/contract/real.h"
+#include "sim/cuda/cuda_check.h"
+#include "sim/engine/memory.h"
 #include "tests/catch.h"
 
 /// Every function of real.h gives the same bits on the GPU as on the CPU.

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "sim/batch.h"
+#include "sim/engine/batch.h"
 #include "trainer/checkpoint.h"
 
 namespace flockstep {

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "build_info.h"
-#include "sim/registry.h"
+#include "sim/engine/registry.h"
 #include "trainer/bench_clock.h"
 #include "trainer/cli_table.h"
 #include "trainer/log_json.h"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #ifdef FLOCKSTEP_WITH_CUDA
-#include "sim/cuda_check.h"
+#include "sim/cuda/cuda_check.h"
 #endif
 
 namespace flockstep {

@@ -2,7 +2,7 @@
 
 #include <functional>
 
-#include "sim/memory.h"
+#include "sim/engine/memory.h"
 
 namespace flockstep {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "sim/batch.h"
+#include "sim/engine/batch.h"
 #include "trainer/config.h"
 #include "trainer/rollout.h"
 

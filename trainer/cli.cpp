@@ -7,7 +7,7 @@
 #include <stdexcept>
 
 #include "build_info.h"
-#include "sim/registry.h"
+#include "sim/engine/registry.h"
 #include "trainer/cli_batch.h"
 #include "trainer/cli_bench.h"
 #include "trainer/cli_table.h"

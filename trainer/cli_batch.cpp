@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <stdexcept>
 
-#include "sim/registry.h"
+#include "sim/engine/registry.h"
 
 namespace flockstep {
 

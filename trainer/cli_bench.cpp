@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <stdexcept>
 
-#include "sim/registry.h"
+#include "sim/engine/registry.h"
 #include "trainer/bench.h"
 #include "trainer/cli_batch.h"
 

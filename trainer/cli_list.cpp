@@ -1,6 +1,6 @@
 #include <cstdio>
 
-#include "sim/registry.h"
+#include "sim/engine/registry.h"
 #include "trainer/cli.h"
 #include "trainer/cli_batch.h"
 #include "trainer/cli_table.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "sim/config.h"
+#include "sim/contract/config.h"
 
 namespace flockstep {
 

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "sim/config.h"
-#include "sim/space.h"
+#include "sim/contract/config.h"
+#include "sim/contract/space.h"
 
 /// Text for people: columns, numbers, settings and spaces.
 namespace flockstep {

@@ -2,7 +2,7 @@
 #include <cstdio>
 #include <stdexcept>
 
-#include "sim/registry.h"
+#include "sim/engine/registry.h"
 #include "trainer/cli_batch.h"
 #include "trainer/cli_player.h"
 #include "trainer/cli_signal.h"

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "sim/batch.h"
-#include "sim/config.h"
+#include "sim/contract/config.h"
+#include "sim/engine/batch.h"
 
 namespace flockstep {
 

@@ -3,7 +3,7 @@
 #include <functional>
 #include <memory>
 
-#include "sim/memory.h"
+#include "sim/engine/memory.h"
 
 namespace flockstep {
 

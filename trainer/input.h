@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-#include "sim/flush.h"
-#include "sim/space.h"
+#include "sim/contract/flush.h"
+#include "sim/contract/space.h"
 #include "trainer/rows.h"
 
 namespace flockstep {

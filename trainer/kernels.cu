@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "sim/cuda_check.h"
+#include "sim/cuda/cuda_check.h"
 #include "trainer/gae.h"
 #include "trainer/launch.h"
 #include "trainer/loss.h"

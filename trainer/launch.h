@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "sim/hd.h"
-#include "sim/memory.h"
+#include "sim/contract/hd.h"
+#include "sim/engine/memory.h"
 
 /// The trainer's own kernels are written once, as plain structs of pointers with a call operator for item i, and run on
 /// either backend: an OpenMP loop, or a CUDA kernel that kernels.cu instantiates for each of them.

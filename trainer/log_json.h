@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "sim/config.h"
+#include "sim/contract/config.h"
 
 namespace flockstep {
 

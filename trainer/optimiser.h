@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "sim/flush.h"
+#include "sim/contract/flush.h"
 #include "trainer/launch.h"
 
 namespace flockstep {

@@ -3,7 +3,7 @@
 #include <chrono>
 
 #ifdef FLOCKSTEP_WITH_CUDA
-#include "sim/cuda_check.h"
+#include "sim/cuda/cuda_check.h"
 #endif
 
 namespace flockstep {

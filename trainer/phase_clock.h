@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "sim/memory.h"
+#include "sim/engine/memory.h"
 
 namespace flockstep {
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "sim/random.h"
+#include "sim/contract/random.h"
 
 namespace flockstep {
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "sim/batch.h"
+#include "sim/engine/batch.h"
 #include "trainer/checkpoint.h"
 #include "trainer/config.h"
 

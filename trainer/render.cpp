@@ -3,7 +3,7 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "sim/registry.h"
+#include "sim/engine/registry.h"
 #include "trainer/cli_table.h"
 
 namespace flockstep {

@@ -3,7 +3,7 @@
 #include <functional>
 #include <string>
 
-#include "sim/batch.h"
+#include "sim/engine/batch.h"
 #include "sim/replay.h"
 
 /// Episodes as HTML replays. How an environment looks is its own matter: its registry entry has what draws a world.

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "sim/batch.h"
+#include "sim/engine/batch.h"
 #include "trainer/input.h"
 #include "trainer/launch.h"
 

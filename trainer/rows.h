@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "sim/hd.h"
+#include "sim/contract/hd.h"
 
 namespace flockstep {
 

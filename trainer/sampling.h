@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "sim/random.h"
+#include "sim/contract/random.h"
 #include "trainer/rows.h"
 
 namespace flockstep {

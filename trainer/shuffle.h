@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-#include "sim/hd.h"
-#include "sim/permutation.h"
+#include "sim/contract/hd.h"
+#include "sim/contract/permutation.h"
 
 namespace flockstep {
 

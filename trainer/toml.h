@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "sim/config.h"
+#include "sim/contract/config.h"
 
 namespace flockstep {
 

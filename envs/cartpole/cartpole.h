@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sim/environment.h"
+#include "sim/contract/environment.h"
 
 namespace flockstep {
 

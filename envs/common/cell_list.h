@@ -1,7 +1,7 @@
 #pragma once
 
 #include "envs/common/cell_grid.h"
-#include "sim/field.h"
+#include "sim/contract/field.h"
 
 /// Which of the things that move are in which cell, rebuilt when they have moved: a counting sort by all lanes of a
 /// group, O(things + cells). Neither the lists nor the order of a visit depend on the number of lanes.

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "sim/hd.h"
+#include "sim/contract/hd.h"
 
 /// Connected components of the free cells of a grid, four neighbours each, by all lanes of a group. A component's name
 /// is its first cell in row-major order, so results do not depend on the lanes. Cells are numbered row by row.

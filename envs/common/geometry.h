@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sim/field.h"
-#include "sim/real.h"
+#include "sim/contract/field.h"
+#include "sim/contract/real.h"
 
 /// Plane geometry for rules: vectors, frames, segments, oriented boxes, circles, polygons. Float32, no libm, so the
 /// same bits on CPU and GPU. Lengths are in the environment's unit; x to the right, y up, angles counter-clockwise in

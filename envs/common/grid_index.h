@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "envs/common/cell_grid.h"
-#include "sim/loader.h"
-#include "sim/world.h"
+#include "sim/contract/loader.h"
+#include "sim/contract/world.h"
 
 /// An index of things that never move (road segments, walls, trees): which of them lie near a place. The host builds it
 /// once, with a grid for each map of a pool, into plain arrays that all worlds share.

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "sim/hd.h"
+#include "sim/contract/hd.h"
 
 namespace flockstep {
 

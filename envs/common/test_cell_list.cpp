@@ -2,8 +2,8 @@
 #include <vector>
 
 #include "envs/common/cell_list.h"
-#include "sim/group.h"
-#include "sim/random.h"
+#include "sim/contract/group.h"
+#include "sim/contract/random.h"
 #include "tests/catch.h"
 
 /// The lists against a look at everything, and the same for every way to share the work.

@@ -1,8 +1,8 @@
 #include <vector>
 
 #include "envs/common/components.h"
-#include "sim/group.h"
-#include "sim/random.h"
+#include "sim/contract/group.h"
+#include "sim/contract/random.h"
 #include "tests/catch.h"
 
 namespace flockstep {

@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "envs/common/geometry.h"
-#include "sim/random.h"
+#include "sim/contract/random.h"
 #include "tests/catch.h"
 
 /// geometry.h against other formulations in double: clipped polygons, dense points, winding angles.

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "envs/common/grid_index.h"
-#include "sim/group.h"
-#include "sim/random.h"
+#include "sim/contract/group.h"
+#include "sim/contract/random.h"
 #include "tests/catch.h"
 
 /// The grid and the index against a look at everything.

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "envs/common/rays.h"
-#include "sim/random.h"
+#include "sim/contract/random.h"
 #include "tests/catch.h"
 
 /// rays.h against small steps and other formulations in double.

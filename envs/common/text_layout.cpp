@@ -5,7 +5,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "sim/config.h"
+#include "sim/contract/config.h"
 
 namespace flockstep {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "envs/common/geometry.h"
-#include "sim/environment.h"
+#include "sim/contract/environment.h"
 
 /// What the particle worlds (MPE) share: discs on a plane that agents push, that drag slows and that repel each other.
 /// Source: Lowe et al. 2017 (MADDPG); rules and constants of JaxMARL 0.2.0, jaxmarl/environments/mpe/simple.py.

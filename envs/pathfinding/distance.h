@@ -1,5 +1,6 @@
 #pragma once
 
+#include "envs/common/byte_run.h"
 #include "envs/pathfinding/grid.h"
 
 /// Distance fields: steps from every cell to an agent's goal on the map without agents, by breadth-first search over

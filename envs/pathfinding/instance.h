@@ -4,7 +4,7 @@
 
 #include "envs/common/numpy_random.h"
 #include "envs/pathfinding/cell.h"
-#include "sim/hd.h"
+#include "sim/contract/hd.h"
 
 /// POGEMA's instances from their seeds, bit for bit: obstacles, starts, goals and the later goals of lifelong episodes.
 /// Source: POGEMA 2.0 (generator, grid and envs) and 1.4, recorded; both draw from `numpy.random.default_rng`.

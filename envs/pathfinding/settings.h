@@ -2,7 +2,7 @@
 
 #include "envs/common/numpy_random.h"
 #include "envs/pathfinding/cell.h"
-#include "sim/environment.h"
+#include "sim/contract/environment.h"
 
 namespace flockstep {
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "envs/pathfinding/components.h"
-#include "sim/permutation.h"
+#include "sim/contract/permutation.h"
 
 /// A new episode's map, starts and goals: drawn on the device, copied from the pool, or rebuilt from POGEMA's seeds.
 namespace flockstep::pathfinding {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "envs/common/geometry.h"
-#include "sim/random.h"
+#include "sim/contract/random.h"
 
 /// The scenes of test_driving.h, made up on the host.
 namespace flockstep {

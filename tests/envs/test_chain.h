@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "sim/environment.h"
+#include "sim/contract/environment.h"
 
 namespace flockstep {
 

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "envs/common/geometry.h"
-#include "sim/environment.h"
-#include "sim/select.h"
+#include "sim/contract/environment.h"
+#include "sim/contract/select.h"
 #include "tests/envs/driving_pool.h"
 
 namespace flockstep {

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sim/environment.h"
-#include "sim/pool.h"
+#include "sim/contract/environment.h"
+#include "sim/contract/pool.h"
 
 namespace flockstep {
 

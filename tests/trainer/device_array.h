@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include "sim/memory.h"
-#include "sim/random.h"
+#include "sim/contract/random.h"
+#include "sim/engine/memory.h"
 #include "tests/catch.h"
 #include "trainer/launch.h"
 

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "sim/registry.h"
+#include "sim/engine/registry.h"
 #include "tests/catch.h"
 #include "trainer/actor.h"
 #include "trainer/ppo.h"

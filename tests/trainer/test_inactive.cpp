@@ -1,7 +1,7 @@
 #include <cmath>
 #include <deque>
 
-#include "sim/registry.h"
+#include "sim/engine/registry.h"
 #include "tests/trainer/device_array.h"
 #include "trainer/gae.h"
 #include "trainer/graph.h"

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <thread>
 
-#include "sim/registry.h"
+#include "sim/engine/registry.h"
 #include "tests/catch.h"
 #include "trainer/actor.h"
 #include "trainer/ppo.h"

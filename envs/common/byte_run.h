@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "sim/contract/hd.h"
+
+/// Reading and comparing several bytes of device memory at a time.
+namespace flockstep {
+
+/// Smaller and larger halves of two words of two uint16 each.
+SIM_HD uint32_t min_halves(uint32_t a, uint32_t b) {
+#ifdef __CUDA_ARCH__
+    return __vminu2(a, b);
+#else
+    const uint32_t low_a = a & 65535u, low_b = b & 65535u, high_a = a >> 16, high_b = b >> 16;
+    return (low_a < low_b ? low_a : low_b) | (high_a < high_b ? high_a : high_b) << 16;
+#endif
+}
+SIM_HD uint32_t max_halves(uint32_t a, uint32_t b) {
+#ifdef __CUDA_ARCH__
+    return __vmaxu2(a, b);
+#else
+    return ~min_halves(~a, ~b);
+#endif
+}
+/// The same uint16 in both halves.
+SIM_HD uint32_t both_halves(uint32_t half) { return half * 65537u; }
+/// Bytes 0 and 1 of a word, or 2 and 3, as two halves.
+SIM_HD uint32_t low_halves(uint32_t bytes) {
+#ifdef __CUDA_ARCH__
+    return __byte_perm(bytes, 0, 0x4140);
+#else
+    return (bytes & 255u) | (bytes & 0xFF00u) << 8;
+#endif
+}
+SIM_HD uint32_t high_halves(uint32_t bytes) {
+#ifdef __CUDA_ARCH__
+    return __byte_perm(bytes, 0, 0x4342);
+#else
+    return low_halves(bytes >> 16);
+#endif
+}
+/// The low bytes of four halves.
+SIM_HD uint32_t low_bytes(uint32_t first, uint32_t second) {
+#ifdef __CUDA_ARCH__
+    return __byte_perm(first, second, 0x6420);
+#else
+    return (first & 255u) | (first >> 8 & 0xFF00u) | (second & 255u) << 16 | (second << 8 & 0xFF000000u);
+#endif
+}
+
+/// 12 neighbouring bytes of an array in device memory, on their way: what is asked for early need not be waited for
+/// until word() is wanted. They are read as whole 8-byte vectors however they are aligned: lanes that look at different
+/// rows pay for each vector, not for each byte.
+class ByteRun {
+  public:
+    static constexpr int capacity = 12;
+
+    /// from[begin] to from[end - 1], 0 <= begin, end <= 12, or nothing where begin >= end; all others are 255. `from`
+    /// itself may lie outside of the array, which must begin and end at multiples of 8 bytes of memory that may be
+    /// read, as bulk fields do.
+    SIM_HD ByteRun(const uint8_t* from, int begin, int end)
+        : outside_(begin < end ? ~((1u << end) - (1u << begin)) : ~0u) {
+#ifdef __CUDA_ARCH__
+        offset_ = int(reinterpret_cast<uintptr_t>(from) & 7);
+        const uint2* vector =
+            reinterpret_cast<const uint2*>(from - offset_);  // an integer would lose the address space
+        SIM_UNROLL
+        for (int v = 0; v < 3; ++v) {
+            const bool is_needed = begin < end && 8 * v - offset_ < end && 8 * v - offset_ + 8 > begin;
+            const uint2 two = is_needed ? vector[v] : uint2{};
+            word_[2 * v] = two.x, word_[2 * v + 1] = two.y;
+        }
+#else
+        memset(word_, 0, sizeof word_);
+        if (begin < end) memcpy(reinterpret_cast<uint8_t*>(word_) + begin, from + begin, size_t(end - begin));
+#endif
+    }
+    /// Bytes 4 k to 4 k + 3.
+    SIM_HD uint32_t word(int k) const {
+        // each of four bits to the lowest of a byte, and from there to all of it
+        const uint32_t outside = ((outside_ >> 4 * k & 15u) * 0x204081u & 0x01010101u) * 255u;
+#ifdef __CUDA_ARCH__
+        const bool is_behind = offset_ & 4;
+        const uint32_t low = is_behind ? word_[k + 1] : word_[k], high = is_behind ? word_[k + 2] : word_[k + 1];
+        return __funnelshift_r(low, high, offset_ % 4 * 8) | outside;
+#else
+        return word_[k] | outside;
+#endif
+    }
+
+  private:
+    uint32_t outside_;  // bits
+#ifdef __CUDA_ARCH__
+    int offset_;
+    uint32_t word_[6];
+#else
+    uint32_t word_[3];
+#endif
+};
+
+}  // namespace flockstep

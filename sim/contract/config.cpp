@@ -1,0 +1,186 @@
+#include "sim/contract/config.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <mutex>
+#include <stdexcept>
+#include <unordered_set>
+
+namespace flockstep {
+
+namespace {
+const char* intern(const std::string& text) {
+    static std::mutex mutex;
+    static std::unordered_set<std::string> pool;  // never freed: a Config may outlive everything
+    const std::lock_guard lock(mutex);
+    return pool.insert(text).first->c_str();
+}
+
+std::string number(double value) {
+    if (value == std::floor(value) && std::abs(value) < 1e15) return std::to_string(int64_t(value));
+    char buffer[32];
+    const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
+    return {buffer, end};
+}
+
+[[noreturn]] void refuse(const char* name, const Value& value, const std::string& wish) {
+    const bool is_text = std::holds_alternative<std::string>(value);
+    throw std::invalid_argument(std::string(name) + ": got " + (is_text ? in_quotes(to_text(value)) : to_text(value)) +
+                                ", want " + wish);
+}
+
+int edit_distance(const std::string& a, const std::string& b) {
+    std::vector<int> row(b.size() + 1);
+    for (size_t j = 0; j <= b.size(); ++j) row[j] = int(j);
+    for (size_t i = 1; i <= a.size(); ++i) {
+        int diagonal = row[0];
+        row[0] = int(i);
+        for (size_t j = 1; j <= b.size(); ++j) {
+            const int previous = row[j];
+            row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
+            diagonal = previous;
+        }
+    }
+    return row.back();
+}
+}  // namespace
+
+Text::Text(const char* text) : c_str(intern(text)) {}
+Text::Text(const std::string& text) : c_str(intern(text)) {}
+
+FieldRule any_value() { return {}; }
+FieldRule between(double low, double high) { return {low, high, false, {}}; }
+FieldRule at_least(double low) {
+    FieldRule rule;
+    rule.low = low;
+    return rule;
+}
+FieldRule one_of(std::vector<const char*> names) {
+    FieldRule rule;
+    rule.names = std::move(names);
+    return rule;
+}
+
+std::string FieldRule::wish(const char* type) const {
+    if (!names.empty()) {
+        std::string list;
+        for (size_t i = 0; i < names.size(); ++i)
+            list += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + std::string(names[i]);
+        return list;
+    }
+    const std::string kind = std::string(is_even ? "even " : "") + type;
+    const std::string article = kind[0] == 'i' || kind[0] == 'e' ? "an " : "a ";
+    if (std::isfinite(low) && std::isfinite(high))
+        return article + kind + " from " + number(low) + " to " + number(high);
+    if (std::isfinite(low)) return article + kind + " >= " + number(low);
+    return article + kind;
+}
+
+const Value* Settings::read(const std::string& key) {
+    const auto found = values_.find(key);
+    if (found == values_.end()) return nullptr;
+    read_.insert(key);
+    return &found->second;
+}
+
+void Settings::refuse_unread(const std::string& where, const std::vector<std::string>& known) const {
+    for (const auto& [key, value] : values_) {
+        if (read_.count(key)) continue;
+        std::string sentence = where + ": unknown key " + in_quotes(key);
+        const auto nearest = std::min_element(known.begin(), known.end(), [&key = key](const auto& a, const auto& b) {
+            return edit_distance(key, a) < edit_distance(key, b);
+        });
+        if (nearest != known.end() && edit_distance(key, *nearest) <= 3)
+            sentence += ", did you mean \"" + *nearest + "\"?";
+        throw std::invalid_argument(sentence);
+    }
+}
+
+std::string to_text(const Value& value) {
+    if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
+    if (const auto* integer = std::get_if<int64_t>(&value)) return std::to_string(*integer);
+    if (const auto* real = std::get_if<double>(&value)) {
+        if (double(float(*real)) != *real) return number(*real);
+        char buffer[32];  // the shortest text that reads back as the same float
+        const auto end = std::to_chars(buffer, buffer + sizeof buffer, float(*real)).ptr;
+        return {buffer, end};
+    }
+    return std::get<std::string>(value);
+}
+
+std::string in_quotes(const std::string& text) {
+    size_t length = std::min<size_t>(text.size(), 200);
+    while (length < text.size() && (text[length] & 0xC0) == 0x80) --length;  // no half a character of UTF-8
+    std::string result = "\"";
+    for (const char c : text.substr(0, length)) {
+        if (c == '\n')
+            result += "\\n";
+        else if (c == '\r')
+            result += "\\r";
+        else
+            result += uint8_t(c) < ' ' ? ' ' : c;
+    }
+    return result + (length < text.size() ? "...\"" : "\"");
+}
+
+namespace detail {
+
+bool convert_bool(const char* name, const Value& value) {
+    if (const auto* flag = std::get_if<bool>(&value)) return *flag;
+    const std::string text = to_text(value);
+    if (text == "true" || text == "1") return true;
+    if (text == "false" || text == "0") return false;
+    refuse(name, value, "true or false");
+}
+
+int64_t convert_int(const char* name, const Value& value, const FieldRule& rule) {
+    int64_t result = 0;
+    bool understood = true;
+    if (const auto* integer = std::get_if<int64_t>(&value)) {
+        result = *integer;
+    } else if (const auto* real = std::get_if<double>(&value)) {
+        understood = *real == std::floor(*real) && std::abs(*real) < 9e15;
+        if (understood) result = int64_t(*real);
+    } else if (const auto* text = std::get_if<std::string>(&value)) {
+        const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), result);
+        understood = error == std::errc() && end == text->data() + text->size() && !text->empty();
+    } else {
+        understood = false;
+    }
+    if (!understood || double(result) < rule.low || double(result) > rule.high || (rule.is_even && result % 2 != 0))
+        refuse(name, value, rule.wish("integer"));
+    return result;
+}
+
+double convert_float(const char* name, const Value& value, const FieldRule& rule) {
+    double result = 0;
+    bool understood = true;
+    if (const auto* integer = std::get_if<int64_t>(&value)) {
+        result = double(*integer);
+    } else if (const auto* real = std::get_if<double>(&value)) {
+        result = *real;
+    } else if (const auto* text = std::get_if<std::string>(&value)) {
+        const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), result);
+        understood = error == std::errc() && end == text->data() + text->size() && !text->empty();
+    } else {
+        understood = false;
+    }
+    if (!understood || !(result >= rule.low && result <= rule.high)) refuse(name, value, rule.wish("number"));
+    return result;
+}
+
+int convert_name(const char* name, const Value& value, const FieldRule& rule) {
+    const std::string text = to_text(value);
+    for (size_t i = 0; i < rule.names.size(); ++i)
+        if (text == rule.names[i]) return int(i);
+    refuse(name, value, rule.wish("name"));
+}
+
+std::string convert_text(const char* name, const Value& value) {
+    if (const auto* text = std::get_if<std::string>(&value)) return *text;
+    refuse(name, value, "a text");
+}
+
+}  // namespace detail
+}  // namespace flockstep

@@ -1,0 +1,222 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "sim/contract/hd.h"
+#include "sim/contract/observation.h"
+
+/// Moves staged observations to their tensors, 16 bytes a time, converting on the way: bits spread to numbers, bytes to
+/// floats, floats to bfloat16. On the GPU this write is most of what a step costs.
+namespace flockstep {
+
+struct alignas(16) Vector16 {
+    uint32_t word[4];
+};
+
+/// Stores past the caches: nobody reads an observation again within the step.
+SIM_HD void stream_store(char* destination, const Vector16& value) {
+#ifdef __CUDA_ARCH__
+    __stcs(reinterpret_cast<uint4*>(destination),
+           make_uint4(value.word[0], value.word[1], value.word[2], value.word[3]));
+#else
+    // Word by word: they are in registers, and one load of what was stored in pieces would wait for all of them.
+    for (int k = 0; k < 4; ++k) memcpy(destination + 4 * k, &value.word[k], 4);
+#endif
+}
+
+/// Vectors that a lane reads before it writes them: on the GPU a read does not pass a store.
+#ifdef __CUDA_ARCH__
+inline constexpr int vectors_in_flight = 4;
+#else
+inline constexpr int vectors_in_flight = 1;
+#endif
+
+/// The upper half of a float, rounded to nearest even.
+SIM_HD uint32_t bfloat16_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return 0x7FC0u;
+    return (bits + 0x7FFFu + (bits >> 16 & 1)) >> 16;
+}
+SIM_HD uint32_t float_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    return bits;
+}
+
+/// Staged elements, read one at a time (`number`) or as the bits of the stored type.
+template <class Out>
+struct BitSource {
+    const uint32_t* words;
+    static constexpr int size = sizeof(Out);
+    static constexpr int per_vector = 16 / size;
+    static constexpr uint32_t one = size == 4 ? 0x3F800000u : size == 2 ? 0x3F80u : 1u;
+    SIM_HD uint32_t number(int i) const { return (words[i >> 5] >> (i & 31) & 1) * one; }
+    SIM_HD Vector16 vector(int i) const {
+        const int shift = i & 31;
+        uint64_t pair = words[i >> 5];
+        if (shift + per_vector > 32) pair |= uint64_t{words[(i >> 5) + 1]} << 32;
+        return spread(uint32_t(pair >> shift));
+    }
+    /// vector(v * per_vector): no bits of two words.
+    SIM_HD Vector16 whole_vector(int v) const {
+        if constexpr (size == 1) {
+            uint16_t bits;
+            memcpy(&bits, reinterpret_cast<const char*>(words) + v * 2, 2);
+            return spread(bits);
+        }
+        if constexpr (size == 2) return spread(reinterpret_cast<const uint8_t*>(words)[v]);
+        return spread(reinterpret_cast<const uint8_t*>(words)[v >> 1] >> (v & 1) * 4);
+    }
+
+  private:
+    /// The low bits as numbers.
+    SIM_HD static Vector16 spread(uint32_t bits) {
+        Vector16 v;
+        for (int k = 0; k < 4; ++k) {
+            if constexpr (size == 1)
+                v.word[k] = (bits >> (4 * k) & 15u) * 0x204081u & 0x01010101u;
+            else if constexpr (size == 2)
+                v.word[k] = (bits >> (2 * k) & 1u ? one : 0) | (bits >> (2 * k + 1) & 1u ? one << 16 : 0);
+            else
+                v.word[k] = bits >> k & 1u ? one : 0;
+        }
+        return v;
+    }
+};
+/// Elements of type In, stored as numbers of `Size` bytes, another type: 4 float32, 2 bfloat16.
+template <class In, int Size>
+struct NumberSource {
+    const In* elements;
+    static constexpr int size = Size, per_vector = 16 / size;
+    SIM_HD uint32_t number(int i) const {
+        if constexpr (size == 4)
+            return float_bits(float(elements[i]));
+        else
+            return bfloat16_bits(float(elements[i]));
+    }
+    SIM_HD Vector16 whole_vector(int v) const { return vector(v * per_vector); }
+    SIM_HD Vector16 vector(int i) const {
+        Vector16 v;
+        for (int k = 0; k < 4; ++k) {
+            v.word[k] = 0;
+            for (int j = 0; j < 4 / size; ++j) v.word[k] |= number(i + k * (4 / size) + j) << (8 * size * j);
+        }
+        return v;
+    }
+};
+
+SIM_HD void store_number(char* destination, int size, uint32_t bits) {
+    if (size == 4)
+        *reinterpret_cast<uint32_t*>(destination) = bits;
+    else if (size == 2)
+        *reinterpret_cast<uint16_t*>(destination) = uint16_t(bits);
+    else
+        *reinterpret_cast<uint8_t*>(destination) = uint8_t(bits);
+}
+
+/// Lane `lane` of `lanes` moves its share of `count` elements; what is staged at a time has fewer than 2^31.
+template <class Source>
+SIM_HD void move_elements(int lane, int lanes, char* destination, const Source& source, int count) {
+    constexpr int size = Source::size, per_vector = Source::per_vector;
+    const int to_boundary = int((16 - (reinterpret_cast<uintptr_t>(destination) & 15)) & 15) / size;
+    const int head = to_boundary < count ? to_boundary : count, vectors = (count - head) / per_vector;
+    SIM_NO_UNROLL
+    for (int i = lane; i < head; i += lanes) store_number(destination + i * size, size, source.number(i));
+    if (head == 0) {
+        int v = lane;
+        SIM_NO_UNROLL
+        for (; v + (vectors_in_flight - 1) * lanes < vectors; v += vectors_in_flight * lanes) {
+            Vector16 read[vectors_in_flight];
+            SIM_UNROLL
+            for (int k = 0; k < vectors_in_flight; ++k) read[k] = source.whole_vector(v + k * lanes);
+            SIM_UNROLL
+            for (int k = 0; k < vectors_in_flight; ++k) stream_store(destination + (v + k * lanes) * 16, read[k]);
+        }
+        SIM_NO_UNROLL
+        for (; v < vectors; v += lanes) stream_store(destination + v * 16, source.whole_vector(v));
+    } else {
+        SIM_NO_UNROLL
+        for (int v = lane; v < vectors; v += lanes)
+            stream_store(destination + head * size + v * 16, source.vector(head + v * per_vector));
+    }
+    SIM_NO_UNROLL
+    for (int i = head + vectors * per_vector + lane; i < count; i += lanes)
+        store_number(destination + i * size, size, source.number(i));
+}
+
+/// Bytes that are stored as they were written; staged at the same offset within 16 bytes as their destination, they go
+/// 16 a time.
+SIM_HD void copy_staged(int lane, int lanes, char* destination, const char* staged, int bytes) {
+    const uintptr_t to = reinterpret_cast<uintptr_t>(destination), from = reinterpret_cast<uintptr_t>(staged);
+    const int to_boundary = int(-to & 15), head = to_boundary < bytes ? to_boundary : bytes;
+    const int vectors = ((to ^ from) & 15) == 0 ? (bytes - head) / 16 : 0;
+    const auto copy_bytes = [&](int first, int last) {
+        SIM_NO_UNROLL
+        for (int i = first + lane; i < last; i += lanes) destination[i] = staged[i];
+    };
+    if (head > 0) copy_bytes(0, head);
+    SIM_NO_UNROLL
+    for (int v = lane; v < vectors; v += lanes)
+        stream_store(destination + head + v * 16, *reinterpret_cast<const Vector16*>(staged + head + v * 16));
+    copy_bytes(head + vectors * 16, bytes);
+}
+
+/// A row of float32 that one lane has in registers. Rows of whole 16-byte vectors begin at multiples of 16 bytes, as
+/// every output does.
+template <int count>
+SIM_HD void store_floats(const float (&row)[count], DType dtype, char* destination) {
+    if (dtype == DType::bfloat16) {
+        SIM_UNROLL
+        for (int k = 0; k < count; ++k) store_number(destination + 2 * k, 2, bfloat16_bits(row[k]));
+    } else if constexpr (count % 4 == 0) {
+        SIM_UNROLL
+        for (int k = 0; k + 3 < count; k += 4)
+            stream_store(destination + 4 * k, {{float_bits(row[k]), float_bits(row[k + 1]), float_bits(row[k + 2]),
+                                                float_bits(row[k + 3])}});
+    } else {
+        SIM_UNROLL
+        for (int k = 0; k < count; ++k) store_number(destination + 4 * k, 4, float_bits(row[k]));
+    }
+}
+
+template <class In>
+SIM_HD void convert_numbers(int lane, int lanes, char* destination, const char* staged, DType dtype, int count) {
+    const In* elements = reinterpret_cast<const In*>(staged);
+    if constexpr (sizeof(In) == 1)
+        if (dtype == DType::float32) move_elements(lane, lanes, destination, NumberSource<In, 4>{elements}, count);
+    if (dtype == DType::bfloat16) move_elements(lane, lanes, destination, NumberSource<In, 2>{elements}, count);
+}
+
+/// Moves `count` staged elements of a part that is not written as bits, as T, to `destination`.
+template <class T>
+SIM_HD void move_typed(int lane, int lanes, const PartView& part, char* destination, const char* staged, int count) {
+    if (part.is_copied())
+        copy_staged(lane, lanes, destination, staged, count * int(sizeof(T)));
+    else
+        convert_numbers<T>(lane, lanes, destination, staged, part.dtype, count);
+}
+
+/// Moves `count` staged elements of a part to `destination`.
+SIM_HD void move_part(int lane, int lanes, const PartView& part, char* destination, const char* staged, int count) {
+    if (part.written == DType::bit) {
+        const uint32_t* words = reinterpret_cast<const uint32_t*>(staged);
+        if (part.dtype == DType::float32)
+            move_elements(lane, lanes, destination, BitSource<float>{words}, count);
+        else if (part.dtype == DType::bfloat16)
+            move_elements(lane, lanes, destination, BitSource<uint16_t>{words}, count);
+        else
+            move_elements(lane, lanes, destination, BitSource<uint8_t>{words}, count);
+    } else if (part.is_copied()) {
+        copy_staged(lane, lanes, destination, staged, count * part.written_size());
+    } else if (part.written == DType::float32) {
+        convert_numbers<float>(lane, lanes, destination, staged, part.dtype, count);
+    } else if (part.written == DType::int8) {
+        convert_numbers<int8_t>(lane, lanes, destination, staged, part.dtype, count);
+    } else {
+        convert_numbers<uint8_t>(lane, lanes, destination, staged, part.dtype, count);
+    }
+}
+
+}  // namespace flockstep

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+
+#include "sim/contract/hd.h"
+
+/// Float sums whose bits do not depend on who adds: always the same tree over the same leaves.
+namespace flockstep {
+
+/// Float sums are a perfect binary tree over this many leaves; leaf k adds the items k, k + 1024, k + 2048, ...
+/// Of less than 1024 items, the tree has as many leaves as the next power of two; the others would add nothing.
+inline constexpr int sum_leaves = 1024;
+
+/// The smallest power of two of leaves that `n` items need.
+SIM_HD int leaves_for(int n) {
+    int leaves = 1;
+    while (leaves < n && leaves < sum_leaves) leaves *= 2;
+    return leaves;
+}
+
+/// One leaf. It starts from +0, so that no leaf is -0 and added empty leaves never change a bit.
+template <class F>
+SIM_HD float sum_leaf(int leaf, int n, F&& f) {
+    float value = 0.0f;
+    for (int i = leaf; i < n; i += sum_leaves) value += f(i);
+    return value;
+}
+
+/// The same sum of at most `few_items` items by one lane, without a counter.
+inline constexpr int few_items = 4;
+template <class F>
+SIM_HD float sum_of_few(int n, F&& f) {
+    float low = 0.0f, high = 0.0f;
+    SIM_NO_UNROLL
+    for (int i = 0; i < n; ++i) {
+        if (i == 2) low = high, high = 0.0f;
+        high += f(i);
+    }
+    return low + high;
+}
+
+}  // namespace flockstep

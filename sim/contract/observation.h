@@ -1,0 +1,123 @@
+#pragma once
+
+#include <cstdint>
+
+#include "sim/contract/hd.h"
+#include "sim/contract/part_view.h"
+#include "sim/contract/world.h"
+
+namespace flockstep {
+
+/// Where `observe` puts an agent's observation. Bytes and floats are written through row(), bits through bits() or a
+/// BitRun; every element of a wanted part must be written (bits start from 0).
+template <class Env>
+class ObservationWriter {
+  public:
+    /// parts: of the role that is observed, by handle; env: the world; slot: its place among the worlds that share the
+    /// staging memory; stages_all: no part is direct, which a compiler then knows.
+    SIM_HD ObservationWriter(const PartView* parts, char* stage, int64_t env, int slot, int first_agent, bool final,
+                             bool stages_all)
+        : parts_(parts),
+          stage_(stage),
+          env_(env),
+          slot_(slot),
+          first_agent_(first_agent),
+          final_(final),
+          stages_all_(stages_all) {}
+    /// Of one agent whose only part is `row`, in registers.
+    SIM_HD ObservationWriter(const PartView* parts, float* row)
+        : parts_(parts),
+          row_(row),
+          stage_(nullptr),
+          env_(0),
+          slot_(0),
+          first_agent_(0),
+          final_(false),
+          stages_all_(true) {}
+
+    /// False for a part that is switched off, not requested, or not the role's.
+    template <class H>
+    SIM_HD bool wants(H) const {
+        return part<H>().wanted();
+    }
+
+    /// The agent's elements of a part of floats or bytes.
+    template <class H>
+    SIM_HD typename H::type* row(H, int agent) const {
+        using T = typename H::type;
+        static_assert(!std::is_same_v<T, Bit>, "row: want a part of floats or bytes; bits are written through bits()");
+        if (row_) return reinterpret_cast<T*>(row_);
+        return reinterpret_cast<T*>(bytes(part<H>(), agent));
+    }
+    /// The agent's elements of a part that is not made of bits.
+    SIM_HD char* bytes(const PartView& p, int agent) const {
+        if (!stages_all_ && p.direct) return p.rows(final_, env_, agent);
+        return staged(p) + (agent - first_agent_) * p.elements * p.written_size();
+    }
+    /// Sets the bits of `value` (its low `count` <= 32) at elements [element, element + count) of the agent's row.
+    template <class Group, class H>
+    SIM_HD void bits(Group& group, H, int agent, int element, int count, uint32_t value) const {
+        static_assert(std::is_same_v<typename H::type, Bit>, "bits: want a part of bits");
+        const int bit = bit_index(part<H>(), agent, element);
+        uint32_t* words = reinterpret_cast<uint32_t*>(staged(part<H>())) + bit / 32;
+        group.atomic_or(words[0], value << (bit % 32));
+        if (bit % 32 + count > 32) group.atomic_or(words[1], value >> (32 - bit % 32));
+    }
+    template <class H>
+    SIM_HD const PartView& part() const {
+        return parts_[index_of_tensor<Env, H>()];
+    }
+    /// Start of this range's staged elements.
+    SIM_HD char* staged(const PartView& p) const {
+        return stage_ + p.stage_offset + slot_ * p.stage_world_bytes + p.stage_shift(env_ - slot_, first_agent_);
+    }
+    /// Where an agent's element lies in the bit string of this range.
+    SIM_HD int bit_index(const PartView& p, int agent, int element) const {
+        return (agent - first_agent_) * p.elements + element;
+    }
+
+  private:
+    const PartView* parts_;
+    float* row_ = nullptr;
+    char* stage_;
+    int64_t env_;
+    int slot_, first_agent_;
+    bool final_, stages_all_;
+};
+
+/// Writes consecutive bits into one agent's row, whole words at a time.
+template <class Group>
+class BitRun {
+  public:
+    template <class Env, class H>
+    SIM_HD BitRun(Group& group, const ObservationWriter<Env>& writer, H, int agent, int element) : group_(group) {
+        static_assert(std::is_same_v<typename H::type, Bit>, "BitRun: want a part of bits");
+        const PartView& part = writer.template part<H>();
+        const int bit = writer.bit_index(part, agent, element);
+        word_ = reinterpret_cast<uint32_t*>(writer.staged(part)) + bit / 32;
+        used_ = bit % 32;
+    }
+    /// Appends the low `count` <= 32 bits of `value`; higher bits must be 0.
+    SIM_HD void push(int count, uint32_t value) {
+        pending_ |= uint64_t{value} << used_;
+        used_ += count;
+        if (used_ >= 32) flush();
+    }
+    /// To be called after the last push.
+    SIM_HD void finish() {
+        if (uint32_t(pending_)) group_.atomic_or(*word_, uint32_t(pending_));
+    }
+
+  private:
+    SIM_HD void flush() {
+        group_.atomic_or(*word_++, uint32_t(pending_));
+        pending_ >>= 32;
+        used_ -= 32;
+    }
+    Group& group_;
+    uint32_t* word_;
+    uint64_t pending_ = 0;
+    int used_;
+};
+
+}  // namespace flockstep

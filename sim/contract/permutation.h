@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+
+#include "sim/contract/hd.h"
+#include "sim/contract/random.h"
+
+namespace flockstep {
+
+/// A permutation of [0, size) as a function: nothing is stored and nobody waits. Six Feistel rounds on the next larger
+/// power of four, walked until the result falls into the range (Black, Rogaway 2002, "Ciphers with arbitrary finite
+/// domains"). size < 2^40.
+class Permutation {
+  public:
+    /// `key` chooses the permutation.
+    SIM_HD Permutation(uint64_t size, const Words& key) : size_(size), key_(key) {
+        while ((uint64_t{1} << (2 * half_bits_)) < size) ++half_bits_;
+    }
+    SIM_HD uint64_t operator()(uint64_t i) const {
+        do i = encrypt(i);
+        while (i >= size_);
+        return i;
+    }
+
+  private:
+    SIM_HD uint64_t encrypt(uint64_t i) const {
+        const uint32_t mask = (uint32_t{1} << half_bits_) - 1;
+        uint32_t left = uint32_t(i >> half_bits_), right = uint32_t(i) & mask;
+        for (uint32_t round = 0; round < 6; ++round) {
+            const uint32_t next = left ^ (mix(right + key_.word[round & 3] + round * 0x9E3779B9u) & mask);
+            left = right;
+            right = next;
+        }
+        return uint64_t{left} << half_bits_ | right;
+    }
+    /// The finaliser of MurmurHash3: every bit of the input moves every bit of the output.
+    SIM_HD static uint32_t mix(uint32_t x) {
+        x = (x ^ (x >> 16)) * 0x85EBCA6Bu;
+        x = (x ^ (x >> 13)) * 0xC2B2AE35u;
+        return x ^ (x >> 16);
+    }
+    uint64_t size_;
+    Words key_;
+    int half_bits_ = 1;
+};
+
+}  // namespace flockstep

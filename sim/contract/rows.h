@@ -1,0 +1,134 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include "sim/contract/hd.h"
+#include "sim/contract/space.h"
+#include "sim/contract/tensors.h"
+
+/// The outputs of a step other than observations and masks: a table of rows, the engine's six and the environment's
+/// own. Everything that writes, moves, names or binds an output goes through this table.
+namespace flockstep {
+
+/// The rows that every environment has, all of them one number per agent: reward is float32, the others uint8.
+enum BuiltInRow {
+    reward_row,
+    terminated_row,
+    truncated_row,
+    active_row,
+    acts_row,
+    episode_start_row,
+    num_built_in_rows
+};
+inline constexpr const char* built_in_row_names[] = {"reward", "terminated", "truncated",
+                                                     "active", "acts",       "episode_start"};
+inline constexpr int max_rows = num_built_in_rows + 10;
+
+/// One row of the table.
+struct RowInfo {
+    const char* name;
+    TensorKind kind;  // per_agent, per_env or per_episode
+    DType dtype;
+    int size;    // numbers per agent or world
+    int offset;  // bytes per agent (or per world) of the rows that lie before it where rows are staged
+
+    constexpr bool is_per_agent() const { return kind == TensorKind::per_agent; }
+    constexpr int bytes() const { return size * size_of(dtype); }
+};
+
+/// The rows of an environment, and how they are staged: rows of agents, one after the other, then rows of worlds; those
+/// of four bytes first, so that all are aligned.
+template <class Env>
+struct RowTable {
+    static constexpr int num_own = TensorsOf<Env>::num_outputs, count = num_built_in_rows + num_own;
+
+    static constexpr std::array<RowInfo, count> make() {
+        std::array<RowInfo, count> table{};
+        for (int row = 0; row < num_built_in_rows; ++row)
+            table[row] = {built_in_row_names[row], TensorKind::per_agent,
+                          row == reward_row ? DType::float32 : DType::uint8, 1, 0};
+        int next = num_built_in_rows;
+        TensorsOf<Env>::for_each([&](auto handle) {
+            using H = decltype(handle);
+            if constexpr (is_output<H>) table[next++] = {H::name, H::kind, dtype_of<typename H::type>(), H::size, 0};
+        });
+        int agent_bytes = 0, env_bytes = 0;
+        for (int width : {4, 1})
+            for (RowInfo& row : table) {
+                if (size_of(row.dtype) != width) continue;
+                int& bytes = row.is_per_agent() ? agent_bytes : env_bytes;
+                row.offset = bytes, bytes += row.bytes();
+            }
+        return table;
+    }
+    static constexpr std::array<RowInfo, count> rows = make();
+    /// Staged bytes of an agent, and of a world besides its agents.
+    static constexpr int bytes_of(bool per_agent) {
+        int bytes = 0;
+        for (const RowInfo& row : rows) bytes += row.is_per_agent() == per_agent ? row.bytes() : 0;
+        return bytes;
+    }
+    static constexpr int agent_bytes = bytes_of(true), env_bytes = bytes_of(false);
+    /// Numbers whose sums over an episode are kept: of agents (reward not counted, for every role), of worlds; and
+    /// those that are kept from an episode's last step.
+    static constexpr int sums_of(TensorKind kind) {
+        int sums = 0;
+        for (int row = num_built_in_rows; row < count; ++row) sums += rows[row].kind == kind ? rows[row].size : 0;
+        return sums;
+    }
+    static constexpr int agent_sums = sums_of(TensorKind::per_agent), env_sums = sums_of(TensorKind::per_env),
+                         num_results = sums_of(TensorKind::per_episode);
+
+    /// f(constant): with the number of each row of the table as a constant expression.
+    template <class F>
+    SIM_HD static constexpr void for_each(F&& f) {
+        [&]<int... row>(std::integer_sequence<int, row...>) { (f(std::integral_constant<int, row>{}), ...); }
+        (std::make_integer_sequence<int, count>{});
+    }
+};
+/// The number type of row `row`.
+template <DType dtype>
+using NumberOf =
+    std::conditional_t<dtype == DType::float32, float, std::conditional_t<dtype == DType::int32, int32_t, uint8_t>>;
+
+/// Where the rows of one world lie: the numbers of its agents, or its own, side by side.
+template <class Env>
+struct RowPointers {
+    using Table = RowTable<Env>;
+    char* row[Table::count];
+
+    SIM_HD float& reward(int agent) const { return reinterpret_cast<float*>(row[reward_row])[agent]; }
+    template <BuiltInRow which>
+    SIM_HD uint8_t& flag(int agent) const {
+        static_assert(which != reward_row);
+        return reinterpret_cast<uint8_t*>(row[which])[agent];
+    }
+    /// Number i of row `which`, as it is stored.
+    template <int which>
+    SIM_HD auto& number(int i) const {
+        return reinterpret_cast<NumberOf<Table::rows[which].dtype>*>(row[which])[i];
+    }
+    /// Points to the outputs themselves, where there are any, for world `env` of worlds with `agents` agents.
+    SIM_HD void write_to(char* const* outputs, int64_t env, int agents) {
+        Table::for_each([&](auto which) {
+            constexpr RowInfo info = Table::rows[which];
+            if (!outputs[which]) return;
+            row[which] = outputs[which] + env * info.bytes() * (info.is_per_agent() ? agents : 1);
+        });
+    }
+    /// The same rows where they are staged for `worlds` worlds of `agents` agents; this is number `slot` of them.
+    SIM_HD static RowPointers staged(char* agent_rows, char* env_rows, int worlds, int agents, int slot) {
+        RowPointers rows;
+        Table::for_each([&](auto which) {
+            constexpr RowInfo info = Table::rows[which];
+            rows.row[which] = info.is_per_agent() ? agent_rows + (info.offset * worlds + info.bytes() * slot) * agents
+                                                  : env_rows + info.offset * worlds + info.bytes() * slot;
+        });
+        return rows;
+    }
+};
+
+}  // namespace flockstep

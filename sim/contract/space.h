@@ -1,0 +1,205 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "sim/contract/tensors.h"
+
+namespace flockstep {
+
+/// Number types of outputs, fields and actions. `bit` exists only as the form in which an observation part is written:
+/// one bit per element, spread to a number type on its way to memory.
+enum class DType : uint8_t {
+    bit,
+    uint8,
+    int8,
+    bfloat16,
+    float32,
+    int16,
+    uint16,
+    int32,
+    uint32,
+    int64,
+    uint64,
+    float64
+};
+
+/// Bytes of one number; a bit counts as 0.
+constexpr int size_of(DType dtype) {
+    constexpr int sizes[] = {0, 1, 1, 2, 4, 2, 2, 4, 4, 8, 8, 8};
+    return sizes[int(dtype)];
+}
+/// "uint8", "float32" and so on.
+const char* name_of(DType dtype);
+/// "[4, 1]".
+std::string shape_text(const std::vector<int64_t>& shape);
+/// The type of that name, among those an observation may have; throws std::invalid_argument.
+DType observation_dtype(const std::string& name);
+
+template <class T>
+constexpr DType dtype_of() {
+    if constexpr (std::is_same_v<T, uint8_t> || std::is_same_v<T, bool>)
+        return DType::uint8;
+    else if constexpr (std::is_same_v<T, int8_t>)
+        return DType::int8;
+    else if constexpr (std::is_same_v<T, float>)
+        return DType::float32;
+    else if constexpr (std::is_same_v<T, double>)
+        return DType::float64;
+    else if constexpr (std::is_same_v<T, int16_t>)
+        return DType::int16;
+    else if constexpr (std::is_same_v<T, uint16_t>)
+        return DType::uint16;
+    else if constexpr (std::is_same_v<T, int32_t>)
+        return DType::int32;
+    else if constexpr (std::is_same_v<T, uint32_t>)
+        return DType::uint32;
+    else if constexpr (sizeof(T) == 8 && std::is_signed_v<T>)
+        return DType::int64;
+    else
+        return DType::uint64;
+}
+
+/// How an observation handle's elements are written.
+template <class T>
+constexpr DType written_dtype() {
+    if constexpr (std::is_same_v<T, Bit>)
+        return DType::bit;
+    else
+        return dtype_of<T>();
+}
+
+inline constexpr float infinity = std::numeric_limits<float>::infinity();
+
+/// One named part of an observation: a tensor of its own, [num_envs, agents of the role, shape...].
+struct ObservationPart {
+    std::string name;
+    DType written;           // how rules write it: bit, uint8, int8 or float32
+    std::vector<int> shape;  // of one agent
+    std::vector<float> low;  // bounds: one for all elements, or one per element
+    std::vector<float> high;
+    bool enabled = true;           // a part that the configuration leaves out keeps its number and is never written
+    DType dtype = DType::float32;  // how it is stored; the natural one unless BatchOptions::dtypes says otherwise
+    int num_flags = 0;             // > 0: an integer is that many yes-or-no answers in its lowest bits
+    bool is_state = false;         // for the critic alone: no part of what the agent's policy sees
+
+    int elements() const {
+        int count = 1;
+        for (int n : shape) count *= n;
+        return count;
+    }
+    bool operator==(const ObservationPart&) const = default;
+};
+
+/// With the bounds that follow from the type where none are given.
+ObservationPart make_observation(std::string name, DType written, std::vector<int> shape, std::vector<float> low,
+                                 std::vector<float> high);
+
+/// One part of an action. Discrete: one integer in [0, n[0]). MultiDiscrete: n.size() integers. Box: `size` floats.
+struct ActionPart {
+    enum class Kind : uint8_t { discrete, multi_discrete, box };
+    std::string name;
+    Kind kind;
+    std::vector<int> n;            // choices per integer
+    int size = 1;                  // integers or floats per agent
+    std::vector<float> low, high;  // Box only: bounds of each float
+    std::vector<int> fallback;     // integers: what replaces a choice that is out of range or illegal
+
+    bool operator==(const ActionPart&) const = default;
+};
+
+/// A kind of agent: agents [first, first + count) of every world, with observation and action parts of their own.
+struct Role {
+    std::string name;
+    int first = 0, count = 0;
+    std::vector<ObservationPart> observation_parts;
+    std::vector<ObservationPart> state_parts;  // filled in by the engine: those that are for the critic alone
+    std::vector<ActionPart> action_parts;
+    std::string policy;  // scripted policy that plays this role inside a step; "": its actions come from outside
+
+    bool operator==(const Role&) const = default;
+
+    // Builders, to be chained; a handle is one of the environment's `tensors`.
+
+    /// Shows part `handle`, of `shape` per agent. Bounds: one for all elements or one each; by default all floats, 0..1
+    /// for bits, the type's range for bytes.
+    template <class H>
+    Role& observation(H, std::vector<int> shape, std::vector<float> low = {}, std::vector<float> high = {}) {
+        static_assert(is_observation<H>, "observation: want an Observation handle");
+        return add_observation(H::name, written_dtype<typename H::type>(), std::move(shape), std::move(low),
+                               std::move(high));
+    }
+    /// The same for the critic alone: a global state that differs by agent. Policies do not see it.
+    template <class H>
+    Role& state(H handle, std::vector<int> shape, std::vector<float> low = {}, std::vector<float> high = {}) {
+        observation(handle, std::move(shape), std::move(low), std::move(high));
+        observation_parts.back().is_state = true;
+        return *this;
+    }
+    /// The part added last: false leaves it out.
+    Role& enabled_if(bool enabled);
+    /// The part added last, of bytes: each is that many answers of yes or no, which a policy sees apart.
+    Role& bit_flags(int num_flags);
+    /// Chooses one of n.
+    template <class H>
+    Role& discrete(H, int n) {
+        static_assert(H::kind == TensorKind::discrete, "discrete: want a Discrete handle");
+        return add_action({H::name, ActionPart::Kind::discrete, {n}, 1, {}, {}, {0}});
+    }
+    /// Chooses one of n[k] for each k.
+    template <class H>
+    Role& multi_discrete(H, std::vector<int> n) {
+        static_assert(H::kind == TensorKind::multi_discrete, "multi_discrete: want a MultiDiscrete handle");
+        const int size = int(n.size());
+        return add_action(
+            {H::name, ActionPart::Kind::multi_discrete, std::move(n), size, {}, {}, std::vector<int>(size_t(size), 0)});
+    }
+    /// Sets low.size() floats, each within bounds of its own.
+    template <class H>
+    Role& box(H, std::vector<float> low, std::vector<float> high) {
+        static_assert(H::kind == TensorKind::box, "box: want a Box handle");
+        const int size = int(low.size());
+        return add_action({H::name, ActionPart::Kind::box, {}, size, std::move(low), std::move(high), {}});
+    }
+    /// Of the Discrete or MultiDiscrete part added last: the choice (for each integer) that replaces one which is out
+    /// of range or illegal, 0 unless said. It is never refused, whether or not the action mask shows it as legal.
+    Role& default_choice(std::vector<int> choices);
+    /// This role is played by a scripted policy of the environment, inside every step, unless BatchOptions::scripted
+    /// opens it. Roles that learn must lie side by side.
+    Role& scripted(std::string by_policy);
+
+    bool learns() const { return policy.empty(); }
+
+  private:
+    Role& add_observation(std::string part, DType written, std::vector<int> shape, std::vector<float> low,
+                          std::vector<float> high);
+    Role& add_action(ActionPart part);
+};
+
+/// What agents see and do, by role.
+struct Spaces {
+    std::vector<Role> roles;
+    std::vector<ObservationPart> state_parts;  // of the world as a whole: see state()
+    // Filled in by the engine:
+    bool has_action_mask = false;                              // the rules define `allowed` or `legal_actions`
+    std::vector<std::string> observation_names, action_names;  // of the environment's handles, in order
+
+    Role& add(std::string role, int count);
+    /// Adds a part that describes a whole world, for centralised critics: [num_envs, shape...], written by the
+    /// environment's `observe_state`. Bounds as in Role::observation.
+    template <class H>
+    Spaces& state(H, std::vector<int> shape, std::vector<float> low = {}, std::vector<float> high = {}) {
+        static_assert(is_observation<H>, "state: want an Observation handle");
+        state_parts.push_back(make_observation(H::name, written_dtype<typename H::type>(), std::move(shape),
+                                               std::move(low), std::move(high)));
+        return *this;
+    }
+    int num_agents() const;
+    bool operator==(const Spaces&) const = default;
+};
+
+}  // namespace flockstep

@@ -1,0 +1,349 @@
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "sim/cuda/cuda_check.h"
+#include "sim/cuda/early_worlds.h"
+#include "sim/cuda/side_stream.h"
+#include "sim/engine/typed_batch.h"
+
+/// The CUDA backend, host side: how worlds are laid out in blocks, and the launches. The kernels are in
+/// engine_kernels.cuh. A block takes some worlds: their small state and outputs pass through shared memory as straight
+/// 16-byte copies, and the lanes of each world's group run the rules there. One launch per step, and one more in front
+/// of it where worlds whose episode ends are stepped first.
+namespace flockstep {
+
+/// Which lanes share a world.
+enum class GroupKind { lane, warp, block, grid };
+
+/// Where things lie in a block's shared memory (grid: in global memory), in bytes.
+struct StagingPlan {
+    GroupKind kind;
+    int lanes, worlds, threads;  // per world; per block; per block
+    int tiles, scratch, actions, agent_rows, env_rows, stage, bytes;
+    int action_words;  // per world, those of scripted policies included
+    int64_t blocks;
+    int64_t tiled_worlds;  // num_envs, and worlds that only fill the last tile
+    char* global;          // grid: memory that stands in for the shared memory, and the lanes' exchange
+    int scratch_bytes;     // per world
+    EarlyWorlds early;     // steps by blocks: up to `most` worlds are stepped first
+    int early_blocks;      // by as many blocks in front of the others; 0: by a launch of their own
+    int ahead;  // steps: block b fetches the tile of block b + ahead to the cache; the blocks resident at once
+};
+
+/// What a launch other than a step is to do.
+struct OtherWork {
+    bool is_reset, is_act;
+    const uint8_t* mask;
+    bool seeded;
+    int policy;
+    uint32_t draw;
+};
+
+/// Entry points of kernels; grid has one for everything.
+struct KernelSet {
+    const void* step = nullptr;        // (EngineView<Env>, StagingPlan)
+    const void* other = nullptr;       // (EngineView<Env>, StagingPlan, OtherWork)
+    const void* early_step = nullptr;  // as `step`, of worlds at their time limit, by blocks of up to 1,024 lanes
+    const void* usual_step = nullptr;  // as `step`, for the environment's usual sizes alone
+};
+template <class Env, GroupKind kind>
+KernelSet kernels_of();
+
+/// Environments of many agents say so, and one kernel less of each kind is compiled. A lane alone is too slow for
+/// observations that are streamed.
+template <class Env>
+inline constexpr bool has_no_lane_kind = is_streamed<Env> || requires {
+    Env::never_one_lane;
+};
+
+/// Most lanes of a block's group: more would leave each of them too few registers.
+inline constexpr int max_block_lanes = 256;
+
+/// Lanes for worlds that are reset, where the environment says how many: their blocks are few, and nothing else waits.
+inline constexpr int max_reset_lanes = 1024;
+template <class Env>
+inline constexpr bool has_reset_lanes = requires(const typename Env::Config& config, const SharedOf<Env>& shared) {
+    Env::reset_lanes(config, shared);
+};
+
+/// Room for GridGroup::Exchange.
+inline constexpr int grid_exchange_bytes = 8192;
+
+template <class Env>
+class CudaBatch final : public TypedBatch<Env> {
+    using Base = TypedBatch<Env>;
+    using Base::engine_;
+
+  public:
+    CudaBatch(const std::string& name, const BatchOptions& options, Blueprint<Env> blueprint)
+        : Base(name, options, std::move(blueprint)), device_(options.device.index) {
+        const DeviceScope scope(device_);
+        cuda_check(cudaDeviceGetAttribute(&shared_limit_, cudaDevAttrMaxSharedMemoryPerBlockOptin, device_),
+                   "reading the shared memory limit");
+        shared_limit_ -= 2048;  // the group's own exchange, and what the system keeps
+        choose_plan();
+        raise_limits();
+        plan_order();
+        this->reset(options.seed);
+    }
+
+    int most_early_worlds() const override { return plan_.early.most; }
+    std::string plan() const override {
+        static constexpr const char* names[] = {"lane", "warp", "block", "grid"};
+        const DeviceScope scope(device_);
+        const bool is_grid = plan_.kind == GroupKind::grid;
+        cudaFuncAttributes attributes{};
+        cuda_check(cudaFuncGetAttributes(&attributes, kernels().step), "asking for a kernel's registers");
+        const int shared_bytes = is_grid ? 0 : plan_.bytes;
+        return std::string(names[int(plan_.kind)]) + ": " +
+               (is_grid ? "all lanes on a world" : std::to_string(plan_.lanes) + " lanes for a world") +
+               ", blocks of " + std::to_string(plan_.threads) + " lanes with " + std::to_string(shared_bytes) +
+               " B of shared memory, " + std::to_string(blocks_at_once(kernels().step, shared_bytes)) +
+               " of them at once, " + std::to_string(attributes.numRegs) + " registers and " +
+               std::to_string(attributes.localSizeBytes) + " B of local memory a lane";
+    }
+
+  private:
+    using Launch = typename Batch::Launch;
+    using Operation = typename Batch::Operation;
+
+    static constexpr int grid_lanes = -1;
+    static constexpr int comfortable_bytes = 56 << 10;  // four blocks per multiprocessor
+
+    /// The environment's or the caller's number of lanes, or the next larger group that the worlds fit.
+    void choose_plan() {
+        int lanes = this->options_.lanes;
+        if (lanes == 0) lanes = default_lanes();
+        const bool is_group = lanes >= 1 && lanes <= 32 && (lanes & (lanes - 1)) == 0,
+                   is_block = lanes % 32 == 0 && lanes >= 64 && lanes <= max_block_lanes;
+        if (!is_group && !is_block && lanes != grid_lanes)
+            throw std::invalid_argument(
+                "lanes: got " + std::to_string(lanes) +
+                ", want 1, 2, 4, 8, 16, 32, a multiple of 32 up to 256, or -1 for the whole grid");
+        if (is_group && fits_group(has_no_lane_kind<Env> ? std::max(lanes, 2) : lanes)) return;
+        if (lanes != grid_lanes && fits_block(is_block ? lanes : 64)) return;
+        plan_grid();
+    }
+    int default_lanes() const {
+        if (const int wanted = lanes_of<Env>(engine_.config, this->blueprint_.shared())) return wanted;
+        if constexpr (is_streamed<Env>) return most_streamed_bytes() > 4096 ? 256 : 128;
+        int lanes = 1;
+        while (lanes < engine_.num_agents && lanes < 256) lanes *= 2;
+        return lanes;
+    }
+    /// Of one agent's streamed parts.
+    int64_t most_streamed_bytes() const {
+        int64_t most = 0;
+        for (int r = 0; r < engine_.num_roles; ++r) {
+            int64_t bytes = 0;
+            for (int p = 0; p < engine_.roles[r].num_parts; ++p)
+                bytes += engine_.parts[engine_.roles[r].first_part + p].agent_bytes;
+            most = std::max(most, bytes);
+        }
+        return most;
+    }
+    bool fits_group(int lanes) {
+        const int most = most_agents_of_a_role();
+        for (int threads : {128, 64, 32}) {
+            plan_ = lay_out(lanes == 1 ? GroupKind::lane : GroupKind::warp, lanes, threads, most);
+            if (plan_.bytes <= (threads == 32 ? shared_limit_ : comfortable_bytes)) return settle();
+        }
+        return false;
+    }
+    bool fits_block(int lanes) {
+        for (int agents = most_agents_of_a_role();; agents = (agents + 1) / 2) {
+            plan_ = lay_out(GroupKind::block, lanes, lanes, agents);
+            if (plan_.bytes <= (agents == 1 || is_streamed<Env> ? shared_limit_ : comfortable_bytes)) return settle();
+            if (agents == 1 || is_streamed<Env>) return false;
+        }
+    }
+    void plan_grid() {
+        for (int p = 0; p < engine_.num_parts; ++p) engine_.parts[p].direct = engine_.parts[p].is_copied();
+        int agents = most_agents_of_a_role();
+        do {
+            plan_ = lay_out(GroupKind::grid, 1, 256, agents);
+            agents = (agents + 1) / 2;
+        } while (plan_.bytes > (1 << 28) && agents > 1);
+        settle();
+        working_memory_.emplace_back(*this->memory_, size_t(plan_.bytes) + grid_exchange_bytes,
+                                     "the grid's working memory");
+        plan_.global = static_cast<char*>(working_memory_.back().data());
+        plan_.blocks = std::clamp<int64_t>(engine_.num_agents / plan_.threads, 1, blocks_at_once(kernels().step, 0));
+    }
+    int most_agents_of_a_role() const {
+        int most = 1;
+        for (int r = 0; r < engine_.num_roles; ++r) most = std::max(most, engine_.roles[r].count);
+        return most;
+    }
+
+    /// Offsets for blocks of `threads`; fills in where each part is staged.
+    StagingPlan lay_out(GroupKind kind, int lanes, int threads, int agents_per_range) {
+        StagingPlan plan{};
+        plan.kind = kind, plan.lanes = lanes, plan.threads = threads;
+        plan.worlds = kind == GroupKind::lane || kind == GroupKind::warp ? threads / lanes : 1;
+        tile_worlds_ = kind == GroupKind::lane ? 32 : kind == GroupKind::warp ? 32 / lanes : 1;
+        plan.scratch_bytes = int(this->plan_scratch());
+        plan.blocks = (engine_.num_envs + plan.worlds - 1) / plan.worlds;
+        plan.tiled_worlds = (engine_.num_envs + tile_worlds_ - 1) / tile_worlds_ * tile_worlds_;
+        engine_.agents_per_range = agents_per_range;
+        int64_t offset = 0;
+        const auto take = [&](int64_t bytes) {
+            const int64_t at = offset;
+            offset = (offset + bytes + 15) / 16 * 16;
+            return int(std::min<int64_t>(at, INT32_MAX / 2));
+        };
+        const int64_t rows = int64_t(plan.worlds) * engine_.num_agents;
+        plan.tiles = take(kind == GroupKind::grid ? 0 : int64_t(plan.worlds) * this->world_bytes(tile_worlds_));
+        plan.scratch = take(int64_t(plan.worlds) * plan.scratch_bytes);
+        plan.action_words = engine_.action_words * (engine_.num_scripted > 0 ? 2 : 1);
+        plan.actions = take(int64_t(plan.worlds) * plan.action_words * 4);
+        plan.agent_rows = take(rows * RowTable<Env>::agent_bytes);
+        plan.env_rows = take(int64_t(plan.worlds) * RowTable<Env>::env_bytes);
+        plan.stage = int(std::min<int64_t>(offset, INT32_MAX / 2));
+        for (int p = 0; p < engine_.num_parts; ++p) {
+            PartView& part = engine_.parts[p];
+            if (!part.wanted() || part.direct || is_streamed<Env> || (is_single<Env> && kind == GroupKind::lane))
+                continue;
+            const int64_t elements = int64_t(std::min(agents_per_range, part.count)) * part.elements;
+            const int64_t bytes =
+                part.written == DType::bit ? (elements + 31) / 32 * 4 + 8 : elements * part.written_size();
+            part.stage_world_bytes = int(std::min<int64_t>(bytes, INT32_MAX / 2));
+            part.stage_offset = take(bytes * plan.worlds + 16) - plan.stage;
+        }
+        take(int64_t{plan.worlds} * this->plan_stream(teams_of(kind, threads)));
+        plan.bytes = int(std::min<int64_t>(offset, INT32_MAX / 2));
+        return plan;
+    }
+    /// Warps that can work on a world at a time; of a grid some hundreds, since each needs memory of its own.
+    static int teams_of(GroupKind kind, int threads) {
+        return kind == GroupKind::grid ? 1024 : kind == GroupKind::block ? threads / 32 : 1;
+    }
+    bool settle() {
+        this->plan_layout(tile_worlds_);
+        return true;
+    }
+
+    KernelSet kernels() const {
+        KernelSet set = kernels_of_plan();
+        if (set.usual_step && this->is_of_usual_size()) set.step = set.usual_step;
+        return set;
+    }
+    KernelSet kernels_of_plan() const {
+        switch (plan_.kind) {
+            case GroupKind::lane:
+                return kernels_of<Env, GroupKind::lane>();
+            case GroupKind::warp:
+                return kernels_of<Env, GroupKind::warp>();
+            case GroupKind::block:
+                return kernels_of<Env, GroupKind::block>();
+            default:
+                return kernels_of<Env, GroupKind::grid>();
+        }
+    }
+    /// To all there is, since the limit belongs to the kernel and other batches launch it with plans of their own.
+    void raise_limits() {
+        if (plan_.kind == GroupKind::grid) return;
+        const auto raise = [&](const void* kernel) {
+            cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_limit_),
+                       "asking for shared memory");
+        };
+        raise(kernels().step);
+        raise(kernels().other);
+        if (kernels().early_step) raise(kernels().early_step);
+    }
+
+    /// Where blocks have to wait for their turn, their tiles are fetched to the cache before, and worlds at their time
+    /// limit go first.
+    void plan_order() {
+        if (plan_.kind == GroupKind::grid) return;
+        const int64_t at_once = blocks_at_once(kernels().step, plan_.bytes);
+        if (plan_.blocks <= at_once) return;
+        plan_.ahead = int(at_once);
+        if (plan_.kind != GroupKind::block || this->options_.autoreset_mode != AutoresetMode::same_step) return;
+        const int64_t expected = plan_.blocks / engine_.max_episode_steps;
+        const int most = int(std::min(plan_.blocks, 2 * expected + 64));
+        const auto allocate = [&](int64_t bytes) {
+            return working_memory_.emplace_back(*this->memory_, size_t(bytes), "the order of worlds").data();
+        };
+        plan_.early = {engine_.tiles + this->field("elapsed").offset,
+                       engine_.world_bytes,
+                       most,
+                       static_cast<int32_t*>(allocate(int64_t{most} * 4)),
+                       static_cast<int32_t*>(allocate(4)),
+                       static_cast<uint8_t*>(allocate(plan_.blocks))};
+        const std::vector<int32_t> none(size_t(most), -1);
+        this->memory_->from_host(plan_.early.world, none.data(), none.size() * 4);
+        plan_.early_blocks = most;
+        if constexpr (has_reset_lanes<Env>)
+            if (const int lanes = Env::reset_lanes(engine_.config, this->blueprint_.shared()); lanes > plan_.lanes) {
+                early_stream_.emplace();
+                plan_.early_blocks = 0;
+                early_plan_ = plan_;
+                early_plan_.lanes = early_plan_.threads = std::min(lanes, max_reset_lanes);
+            }
+    }
+    int64_t blocks_at_once(const void* kernel, int shared_bytes) const {
+        int per_multiprocessor = 0, multiprocessors = 0;
+        cuda_check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&per_multiprocessor, kernel, plan_.threads,
+                                                                 size_t(shared_bytes)),
+                   "asking for the occupancy");
+        cuda_check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device_),
+                   "counting multiprocessors");
+        return int64_t{per_multiprocessor} * multiprocessors;
+    }
+
+    void launch(const Launch& launch, Stream stream) override {
+        const DeviceScope scope(device_);
+        const auto handle = static_cast<cudaStream_t>(stream.handle);
+        OtherWork work{launch.operation == Operation::reset,
+                       launch.operation == Operation::act,
+                       launch.mask,
+                       launch.seeded,
+                       launch.policy,
+                       launch.draw};
+        bool is_step = launch.operation == Operation::step;
+        EngineView<Env> bound;
+        const EngineView<Env>& view = this->view_for(launch.bindings, bound);
+        void* arguments[] = {const_cast<EngineView<Env>*>(&view), &plan_, &work, &is_step};
+        const KernelSet set = kernels();
+        const bool has_early = is_step && plan_.early.most > 0;
+        if (has_early) find_early_worlds(plan_.early, engine_.num_envs, engine_.max_episode_steps, handle);
+        if (has_early && early_stream_) step_early_worlds(set, view, handle);
+        const dim3 blocks(unsigned(plan_.blocks + (is_step ? plan_.early_blocks : 0))),
+            threads(unsigned(plan_.threads));
+        if (plan_.kind == GroupKind::grid) {
+            cuda_check(cudaLaunchCooperativeKernel(set.step, blocks, threads, arguments, 0, handle),
+                       "launching a step of the whole grid");
+        } else {
+            cuda_check(cudaLaunchKernel(is_step ? set.step : set.other, blocks, threads, arguments, size_t(plan_.bytes),
+                                        handle),
+                       is_step ? "launching a step" : "launching a reset or policy");
+        }
+        if (has_early && early_stream_) early_stream_->join(handle);
+    }
+    /// Beside the other worlds, and begun before them.
+    void step_early_worlds(const KernelSet& set, const EngineView<Env>& view, cudaStream_t stream) {
+        early_stream_->fork(stream);
+        void* arguments[] = {const_cast<EngineView<Env>*>(&view), &early_plan_};
+        cuda_check(cudaLaunchKernel(set.early_step, dim3(unsigned(early_plan_.early.most)),
+                                    dim3(unsigned(early_plan_.threads)), arguments, size_t(early_plan_.bytes),
+                                    early_stream_->stream()),
+                   "launching a step of the worlds at their time limit");
+    }
+
+    int device_, shared_limit_ = 0, tile_worlds_ = 1;
+    StagingPlan plan_{}, early_plan_{};
+    std::optional<SideStream> early_stream_;
+    std::vector<Buffer> working_memory_;
+};
+
+template <class Env>
+std::unique_ptr<Batch> make_cuda_batch(const char* name, const BatchOptions& options, const Settings& settings) {
+    return std::make_unique<CudaBatch<Env>>(name, options, Blueprint<Env>(name, settings));
+}
+
+}  // namespace flockstep
