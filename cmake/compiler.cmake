@@ -36,8 +36,14 @@ target_compile_options(flockstep_host INTERFACE
     $<${device}:--expt-relaxed-constexpr --extended-lambda -diag-suppress=20011,20012,20014 -Xcompiler=-Wall,-Wextra,${quiet_nvcc},-ffp-contract=off,-fopenmp>)
 target_link_options(flockstep_host INTERFACE -fopenmp)
 
-# Rules, engine and their tests: the same bits on CPU and GPU.
+# Rules, engine and their tests: the same bits on CPU and GPU. An environment becomes one large function per path of the
+# engine, where the passes below take most of g++'s time (mpe_spread: 32 s with them, 12 s without) and are not measured
+# to make a step faster; the limit keeps long loops of known length (Philox) from being unrolled at every draw.
 add_library(flockstep_exact INTERFACE)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(flockstep_exact INTERFACE
+        "$<${host}:-fno-unswitch-loops;-fno-peel-loops;-fno-gcse-after-reload;-fno-split-loops;-fno-ipa-cp-clone;--param=max-completely-peeled-insns=60>")
+endif()
 target_compile_options(flockstep_exact INTERFACE
     $<${device}:--fmad=false> $<$<AND:${host},$<BOOL:${FLOCKSTEP_NATIVE}>>:-march=native>)
 
