@@ -184,7 +184,7 @@ class PyBatch {
 std::unique_ptr<PyBatch> make(const std::string& name, int64_t num_envs, const std::string& device, uint64_t seed,
                               const std::string& autoreset_mode, const std::string& final_observation,
                               int64_t first_env, bool spread_phases, bool statistics, std::vector<std::string> outputs,
-                              const std::map<std::string, std::string>& dtypes, int lanes, bool cpu_team,
+                              const std::map<std::string, std::string>& dtypes, const std::string& plan,
                               const std::string& illegal_actions, const std::map<std::string, std::string>& scripted,
                               const py::dict& settings) {
     BatchOptions options;
@@ -200,8 +200,7 @@ std::unique_ptr<PyBatch> make(const std::string& name, int64_t num_envs, const s
     options.statistics = statistics;
     options.outputs = std::move(outputs);
     for (const auto& [part, dtype] : dtypes) options.dtypes[part] = observation_dtype(dtype);
-    options.lanes = lanes;
-    options.cpu_team = cpu_team;
+    options.plan = plan;
     options.illegal_actions = IllegalActions(choice_of("illegal_actions", illegal_actions, {"refuse", "pass"}));
     options.scripted = scripted;
     return std::make_unique<PyBatch>(name, options, settings_of(settings));
@@ -266,6 +265,8 @@ void bind_arrays_of(py::class_<PyBatch>& batch) {
 void bind_facts_of(py::class_<PyBatch>& batch) {
     batch.def_property_readonly("environment", [](const PyBatch& b) { return b.batch().environment(); })
         .def_property_readonly("device", [](const PyBatch& b) { return b.batch().options().device.name(); })
+        .def_property_readonly("plan", [](const PyBatch& b) { return b.batch().plan(); })
+        .def_property_readonly("plans", [](const PyBatch& b) { return b.batch().plans(); })
         .def_property_readonly("num_envs", [](const PyBatch& b) { return b.batch().num_envs(); })
         .def_property_readonly("num_agents", [](const PyBatch& b) { return b.batch().num_agents(); })
         .def_property_readonly("settings", [](const PyBatch& b) { return to_dict(b.batch().settings()); })
@@ -290,7 +291,7 @@ void bind_batch(py::module_& module) {
               py::arg("seed") = 0, py::arg("autoreset_mode") = "same_step", py::arg("final_observation") = "none",
               py::arg("first_env") = 0, py::arg("spread_phases") = false, py::arg("statistics") = true,
               py::arg("outputs") = std::vector<std::string>{}, py::arg("dtypes") = std::map<std::string, std::string>{},
-              py::arg("lanes") = 0, py::arg("cpu_team") = false, py::arg("illegal_actions") = "refuse",
+              py::arg("plan") = "", py::arg("illegal_actions") = "refuse",
               py::arg("scripted") = std::map<std::string, std::string>{}, py::arg("settings") = py::dict());
     batch
         .def("step", &PyBatch::step, py::arg("actions") = py::none(), py::arg("check") = true,

@@ -1,7 +1,11 @@
-# One line per environment, flockstep_environment(NAME STRUCT [HEADER]), is all that the build needs to know about it:
+# One line per environment, flockstep_environment(NAME STRUCT [HEADER] [KINDS ...]), is all that the build needs to know
+# about it:
 #   set(FLOCKSTEP_ENVIRONMENT_SET product)
 #   flockstep_environment(cartpole CartPole)             # cartpole/cartpole.h (or cartpole.h) has struct CartPole
 #   flockstep_environment(mpe_tag MpeTag mpe/tag.h)      # one of several in mpe/, which share what lies there
+#   flockstep_environment(pathfinding Pathfinding KINDS warp block grid)
+# KINDS: which lanes can share a world, of lane, warp, block and grid (sim/engine/plan.h); lane and warp if nothing is
+# said, which suits worlds of up to some 30 agents and a few KB. Each costs compile time, and a plan chooses among them.
 #   flockstep_environment_library(flockstep_envs)        # and defines register_product_environments(Registry&)
 # The folder's other sources are compiled with it, but for tests (test_*), which belong to flockstep_tests.
 set(FLOCKSTEP_GENERATED ${PROJECT_BINARY_DIR}/generated)
@@ -16,10 +20,22 @@ foreach(name FLOCKSTEP_CLI11 FLOCKSTEP_JSON)
     endif()
 endforeach()
 
+set(FLOCKSTEP_GROUP_KINDS lane warp block grid)
+
 function(flockstep_environment name struct)
+    cmake_parse_arguments(PARSE_ARGV 2 line "" "" KINDS)
+    if(NOT line_KINDS)
+        set(line_KINDS lane warp)
+    endif()
+    foreach(kind ${line_KINDS})
+        if(NOT kind IN_LIST FLOCKSTEP_GROUP_KINDS)
+            message(FATAL_ERROR "environment ${name}: KINDS has ${kind}, want some of: ${FLOCKSTEP_GROUP_KINDS}")
+        endif()
+    endforeach()
     set(header ${CMAKE_CURRENT_SOURCE_DIR}/${name}/${name}.h)
-    if(ARGC GREATER 2)
-        set(header ${CMAKE_CURRENT_SOURCE_DIR}/${ARGV2})
+    if(line_UNPARSED_ARGUMENTS)
+        list(GET line_UNPARSED_ARGUMENTS 0 header)
+        set(header ${CMAKE_CURRENT_SOURCE_DIR}/${header})
     elseif(NOT EXISTS ${header})
         set(header ${CMAKE_CURRENT_SOURCE_DIR}/${name}.h)
     endif()
@@ -38,12 +54,36 @@ function(flockstep_environment name struct)
     endif()
     set(out ${FLOCKSTEP_GENERATED}/${set}/${name})
     file(RELATIVE_PATH header ${PROJECT_SOURCE_DIR} ${header})
-    configure_file(${PROJECT_SOURCE_DIR}/cmake/environment_host.cpp.in ${out}_host.cpp @ONLY)
+    set(kinds)
+    set(kernel_sets)
+    foreach(kind ${FLOCKSTEP_GROUP_KINDS})
+        if(kind IN_LIST line_KINDS)
+            list(APPEND kinds GroupKind::${kind})
+            list(APPEND kernel_sets "kernels_of<${struct}, GroupKind::${kind}>()")
+        else()
+            list(APPEND kernel_sets "KernelSet{}")
+        endif()
+    endforeach()
+    list(JOIN kinds ", " kinds)
+    list(JOIN kernel_sets ", " kernel_sets)
+
+    # On the CPU a thread per world; where the whole GPU may share one, all threads too; in a test build, by items in
+    # other orders.
+    set(has_team false)
+    set(host_groups)
     set(sources ${out}_host.cpp)
+    if(grid IN_LIST line_KINDS)
+        set(has_team true)
+        flockstep_host_group(team HostTeamGroup)
+    endif()
+    if(FLOCKSTEP_TESTS)
+        flockstep_host_group(reordered ReorderedHostGroup)
+    endif()
+    configure_file(${PROJECT_SOURCE_DIR}/cmake/environment_host.cpp.in ${out}_host.cpp @ONLY)
     if(FLOCKSTEP_WITH_CUDA)
         configure_file(${PROJECT_SOURCE_DIR}/cmake/environment_cuda.cpp.in ${out}_cuda.cpp @ONLY)
         list(APPEND sources ${out}_cuda.cpp)
-        foreach(kind lane warp block grid)  # a file each, to be compiled side by side: they take long
+        foreach(kind ${line_KINDS})  # a file each, to be compiled side by side: they take long
             configure_file(${PROJECT_SOURCE_DIR}/cmake/environment_kernels.cu.in ${out}_${kind}.cu @ONLY)
             list(APPEND sources ${out}_${kind}.cu)
         endforeach()
@@ -51,6 +91,15 @@ function(flockstep_environment name struct)
     set_property(DIRECTORY APPEND PROPERTY flockstep_names ${name})
     set_property(DIRECTORY APPEND PROPERTY flockstep_sources ${sources})
 endfunction()
+
+# One more group for the CPU, in a file of its own.
+macro(flockstep_host_group file_name group)
+    set(group ${group})
+    configure_file(${PROJECT_SOURCE_DIR}/cmake/environment_host_group.cpp.in ${out}_${file_name}.cpp @ONLY)
+    list(APPEND sources ${out}_${file_name}.cpp)
+    string(APPEND host_groups "extern template void run_world(${group}&, const EngineView<${struct}>&, const Work&, int64_t, "
+        "const Place<${struct}>&);\n")
+endmacro()
 
 # The sources of an environment's folder, once for all environments in it.
 function(flockstep_environment_folder folder)
@@ -83,4 +132,7 @@ function(flockstep_environment_library target)
     add_library(${target} STATIC ${registry} ${sources})
     target_link_libraries(${target} PUBLIC flockstep_envs_common flockstep_sim PRIVATE flockstep_exact)
     target_include_directories(${target} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
+    if(FLOCKSTEP_TESTS)
+        target_compile_definitions(${target} PRIVATE FLOCKSTEP_TESTS)
+    endif()
 endfunction()

@@ -96,6 +96,15 @@ BatchOptions some_envs(int64_t num_envs, uint64_t seed) {
     return options;
 }
 
+BatchOptions with_plan(BatchOptions options, const std::string& plan) {
+    options.plan = plan;
+    return options;
+}
+bool has_plan(const Batch& batch, const std::string& plan) {
+    const std::vector<std::string> plans = batch.plans();
+    return std::find(plans.begin(), plans.end(), plan) != plans.end();
+}
+
 std::vector<char> host_bytes(Batch& batch, const Tensor& tensor) { return host_values<char>(batch, tensor); }
 
 AgentRows::AgentRows(const Batch& batch, const Tensor& tensor) : role(&batch.spaces().roles[0]) {

@@ -50,6 +50,8 @@ const Registry& full_registry();
 /// The case's batch; final observations are kept unless `options` says otherwise by `outputs` or mode.
 std::unique_ptr<Batch> make(const EngineCase& c, const BatchOptions& options);
 BatchOptions some_envs(int64_t num_envs, uint64_t seed = 7);
+BatchOptions with_plan(BatchOptions options, const std::string& plan);
+bool has_plan(const Batch& batch, const std::string& plan);
 
 /// A tensor's values on the host.
 std::vector<char> host_bytes(Batch& batch, const Tensor& tensor);

@@ -12,7 +12,7 @@ const EngineCase million = {"a million", "test_crowd",
 
 BatchOptions one_world(Device device) {
     BatchOptions options;
-    options.device = device, options.seed = 7, options.cpu_team = true, options.lanes = device.is_cuda() ? -1 : 0;
+    options.device = device, options.seed = 7, options.plan = device.is_cuda() ? "grid" : "team";
     return options;
 }
 
@@ -32,7 +32,7 @@ void measure(Batch& batch, const char* where, int steps) {
 
 TEST_CASE("a million agents in one world: all threads give what one thread gives") {
     BatchOptions alone = one_world({-1});
-    alone.cpu_team = false;
+    alone.plan = "worlds";
     const auto team = make(million, one_world({-1})), single = make(million, alone);
     CHECK(played_difference(*team, *single, 2) == "");
     measure(*team, "CPU, all threads", 5);

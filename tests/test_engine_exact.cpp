@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 
 #include "tests/test_engine.h"
@@ -71,25 +72,35 @@ TEST_CASE("every environment: the order of items and what memory held before do 
 }
 
 TEST_CASE("every environment: all threads on one world give what one thread gives") {
-    BatchOptions team = some_envs(3);
-    team.cpu_team = true;
+    int played = 0;
     for (const EngineCase& c : engine_cases()) {
         DYNAMIC_SECTION(c.name) {
-            const auto plain = make(c, some_envs(3)), other = make(c, team);
-            CHECK(played_difference(*plain, *other, 15) == "");
+            const auto plain = make(c, some_envs(3));
+            if (has_plan(*plain, "team")) {
+                const auto other = make(c, with_plan(some_envs(3), "team"));
+                CHECK(other->plan() == "team");
+                CHECK(played_difference(*plain, *other, 15) == "");
+                ++played;
+            }
         }
     }
+    CHECK(played >= 20);
 }
 
-TEMPLATE_TEST_CASE_SIG("every environment: CPU equals GPU, whatever the number of lanes", "", ((int lanes), lanes), 0,
-                       1, 2, 8, 32, 64, 256, -1) {
+TEST_CASE("every environment: CPU equals GPU under every plan") {
     if (!gpu_is_there()) return;
     for (const EngineCase& c : engine_cases()) {
-        DYNAMIC_SECTION(c.name) {
-            BatchOptions options = on_gpu(some_envs(37));
-            options.lanes = lanes;
-            const auto host = make(c, some_envs(37)), device = make(c, options);
-            CHECK(played_difference(*host, *device, lanes == 0 ? num_steps : 20) == "");
+        const std::vector<std::string> plans = make(c, on_gpu(some_envs(37)))->plans();
+        CHECK(plans.size() >= 3);
+        for (std::string plan :
+             {"", "lane", "lane/32", "warp:2", "warp:8/64", "warp:32", "block:64", "block:256", "grid"}) {
+            if (!plan.empty() && std::find(plans.begin(), plans.end(), plan) == plans.end()) continue;
+            DYNAMIC_SECTION(c.name << ", plan " << plan) {
+                const auto host = make(c, some_envs(37)), device = make(c, with_plan(on_gpu(some_envs(37)), plan));
+                CHECK(played_difference(*host, *device, plan.empty() ? num_steps : 20) == "");
+                CHECK(has_plan(*device, device->plan()));
+                if (!plan.empty()) CHECK(device->plan() == plan);
+            }
         }
     }
 }
@@ -110,17 +121,16 @@ std::vector<EngineCase> cases_with_planner() {
 }
 }  // namespace
 
-TEST_CASE("every environment: scripted policies choose alike on CPU and GPU, whatever the number of lanes") {
+TEST_CASE("every environment: scripted policies choose alike on CPU and GPU under every plan") {
     const std::vector<EngineCase> cases = cases_with_planner();
     CHECK(cases.size() >= 4);
     if (!gpu_is_there()) return;
     for (const EngineCase& c : cases) {
         DYNAMIC_SECTION(c.name) {
-            for (int lanes : {0, 2, 64, 256, -1}) {
-                INFO("lanes " << lanes);
-                BatchOptions options = on_gpu(some_envs(9));
-                options.lanes = lanes;
-                const auto host = make(c, some_envs(9)), device = make(c, options);
+            for (std::string plan : {"", "warp:2", "block:64", "block:256", "grid"}) {
+                if (!plan.empty() && !has_plan(*make(c, on_gpu(some_envs(9))), plan)) continue;
+                INFO("plan " << plan);
+                const auto host = make(c, some_envs(9)), device = make(c, with_plan(on_gpu(some_envs(9)), plan));
                 CHECK(played_difference(*host, *device, num_steps, {}, 0) == "");
             }
         }
@@ -153,7 +163,7 @@ TEST_CASE("GPU: worlds whose episode ends have blocks that begin first, and are 
     BatchOptions options = some_envs(8000);         // more blocks than a GPU holds at once
     options.spread_phases = GENERATE(true, false);  // few of them end with a step, or more than the lists have room for
     BatchOptions blocks = on_gpu(options);
-    blocks.lanes = 64;
+    blocks.plan = "block:64";
     const auto host = make(c, options), device = make(c, blocks);
     CHECK(device->most_early_worlds() > 0);
     CHECK(played_difference(*host, *device, 40) == "");

@@ -173,15 +173,4 @@ TEST_CASE("batches: a number of worlds that is too small or too large gets one s
               "num_envs: got " + std::to_string(num_envs) + ", want an integer from 1 to 2147483647");
 }
 
-TEST_CASE("batches: a number of lanes that cannot be is refused on the GPU") {
-    if (!gpu_is_there()) return;
-    for (int lanes : {3, 33, 2048, -2}) {
-        BatchOptions options = on({0});
-        options.lanes = lanes;
-        CHECK(error_of([&] {
-                  make(engine_case("cartpole"), options);
-              }).rfind("lanes: got " + std::to_string(lanes), 0) == 0);
-    }
-}
-
 }  // namespace flockstep

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "envs/test_driving.h"
-#include "sim/host/engine_host.h"
+#include "sim/host/host_batch.h"
 #include "tests/test_engine.h"
 
 /// Observations that are streamed: which rows are written when and where, and what they hold.

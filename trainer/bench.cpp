@@ -7,6 +7,7 @@
 
 #include "build_info.h"
 #include "sim/engine/registry.h"
+#include "sim/engine/tune.h"
 #include "trainer/bench_clock.h"
 #include "trainer/cli_table.h"
 #include "trainer/log_json.h"
@@ -65,11 +66,11 @@ class Bench {
           policy_(batch.find_policy(config.policy.str())),
           clock_(batch.options().device) {
         batch_.reset(batch_.options().seed);
-        // Actions drawn in advance could be forbidden when their step comes.
+        // Actions drawn in advance could be forbidden when their step comes: then each step's are drawn before it.
         if (policy_ < 0 && !batch_.spaces().has_action_mask)
             sets_ = std::make_unique<ActionSets>(batch_, config.action_sets);
     }
-    bool acts_in_loop() const { return !sets_; }
+    bool clocks_acting() const { return policy_ >= 0; }
 
     /// Fills the rates, and the agent-steps that counted.
     void run(BenchResult& result) {
@@ -79,7 +80,7 @@ class Bench {
         batch_.statistics(true);
         std::vector<double> rates;
         for (int repeat = 0; repeat < config_.repeats; ++repeat)
-            rates.push_back(double(batch_.num_envs() * steps) / clock_.seconds([&] { launch(steps); }));
+            rates.push_back(double(batch_.num_envs() * steps) / seconds_of(steps));
         result.steps = steps * config_.repeats;
         const int64_t agent_steps = batch_.statistics(true).agent_steps, env_steps = result.steps * batch_.num_envs();
         std::sort(rates.begin(), rates.end());
@@ -88,28 +89,36 @@ class Bench {
         result.agent_steps_per_second =
             result.env_steps_per_second *
             (agent_steps > 0 ? double(agent_steps) / double(env_steps) : double(batch_.num_agents()));
-        if (config_.graph && clock_.capture([&] { launch(unit); }))
+        const bool can_capture = sets_ || clocks_acting();
+        if (config_.graph && can_capture && clock_.capture([&] { launch(unit); }))
             result.graph_env_steps_per_second = run_graph(unit, steps);
         batch_.check();
     }
 
   private:
+    void act() { batch_.act(policy_, 0, clock_.stream()); }
     void launch(int64_t steps) {
         for (int64_t step = 0; step < steps; ++step) {
             if (sets_) {
                 batch_.step(sets_->of(step), clock_.stream());
             } else {
-                batch_.act(policy_, 0, clock_.stream());
+                act();
                 batch_.step(clock_.stream());
             }
         }
+    }
+    /// Of what is clocked.
+    double seconds_of(int64_t steps) {
+        if (sets_ || clocks_acting()) return clock_.seconds([&] { launch(steps); });
+        return clock_.seconds(
+            steps, [&] { act(); }, [&] { batch_.step(clock_.stream()); });
     }
     /// Steps for at least a quarter of the clocked time; gives the steps that one repeat should take.
     int64_t warm_up(int unit, double budget) {
         double spent = 0;
         int64_t steps = unit;
         for (;;) {
-            const double seconds = clock_.seconds([&] { launch(steps); });
+            const double seconds = seconds_of(steps);
             spent += seconds;
             const int64_t fit = int64_t(double(steps) * budget / std::max(seconds, 1e-9)) / unit * unit;
             if (spent >= config_.seconds / 4) return std::clamp<int64_t>(fit, unit, int64_t{1} << 30);
@@ -150,15 +159,20 @@ BenchResult run_bench(const std::string& environment, const BatchOptions& option
                       const BenchConfig& config) {
     BenchResult result;
     result.copy_bandwidth = measure_copy_bandwidth(options.device);
-    const std::unique_ptr<Batch> batch = make_batch(environment, options, settings);
+    BatchOptions chosen = options;
+    if (config.tune) {
+        const TunedPlan tuned = tune_plan(environment, options, settings, 1.0, false);
+        chosen.plan = tuned.plan, result.tuned = describe(tuned);
+    }
+    const std::unique_ptr<Batch> batch = make_batch(environment, chosen, settings);
     result.environment = environment, result.policy = config.policy.str(), result.commit = build_commit();
     result.device = describe_device(options.device);
-    result.outputs = describe_outputs(*batch), result.plan = batch->plan();
+    result.outputs = describe_outputs(*batch), result.plan = batch->plan() + ": " + batch->plan_details();
     result.settings = batch->settings();
     result.num_envs = batch->num_envs(), result.num_agents = batch->num_agents(), result.repeats = config.repeats;
     result.statistics = options.statistics;
     Bench bench(*batch, config);
-    result.acts_in_loop = bench.acts_in_loop();
+    result.clocks_acting = bench.clocks_acting();
     bench.run(result);
     const double active_agents = result.agent_steps_per_second / result.env_steps_per_second;
     const double bytes_per_second = batch->minimum_bytes_per_env(active_agents) * result.env_steps_per_second;
@@ -174,7 +188,7 @@ std::string to_json(const BenchResult& r) {
         .add("num_envs", r.num_envs)
         .add("num_agents", r.num_agents);
     json.add("policy", r.policy)
-        .add("clocked", r.acts_in_loop ? "act + step" : "step")
+        .add("clocked", r.clocks_acting ? "act + step" : "step")
         .add("statistics", Value(r.statistics));
     json.add("env_steps_per_second", r.env_steps_per_second).add("agent_steps_per_second", r.agent_steps_per_second);
     json.add("slowest_env_steps_per_second", r.slowest).add("fastest_env_steps_per_second", r.fastest);
@@ -196,7 +210,7 @@ std::string to_text(const BenchResult& r) {
                   "  env steps/s    %s (%s to %s over %d repeats, %lld steps)\n"
                   "  agent steps/s  %s\n",
                   r.environment.c_str(), r.device.c_str(), static_cast<long long>(r.num_envs), r.num_agents,
-                  r.policy.c_str(), r.acts_in_loop ? "act + step" : "step",
+                  r.policy.c_str(), r.clocks_acting ? "act + step" : "step",
                   short_number(r.env_steps_per_second).c_str(), short_number(r.slowest).c_str(),
                   short_number(r.fastest).c_str(), r.repeats, static_cast<long long>(r.steps),
                   short_number(r.agent_steps_per_second).c_str());
@@ -206,8 +220,8 @@ std::string to_text(const BenchResult& r) {
     std::snprintf(text, sizeof text,
                   "  least traffic  %.1f bytes per agent step, %.1f %% of the copy bandwidth of %sB/s\n",
                   r.bytes_per_agent_step, 100 * r.bandwidth_share, short_number(r.copy_bandwidth).c_str());
-    return result + text + "  outputs        " + r.outputs + "\n  plan           " + r.plan + "\n  commit         " +
-           r.commit + "\n";
+    return result + text + "  outputs        " + r.outputs + "\n  plan           " + r.plan + "\n" +
+           (r.tuned.empty() ? "" : "                 " + r.tuned + "\n") + "  commit         " + r.commit + "\n";
 }
 
 }  // namespace flockstep

@@ -13,26 +13,27 @@ struct BenchConfig {
     Text policy = "random";
     double seconds = 2.0;
     int repeats = 5, action_sets = 32;
-    bool graph = true;
+    bool graph = true, tune = false;
     template <class F>
     void fields(F f) {
         f("policy", policy, any_value(),
-          "random: actions drawn before the clock; a scripted policy: act and step are clocked");
+          "random: actions are drawn unclocked; a scripted policy: act and step are clocked");
         f("seconds", seconds, between(0.01, 3600),
           "clocked time of all repeats together, after a warm-up of a quarter of it");
         f("repeats", repeats, between(1, 1000), "their median is the result");
         f("action_sets", action_sets, between(1, 4096), "sets of random actions that the steps take in turn");
+        f("tune", tune, any_value(), "GPU: try the plans that there are for about a second, and measure the fastest");
         f("graph", graph, any_value(), "GPU: also step through a captured CUDA graph of action_sets steps");
     }
 };
 
 /// What one measurement gave. A step is all worlds once: rules, autoreset, observations, everything in `outputs`.
 struct BenchResult {
-    std::string environment, device, policy, outputs, plan, commit;
+    std::string environment, device, policy, outputs, plan, tuned, commit;
     Settings settings;                // the environment's
     int64_t num_envs = 0, steps = 0;  // steps: clocked
     int num_agents = 0, repeats = 0;
-    bool statistics = false, acts_in_loop = false;
+    bool statistics = false, clocks_acting = false;
     double env_steps_per_second = 0;        // median over repeats of a plain loop of launches without a host wait
     double slowest = 0, fastest = 0;        // env steps per second of single repeats
     double agent_steps_per_second = 0;      // of active agents

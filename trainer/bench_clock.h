@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "sim/engine/memory.h"
 
@@ -18,6 +20,8 @@ class BenchClock {
     Stream stream() const { return stream_; }
     /// Seconds from the first to the last thing that `work` enqueues; no host wait in between, one at the end.
     double seconds(const std::function<void()>& work);
+    /// Seconds of all pieces of work together, without what `before` enqueues in front of each; waits now and then.
+    double seconds(int64_t pieces, const std::function<void()>& before, const std::function<void()>& work);
     /// Captures what `work` enqueues in a CUDA graph; replay() launches it. False where the device has no graphs.
     bool capture(const std::function<void()>& work);
     void replay();
@@ -25,6 +29,7 @@ class BenchClock {
   private:
     Device device_;
     Stream stream_;
+    std::vector<void*> events_;                                  // cudaEvent_t, for pieces of work
     void *begin_ = nullptr, *end_ = nullptr, *graph_ = nullptr;  // cudaEvent_t, cudaGraphExec_t
 };
 

@@ -62,7 +62,7 @@ BatchOptions to_options(const BatchConfig& config) {
     options.statistics = config.statistics;
     options.outputs = split_list(config.outputs.str());
     options.dtypes = read_dtypes(config.dtype.str());
-    options.lanes = config.lanes;
+    options.plan = config.plan.str();
     options.illegal_actions = config.illegal_actions;
     options.scripted = read_scripted(config.scripted.str());
     return options;

@@ -17,7 +17,7 @@ struct BatchConfig {
     bool spread_phases = false, statistics = true;
     IllegalActions illegal_actions = IllegalActions::refuse;
     Text scripted, outputs, dtype;
-    int lanes = 0;
+    Text plan;
     template <class F>
     void fields(F f) {
         f("num_envs", num_envs, between(1, 2147483647), "worlds that step together");
@@ -34,7 +34,9 @@ struct BatchConfig {
         f("outputs", outputs, any_value(),
           "observation parts, reward, terminated, ... that are written, with commas between; empty: all");
         f("dtype", dtype, any_value(), "storage of observations: float32, or part=float32,part=uint8");
-        f("lanes", lanes, between(0, 1024), "GPU lanes per world; 0: the environment's choice");
+        f("plan", plan, any_value(),
+          "how worlds lie over GPU lanes: lane, warp:8, block:128, grid; CPU: worlds, team; empty: the engine's "
+          "choice");
     }
 };
 

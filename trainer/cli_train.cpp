@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "sim/engine/registry.h"
+#include "sim/engine/tune.h"
 #include "trainer/cli_batch.h"
 #include "trainer/cli_player.h"
 #include "trainer/cli_signal.h"
@@ -19,6 +20,7 @@ namespace {
 struct RunConfig {
     Text device = "auto";
     Text dtype;
+    Text plan = "tune";
     Text runs = "runs";
     Text run_name;
     float log_every = 1.0f;
@@ -30,6 +32,10 @@ struct RunConfig {
     void fields(F f) {
         f("device", device, any_value(), "cpu, cuda, cuda:N, or auto: the GPU if a usable one is there");
         f("dtype", dtype, any_value(), "storage of observations: float32, or part=float32,part=uint8");
+        f("plan", plan, any_value(),
+          "how worlds lie over GPU lanes: lane, warp:8, block:128, grid; tune: tries them for a second, once; empty: "
+          "the "
+          "engine's choice");
         f("runs", runs, any_value(), "the folder that run folders are made in");
         f("run_name", run_name, any_value(), "first part of the run folder's name; empty: the environment's name");
         f("log_every", log_every, between(0.01, 3600), "seconds between records of the log");
@@ -95,6 +101,11 @@ std::unique_ptr<Batch> make_training_batch(const TrainTask& task) {
     batch.device = task.run.device;
     BatchOptions options = training_options(task.config, task.device);
     options.dtypes = to_options(batch).dtypes;
+    options.plan = task.run.plan.str();
+    if (options.plan == "tune") {
+        options.plan = "";
+        if (task.device.is_cuda()) options.plan = tune_plan(task.environment, options, task.settings).plan;
+    }
     return make_batch(task.environment, options, task.settings);
 }
 

@@ -77,9 +77,11 @@ class Environment:
     outputs: names of the outputs to write (observation parts, states, action_mask, reward, terminated, truncated, active,
         acts, episode_start, the environment's own); None: all. What is not written is None or missing.
     dtypes: {part: "uint8" | "int8" | "bfloat16" | "float32"} for observation parts, "*" for all.
-    lanes: lanes per world on the GPU; 0: the environment's choice. Results do not depend on it.
+    plan: how worlds lie over lanes; "": the engine's choice. GPU: "lane", "warp:8" (2 .. 32 lanes of a warp for a world),
+        "block:128" (64 .. 256), "grid" (all lanes on one world after the other); lane and warp may end in "/32", "/64" or
+        "/128", the lanes of a block. CPU: "worlds", or "team", all threads on one world after the other, for worlds of very
+        many agents. `plans` lists those that are possible, `plan` is the one in use. Results do not depend on it.
     statistics: keep episode returns, lengths and the environment's metrics.
-    cpu_team: on the CPU all threads work on each world in turn, for worlds of very many agents.
     illegal_actions: "refuse" (default): replaced by the action's default choice and reported; "pass": handed to the rules,
         where they say what illegal actions mean.
     scripted: {role: policy} for roles that a scripted policy plays inside step, {role: None} for roles that learn; others
@@ -109,9 +111,8 @@ class Environment:
         spread_phases=False,
         outputs=None,
         dtypes=None,
-        lanes=0,
+        plan="",
         statistics=True,
-        cpu_team=False,
         illegal_actions="refuse",
         scripted=None,
         array=None,
@@ -133,8 +134,7 @@ class Environment:
             statistics=bool(statistics),
             outputs=names("outputs", outputs),
             dtypes={str(part): dtype_name(dtype) for part, dtype in (dtypes or {}).items()},
-            lanes=integer("lanes", lanes, -1, 1024),
-            cpu_team=bool(cpu_team),
+            plan=str(plan),
             illegal_actions=str(illegal_actions),
             scripted={str(role): "none" if policy is None else str(policy) for role, policy in (scripted or {}).items()},
             settings=settings,

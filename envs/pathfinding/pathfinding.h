@@ -46,7 +46,6 @@ struct Pathfinding {
         return spaces;
     }
     static void draw(Batch& batch, int64_t env, Replay& replay);
-    static constexpr bool never_one_lane = true;
     /// A lane per agent, up to 128: more of them wait for each other longer than they work. Costs are more work, and
     /// the reset of a map of some size keeps a block busy, whose other worlds then need not wait.
     static int lanes(const Config&, const Shared& shared) {

@@ -33,9 +33,8 @@ struct BatchOptions {
                                        // all of them), reward, terminated, truncated, active, acts, episode_start and
                                        // the environment's own outputs; a part's bare name means that of every role
     std::map<std::string, DType> dtypes;  // storage of observation parts, by name; "*" for all
-    int lanes = 0;                        // lanes per world on the GPU; 0: the environment's choice
+    std::string plan;                     // how worlds are laid out over lanes, see plan.h; empty: the engine's choice
     int item_order = 1;                   // CPU, for tests: -1 backwards, > 1 a stride; see ReorderedHostGroup
-    bool cpu_team = false;                // CPU: all threads on each world in turn, for worlds of very many agents
 };
 
 /// A tensor at a fixed address for the batch's life: row-major, never reallocated.
@@ -171,8 +170,12 @@ class Batch {
     /// Metrics of the first episode of each world since the last clear, [num_envs] each; NaN where none ended. Waits.
     /// Throws std::invalid_argument where no statistics are kept.
     std::map<std::string, std::vector<float>> first_episodes();
-    /// How worlds are laid out, for people: "block: 256 lanes for a world, ...".
-    virtual std::string plan() const { return "threads over worlds"; }
+    /// How worlds are laid out, as BatchOptions::plan says it; and every way that these settings and the kinds which
+    /// the environment is compiled for allow.
+    virtual std::string plan() const = 0;
+    virtual std::vector<std::string> plans() const = 0;
+    /// More of it, for people: "4 lanes for a world, blocks of 128 lanes with 5,120 B of shared memory, ...".
+    virtual std::string plan_details() const = 0;
     /// GPU: how many worlds whose episode ends a step can begin with; 0 where every world is stepped in its turn.
     virtual int most_early_worlds() const { return 0; }
     const std::vector<std::string>& metric_names() const { return metrics_; }
@@ -189,13 +192,7 @@ class Batch {
     double minimum_bytes_per_env(double active_agents) const;
 
   protected:
-    enum class Operation { step, reset, refresh, act };
-    struct Launch {
-        Operation operation;
-        const uint8_t* mask;  // reset: null for all
-        bool seeded;
-        int policy;
-        uint32_t draw;
+    struct Launch : Work {
         const Bindings* bindings;  // null: the engine's own tensors
     };
     virtual void launch(const Launch& launch, Stream stream) = 0;

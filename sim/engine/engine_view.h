@@ -36,6 +36,18 @@ struct Control {
     ActionError error;
 };
 
+/// What a launch does: a step; a reset, of all worlds or of those in a mask; outputs of a state that was set from
+/// outside; or a scripted policy's actions.
+enum class Operation : int { step, reset, refresh, act };
+/// One launch, but for the memory that it names.
+struct Work {
+    Operation operation;
+    const uint8_t* mask;  // reset: [num_envs] on the device; null for all
+    bool seeded;          // reset: the batch was seeded
+    int policy;           // act: -1 is random
+    uint32_t draw;        // act: tells random draws of one step apart
+};
+
 /// What a metric is the mean of.
 enum class MetricKind : int {
     episode_return,  // rewards of role `role`, by agent

@@ -11,7 +11,7 @@
 #include "sim/engine/engine_view.h"
 
 /// One step of one world, the same source for both backends: rules, bookkeeping, time limit, autoreset, observation.
-/// engine_host.h and engine_cuda.h lay out the memory, make the groups and call it.
+/// host_batch.h and cuda_batch.h lay out the memory, make the groups and call it.
 namespace flockstep {
 
 /// Everything about a batch that its steps need; passed by value to kernels.
@@ -280,6 +280,14 @@ class WorldEngine {
             int32_t* to = a.own + env_ * a.env_stride;
             group_.for_each(a.count * a.size, [&](int i) { to[i] = from[i]; });
         }
+    }
+
+    /// Work other than a step.
+    SIM_HD void run(const Work& work) {
+        if (work.operation == Operation::act)
+            act(work.policy, work.draw);
+        else
+            begin(work.operation == Operation::reset, work.seeded);
     }
 
     /// Which choices are legal in this state: what the next actions are judged by, and what the masks show.

@@ -22,11 +22,11 @@ struct HostTileGroup : HostGroup {
     static constexpr int tile_worlds = host_tile_worlds;
 };
 
-/// Whether the rules can be stepped so: small worlds without scratch memory, whose agent is always there, always acts
+/// Whether the rules can be stepped so: one agent in a world without scratch memory, which is always there, always acts
 /// and may do anything.
 template <class Env>
 constexpr bool has_plain_rules() {
-    if constexpr (requires { Env::never_one_lane; }) return false;
+    if constexpr (!is_single<Env>) return false;
     if constexpr (requires(World<Env> & world) { Env::active(world, 0); }) return false;
     if constexpr (requires(World<Env> & world) { Env::acts(world, 0); }) return false;
     if constexpr (is_streamed<Env> || has_prepare<Env>) return false;

@@ -3,17 +3,22 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
+#include "sim/engine/plan.h"
 #include "sim/engine/typed_batch.h"
 #include "sim/host/host_threads.h"
 #include "sim/host/host_tile.h"
+#include "sim/host/run_world.h"
 
 /// The CPU backend: threads over worlds, one lane each; or over tiles of one-agent worlds (see host_tile.h); or all
 /// threads on one world after the other.
 namespace flockstep {
 
-template <class Env>
+/// has_team: it is compiled for HostTeamGroup.
+template <class Env, bool has_team>
 class HostBatch final : public TypedBatch<Env> {
     using Base = TypedBatch<Env>;
     using Base::engine_;
@@ -21,7 +26,11 @@ class HostBatch final : public TypedBatch<Env> {
   public:
     HostBatch(const std::string& name, const BatchOptions& options, Blueprint<Env> blueprint)
         : Base(name, options, std::move(blueprint)) {
-        const bool is_normal = !options.cpu_team && options.item_order == 1;
+        if (!options.plan.empty()) is_team_ = parse_plan(options.plan, false).kind == GroupKind::grid;
+        if (is_team_ && !has_team)
+            throw std::invalid_argument("plan: got " + in_quotes(options.plan) + R"(, want "worlds": )" + name +
+                                        " is not compiled for kind grid, whose counterpart on the CPU is a team");
+        const bool is_normal = !is_team_ && options.item_order == 1;
         uses_tiles_ = is_normal && options.num_envs >= host_tile_worlds && fits_tiles(engine_) &&
                       this->world_bytes(host_tile_worlds) * host_tile_worlds <= max_host_tile_bytes;
         this->plan_layout(uses_tiles_ ? host_tile_worlds : 1);
@@ -30,10 +39,19 @@ class HostBatch final : public TypedBatch<Env> {
         this->reset(options.seed);
     }
 
+    std::string plan() const override { return is_team_ ? "team" : "worlds"; }
+    std::vector<std::string> plans() const override {
+        if (has_team) return {"worlds", "team"};
+        return {"worlds"};
+    }
+    std::string plan_details() const override {
+        return std::to_string(is_team_ ? omp_get_max_threads() : threads_) + " threads " +
+               (is_team_ ? "on one world after the other" : "over worlds");
+    }
+
   private:
     using Table = RowTable<Env>;
     using Launch = typename Batch::Launch;
-    using Operation = typename Batch::Operation;
 
     /// Parts that rules write as they are stored go straight to memory; the others pass through a buffer per thread.
     void plan_staging() {
@@ -56,8 +74,8 @@ class HostBatch final : public TypedBatch<Env> {
                 (part.written == DType::bit ? (elements + 31) / 32 * 4 + 8 : elements * part.written_size() + 32) + 15;
             offset = offset / 16 * 16;
         }
-        threads_ = this->options_.cpu_team ? 1 : omp_get_max_threads();
-        stage_bytes_ = offset + this->plan_stream(this->options_.cpu_team ? omp_get_max_threads() : 1);
+        threads_ = is_team_ ? 1 : omp_get_max_threads();
+        stage_bytes_ = offset + this->plan_stream(is_team_ ? omp_get_max_threads() : 1);
         scratch_bytes_ = this->plan_scratch();
         const int64_t row_bytes = int64_t(engine_.num_agents) * Table::agent_bytes + Table::env_bytes + 16;
         action_bytes_ = int64_t(engine_.action_words) * 4 * (engine_.num_scripted > 0 ? 2 : 1);
@@ -86,74 +104,73 @@ class HostBatch final : public TypedBatch<Env> {
         return p;
     }
 
-    template <class Group>
-    void run_world(Group& group, const EngineView<Env>& e, const Launch& launch, int64_t env, char* own) {
-        if (launch.mask && !launch.mask[env]) return;
-        const Place<Env> here = place(e, env, own);
-        WorldEngine<Env, Group> world(group, e, e.config, env, here);
-        if (launch.operation == Operation::step) {
-            WorldEngine<Env, Group>::fetch_actions(group, e, env, here);
-            group.sync();
-            world.step();
-        } else if (launch.operation == Operation::act)
-            world.act(launch.policy, launch.draw);
-        else
-            world.begin(launch.operation == Operation::reset, launch.seeded);
-    }
-
     void launch(const Launch& launch, Stream) override {
         EngineView<Env> bound;
         const EngineView<Env>& e = this->view_for(launch.bindings, bound);
         char* base = thread_memory_.data() + (256 - reinterpret_cast<uintptr_t>(thread_memory_.data()) % 256);
-        if (this->options_.cpu_team) {
+        if (is_team_)
+            run_team(e, launch, base);
+        else if (this->options_.item_order != 1)
+            run_reordered(e, launch, base);
+        else
+            for_each_chunk(e.num_envs, chunk_, threads_, [&](int64_t first, int64_t last, int thread) {
+                run_worlds(e, launch, first, last, base + thread * thread_bytes_);
+            });
+    }
+    void run_team(const EngineView<Env>& e, const Work& work, char* own) {
+        if constexpr (has_team) {
             HostTeamGroup::Exchange exchange;
 #pragma omp parallel
             {
                 HostTeamGroup group(exchange);
                 for (int64_t env = 0; env < e.num_envs; ++env) {
-                    run_world(group, e, launch, env, base);
+                    run_world(group, e, work, env, place(e, env, own));
                     group.sync();  // the next world uses the same working memory
                 }
             }
-        } else if (const int order = this->options_.item_order; order != 1) {
-            for (int64_t env = 0; env < e.num_envs; ++env) {
-                std::fill_n(base, thread_bytes_, char(0xA5));  // poison: what is read before it is written shows
-                this->poison_bulk_scratch();
-                ReorderedHostGroup group(order);
-                run_world(group, e, launch, env, base);
-            }
-        } else {
-            for_each_chunk(e.num_envs, chunk_, threads_, [&](int64_t first, int64_t last, int thread) {
-                run_worlds(e, launch, first, last, base + thread * thread_bytes_);
-            });
         }
+    }
+    /// Working memory is poisoned before each world: what is read before it is written shows.
+    void run_reordered([[maybe_unused]] const EngineView<Env>& e, [[maybe_unused]] const Work& work,
+                       [[maybe_unused]] char* own) {
+#ifdef FLOCKSTEP_TESTS
+        for (int64_t env = 0; env < e.num_envs; ++env) {
+            std::fill_n(own, thread_bytes_, char(0xA5));
+            this->poison_bulk_scratch();
+            ReorderedHostGroup group(this->options_.item_order);
+            run_world(group, e, work, env, place(e, env, own));
+        }
+#else
+        throw std::invalid_argument("item_order: got " + std::to_string(this->options_.item_order) +
+                                    ", want 1: others are compiled with FLOCKSTEP_TESTS=ON");
+#endif
     }
     /// Worlds [first, last); where tiles are used `first` begins one.
-    void run_worlds(const EngineView<Env>& e, const Launch& launch, int64_t first, int64_t last, char* own) {
+    void run_worlds(const EngineView<Env>& e, const Work& work, int64_t first, int64_t last, char* own) {
         if constexpr (has_plain_rules<Env>()) {
-            if (uses_tiles_) return run_tiles(e, launch, first, last, own);
+            if (uses_tiles_) return run_tiles(e, work, first, last, own);
         }
         HostGroup group;
-        for (int64_t env = first; env < last; ++env) run_world(group, e, launch, env, own);
+        for (int64_t env = first; env < last; ++env) run_world(group, e, work, env, place(e, env, own));
     }
-    void run_tiles(const EngineView<Env>& e, const Launch& launch, int64_t first, int64_t last, char* own) {
+    void run_tiles(const EngineView<Env>& e, const Work& work, int64_t first, int64_t last, char* own) {
         HostTileGroup group;
-        const auto run_alone = [&](int64_t env) { run_world(group, e, launch, env, own); };
-        const bool steps = launch.operation == Operation::step && !launch.mask;
+        const auto run_alone = [&](int64_t env) { run_world(group, e, work, env, place(e, env, own)); };
+        const bool steps = work.operation == Operation::step && !work.mask;
         for (; steps && first + host_tile_worlds <= last; first += host_tile_worlds)
             TileStep<Env>(e, first).run(run_alone);
         for (int64_t env = first; env < last; ++env) run_alone(env);
     }
 
-    bool uses_tiles_ = false;
+    bool uses_tiles_ = false, is_team_ = false;
     int threads_ = 1;
     int64_t stage_bytes_ = 0, scratch_bytes_ = 0, action_bytes_ = 0, thread_bytes_ = 0, chunk_ = 1;
     std::vector<char> thread_memory_;
 };
 
-template <class Env>
+template <class Env, bool has_team>
 std::unique_ptr<Batch> make_host_batch(const char* name, const BatchOptions& options, const Settings& settings) {
-    return std::make_unique<HostBatch<Env>>(name, options, Blueprint<Env>(name, settings));
+    return std::make_unique<HostBatch<Env, has_team>>(name, options, Blueprint<Env>(name, settings));
 }
 
 }  // namespace flockstep

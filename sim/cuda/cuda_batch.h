@@ -6,72 +6,15 @@
 #include <optional>
 
 #include "sim/cuda/cuda_check.h"
-#include "sim/cuda/early_worlds.h"
 #include "sim/cuda/side_stream.h"
+#include "sim/cuda/staging_plan.h"
 #include "sim/engine/typed_batch.h"
 
 /// The CUDA backend, host side: how worlds are laid out in blocks, and the launches. The kernels are in
-/// engine_kernels.cuh. A block takes some worlds: their small state and outputs pass through shared memory as straight
+/// step_kernels.cuh. A block takes some worlds: their small state and outputs pass through shared memory as straight
 /// 16-byte copies, and the lanes of each world's group run the rules there. One launch per step, and one more in front
 /// of it where worlds whose episode ends are stepped first.
 namespace flockstep {
-
-/// Which lanes share a world.
-enum class GroupKind { lane, warp, block, grid };
-
-/// Where things lie in a block's shared memory (grid: in global memory), in bytes.
-struct StagingPlan {
-    GroupKind kind;
-    int lanes, worlds, threads;  // per world; per block; per block
-    int tiles, scratch, actions, agent_rows, env_rows, stage, bytes;
-    int action_words;  // per world, those of scripted policies included
-    int64_t blocks;
-    int64_t tiled_worlds;  // num_envs, and worlds that only fill the last tile
-    char* global;          // grid: memory that stands in for the shared memory, and the lanes' exchange
-    int scratch_bytes;     // per world
-    EarlyWorlds early;     // steps by blocks: up to `most` worlds are stepped first
-    int early_blocks;      // by as many blocks in front of the others; 0: by a launch of their own
-    int ahead;  // steps: block b fetches the tile of block b + ahead to the cache; the blocks resident at once
-};
-
-/// What a launch other than a step is to do.
-struct OtherWork {
-    bool is_reset, is_act;
-    const uint8_t* mask;
-    bool seeded;
-    int policy;
-    uint32_t draw;
-};
-
-/// Entry points of kernels; grid has one for everything.
-struct KernelSet {
-    const void* step = nullptr;        // (EngineView<Env>, StagingPlan)
-    const void* other = nullptr;       // (EngineView<Env>, StagingPlan, OtherWork)
-    const void* early_step = nullptr;  // as `step`, of worlds at their time limit, by blocks of up to 1,024 lanes
-    const void* usual_step = nullptr;  // as `step`, for the environment's usual sizes alone
-};
-template <class Env, GroupKind kind>
-KernelSet kernels_of();
-
-/// Environments of many agents say so, and one kernel less of each kind is compiled. A lane alone is too slow for
-/// observations that are streamed.
-template <class Env>
-inline constexpr bool has_no_lane_kind = is_streamed<Env> || requires {
-    Env::never_one_lane;
-};
-
-/// Most lanes of a block's group: more would leave each of them too few registers.
-inline constexpr int max_block_lanes = 256;
-
-/// Lanes for worlds that are reset, where the environment says how many: their blocks are few, and nothing else waits.
-inline constexpr int max_reset_lanes = 1024;
-template <class Env>
-inline constexpr bool has_reset_lanes = requires(const typename Env::Config& config, const SharedOf<Env>& shared) {
-    Env::reset_lanes(config, shared);
-};
-
-/// Room for GridGroup::Exchange.
-inline constexpr int grid_exchange_bytes = 8192;
 
 template <class Env>
 class CudaBatch final : public TypedBatch<Env> {
@@ -79,8 +22,8 @@ class CudaBatch final : public TypedBatch<Env> {
     using Base::engine_;
 
   public:
-    CudaBatch(const std::string& name, const BatchOptions& options, Blueprint<Env> blueprint)
-        : Base(name, options, std::move(blueprint)), device_(options.device.index) {
+    CudaBatch(const std::string& name, const BatchOptions& options, Blueprint<Env> blueprint, const KernelSets& kernels)
+        : Base(name, options, std::move(blueprint)), device_(options.device.index), kernel_sets_(kernels) {
         const DeviceScope scope(device_);
         cuda_check(cudaDeviceGetAttribute(&shared_limit_, cudaDevAttrMaxSharedMemoryPerBlockOptin, device_),
                    "reading the shared memory limit");
@@ -92,15 +35,19 @@ class CudaBatch final : public TypedBatch<Env> {
     }
 
     int most_early_worlds() const override { return plan_.early.most; }
-    std::string plan() const override {
-        static constexpr const char* names[] = {"lane", "warp", "block", "grid"};
+    std::string plan() const override { return taken_.text(true); }
+    std::vector<std::string> plans() const override {
+        std::vector<std::string> texts;
+        for (const Plan& plan : possible_) texts.push_back(plan.text(true));
+        return texts;
+    }
+    std::string plan_details() const override {
         const DeviceScope scope(device_);
         const bool is_grid = plan_.kind == GroupKind::grid;
         cudaFuncAttributes attributes{};
         cuda_check(cudaFuncGetAttributes(&attributes, kernels().step), "asking for a kernel's registers");
         const int shared_bytes = is_grid ? 0 : plan_.bytes;
-        return std::string(names[int(plan_.kind)]) + ": " +
-               (is_grid ? "all lanes on a world" : std::to_string(plan_.lanes) + " lanes for a world") +
+        return (is_grid ? "all lanes on a world" : std::to_string(plan_.lanes) + " lanes for a world") +
                ", blocks of " + std::to_string(plan_.threads) + " lanes with " + std::to_string(shared_bytes) +
                " B of shared memory, " + std::to_string(blocks_at_once(kernels().step, shared_bytes)) +
                " of them at once, " + std::to_string(attributes.numRegs) + " registers and " +
@@ -109,27 +56,51 @@ class CudaBatch final : public TypedBatch<Env> {
 
   private:
     using Launch = typename Batch::Launch;
-    using Operation = typename Batch::Operation;
 
-    static constexpr int grid_lanes = -1;
     static constexpr int comfortable_bytes = 56 << 10;  // four blocks per multiprocessor
 
-    /// The environment's or the caller's number of lanes, or the next larger group that the worlds fit.
+    /// The caller's plan; or the environment's number of lanes, or the nearest that its worlds fit.
     void choose_plan() {
-        int lanes = this->options_.lanes;
-        if (lanes == 0) lanes = default_lanes();
-        const bool is_group = lanes >= 1 && lanes <= 32 && (lanes & (lanes - 1)) == 0,
-                   is_block = lanes % 32 == 0 && lanes >= 64 && lanes <= max_block_lanes;
-        if (!is_group && !is_block && lanes != grid_lanes)
-            throw std::invalid_argument(
-                "lanes: got " + std::to_string(lanes) +
-                ", want 1, 2, 4, 8, 16, 32, a multiple of 32 up to 256, or -1 for the whole grid");
-        if (is_group && fits_group(has_no_lane_kind<Env> ? std::max(lanes, 2) : lanes)) return;
-        if (lanes != grid_lanes && fits_block(is_block ? lanes : 64)) return;
-        plan_grid();
+        find_possible_plans();
+        const std::string& wanted = this->options_.plan;
+        for (const Plan& plan : wanted.empty() ? plan_ladder(default_lanes()) : std::vector{parse_plan(wanted, true)})
+            if (try_plan(plan)) return;
+        std::vector<GroupKind> compiled;
+        for (int kind = 0; kind < num_group_kinds; ++kind)
+            if (is_compiled(GroupKind(kind))) compiled.push_back(GroupKind(kind));
+        refuse_plan(wanted, this->environment(), compiled, possible_);
+    }
+    void find_possible_plans() {
+        int default_threads = 0;  // of the plan that says none
+        for (const Plan& plan : all_cuda_plans()) {
+            if (!lay_out_plan(plan)) continue;
+            if (plan.threads == 0) default_threads = plan_.threads;
+            if (plan.threads != default_threads) possible_.push_back(plan);
+        }
+    }
+    bool is_compiled(GroupKind kind) const { return kernel_sets_.of[int(kind)].step != nullptr; }
+    /// Lays worlds out by a plan and takes it up; false where they do not fit, or where there is no kernel for it.
+    bool try_plan(const Plan& plan) {
+        if (!lay_out_plan(plan)) return false;
+        taken_ = plan;
+        this->plan_layout(tile_worlds_);
+        if (plan.kind == GroupKind::grid) take_up_grid();
+        return true;
+    }
+    bool lay_out_plan(const Plan& plan) {
+        if (!is_compiled(plan.kind)) return false;
+        switch (plan.kind) {
+            case GroupKind::lane:
+            case GroupKind::warp:
+                return fits_group(plan.lanes, plan.threads);
+            case GroupKind::block:
+                return fits_block(plan.lanes);
+            default:
+                return lay_out_grid();
+        }
     }
     int default_lanes() const {
-        if (const int wanted = lanes_of<Env>(engine_.config, this->blueprint_.shared())) return wanted;
+        if (const int wanted = lanes_of<Env>(engine_.config, this->blueprint_.shared())) return checked_lanes(wanted);
         if constexpr (is_streamed<Env>) return most_streamed_bytes() > 4096 ? 256 : 128;
         int lanes = 1;
         while (lanes < engine_.num_agents && lanes < 256) lanes *= 2;
@@ -146,29 +117,43 @@ class CudaBatch final : public TypedBatch<Env> {
         }
         return most;
     }
-    bool fits_group(int lanes) {
+    int checked_lanes(int lanes) const {
+        const bool is_group = lanes >= 1 && lanes <= 32 && (lanes & (lanes - 1)) == 0,
+                   is_block = lanes % 32 == 0 && lanes >= 64 && lanes <= max_block_lanes;
+        if (is_group || is_block) return lanes;
+        throw std::logic_error(this->environment() + ": lanes() gives " + std::to_string(lanes) +
+                               ", want 1, 2, 4, 8, 16, 32, or a multiple of 32 up to 256");
+    }
+    /// wanted_threads: of a block; 0: as many as leave room for several blocks.
+    bool fits_group(int lanes, int wanted_threads) {
         const int most = most_agents_of_a_role();
         for (int threads : {128, 64, 32}) {
+            if (wanted_threads > 0 && threads != wanted_threads) continue;
             plan_ = lay_out(lanes == 1 ? GroupKind::lane : GroupKind::warp, lanes, threads, most);
-            if (plan_.bytes <= (threads == 32 ? shared_limit_ : comfortable_bytes)) return settle();
+            const bool is_last = threads == 32 || wanted_threads > 0;
+            if (plan_.bytes <= (is_last ? shared_limit_ : comfortable_bytes)) return true;
         }
         return false;
     }
     bool fits_block(int lanes) {
         for (int agents = most_agents_of_a_role();; agents = (agents + 1) / 2) {
             plan_ = lay_out(GroupKind::block, lanes, lanes, agents);
-            if (plan_.bytes <= (agents == 1 || is_streamed<Env> ? shared_limit_ : comfortable_bytes)) return settle();
-            if (agents == 1 || is_streamed<Env>) return false;
+            const bool is_last = agents == 1 || is_streamed<Env>;
+            if (plan_.bytes <= (is_last ? shared_limit_ : comfortable_bytes)) return true;
+            if (is_last) return false;
         }
     }
-    void plan_grid() {
-        for (int p = 0; p < engine_.num_parts; ++p) engine_.parts[p].direct = engine_.parts[p].is_copied();
+    bool lay_out_grid() {
         int agents = most_agents_of_a_role();
         do {
             plan_ = lay_out(GroupKind::grid, 1, 256, agents);
             agents = (agents + 1) / 2;
         } while (plan_.bytes > (1 << 28) && agents > 1);
-        settle();
+        return true;
+    }
+    void take_up_grid() {
+        for (int p = 0; p < engine_.num_parts; ++p) engine_.parts[p].direct = engine_.parts[p].is_copied();
+        lay_out_grid();
         working_memory_.emplace_back(*this->memory_, size_t(plan_.bytes) + grid_exchange_bytes,
                                      "the grid's working memory");
         plan_.global = static_cast<char*>(working_memory_.back().data());
@@ -222,27 +207,10 @@ class CudaBatch final : public TypedBatch<Env> {
     static int teams_of(GroupKind kind, int threads) {
         return kind == GroupKind::grid ? 1024 : kind == GroupKind::block ? threads / 32 : 1;
     }
-    bool settle() {
-        this->plan_layout(tile_worlds_);
-        return true;
-    }
-
     KernelSet kernels() const {
-        KernelSet set = kernels_of_plan();
+        KernelSet set = kernel_sets_.of[int(plan_.kind)];
         if (set.usual_step && this->is_of_usual_size()) set.step = set.usual_step;
         return set;
-    }
-    KernelSet kernels_of_plan() const {
-        switch (plan_.kind) {
-            case GroupKind::lane:
-                return kernels_of<Env, GroupKind::lane>();
-            case GroupKind::warp:
-                return kernels_of<Env, GroupKind::warp>();
-            case GroupKind::block:
-                return kernels_of<Env, GroupKind::block>();
-            default:
-                return kernels_of<Env, GroupKind::grid>();
-        }
     }
     /// To all there is, since the limit belongs to the kernel and other batches launch it with plans of their own.
     void raise_limits() {
@@ -299,16 +267,11 @@ class CudaBatch final : public TypedBatch<Env> {
     void launch(const Launch& launch, Stream stream) override {
         const DeviceScope scope(device_);
         const auto handle = static_cast<cudaStream_t>(stream.handle);
-        OtherWork work{launch.operation == Operation::reset,
-                       launch.operation == Operation::act,
-                       launch.mask,
-                       launch.seeded,
-                       launch.policy,
-                       launch.draw};
-        bool is_step = launch.operation == Operation::step;
+        Work work = launch;
+        const bool is_step = launch.operation == Operation::step;
         EngineView<Env> bound;
         const EngineView<Env>& view = this->view_for(launch.bindings, bound);
-        void* arguments[] = {const_cast<EngineView<Env>*>(&view), &plan_, &work, &is_step};
+        void* arguments[] = {const_cast<EngineView<Env>*>(&view), &plan_, &work};
         const KernelSet set = kernels();
         const bool has_early = is_step && plan_.early.most > 0;
         if (has_early) find_early_worlds(plan_.early, engine_.num_envs, engine_.max_episode_steps, handle);
@@ -336,14 +299,18 @@ class CudaBatch final : public TypedBatch<Env> {
     }
 
     int device_, shared_limit_ = 0, tile_worlds_ = 1;
+    KernelSets kernel_sets_;
+    std::vector<Plan> possible_;
+    Plan taken_;
     StagingPlan plan_{}, early_plan_{};
     std::optional<SideStream> early_stream_;
     std::vector<Buffer> working_memory_;
 };
 
 template <class Env>
-std::unique_ptr<Batch> make_cuda_batch(const char* name, const BatchOptions& options, const Settings& settings) {
-    return std::make_unique<CudaBatch<Env>>(name, options, Blueprint<Env>(name, settings));
+std::unique_ptr<Batch> make_cuda_batch(const char* name, const BatchOptions& options, const Settings& settings,
+                                       const KernelSets& kernels) {
+    return std::make_unique<CudaBatch<Env>>(name, options, Blueprint<Env>(name, settings), kernels);
 }
 
 }  // namespace flockstep

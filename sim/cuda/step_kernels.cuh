@@ -2,8 +2,8 @@
 
 #include <cuda_pipeline.h>
 
-#include "sim/cuda/engine_cuda.h"
 #include "sim/cuda/group_cuda.cuh"
+#include "sim/cuda/staging_plan.h"
 #include "sim/engine/world_engine.h"
 
 /// The kernels of the CUDA backend. A block takes some worlds: their small state and outputs pass through shared memory
@@ -258,8 +258,7 @@ __global__ void __launch_bounds__(step_threads<kind, which>, resident_blocks<Env
 /// Resets, refreshes and scripted policies: rare, so rows are written in place.
 template <class Env, GroupKind kind>
 __global__ void __launch_bounds__(most_threads<kind>, other_blocks<kind>)
-    other_kernel(const __grid_constant__ EngineView<Env> e, const __grid_constant__ StagingPlan plan,
-                 const OtherWork work) {
+    other_kernel(const __grid_constant__ EngineView<Env> e, const __grid_constant__ StagingPlan plan, const Work work) {
     extern __shared__ __align__(16) char shared[];
     __shared__ BlockGroup::Exchange exchange;
     const Crew<kind> crew(e, plan, blockIdx.x);
@@ -275,10 +274,7 @@ __global__ void __launch_bounds__(most_threads<kind>, other_blocks<kind>)
         using Group = decltype(group);
         WorldEngine<Env, Group> world(group, e, e.config, env,
                                       block_place<Group::tile_worlds>(e, plan, shared, env, slot, false));
-        if (work.is_act)
-            world.act(work.policy, work.draw);
-        else
-            world.begin(work.is_reset, work.seeded);
+        world.run(work);
     }
     crew.sync();
     tile.bring_back();
@@ -287,8 +283,7 @@ __global__ void __launch_bounds__(most_threads<kind>, other_blocks<kind>)
 /// One world after the other by the whole grid; state stays where it is.
 template <class Env>
 __global__ void __launch_bounds__(256)
-    grid_kernel(const __grid_constant__ EngineView<Env> e, const __grid_constant__ StagingPlan plan,
-                const OtherWork work, const bool is_step) {
+    grid_kernel(const __grid_constant__ EngineView<Env> e, const __grid_constant__ StagingPlan plan, const Work work) {
     static_assert(sizeof(GridGroup::Exchange) <= grid_exchange_bytes);
     auto& exchange = *reinterpret_cast<GridGroup::Exchange*>(plan.global + plan.bytes);
     for (int64_t env = 0; env < e.num_envs; ++env) {
@@ -297,26 +292,24 @@ __global__ void __launch_bounds__(256)
         Place<Env> place = block_place<1>(e, plan, plan.global, env, 0, false);
         place.tile = e.tiles + env * e.world_bytes;
         WorldEngine<Env, GridGroup> world(group, e, e.config, env, place);
-        if (is_step) {
+        if (work.operation == Operation::step) {
             WorldEngine<Env, GridGroup>::fetch_actions(group, e, env, place);
             group.sync();
             world.step();
-        } else if (work.is_act)
-            world.act(work.policy, work.draw);
-        else
-            world.begin(work.is_reset, work.seeded);
+        } else {
+            world.run(work);
+        }
         group.sync();
     }
 }
 
-/// The entry points of one kind of group; each is instantiated in a source file of its own, since they take long to
-/// compile.
+/// Instantiated in a source file for each kind that an environment is compiled for, since kernels take long to compile.
 template <class Env, GroupKind kind>
 KernelSet kernels_of() {
+    static_assert(kind != GroupKind::lane || !is_streamed<Env>,
+                  "KINDS: want no `lane` where observations are streamed, which takes a warp");
     if constexpr (kind == GroupKind::grid) {
         return {reinterpret_cast<const void*>(grid_kernel<Env>)};
-    } else if constexpr (kind == GroupKind::lane && has_no_lane_kind<Env>) {
-        return {};
     } else {
         KernelSet set{reinterpret_cast<const void*>(step_kernel<Env, kind>),
                       reinterpret_cast<const void*>(other_kernel<Env, kind>)};
