@@ -302,8 +302,8 @@ template <class Env>
 std::string found_by_the_test_mode() {
     BatchOptions reordered = some_envs(3);
     reordered.item_order = -1;
-    const auto plain = make_host_batch<Env>("test", some_envs(3), Settings{});
-    const auto other = make_host_batch<Env>("test", reordered, Settings{});
+    const auto plain = make_host_batch<Env, false>("test", some_envs(3), Settings{});
+    const auto other = make_host_batch<Env, false>("test", reordered, Settings{});
     return played_difference(*plain, *other, 5);
 }
 }  // namespace
