@@ -7,7 +7,7 @@
 
 /// Random orders without memory.
 ///
-///   const Permutation order(uint64_t(num_cells), world.rng.four(0, 0));
+///   const Permutation order(uint64_t(num_cells), rng.four(0, 0));
 ///   group.for_each(num_agents, [&](int agent) { state.cell[agent] = int(order(uint64_t(agent))); });  // all different
 namespace flockstep {
 
