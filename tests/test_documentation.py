@@ -17,6 +17,7 @@ NO_EXAMPLE_YET = {"sim/contract/random.h"}  # being rewritten; goes with the rew
 COMMENT_OR_TEXT = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', re.DOTALL)
 DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", re.MULTILINE)
 MACRO = re.compile(r"[ \t]*#[ \t]*define[ \t]+(\w+)")
+TEMPLATE = re.compile(r"\btemplate\s*<")
 ACCESS = re.compile(r"\s*(public|protected|private)\s*:")
 TYPE = re.compile(r"(class|struct|union|enum(?:\s+(?:class|struct))?)\b(?:\s*alignas\s*\([^)]*\))?\s*(\w*)")
 NOISE = re.compile(r"\balignas\s*\([^)]*\)|__attribute__\s*\(\(.*?\)\)|\[\[.*?\]\]|\b__extension__\b", re.DOTALL)
@@ -46,15 +47,23 @@ def closing(code, start):
     raise ValueError(f"a bracket that is not closed: {code[start:start + 60]!r}")
 
 
+def behind_template(code, at):
+    """Place behind the `template <...>` that begins at `at`, or `at` itself. Brackets within it may hold anything."""
+    match = TEMPLATE.match(code, at)
+    if not match:
+        return at
+    depth, at = 1, match.end()
+    while depth:
+        depth += {"<": 1, ">": -1}.get(code[at], 0)
+        at = closing(code, at) + 1 if code[at] in CLOSING else at + 1
+    return at
+
+
 def without_template(head):
     """A declaration behind its `template <...>`."""
     head = head.strip()
-    while match := re.match(r"template\s*<", head):
-        depth, at = 1, match.end()
-        while depth:
-            depth += {"<": 1, ">": -1}.get(head[at], 0)
-            at = closing(head, at) + 1 if head[at] in CLOSING else at + 1
-        head = head[at:].strip()
+    while (end := behind_template(head, 0)) > 0:
+        head = head[end:].strip()
     return head
 
 
@@ -112,6 +121,8 @@ class Declarations:
             if match := ACCESS.match(self.code, start, end) if at == start else None:
                 is_public = match[1] == "public"
                 at = start = match.end()
+            elif (behind := behind_template(self.code, at)) > at:
+                at = behind
             elif c in "([":
                 at = closing(self.code, at) + 1
             elif c == ";":
@@ -155,8 +166,8 @@ class Declarations:
         self.found.append((self.line(first), self.line(at if last is None else last), kind, name, scope))
 
     def undocumented(self):
-        """A `///` is directly above, at the end of a line, or above a group of one-line declarations of one kind. Lines of
-        the preprocessor between are skipped. A macro that is defined twice is documented once."""
+        """A `///` is directly above, at the end of a line, or above a group of one-line declarations of one kind. Lines
+        of the preprocessor between are skipped. A macro that is defined twice is documented once."""
         missing, covered, macros = [], {}, set()  # covered: last line of what a comment above covers -> kind
         for first, last, kind, name, scope in sorted(self.found):
             above = first - 1
@@ -251,7 +262,7 @@ struct Line {
 #define TWICE(x) ((x) + (x))
 class Later;
 /// Documented.
-template <class T, int n = (1 > 0)>
+template <class T, int n = (1 > 0), Range range = Range{0, 1}>
 inline constexpr bool is_wide = requires(T t) {
     t.wide;
 };
