@@ -17,8 +17,10 @@
 ///   }
 namespace flockstep {
 
-/// A field of one world as T's, in the order of its shape; sizeof(T) must divide a world's bytes. Copies the field of
-/// all worlds to the host and waits: for batches of few worlds, such as those that are recorded.
+/// A field of one world as T's, in the order of its shape; sizeof(T) must divide a world's bytes, of which a rest is
+/// left out. Copies the field of all worlds (a staged one: the small state of all) to the host and waits: for batches
+/// of few worlds, such as those that are recorded. Throws std::invalid_argument for an unknown field, and for an action
+/// that was refused since the last check (see Batch::check).
 template <class T>
 std::vector<T> field_of_world(Batch& batch, const std::string& name, int64_t env) {
     const FieldValue field = batch.get_field(name);
@@ -28,7 +30,8 @@ std::vector<T> field_of_world(Batch& batch, const std::string& name, int64_t env
     return values;
 }
 
-/// The settings that a batch was made with, as its environment's Config. What `load` filled in is in them.
+/// The settings that a batch was made with, or has taken up by replace_shared, as its environment's Config; those that
+/// nobody gave are at their defaults. Host only.
 template <class Config>
 Config config_of(const Batch& batch) {
     Config config;

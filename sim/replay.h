@@ -14,6 +14,12 @@
 /// Coordinates are floats in the environment's own units. With a grid one unit is one cell, the cell in row r and
 /// column c is centred on (x = c, y = r), and y points down; without a grid y points up. Per-frame lists have one
 /// value per entity, in the order of Replay::entities.
+///
+///   Replay replay;
+///   replay.title = "a walk";
+///   replay.entities.push_back({.name = "walker", .shape = ReplayShape::ring});
+///   for (int t = 0; t < 3; ++t) replay.frames.push_back({.position = {{float(t), 0.0f}}});
+///   write_replay("walk.html", replay);
 namespace flockstep {
 
 /// A place in the scene. A point that is not finite stands for "none".
@@ -102,7 +108,8 @@ struct Replay {
 /// The page as text. Works from a file, without a network; any text in the replay is shown as text, never as markup.
 /// Coordinates keep three decimals (more where all of them lie within one unit). About 6 bytes per entity and frame
 /// on a grid, at most 11 elsewhere, as much again for goals that move.
-/// Throws std::invalid_argument when the lists do not fit each other or a number is not finite.
+/// Throws std::invalid_argument, "replay: entities[0].radius: got ...", when the lists do not fit each other, a number
+/// is not finite, a size or speed is not > 0 (a circle's radius may be 0), a box has no area, or there is no frame.
 std::string render_replay(const Replay& replay);
 
 /// Writes the page to `path`: to a temporary name beside it, synced, then renamed, so that a file of this name is

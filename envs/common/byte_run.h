@@ -5,10 +5,17 @@
 
 #include "sim/contract/hd.h"
 
-/// Reading and comparing several bytes of device memory at a time.
+/// Reading and comparing several bytes of device memory at a time. By one lane; no function waits but for what it
+/// reads.
+///
+///   const ByteRun above(cost + (row - 1) * width + column, 0, 11), below(cost + (row + 1) * width + column, 0, 11);
+///   ...  // other work, while both are on their way
+///   for (int k = 0; k < 3; ++k)  // the smaller of two bytes, four times
+///       nearest[k] = low_bytes(min_halves(low_halves(above.word(k)), low_halves(below.word(k))),
+///                              min_halves(high_halves(above.word(k)), high_halves(below.word(k))));
 namespace flockstep {
 
-/// Smaller and larger halves of two words of two uint16 each.
+/// The smaller halves of two words of two uint16 each: one instruction on the GPU.
 SIM_HD uint32_t min_halves(uint32_t a, uint32_t b) {
 #ifdef __CUDA_ARCH__
     return __vminu2(a, b);
@@ -17,6 +24,7 @@ SIM_HD uint32_t min_halves(uint32_t a, uint32_t b) {
     return (low_a < low_b ? low_a : low_b) | (high_a < high_b ? high_a : high_b) << 16;
 #endif
 }
+/// The larger halves.
 SIM_HD uint32_t max_halves(uint32_t a, uint32_t b) {
 #ifdef __CUDA_ARCH__
     return __vmaxu2(a, b);
@@ -26,7 +34,7 @@ SIM_HD uint32_t max_halves(uint32_t a, uint32_t b) {
 }
 /// The same uint16 in both halves.
 SIM_HD uint32_t both_halves(uint32_t half) { return half * 65537u; }
-/// Bytes 0 and 1 of a word, or 2 and 3, as two halves.
+/// Bytes 0 and 1 of a word as two halves.
 SIM_HD uint32_t low_halves(uint32_t bytes) {
 #ifdef __CUDA_ARCH__
     return __byte_perm(bytes, 0, 0x4140);
@@ -34,6 +42,7 @@ SIM_HD uint32_t low_halves(uint32_t bytes) {
     return (bytes & 255u) | (bytes & 0xFF00u) << 8;
 #endif
 }
+/// Bytes 2 and 3 of a word as two halves.
 SIM_HD uint32_t high_halves(uint32_t bytes) {
 #ifdef __CUDA_ARCH__
     return __byte_perm(bytes, 0, 0x4342);
@@ -41,7 +50,7 @@ SIM_HD uint32_t high_halves(uint32_t bytes) {
     return low_halves(bytes >> 16);
 #endif
 }
-/// The low bytes of four halves.
+/// The low bytes of four halves: low_bytes(low_halves(w), high_halves(w)) == w.
 SIM_HD uint32_t low_bytes(uint32_t first, uint32_t second) {
 #ifdef __CUDA_ARCH__
     return __byte_perm(first, second, 0x6420);
@@ -55,7 +64,7 @@ SIM_HD uint32_t low_bytes(uint32_t first, uint32_t second) {
 /// rows pay for each vector, not for each byte.
 class ByteRun {
   public:
-    static constexpr int capacity = 12;
+    static constexpr int capacity = 12;  /// bytes
 
     /// from[begin] to from[end - 1], 0 <= begin, end <= 12, or nothing where begin >= end; all others are 255. `from`
     /// itself may lie outside of the array, which must begin and end at multiples of 8 bytes of memory that may be
@@ -77,7 +86,7 @@ class ByteRun {
         if (begin < end) memcpy(reinterpret_cast<uint8_t*>(word_) + begin, from + begin, size_t(end - begin));
 #endif
     }
-    /// Bytes 4 k to 4 k + 3.
+    /// Bytes 4 k to 4 k + 3, 0 <= k < 3, the first in the lowest bits. Waits for the read.
     SIM_HD uint32_t word(int k) const {
         // each of four bits to the lowest of a byte, and from there to all of it
         const uint32_t outside = ((outside_ >> 4 * k & 15u) * 0x204081u & 0x01010101u) * 255u;

@@ -15,12 +15,14 @@ SIM_HD int whole_cell(float v, int count) { return int(real::min(real::max(v, 0.
 
 /// Points outside belong to the nearest cell of the rim, so every point has a cell.
 struct CellGrid {
+    /// Most columns, and most rows.
     static constexpr int max_side = 4096;
     Vec2 origin;        // lower left corner
     float cell_size;    // side of a cell
     float inverse;      // 1 / cell_size
     int columns, rows;  // 1..max_side
 
+    /// At most 2^24.
     SIM_HD int cells() const { return columns * rows; }
     /// A point in units of cells, counted from the corner.
     SIM_HD Vec2 in_cells(Vec2 point) const { return inverse * (point - origin); }
@@ -32,7 +34,7 @@ struct CellGrid {
 };
 
 /// The grid that covers a rectangle with cells of `cell_size` > 0, doubled while a side would have more than max_side.
-/// Coordinates up to 1e30 in size.
+/// Coordinates up to 1e30 in size, lower <= upper. Unchecked: GridIndexBuilder checks what it is given.
 SIM_HD CellGrid covering(Vec2 lower, Vec2 upper, float cell_size) {
     const auto count = [&](float extent) { return real::floor(extent / cell_size) + 1.0f; };
     const float widest = real::max(upper.x - lower.x, upper.y - lower.y);
@@ -74,7 +76,8 @@ SIM_HD CellWindow window_around(const CellGrid& grid, Vec2 place, float radius) 
     return window;
 }
 
-/// The columns of the window in one of its rows. In a disc, a row has the columns of every row farther from the middle.
+/// The columns of the window in one of its rows: a square root, for a disc. In a disc, a row has the columns of every
+/// row farther from the middle.
 SIM_HD CellRun columns_of(const CellWindow& window, int row) {
     if (window.radius < 0.0f) return {window.first_column, window.last_column};
     // The chord at the row's side that is nearer to the middle; rows at the rim go on for ever.

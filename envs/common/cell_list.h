@@ -20,15 +20,17 @@ namespace flockstep {
 /// enough to be staged, else Bulk. Memory: 4 bytes per cell, 4 per thing, 256 more.
 template <template <class> class Array = Field>
 struct CellList {
-    static constexpr int num_chunks = 64;
+    static constexpr int num_chunks = 64;  /// parts in which counts are added up
     Array<int32_t> end;    // [cells] end of each cell's things in `item`; it begins where the cell before ends
     Array<int32_t> item;   // [things] by cell, within a cell in rising order
     Array<int32_t> chunk;  // [num_chunks] of cells: how many things are in those before
 
+    /// For `fields` of the Scratch or State that it is part of; the fields' names are cell_end, cell_item, cell_chunk.
     template <class V>
     SIM_HD void fields(V& visit, int cells, int max_things) {
         visit("cell_end", end, cells), visit("cell_item", item, max_things), visit("cell_chunk", chunk, num_chunks);
     }
+    /// First of a cell's things in `item`.
     SIM_HD int begin_of(int cell) const { return cell > 0 ? end[cell - 1] : 0; }
 };
 
@@ -76,9 +78,10 @@ SIM_HD void sort_items(const Items& item, int begin, int end) {
 
 }  // namespace detail
 
-/// Fills the lists from cell_of(i) in [0, cells) for things i in [0, n); -1 leaves a thing out. All lanes call it; what
-/// cell_of reads must be written before (group.sync), and the lists are ready for all lanes when it returns. Seven
-/// syncs; a cell of k things costs up to k^2 / 4 moves where lanes came in the worst order.
+/// Fills the lists from cell_of(i) in [0, cells) for things i in [0, n), called twice for each; -1 leaves a thing out.
+/// Together; what cell_of reads must be written before (group.sync), and the lists are ready for all lanes when it
+/// returns. Seven syncs and two atomics per thing; a cell of k things costs up to k^2 / 2 moves where lanes came in the
+/// worst order, none by one lane.
 template <class Group, class List, class CellOf>
 SIM_HD void fill_cell_list(Group& group, const List& list, int cells, int n, CellOf&& cell_of) {
     group.for_each(cells, [&](int cell) { list.end[cell] = 0; });
@@ -97,7 +100,8 @@ SIM_HD void fill_cell_list(Group& group, const List& list, int cells, int n, Cel
     group.sync();
 }
 
-/// visit(i) for the things in cells first..last, one after the other: by cell, within a cell in rising order.
+/// visit(i) for the things in cells first..last, one after the other: by cell, within a cell in rising order. By one
+/// lane: two reads, and one per thing.
 template <class List, class Visit>
 SIM_HD void for_each_in_cells(const List& list, int first, int last, Visit&& visit) {
     for (int k = list.begin_of(first), end = list.end[last]; k < end; ++k) visit(int(list.item[k]));

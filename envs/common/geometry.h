@@ -13,6 +13,7 @@
 ///   const Vec2 seen = to_frame(a.frame, goal);  // ahead, left
 namespace flockstep {
 
+/// A point or a vector: x to the right, y up.
 struct alignas(8) Vec2 {  // aligned, so that a GPU reads and writes both floats at once
     float x, y;
 };
@@ -26,9 +27,11 @@ SIM_HD Vec2 operator+(Vec2 a, Vec2 b) { return {a.x + b.x, a.y + b.y}; }
 SIM_HD Vec2 operator-(Vec2 a, Vec2 b) { return {a.x - b.x, a.y - b.y}; }
 SIM_HD Vec2 operator*(float s, Vec2 a) { return {s * a.x, s * a.y}; }
 SIM_HD bool operator==(Vec2 a, Vec2 b) { return a.x == b.x && a.y == b.y; }
+/// a.x * b.x + a.y * b.y.
 SIM_HD float dot(Vec2 a, Vec2 b) { return a.x * b.x + a.y * b.y; }
 /// The third component of the cross product: positive where b is to the left of a.
 SIM_HD float cross(Vec2 a, Vec2 b) { return a.x * b.y - a.y * b.x; }
+/// The length's square, and the length, which costs a square root: compare squares.
 SIM_HD float squared_length(Vec2 a) { return dot(a, a); }
 SIM_HD float length(Vec2 a) { return real::sqrt(squared_length(a)); }
 /// a turned by a quarter, counter-clockwise.
@@ -100,10 +103,11 @@ SIM_HD Vec2 nearest_on_segment(Vec2 begin, Vec2 end, Vec2 point) {
     if (!(ahead > 0.0f)) return begin;
     return ahead >= all ? end : begin + (ahead / all) * along;
 }
-/// Squared distance from a point to a segment, and the distance.
+/// Squared distance from a point to a segment: a division.
 SIM_HD float squared_distance(Vec2 begin, Vec2 end, Vec2 point) {
     return squared_length(point - nearest_on_segment(begin, end, point));
 }
+/// Distance from a point to a segment: a division and a square root.
 SIM_HD float distance(Vec2 begin, Vec2 end, Vec2 point) { return real::sqrt(squared_distance(begin, end, point)); }
 
 /// Whether a circle touches a box: its middle is within the radius of the box.

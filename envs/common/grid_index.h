@@ -35,6 +35,7 @@ struct GridIndex {
     View<IndexedGrid> grid;  // [maps]
     View<int32_t> first;     // [cells of all grids + 1] first entry of each cell
     View<GridEntry> entry;   // [entries]
+    /// For Shared::fields.
     template <class V>
     void fields(V& visit) {
         visit("grid", grid), visit("first", first), visit("entry", entry);
@@ -42,11 +43,14 @@ struct GridIndex {
 };
 
 /// Collects the things of one map after the other; host. Things are points, or rectangles with sides along x and y.
-/// Coordinates that are not within 1e30 of 0, or more than 2^31 - 1 entries, throw std::invalid_argument.
+/// Coordinates that are not within 1e30 of 0, a rectangle whose lower ones are not the lower, lists of different
+/// lengths, and more than 2^31 - 1 entries throw std::invalid_argument; the builder is then as before.
 class GridIndexBuilder {
   public:
     /// cell_size > 0: a half to a whole of the usual radius of a search. Grids that would have more than
-    /// CellGrid::max_side cells a side get larger cells. A thing has an entry in every cell of its rectangle.
+    /// CellGrid::max_side cells a side get larger cells. A thing has an entry of 12 bytes in every cell of its
+    /// rectangle, a grid 4 bytes for each of its cells. Throws std::invalid_argument for a size that is not > 0 or not
+    /// finite.
     explicit GridIndexBuilder(float cell_size);
 
     /// The next map's things are points. Gives the order in which the index holds them: entry k of this map is point
@@ -57,7 +61,7 @@ class GridIndexBuilder {
     /// The next map's things are segments, by the rectangles around them.
     void add_segments(const std::vector<Vec2>& begin, const std::vector<Vec2>& end);
 
-    /// The index of all maps so far; its arrays live as long as the loader keeps them.
+    /// The index of all maps so far, copied into the loader; its arrays live as long as the loader keeps them.
     GridIndex build(Loader& loader);
 
   private:
@@ -68,7 +72,8 @@ class GridIndexBuilder {
 };
 
 /// visit(first, last): the entries of each row of a window, as a range without its end. In a map of points, entry e is
-/// point number e - index.first[grid.first_cell] of the builder's order.
+/// point number e - index.first[grid.first_cell] of the builder's order. By one lane; reads two offsets a row and no
+/// entry.
 template <class Visit>
 SIM_HD void for_each_run(const GridIndex& index, int map, const CellWindow& window, Visit&& visit) {
     const int32_t* first = &index.first[index.grid[map].first_cell];

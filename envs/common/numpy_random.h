@@ -6,6 +6,14 @@
 
 #include "sim/contract/hd.h"
 
+/// numpy's random numbers, bit for bit.
+///
+///   NumpyRng rng = numpy_rng(42);               // rng = numpy.random.default_rng(42)
+///   const double x = next_double(rng);          // rng.random()
+///   const uint32_t die = next_bounded(rng, 5);  // rng.integers(6)
+///   const NumpyBernoulli law = numpy_bernoulli(0.3);
+///   const bool is_wall = next_bernoulli(rng, law);  // rng.binomial(1, 0.3)
+///   numpy_shuffle(rng, n, [&](uint32_t i, uint32_t j) { std::swap(list[i], list[j]); });  // rng.shuffle(list)
 namespace flockstep {
 
 /// numpy's `default_rng(seed)` as a plain value, bit for bit, on the host and on the device. It exists to rebuild the
@@ -72,7 +80,7 @@ SIM_HD void advance(NumpyRng& rng) {
 
 }  // namespace numpy_detail
 
-/// `numpy.random.default_rng(seed)`; any 64-bit seed.
+/// `numpy.random.default_rng(seed)`; any 64-bit seed. Some 200 integer operations.
 SIM_HD NumpyRng numpy_rng(uint64_t seed) {
     uint32_t pool[4];
     numpy_detail::fill_pool(seed, pool);
@@ -96,7 +104,8 @@ SIM_HD NumpyRng numpy_rng(uint64_t seed) {
     return rng;
 }
 
-/// The next raw 64 bits. Leaves a buffered half where it is, as numpy does.
+/// The next raw 64 bits: a multiplication of 128 bits. Leaves a buffered half where it is, as numpy does. Like all
+/// draws, by one lane, since it moves the generator.
 SIM_HD uint64_t next_u64(NumpyRng& rng) {
     numpy_detail::advance(rng);
     const uint64_t value = rng.state_high ^ rng.state_low;
@@ -149,7 +158,7 @@ SIM_HD void numpy_shuffle(NumpyRng& rng, uint32_t count, Swap swap) {
     for (uint32_t i = count; i > 1; --i) swap(i - 1, next_masked(rng, i - 1));
 }
 
-/// The law of `binomial(1, probability)`, 0 <= probability <= 1; host.
+/// The law of `binomial(1, probability)`, 0 <= probability <= 1, unchecked; host, by libm.
 inline NumpyBernoulli numpy_bernoulli(double probability) {
     const bool inverted = probability > 0.5;
     const double p = inverted ? 1.0 - probability : probability;

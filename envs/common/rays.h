@@ -19,9 +19,10 @@ struct Ray {
     Vec2 origin, direction;
 };
 
+/// The point at a distance along the ray.
 SIM_HD Vec2 point_at(const Ray& ray, float distance) { return ray.origin + distance * ray.direction; }
 
-/// To a segment, from either side. One that is parallel to the ray is never hit.
+/// To a segment, from either side. One that is parallel to the ray is never hit. Two divisions.
 SIM_HD float ray_to_segment(const Ray& ray, Vec2 begin, Vec2 end, float farthest) {
     const Vec2 to_begin = begin - ray.origin, along = end - begin;
     const float area = cross(ray.direction, along);
@@ -30,7 +31,7 @@ SIM_HD float ray_to_segment(const Ray& ray, Vec2 begin, Vec2 end, float farthest
     return away >= 0.0f && away < farthest && share >= 0.0f && share <= 1.0f ? away : farthest;
 }
 
-/// To a circle.
+/// To a circle. At most one square root.
 SIM_HD float ray_to_circle(const Ray& ray, Vec2 middle, float radius, float farthest) {
     const Vec2 to_middle = middle - ray.origin;
     if (squared_length(to_middle) <= radius * radius) return real::min(0.0f, farthest);
@@ -41,7 +42,7 @@ SIM_HD float ray_to_circle(const Ray& ray, Vec2 middle, float radius, float fart
 }
 
 /// To an oriented box: the ray's part between the two sides that face each other, for both pairs of sides (Kay and
-/// Kajiya 1986).
+/// Kajiya 1986). Four divisions.
 SIM_HD float ray_to_box(const Ray& ray, const OrientedBox& box, float farthest) {
     const Vec2 origin = to_frame(box.frame, ray.origin), direction = rotate_into(box.frame, ray.direction);
     float enter = 0.0f, leave = farthest;

@@ -10,57 +10,85 @@
 #include <vector>
 
 /// Settings of environments and trainers: one `fields` visitor per Config struct is the only list behind TOML keys,
-/// command-line flags, Python keywords, validation messages and the README's tables.
+/// command-line flags, Python keywords, validation messages and the README's tables. All functions here are the host's.
+///
+///   struct Config {
+///       int num_agents = 3;
+///       float catch_reward = 1.0f;
+///       template <class F>
+///       void fields(F f) {
+///           f("num_agents", num_agents, between(1, 32), "chasers");
+///           f("catch_reward", catch_reward, any_value(), "paid to each agent, once");
+///       }
+///   };
+///   Settings settings;
+///   settings.set("num_agents", int64_t{5});
+///   Config config;
+///   read_config(config, settings);                                      // config.num_agents == 5
+///   settings.refuse_unread("pursuit", {"num_agents", "catch_reward"});  // nothing is left
 namespace flockstep {
 
 /// One value as a TOML file, a command line or Python gives it. A string is read as the type that the field wants.
 using Value = std::variant<bool, int64_t, double, std::string>;
 
 /// A text setting inside a Config: a pointer to an interned string that is never freed, so that a Config stays plain
-/// data that kernels take by value. Only the host reads it.
+/// data that kernels take by value. Only the host reads it. Making one takes a lock of the process and a hash lookup.
 struct Text {
     const char* c_str = "";
     Text() = default;
     Text(const char* text);
     Text(const std::string& text);
+    /// A copy.
     std::string str() const { return c_str; }
+    /// Whether it is "", as by default.
     bool empty() const { return *c_str == 0; }
 };
 
-/// What a field accepts. `wish()` is the end of the sentence "got 15, want ...".
+/// What a field accepts: numbers from low to high, both included, and never NaN; a bool or a Text whatever it is. A
+/// field of 32 bits or fewer needs bounds within its own type: the value is converted after the check, and wraps.
 struct FieldRule {
     double low = -std::numeric_limits<double>::infinity();
     double high = std::numeric_limits<double>::infinity();
     bool is_even = false;
     std::vector<const char*> names;  // for enums: name of value 0, 1, ...
 
+    /// The same rule for even integers alone.
     FieldRule even() const {
         FieldRule rule = *this;
         rule.is_even = true;
         return rule;
     }
+    /// The end of the sentence "got 15, want ...": "an even integer from 2 to 64", "a number >= 0", "red or blue".
+    /// type: as in FieldDescription. An upper bound without a lower one is not shown.
     std::string wish(const char* type) const;
 };
+/// The rules that `fields` passes: any value of the field's type; low <= value <= high; value >= low; for an enum, the
+/// names of its values 0, 1, ...
 FieldRule any_value();
 FieldRule between(double low, double high);
 FieldRule at_least(double low);
 FieldRule one_of(std::vector<const char*> names);
 
-/// One field as help texts and tables show it.
+/// One field as help texts and tables show it. type: bool, integer, number, name or text; wish: what it accepts.
 struct FieldDescription {
     std::string name, type, default_value, wish, help;
 };
 
-/// Keys and values; knows which keys somebody has read, so that the rest can be refused.
+/// Keys and values, sorted by key; knows which keys somebody has read, so that the rest can be refused.
 class Settings {
   public:
+    /// Adds or replaces a value; a key that was read stays read.
     void set(const std::string& key, Value value) { values_[key] = std::move(value); }
+    /// Whether the key is there; does not count as reading it.
     bool has(const std::string& key) const { return values_.count(key) > 0; }
-    /// The value of a key that counts as read from now on, or null.
+    /// The value of a key, which counts as read from now on, or null. The pointer lasts until the value is replaced.
     const Value* read(const std::string& key);
+    /// All of them, read or not.
     const std::map<std::string, Value>& values() const { return values_; }
+    /// As read() does, for keys that may be missing.
     void mark_read(const std::string& key) { read_.insert(key); }
-    /// Throws std::invalid_argument that names the first key nobody has read, and the known one nearest to it.
+    /// Throws std::invalid_argument that begins with `where` and names the first key nobody has read, and the nearest
+    /// known one, if at most three letters differ.
     void refuse_unread(const std::string& where, const std::vector<std::string>& known) const;
 
   private:
@@ -68,9 +96,10 @@ class Settings {
     std::set<std::string> read_;
 };
 
-/// "true", "17", "0.5" or the text itself.
+/// "true", "17", "0.5" or the text itself. A double that is a float gives the shortest text that reads back as that
+/// float.
 std::string to_text(const Value& value);
-/// For a sentence: in double quotes, on one line, cut after 200 bytes.
+/// For a sentence: in double quotes, on one line, cut after 200 bytes, at a character's end. Expects UTF-8.
 std::string in_quotes(const std::string& text);
 
 namespace detail {
@@ -144,18 +173,21 @@ struct FieldWriter {
 };
 }  // namespace detail
 
-/// Fills a Config from the keys it knows; other keys stay unread. Throws std::invalid_argument with one sentence.
+/// Fills a Config from the keys it knows; other keys stay unread, fields without a key stay as they are. Throws
+/// std::invalid_argument, "num_agents: got 40, want an integer from 1 to 32", at the first value that its rule refuses;
+/// fields before it are set by then.
 template <class Config>
 void read_config(Config& config, Settings& settings) {
     config.fields(detail::FieldReader{settings});
 }
-/// All keys with their present values.
+/// All fields with their present values. Floats become doubles by their shortest text: 0.1f is 0.1.
 template <class Config>
 Settings write_config(Config config) {
     Settings settings;
     config.fields(detail::FieldWriter{settings});
     return settings;
 }
+/// All fields in the order of `fields`, with the values of a default-constructed Config.
 template <class Config>
 std::vector<FieldDescription> describe_config() {
     std::vector<FieldDescription> list;

@@ -1,7 +1,9 @@
 #pragma once
 
 /// What an environment declares, looked for by name alone, so that a function of that name with another signature is an
-/// error (see check_contract.h) and not silently absent.
+/// error (see check_contract.h) and not silently absent. Answers are compile-time constants; Env must not be final.
+///
+///   if constexpr (has_prepare<Env>) Env::prepare(group, world);
 namespace flockstep {
 
 namespace detail {

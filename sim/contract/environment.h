@@ -20,6 +20,8 @@ struct Replay;  // sim/replay.h
 /// An environment is a struct of plain data and static functions, compiled once for the CPU and once for the GPU.
 /// Functions marked HD run on either, by all lanes of the group that works on one world (see group.h):
 ///
+///   static constexpr const char* summary = "balance a pole on a cart (Gymnasium's CartPole-v1)";
+///       One line for `flockstep list` and the like.
 ///   struct Config { ... int max_episode_steps; template <class F> void fields(F f); };
 ///       Settings with defaults. `fields` calls f(name, field, rule, help) for each; it is the only list of them.
 ///       Field types: int, int64_t, uint64_t, float, bool, Text, enums (rule: one_of). max_episode_steps is the limit.
@@ -99,7 +101,7 @@ struct Replay;  // sim/replay.h
 ///   static const char* metrics(const Config&, int m)
 ///       Name of metric m, null past the last. Sums of own outputs are metrics without this.
 ///   HD static float metric(group, world, m)
-///       Its value; called when an episode ends.
+///       Its value; called when an episode ends, by all lanes together; world.elapsed counts the last step.
 ///   static MetricScope metric_scope(const Config&, int m)
 ///       env: metric() gives it, as for all where this is left out. agent, role: agent_metric() does, and the metric is
 ///       the mean over the agents that took part, of all roles or of each.
@@ -114,7 +116,8 @@ struct Replay;  // sim/replay.h
 ///   static void draw(Batch& batch, int64_t env, Replay& replay)
 ///       Host only, defined in the folder's draw.cpp over sim/drawing.h: draws world `env` as it is now, for replays.
 ///   static int lanes(const Config&)
-///       Lanes per world the GPU should use: 1, 2, 4, ..., 32, or a multiple of 32 up to 256 for a block.
+///       Lanes per world the GPU should use: 1, 2, 4, ..., 32, a multiple of 32 up to 256 for a block, or -1 for the
+///       whole grid; else making a batch throws std::invalid_argument. A world that does not fit gets a larger group.
 ///   using UsualSizes = ConstantSizes<&Config::num_agents, &Config::num_landmarks>
 ///       Compiles kernels for the default values of these settings too, as constants (see world.h); other values take
 ///       the general kernels, with the same results. For one role with one observation part and one Discrete action
@@ -125,3 +128,53 @@ struct Replay;  // sim/replay.h
 ///   static constexpr int single_agent_floats = 4
 ///       One agent that observes so many float32 in one part and has one Discrete action without a mask: makes loops
 ///       over them constants, keeps rows in registers on the GPU, and steps faster.
+///
+/// A whole environment:
+///
+///   struct Walk {
+///       static constexpr const char* summary = "walk to the end of a line";
+///       struct Config {
+///           int max_episode_steps = 64, length = 8;
+///           template <class F>
+///           void fields(F f) {
+///               f("max_episode_steps", max_episode_steps, between(1, 1 << 23), "steps until truncation");
+///               f("length", length, between(2, 1000), "cells of the line");
+///           }
+///       };
+///       struct State {
+///           Field<int32_t> cell;  // [1]
+///           template <class V>
+///           SIM_HD void fields(const Config& c, V& visit) { visit("cell", cell, 1).between(0, c.length - 1); }
+///       };
+///       static constexpr Observation<"place", float> place{};
+///       static constexpr Discrete<"move"> move{};  // left, right
+///       static constexpr auto tensors = tensor_list(place, move);
+///       static Spaces spaces(const Config&) {
+///           Spaces spaces;
+///           spaces.add("walker", 1).observation(place, {1}, {0}, {1}).discrete(move, 2);
+///           return spaces;
+///       }
+///       template <class Group>
+///       SIM_HD static void reset(Group& group, World<Walk>& world) {
+///           group.single([&] { world.state.cell[0] = 0; });
+///       }
+///       template <class Group>
+///       SIM_HD static void step(Group& group, World<Walk>& world, const Actions<Walk>& action,
+///                               const Outcome<Walk>& outcome) {
+///           group.single([&] {
+///               int32_t& cell = world.state.cell[0];
+///               if (action.choice(move, 0))
+///                   ++cell;
+///               else if (cell > 0)
+///                   --cell;
+///               outcome.terminated(0) = cell == world.config.length - 1;
+///               outcome.reward(0) = outcome.terminated(0);
+///           });
+///       }
+///       template <class Group>
+///       SIM_HD static void observe(Group& group, const World<Walk>& world, AgentRange,
+///                                  const ObservationWriter<Walk>& out) {
+///           if (!out.wants(place)) return;
+///           group.single([&] { out.row(place, 0)[0] = float(world.state.cell[0]) / float(world.config.length - 1); });
+///       }
+///   };

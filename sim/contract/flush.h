@@ -8,13 +8,23 @@
 
 /// Moves staged observations to their tensors, 16 bytes a time, converting on the way: bits spread to numbers, bytes to
 /// floats, floats to bfloat16. On the GPU this write is most of what a step costs.
+///
+/// No function here waits. Those that take `lane` and `lanes` are called by all lanes of a group, each for its share:
+/// what is staged must be visible to all of them before, and may be overwritten only after a sync. A destination is
+/// aligned to its elements; 16-byte stores begin at the first multiple of 16 bytes.
+///
+///   group.sync();  // 17 numbers of an agent are staged
+///   move_part(group.lane(), group.lanes(), part, part.rows(false, env, agent), staged, 17);
+///   group.sync();
 namespace flockstep {
 
+/// Four words that are loaded and stored at once.
 struct alignas(16) Vector16 {
     uint32_t word[4];
 };
 
-/// Stores past the caches: nobody reads an observation again within the step.
+/// Stores past the caches: nobody reads an observation again within the step. destination: device memory, on the GPU at
+/// a multiple of 16 bytes.
 SIM_HD void stream_store(char* destination, const Vector16& value) {
 #ifdef __CUDA_ARCH__
     __stcs(reinterpret_cast<uint4*>(destination),
@@ -32,34 +42,39 @@ inline constexpr int vectors_in_flight = 4;
 inline constexpr int vectors_in_flight = 1;
 #endif
 
-/// The upper half of a float, rounded to nearest even.
+/// The upper half of a float, rounded to nearest even; a NaN becomes 0x7FC0.
 SIM_HD uint32_t bfloat16_bits(float value) {
     uint32_t bits;
     memcpy(&bits, &value, 4);
     if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return 0x7FC0u;
     return (bits + 0x7FFFu + (bits >> 16 & 1)) >> 16;
 }
+/// A float's bits.
 SIM_HD uint32_t float_bits(float value) {
     uint32_t bits;
     memcpy(&bits, &value, 4);
     return bits;
 }
 
-/// Staged elements, read one at a time (`number`) or as the bits of the stored type.
+/// Staged bits, read as numbers of type Out: float, uint16_t for bfloat16, or uint8_t. Element i is bit i % 32 of word
+/// i / 32.
 template <class Out>
 struct BitSource {
     const uint32_t* words;
+    /// Bytes of an element as it is stored, elements of 16 bytes, and the stored bits of 1.
     static constexpr int size = sizeof(Out);
     static constexpr int per_vector = 16 / size;
     static constexpr uint32_t one = size == 4 ? 0x3F800000u : size == 2 ? 0x3F80u : 1u;
+    /// Element i as stored bits.
     SIM_HD uint32_t number(int i) const { return (words[i >> 5] >> (i & 31) & 1) * one; }
+    /// Elements i to i + per_vector - 1, which may begin anywhere. Reads one word, or two.
     SIM_HD Vector16 vector(int i) const {
         const int shift = i & 31;
         uint64_t pair = words[i >> 5];
         if (shift + per_vector > 32) pair |= uint64_t{words[(i >> 5) + 1]} << 32;
         return spread(uint32_t(pair >> shift));
     }
-    /// vector(v * per_vector): no bits of two words.
+    /// vector(v * per_vector), whose bits are all in one word: reads 1 or 2 bytes.
     SIM_HD Vector16 whole_vector(int v) const {
         if constexpr (size == 1) {
             uint16_t bits;
@@ -89,14 +104,18 @@ struct BitSource {
 template <class In, int Size>
 struct NumberSource {
     const In* elements;
+    /// As in BitSource, as are the functions below.
     static constexpr int size = Size, per_vector = 16 / size;
+    /// Element i, converted.
     SIM_HD uint32_t number(int i) const {
         if constexpr (size == 4)
             return float_bits(float(elements[i]));
         else
             return bfloat16_bits(float(elements[i]));
     }
+    /// vector(v * per_vector).
     SIM_HD Vector16 whole_vector(int v) const { return vector(v * per_vector); }
+    /// Elements i to i + per_vector - 1: as many reads.
     SIM_HD Vector16 vector(int i) const {
         Vector16 v;
         for (int k = 0; k < 4; ++k) {
@@ -107,6 +126,7 @@ struct NumberSource {
     }
 };
 
+/// The low `size` bytes of `bits`, 1, 2 or 4, by an ordinary store.
 SIM_HD void store_number(char* destination, int size, uint32_t bits) {
     if (size == 4)
         *reinterpret_cast<uint32_t*>(destination) = bits;
@@ -116,7 +136,8 @@ SIM_HD void store_number(char* destination, int size, uint32_t bits) {
         *reinterpret_cast<uint8_t*>(destination) = uint8_t(bits);
 }
 
-/// Lane `lane` of `lanes` moves its share of `count` elements; what is staged at a time has fewer than 2^31.
+/// Moves `count` < 2^31 elements of a BitSource or NumberSource: single ones up to a multiple of 16 bytes, then
+/// vectors, then single ones. Cheapest where `destination` is such a multiple: no vector of bits spans two words.
 template <class Source>
 SIM_HD void move_elements(int lane, int lanes, char* destination, const Source& source, int count) {
     constexpr int size = Source::size, per_vector = Source::per_vector;
@@ -147,7 +168,7 @@ SIM_HD void move_elements(int lane, int lanes, char* destination, const Source& 
 }
 
 /// Bytes that are stored as they were written; staged at the same offset within 16 bytes as their destination, they go
-/// 16 a time.
+/// 16 a time, else one by one.
 SIM_HD void copy_staged(int lane, int lanes, char* destination, const char* staged, int bytes) {
     const uintptr_t to = reinterpret_cast<uintptr_t>(destination), from = reinterpret_cast<uintptr_t>(staged);
     const int to_boundary = int(-to & 15), head = to_boundary < bytes ? to_boundary : bytes;
@@ -163,8 +184,8 @@ SIM_HD void copy_staged(int lane, int lanes, char* destination, const char* stag
     copy_bytes(head + vectors * 16, bytes);
 }
 
-/// A row of float32 that one lane has in registers. Rows of whole 16-byte vectors begin at multiples of 16 bytes, as
-/// every output does.
+/// A row of float32 that one lane has in registers, stored as float32 or, where `dtype` says so, as bfloat16. Rows of
+/// whole 16-byte vectors begin at multiples of 16 bytes, as every output does.
 template <int count>
 SIM_HD void store_floats(const float (&row)[count], DType dtype, char* destination) {
     if (dtype == DType::bfloat16) {
@@ -181,6 +202,8 @@ SIM_HD void store_floats(const float (&row)[count], DType dtype, char* destinati
     }
 }
 
+/// Moves `count` elements of type In (float, int8_t or uint8_t) as bfloat16, or bytes as float32; for another dtype it
+/// does nothing.
 template <class In>
 SIM_HD void convert_numbers(int lane, int lanes, char* destination, const char* staged, DType dtype, int count) {
     const In* elements = reinterpret_cast<const In*>(staged);
@@ -198,7 +221,7 @@ SIM_HD void move_typed(int lane, int lanes, const PartView& part, char* destinat
         convert_numbers<T>(lane, lanes, destination, staged, part.dtype, count);
 }
 
-/// Moves `count` staged elements of a part to `destination`.
+/// Moves `count` staged elements of a part, of any type, to `destination`: to the part's dtype.
 SIM_HD void move_part(int lane, int lanes, const PartView& part, char* destination, const char* staged, int count) {
     if (part.written == DType::bit) {
         const uint32_t* words = reinterpret_cast<const uint32_t*>(staged);

@@ -67,8 +67,8 @@
 ///   for_each_team(n, max_teams, f)
 ///       f(team, team_index, i) for each item, by all lanes of one team. A team is a group itself: a warp of a block or
 ///       a grid, a thread of a CPU team, else the whole group. team_index in [0, max_teams) tells teams apart that work
-///       at the same time, e.g. to pick an array of scratch. Together, and ends with a sync; inside, "together" is said
-///       of the team's lanes.
+///       at the same time, e.g. to pick an array of scratch. Together, and ends with a sync, but for n == 0, where
+///       there may be none; inside, "together" is said of the team's lanes.
 ///           group.for_each_team(n, max_teams, [&](auto& team, int index, int agent) { search(team, index, agent); });
 ///   team.has_shuffle
 ///       Whether a team's lanes are lanes of a warp. Only then there are, together and without a sync:
@@ -81,7 +81,7 @@
 /// order between different words.
 ///   atomic_or(word, bits), atomic_min(slot, value)
 ///   atomic_add(slot, value)
-///       Gives what the slot held before.
+///       For an int; gives what the slot held before.
 ///   atomic_exchange_if(slot, expected, value)
 ///       Writes value where the slot holds expected; gives what it held before.
 /// Memory that one lane alone touches and does not read again in this call, so that the GPU need not wait for it:
@@ -94,11 +94,12 @@
 /// group_algorithms.h.
 namespace flockstep {
 
-/// One lane of the CPU.
+/// One lane of the CPU. Nothing waits.
 template <class Self>
 struct OneHostLane : OneLane<Self> {
+    /// Worlds that share a tile of state (see Binder).
     static constexpr int tile_worlds = 1;
-    /// Level by level, as the tree is defined.
+    /// Level by level, as the tree is defined: 4 KB of stack.
     template <class Leaf>
     float add_leaves(int leaves, Leaf&& leaf) {
         float level[sum_leaves];
@@ -111,6 +112,7 @@ struct OneHostLane : OneLane<Self> {
 
 /// One lane per world, in index order: the CPU backend's normal case.
 struct HostGroup : OneHostLane<HostGroup> {
+    /// Stops at the first item that has it.
     template <class F>
     bool any(int n, F&& f) {
         for (int i = 0; i < n; ++i)
@@ -123,25 +125,29 @@ struct HostGroup : OneHostLane<HostGroup> {
 struct ReorderedHostGroup : OneHostLane<ReorderedHostGroup> {
     int stride;  // -1: backwards; otherwise a prime: item (i * stride) % n, for n not a multiple of it
     explicit ReorderedHostGroup(int stride) : stride(stride) {}
+    /// In the other order, as are the teams' items.
     template <class F>
     void for_each(int n, F&& f) {
         for (int i = 0; i < n; ++i) f(stride < 0 || n % stride == 0 ? n - 1 - i : int(int64_t(i) * stride % n));
     }
+    /// The team is this lane.
     template <class F>
     void for_each_team(int n, int, F&& f) {
         for_each(n, [&](int i) { f(*this, 0, i); });
     }
-    /// What is read from here before it is written shows.
+    /// Fills memory with 0xA5, so that what is read from there before it is written shows.
     static void poison(void* memory, int64_t bytes) { memset(memory, 0xA5, size_t(bytes)); }
 };
 
-/// Between threads of the CPU.
+/// Between threads of the CPU: relaxed, so that other memory is seen after a sync alone.
 struct HostAtomics {
+    /// As group.h says; those of int64 are what ExchangingGroup needs.
     static void atomic_or(uint32_t& word, uint32_t bits) { __atomic_fetch_or(&word, bits, __ATOMIC_RELAXED); }
     static void atomic_min(int& slot, int value) { lower(slot, value); }
     static void atomic_min(int64_t& slot, int64_t value) { lower(slot, value); }
     static int atomic_add(int& slot, int value) { return __atomic_fetch_add(&slot, value, __ATOMIC_RELAXED); }
     static void atomic_add(int64_t& slot, int64_t value) { __atomic_fetch_add(&slot, value, __ATOMIC_RELAXED); }
+    /// As group.h says.
     static int atomic_exchange_if(int& slot, int expected, int value) {
         __atomic_compare_exchange_n(&slot, &expected, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
         return expected;
@@ -161,8 +167,10 @@ struct HostAtomics {
 /// is one object per region, which its threads share. A team is one thread.
 class HostTeamGroup : public ExchangingGroup<HostTeamGroup>, public HostAtomics, public PlainAccumulate {
   public:
+    /// Worlds that share a tile of state (see Binder).
     static constexpr int tile_worlds = 1;
     using ExchangingGroup::ExchangingGroup;
+    /// The thread's number in the region, and how many there are.
     int lane() const { return omp_get_thread_num(); }
     int lanes() const { return omp_get_num_threads(); }
     /// A contiguous part of the items per thread.
@@ -171,9 +179,11 @@ class HostTeamGroup : public ExchangingGroup<HostTeamGroup>, public HostAtomics,
         const int64_t first = int64_t(n) * lane() / lanes(), last = int64_t(n) * (lane() + 1) / lanes();
         for (int64_t i = first; i < last; ++i) f(int(i));
     }
+    /// OpenMP's barrier: some microseconds.
     void sync() {
 #pragma omp barrier
     }
+    /// The thread alone.
     static HostGroup team() { return {}; }
 };
 

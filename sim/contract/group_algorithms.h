@@ -21,12 +21,22 @@
 ///
 /// The mixins are class templates over the group that derives from them (CRTP), so that every call is direct and the
 /// compiler sees plain loops. Where a group has something better for one function, it declares that function itself.
+///
+///   struct MyLane : OneLane<MyLane> {  // a new group of one lane needs no more than
+///       static constexpr int tile_worlds = 1;
+///       template <class Leaf>
+///       SIM_HD float add_leaves(int leaves, Leaf&& leaf) { return tree_of(leaves, leaf); }
+///   };
+///
+/// What group.h promises is not repeated below, but which primitives, and so which syncs, each function costs.
 namespace flockstep {
 
 /// The bits of a float as an int and back: such ints compare as the floats do, with -0 before +0. Its own inverse.
 SIM_HD int ordered_bits(int bits) { return bits ^ (bits >> 31 & INT32_MAX); }
+/// An int that compares as the value does.
 SIM_HD int order_of(int value) { return value; }
 SIM_HD int order_of(float value) { return ordered_bits(std::bit_cast<int>(value)); }
+/// The int or float that has this order.
 template <class T>
 SIM_HD T value_of_order(int order) {
     if constexpr (std::is_same_v<T, float>)
@@ -40,18 +50,22 @@ inline constexpr int last_order = std::is_same_v<T, float> ? 0x7f800000 : INT32_
 /// What min and max of f(i) are computed in: float for floats, int for all integers.
 template <class F>
 using ComparedAs = std::conditional_t<std::is_same_v<std::decay_t<std::invoke_result_t<F&, int>>, float>, float, int>;
-/// Compares by `order`, then by index.
+/// A key that compares by `order`, then by index >= 0, which is its lower half.
 SIM_HD int64_t with_index(int order, int index) { return int64_t(uint64_t(uint32_t(order)) << 32 | uint32_t(index)); }
 
+/// The loops, reductions and scans of group.h over the primitives that Self has.
 template <class Self>
 class GroupAlgorithms {
   public:
+    /// Whether teams have shfl_up, shfl_down and any_sync.
     static constexpr bool has_shuffle = false;
 
+    /// By lane 0.
     template <class F>
     SIM_HD void single(F&& f) {
         if (self().lane() == 0) f();
     }
+    /// A lane holds one item more than it uses, where Self has loads_early; else for_each.
     template <class Load, class Use>
     SIM_HD void for_each_prefetched(int n, Load&& load, Use&& use) {
         if constexpr (requires { Self::loads_early; }) {
@@ -69,49 +83,58 @@ class GroupAlgorithms {
         }
     }
 
+    /// One sync_or; f is called for every item.
     template <class F>
     SIM_HD bool any(int n, F&& f) {
         bool found = false;
         self().for_each(n, [&](int i) { found |= bool(f(i)); });
         return self().sync_or(found);
     }
+    /// One any.
     template <class F>
     SIM_HD bool all(int n, F&& f) {
         return !self().any(n, [&](int i) { return !f(i); });
     }
+    /// One reduce_add; the sum must fit an int.
     template <class F>
     SIM_HD int count(int n, F&& f) {
         int total = 0;
         self().for_each(n, [&](int i) { total += f(i); });
         return self().reduce_add(total);
     }
+    /// One add_leaves.
     template <class F>
     SIM_HD float sum(int n, F&& f) {
         return self().add_leaves(leaves_for(n), [&](int leaf) { return sum_leaf(leaf, n, f); });
     }
 
+    /// One reduce_min of ints.
     template <class F>
     SIM_HD auto min(int n, F&& f) {
         using T = ComparedAs<F>;
         return value_of_order<T>(self().smallest(n, last_order<T>, [&](int i) { return order_of(T(f(i))); }));
     }
+    /// One reduce_min of ints.
     template <class F>
     SIM_HD auto max(int n, F&& f) {
         using T = ComparedAs<F>;
         return value_of_order<T>(~self().smallest(n, last_order<T>, [&](int i) { return ~order_of(T(f(i))); }));
     }
     // Added to zero, -0 becomes +0, so that the two are equal here.
+    /// One reduce_min of int64.
     template <class F>
     SIM_HD int arg_min(int n, F&& f) {
         using T = ComparedAs<F>;
         return index_of_smallest(n, [&](int i) { return order_of(T(f(i)) + T{}); });
     }
+    /// One reduce_min of int64.
     template <class F>
     SIM_HD int arg_max(int n, F&& f) {
         using T = ComparedAs<F>;
         return index_of_smallest(n, [&](int i) { return ~order_of(T(f(i)) + T{}); });
     }
 
+    /// One scan, of bools.
     template <class Has, class Use>
     SIM_HD int compact(int n, Has&& has, Use&& use) {
         const auto use_if = [&](int i, int rank, bool is_in) {
@@ -120,13 +143,14 @@ class GroupAlgorithms {
         return self().scan(
             n, [&](int i) { return bool(has(i)); }, use_if);
     }
+    /// One scan, of ints.
     template <class F, class Use>
     SIM_HD int exclusive_scan(int n, F&& f, Use&& use) {
         return self().scan(
             n, [&](int i) { return int(f(i)); }, [&](int i, int before, int) { use(i, before); });
     }
 
-    /// The smallest of `start` and the ints or int64 f(i).
+    /// The smallest of `start` and the ints or int64 f(i), in all lanes. Together: one reduce_min.
     template <class T, class F>
     SIM_HD T smallest(int n, T start, F&& f) {
         T own = start;
@@ -150,6 +174,7 @@ class GroupAlgorithms {
 /// Teams of a group whose lanes cannot be split: the group itself.
 template <class Self>
 struct OneTeam {
+    /// In order, with a sync after each item.
     template <class F>
     SIM_HD void for_each_team(int n, int, F&& f) {
         Self& self = static_cast<Self&>(*this);
@@ -162,6 +187,8 @@ struct OneTeam {
 /// Teams that take the items in turn.
 template <class Self>
 struct ManyTeams {
+    /// Team k of min(teams, max_teams) takes items k, k + teams, ..., with a sync of the team after each; then one sync
+    /// of the group, also where n is 0. The other teams wait there.
     template <class F>
     SIM_HD void for_each_team(int n, int max_teams, F&& f) {
         Self& self = static_cast<Self&>(*this);
@@ -178,34 +205,43 @@ struct ManyTeams {
 
 /// Adds to and sets memory that one lane alone touches.
 struct PlainAccumulate {
+    /// By a read and a write.
     SIM_HD static void accumulate(double& slot, double value) { slot += value; }
+    /// -0 counts as set.
     SIM_HD static void set_if_zero(double& slot, double value) {
         if (std::bit_cast<int64_t>(slot) == 0) slot = value;
     }
 };
 
-/// A group of one lane. Its "atomics" are plain.
+/// A group of one lane: no primitive costs anything, items come in order, and "atomics" are plain reads and writes.
 template <class Self>
 struct OneLane : GroupAlgorithms<Self>, OneTeam<Self>, PlainAccumulate {
+    /// The primitives.
     SIM_HD int lane() const { return 0; }
     SIM_HD int lanes() const { return 1; }
+    /// In order.
     template <class F>
     SIM_HD void for_each(int n, F&& f) {
         for (int i = 0; i < n; ++i) f(i);
     }
+    /// Nothing.
     SIM_HD void sync() {}
 
+    /// What the lane itself passes.
     SIM_HD bool sync_or(bool own) { return own; }
     SIM_HD int reduce_add(int own) { return own; }
+    /// What the lane itself passes.
     template <class T>
     SIM_HD T reduce_min(T own) {
         return own;
     }
+    /// Without leaves where n <= few_items; the same bits.
     template <class F>
     SIM_HD float sum(int n, F&& f) {
         if (n <= few_items) return sum_of_few(n, f);
         return GroupAlgorithms<Self>::sum(n, f);
     }
+    /// One pass.
     template <class T, class F>
     SIM_HD T smallest(int n, T start, F&& f) {
         T smallest = start;
@@ -213,6 +249,7 @@ struct OneLane : GroupAlgorithms<Self>, OneTeam<Self>, PlainAccumulate {
             for (int i = 0; i < n; ++i) if (const T value = f(i); value < smallest) smallest = value;
         return smallest;
     }
+    /// One pass, in which use(i, ...) follows f(i) at once.
     template <class F, class Use>
     SIM_HD int scan(int n, F&& f, Use&& use) {
         int before = 0;
@@ -224,15 +261,19 @@ struct OneLane : GroupAlgorithms<Self>, OneTeam<Self>, PlainAccumulate {
         return before;
     }
 
+    /// As group.h says.
     SIM_HD static void atomic_or(uint32_t& word, uint32_t bits) { word |= bits; }
+    /// As group.h says.
     SIM_HD static void atomic_min(int& slot, int value) {
         if (value < slot) slot = value;
     }
+    /// As group.h says.
     SIM_HD static int atomic_add(int& slot, int value) {
         const int old = slot;
         slot += value;
         return old;
     }
+    /// As group.h says.
     SIM_HD static int atomic_exchange_if(int& slot, int expected, int value) {
         const int old = slot;
         if (old == expected) slot = value;
@@ -240,7 +281,7 @@ struct OneLane : GroupAlgorithms<Self>, OneTeam<Self>, PlainAccumulate {
     }
 };
 
-/// What the lanes of an ExchangingGroup pass to each other, in memory that all of them reach.
+/// What the lanes of an ExchangingGroup pass to each other: 4 KB of memory that all of them reach, global on the GPU.
 struct GroupExchange {
     union {
         float leaf[sum_leaves];
@@ -249,25 +290,30 @@ struct GroupExchange {
     int64_t value;
 };
 
-/// A group whose lanes meet in memory alone, and whose syncs are expensive: few of them, whatever n is.
+/// A group whose lanes meet in memory alone, and whose syncs are expensive: few of them, whatever n is. Self has the
+/// atomics of int64 too.
 template <class Self>
 class ExchangingGroup : public GroupAlgorithms<Self>, public ManyTeams<Self> {
   public:
-    using Exchange = GroupExchange;
+    using Exchange = GroupExchange;  /// one for all lanes
     SIM_HD explicit ExchangingGroup(Exchange& exchange) : exchange_(exchange) {}
 
+    /// Three syncs, as reduce_add and reduce_min; one lane of each team does an atomic.
     SIM_HD bool sync_or(bool own) { return reduce_add(own) > 0; }
+    /// Three syncs.
     SIM_HD int reduce_add(int own) {
         const int of_team = self().team().reduce_add(own);
         return int(combine(0, [&](int64_t& total) {
             if (of_team) Self::atomic_add(total, int64_t(of_team));
         }));
     }
+    /// Three syncs.
     template <class T>
     SIM_HD T reduce_min(T own) {
         const T of_team = self().team().reduce_min(own);
         return T(combine(INT64_MAX, [&](int64_t& smallest) { Self::atomic_min(smallest, int64_t(of_team)); }));
     }
+    /// Two syncs: leaves by all lanes, the tree over them by every team.
     template <class Leaf>
     SIM_HD float add_leaves(int leaves, Leaf&& leaf) {
         self().sync();
@@ -276,6 +322,7 @@ class ExchangingGroup : public GroupAlgorithms<Self>, public ManyTeams<Self> {
         return self().team().add_leaves(leaves, [&](int k) { return k < leaves ? fresh(exchange_.leaf[k]) : 0.0f; });
     }
     /// Two passes over the items, a part of them per team: totals of the parts, then the parts. f is called twice.
+    /// Three syncs.
     template <class F, class Use>
     SIM_HD int scan(int n, F&& f, Use&& use) {
         const int parts = num_parts(n);

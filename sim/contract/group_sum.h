@@ -5,20 +5,27 @@
 #include "sim/contract/hd.h"
 
 /// Float sums whose bits do not depend on who adds: always the same tree over the same leaves.
+///
+///   float level[sum_leaves];  // by one lane
+///   for (int k = 0; k < leaves_for(n); ++k) level[k] = sum_leaf(k, n, f);
+///   for (int half = leaves_for(n) / 2; half > 0; half /= 2)
+///       for (int k = 0; k < half; ++k) level[k] = level[2 * k] + level[2 * k + 1];
+///   const float total = level[0];
 namespace flockstep {
 
 /// Float sums are a perfect binary tree over this many leaves; leaf k adds the items k, k + 1024, k + 2048, ...
 /// Of less than 1024 items, the tree has as many leaves as the next power of two; the others would add nothing.
 inline constexpr int sum_leaves = 1024;
 
-/// The smallest power of two of leaves that `n` items need.
+/// The smallest power of two of leaves that `n` items need: 1 to sum_leaves.
 SIM_HD int leaves_for(int n) {
     int leaves = 1;
     while (leaves < n && leaves < sum_leaves) leaves *= 2;
     return leaves;
 }
 
-/// One leaf. It starts from +0, so that no leaf is -0 and added empty leaves never change a bit.
+/// One leaf, by one lane: n / 1024 additions. It starts from +0, so that no leaf is -0 and added empty leaves never
+/// change a bit.
 template <class F>
 SIM_HD float sum_leaf(int leaf, int n, F&& f) {
     float value = 0.0f;
@@ -26,8 +33,9 @@ SIM_HD float sum_leaf(int leaf, int n, F&& f) {
     return value;
 }
 
-/// The same sum of at most `few_items` items by one lane, without a counter.
+/// Most items that sum_of_few takes.
 inline constexpr int few_items = 4;
+/// The same sum of at most `few_items` items by one lane, without leaves.
 template <class F>
 SIM_HD float sum_of_few(int n, F&& f) {
     float low = 0.0f, high = 0.0f;

@@ -6,10 +6,29 @@
 #include "sim/contract/part_view.h"
 #include "sim/contract/world.h"
 
+/// What `observe` writes through.
+///
+///   static constexpr Observation<"pose", float> pose{};
+///   static constexpr Observation<"lights", Bit> lights{};
+///   ...
+///   group.for_each(range.last - range.first, [&](int i) {
+///       const int agent = range.first + i;
+///       if (out.wants(pose)) {
+///           float* const row = out.row(pose, agent);
+///           row[0] = state.x[agent], row[1] = state.y[agent];
+///       }
+///       if (out.wants(lights)) {
+///           BitRun run(group, out, lights, agent, 0);
+///           for (int light = 0; light < 50; ++light) run.push(1, uint32_t(state.is_on[light]));
+///           run.finish();
+///       }
+///   });
 namespace flockstep {
 
-/// Where `observe` puts an agent's observation. Bytes and floats are written through row(), bits through bits() or a
-/// BitRun; every element of a wanted part must be written (bits start from 0).
+/// Where `observe` puts an agent's observation: into staging memory (shared memory on the GPU, but for a grid), which
+/// the engine moves and converts afterwards; or into the tensor itself, where nothing is to be converted, on the CPU
+/// and in a grid. No function waits. Bytes and floats are written through row(), bits through bits() or a BitRun; every
+/// element of a wanted part must be written (bits start from 0).
 template <class Env>
 class ObservationWriter {
   public:
@@ -41,7 +60,8 @@ class ObservationWriter {
         return part<H>().wanted();
     }
 
-    /// The agent's elements of a part of floats or bytes.
+    /// The agent's elements of a part of floats or bytes, contiguous and in row-major order, for a part that is wanted.
+    /// Writes of different agents need no sync.
     template <class H>
     SIM_HD typename H::type* row(H, int agent) const {
         using T = typename H::type;
@@ -49,12 +69,13 @@ class ObservationWriter {
         if (row_) return reinterpret_cast<T*>(row_);
         return reinterpret_cast<T*>(bytes(part<H>(), agent));
     }
-    /// The agent's elements of a part that is not made of bits.
+    /// The agent's elements of a part that is not made of bits, where there is no row in registers.
     SIM_HD char* bytes(const PartView& p, int agent) const {
         if (!stages_all_ && p.direct) return p.rows(final_, env_, agent);
         return staged(p) + (agent - first_agent_) * p.elements * p.written_size();
     }
-    /// Sets the bits of `value` (its low `count` <= 32) at elements [element, element + count) of the agent's row.
+    /// Sets the bits of `value` at elements [element, element + count) of the agent's row; bits of `value` from `count`
+    /// <= 32 on must be 0. By any lane: one or two atomics. Bits that are set stay set.
     template <class Group, class H>
     SIM_HD void bits(Group& group, H, int agent, int element, int count, uint32_t value) const {
         static_assert(std::is_same_v<typename H::type, Bit>, "bits: want a part of bits");
@@ -63,15 +84,16 @@ class ObservationWriter {
         group.atomic_or(words[0], value << (bit % 32));
         if (bit % 32 + count > 32) group.atomic_or(words[1], value >> (32 - bit % 32));
     }
+    /// The part of a handle, wanted or not. One that is not listed does not compile.
     template <class H>
     SIM_HD const PartView& part() const {
         return parts_[index_of_tensor<Env, H>()];
     }
-    /// Start of this range's staged elements.
+    /// Start of the staged elements of this call's agents.
     SIM_HD char* staged(const PartView& p) const {
         return stage_ + p.stage_offset + slot_ * p.stage_world_bytes + p.stage_shift(env_ - slot_, first_agent_);
     }
-    /// Where an agent's element lies in the bit string of this range.
+    /// Where an agent's element lies in the bit string of this call's agents: rows are not padded to words.
     SIM_HD int bit_index(const PartView& p, int agent, int element) const {
         return (agent - first_agent_) * p.elements + element;
     }
@@ -85,7 +107,8 @@ class ObservationWriter {
     bool final_, stages_all_;
 };
 
-/// Writes consecutive bits into one agent's row, whole words at a time.
+/// Writes consecutive bits into one agent's row, from `element` on, whole words at a time: one atomic for each. By one
+/// lane; other lanes may write other rows or other bits.
 template <class Group>
 class BitRun {
   public:
@@ -103,7 +126,7 @@ class BitRun {
         used_ += count;
         if (used_ >= 32) flush();
     }
-    /// To be called after the last push.
+    /// To be called after the last push: writes what is left.
     SIM_HD void finish() {
         if (uint32_t(pending_)) group_.atomic_or(*word_, uint32_t(pending_));
     }

@@ -7,6 +7,11 @@
 
 /// Where the tensors of a launch lie, as kernels are told: plain data, filled in by the host. The contract's writers
 /// and readers (ObservationWriter, RowWriter, LegalActions) go through them; rules never see them.
+///
+///   for (int i = 0; i < role.num_tensors(); ++i) {  // zeros for every agent of a role in world `env`
+///       const PartView& part = parts[role.tensor(i)];
+///       if (part.wanted()) memset(part.rows(false, env, part.first), 0, size_t(part.env_bytes));
+///   }
 namespace flockstep {
 
 /// One tensor that the engine writes for a role: an observation part, or the action mask of an action part.
@@ -27,7 +32,9 @@ struct PartView {
         int batch_rows;         // streamed: rows that a team's ring holds
     };
 
+    /// Whether anybody reads it: else rules need not write it.
     SIM_HD bool wanted() const { return output != nullptr; }
+    /// Bytes of an element as rules write it (a bit counts as 1), and as it is stored.
     SIM_HD int written_size() const { return written == DType::float32 ? 4 : 1; }
     SIM_HD int stored_size() const { return dtype == DType::float32 ? 4 : dtype == DType::bfloat16 ? 2 : 1; }
     /// The bytes that rules write are those that are stored.
@@ -35,7 +42,8 @@ struct PartView {
         if (written == DType::float32) return dtype == DType::float32;
         return written != DType::bit && (dtype == DType::uint8 || dtype == DType::int8);
     }
-    /// Start of the rows of agents [first_agent, ...) of one world.
+    /// Start of the rows of agents [first_agent, ...) of one world, in the output or in the final output, in device
+    /// memory.
     SIM_HD char* rows(bool final, int64_t env, int first_agent) const {
         return (final ? final_output : output) + env * env_bytes + int64_t(first_agent - first) * agent_bytes;
     }
@@ -51,7 +59,7 @@ struct PartView {
 /// role does not have is not wanted, or has no agents. The world itself has one too, after the last role, if it has a
 /// global state.
 struct RoleView {
-    static constexpr int learns = -2;
+    static constexpr int learns = -2;  /// as `policy`: actions come from outside
 
     int first, count, first_part, num_parts, first_mask, num_masks;
     int policy;  // the scripted policy that plays it, -1 for a random one; or `learns`
@@ -60,6 +68,7 @@ struct RoleView {
     SIM_HD int tensor(int i) const { return i < num_parts ? first_part + i : first_mask + i - num_parts; }
     SIM_HD int num_tensors() const { return num_parts + num_masks; }
 };
+/// One action part of one role: where its actions come from, and what they may be. Pointers are to device memory.
 struct ActionView {
     const void* input;   // [num_envs, count, size] (one row of all agents where every role has one Discrete part)
     int32_t* own;        // the engine's own tensor, which `act` writes; the same shape

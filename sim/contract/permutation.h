@@ -5,11 +5,15 @@
 #include "sim/contract/hd.h"
 #include "sim/contract/random.h"
 
+/// Random orders without memory.
+///
+///   const Permutation order(uint64_t(num_cells), rng.four(0, 0));
+///   group.for_each(num_agents, [&](int agent) { state.cell[agent] = int(order(uint64_t(agent))); });  // all different
 namespace flockstep {
 
 /// A permutation of [0, size) as a function: nothing is stored and nobody waits. Six Feistel rounds on the next larger
 /// power of four, walked until the result falls into the range (Black, Rogaway 2002, "Ciphers with arbitrary finite
-/// domains"). size < 2^40.
+/// domains"): up to four walks a call on average. 1 <= size < 2^40, 0 <= i < size.
 class Permutation {
   public:
     /// `key` chooses the permutation.

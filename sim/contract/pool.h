@@ -27,11 +27,13 @@ struct Ragged {
     View<int64_t> first;  // [rows + 1] first item of each row; the last one is the number of items
     View<T> items;
 
+    /// Rows; and items of a row, from two of its offsets.
     SIM_HD int64_t size() const { return first.size() - 1; }
     SIM_HD int count(int64_t row) const { return int(first[row + 1] - first[row]); }
     /// The first of count(row) items, contiguous.
     SIM_HD const T* row(int64_t row) const { return items.data() + first[row]; }
 
+    /// For Shared::fields.
     template <class V>
     void fields(V& visit) {
         visit("first", first), visit("items", items);
@@ -39,16 +41,16 @@ struct Ragged {
 };
 
 /// Throws std::invalid_argument, which begins with `name`, unless `first` are the offsets of rows of `num_items` items:
-/// from 0, never falling, fewer than 2^31 items in a row, and num_items at the end.
+/// from 0, never falling, fewer than 2^31 items in a row, and num_items at the end. Reads all of them, on the host.
 void check_offsets(const View<int64_t>& first, int64_t num_items, const std::string& name);
 
-/// Rows out of views, kept or mapped; checked. Reads all offsets and no item.
+/// Rows out of views, kept or mapped; checked by check_offsets, which may throw. Reads all offsets and no item.
 template <class T>
 Ragged<T> make_ragged(View<int64_t> first, View<T> items, const std::string& name) {
     check_offsets(first, items.size(), name);
     return {first, items};
 }
-/// Rows from vectors, copied into the loader.
+/// Rows from vectors, copied into the loader. Host.
 template <class T>
 Ragged<T> make_ragged(Loader& loader, const std::vector<std::vector<T>>& rows) {
     std::vector<int64_t> first{0};
@@ -73,13 +75,14 @@ inline FieldRule scene_orders() { return one_of({"random", "in_order", "weighted
 /// How often each scene is drawn in SceneOrder::weighted, as shares of 2^32 that are added up.
 struct SceneWeights {
     View<uint64_t> upper;  // [scenes]; empty: not weighted
+    /// For Shared::fields.
     template <class V>
     void fields(V& visit) {
         visit("upper", upper);
     }
 };
 /// Weights of all scenes, >= 0 and finite, at least one > 0; otherwise throws std::invalid_argument that begins with
-/// `name`. A share below 2^-32 may never be drawn.
+/// `name`. A share below 2^-32 may never be drawn. Keeps 8 bytes a scene.
 SceneWeights make_weights(Loader& loader, const std::vector<double>& weights, const std::string& name);
 
 /// The scene that a draw of 32 bits means: the first whose upper share is above it. log2(scenes) reads.
@@ -95,8 +98,8 @@ SIM_HD int64_t weighted_scene(const SceneWeights& weights, uint32_t bits) {
     return low;
 }
 
-/// For reset, by any lane: 0 .. num_scenes - 1, num_scenes < 2^32. `current`: the state's scene, which may be another
-/// pool's and then counts as 0. random and weighted take one draw, number `draw` of item `item` (see Rng).
+/// For reset, by any lane: 0 .. num_scenes - 1, 1 <= num_scenes < 2^32. `current`: the state's scene, which may be
+/// another pool's and then counts as 0. random and weighted take one draw, number `draw` of item `item` (see Rng).
 template <class Env>
 SIM_HD int64_t next_scene(const World<Env>& world, SceneOrder order, int64_t num_scenes, const SceneWeights& weights,
                           int64_t current, uint32_t item = 0, uint32_t draw = 0) {

@@ -17,13 +17,16 @@
 /// NaN gives NaN unless a function says otherwise; which of its bit patterns is not promised.
 namespace flockstep::real {
 
+/// The float nearest to pi, 8.7e-8 above it; and +infinity.
 inline constexpr float pi = 3.14159265f, infinity = HUGE_VALF;
 
+/// The bits of a float, NaN's too.
 SIM_HD uint32_t bits_of(float x) {
     uint32_t bits;
     memcpy(&bits, &x, 4);
     return bits;
 }
+/// The float with these bits, any.
 SIM_HD float from_bits(uint32_t bits) {
     float x;
     memcpy(&x, &bits, 4);
@@ -37,6 +40,7 @@ SIM_HD float min(float a, float b) { return a < b ? a : b; }
 SIM_HD float max(float a, float b) { return a > b ? a : b; }
 /// x limited to [low, high], low <= high; NaN stays NaN.
 SIM_HD float clamp(float x, float low, float high) { return x < low ? low : x > high ? high : x; }
+/// x * x.
 SIM_HD float square(float x) { return x * x; }
 
 /// c0 + x * (c1 + x * (c2 + ...)).
@@ -44,6 +48,7 @@ template <class T>
 SIM_HD T horner(T, T c) {
     return c;
 }
+/// The same, for two coefficients and more.
 template <class T, class... Rest>
 SIM_HD T horner(T x, T c, Rest... rest) {
     return c + x * horner(x, rest...);
@@ -71,10 +76,12 @@ SIM_HD float sqrt(float x) {
 /// 1.8e19; shorter ones lose digits down to 0, longer ones become infinite.
 SIM_HD float hypot(float x, float y) { return sqrt(x * x + y * y); }
 
-/// The whole number nearest to x as an int, halves away from 0; |x| < 2^31.
+/// The whole number nearest to x as an int, halves away from 0; |x| < 2^31. x + 0.5 is rounded, so that the float just
+/// below 0.5 gives 1, and odd numbers from 2^23 to 2^24 give the even one beyond; NaN gives what the machine gives.
 SIM_HD int nearest(float x) { return int(x < 0.0f ? x - 0.5f : x + 0.5f); }
 
-/// x - n * pi/2 for whole n, with pi/2 in three parts of few bits (Cody and Waite 1980; Cephes, sinf.c).
+/// x - n * pi/2 for whole n, with pi/2 in three parts of few bits (Cody and Waite 1980; Cephes, sinf.c). For |x| up to
+/// largest_angle, n nearby.
 SIM_HD float subtract_quarter_turns(float x, float n) {
     return ((x - n * 1.5703125f) - n * 4.837512969970703e-4f) - n * 7.549789948768648e-8f;
 }
@@ -82,7 +89,7 @@ SIM_HD float subtract_quarter_turns(float x, float n) {
 /// Angles up to here are accepted; beyond it sin, cos, tan and wrap_angle give NaN.
 inline constexpr float largest_angle = 1e5f;
 
-/// x - k * pi/2 for the nearest integer k; k mod 4 goes to `quadrant`.
+/// x - k * pi/2 for the nearest integer k; k mod 4 goes to `quadrant`. NaN and quadrant 0 beyond largest_angle.
 SIM_HD float reduce_quarter_turn(float x, int& quadrant) {
     const bool fits = abs(x) <= largest_angle;
     const int k = nearest(fits ? x * 0.636619772f : 0.0f);
@@ -95,6 +102,7 @@ SIM_HD float sin_reduced(float x) {
     const float s = x * x;
     return x + x * (s * (-1.6666667163e-1f + s * (8.3333337680e-3f + s * (-1.9841270114e-4f + s * 2.7557314297e-6f))));
 }
+/// Cosine of a reduced angle.
 SIM_HD float cos_reduced(float x) {
     const float s = x * x;
     return 1.0f + s * (-0.5f + s * (4.1666667908e-2f + s * (-1.3888889225e-3f + s * 2.4801587642e-5f)));
@@ -208,7 +216,8 @@ SIM_HD double log_double(float x) {
         horner(t * t, 1.0, 1.0 / 3, 1.0 / 5, 1.0 / 7, 1.0 / 9, 1.0 / 11, 1.0 / 13, 1.0 / 15, 1.0 / 17);
     return double(k) * 0.6931471805599453 + 2.0 * t * series;
 }
-/// e^x rounded to a float; Taylor for |f| <= ln(2)/2 with a relative error below 1e-12. 0 and infinity beyond +-104.
+/// e^x of a double, rounded to a float; Taylor for |f| <= ln(2)/2 with a relative error below 1e-12. 0 and infinity
+/// beyond +-104.
 SIM_HD float exp_double(double x) {
     if (!(x > -104.0)) return x <= -104.0 ? 0.0f : NAN;
     if (x > 104.0) return infinity;

@@ -29,6 +29,7 @@ auto team_scratch_of() {
         return Nothing{};
 }
 }  // namespace detail
+/// Env::TeamScratch, or Nothing.
 template <class Env>
 using TeamScratchOf = decltype(detail::team_scratch_of<Env>());
 
@@ -42,10 +43,10 @@ constexpr bool writes_bits() {
     return found;
 }
 
-/// Bytes of a ring that are aimed at: 32 rows of 16 floats.
+/// Bytes of a ring that are aimed at: 32 rows of 16 floats. A longer row gets a ring of its own length.
 inline constexpr int usual_ring_bytes = 2048;
 
-/// Zeros to `count` bytes, by all lanes of a team.
+/// Zeros to `bytes` bytes of device memory at any address, by all lanes of a team, 16 a time. No sync.
 SIM_HD void send_zeros(int lane, int lanes, char* destination, int bytes) {
     const int to_boundary = int(-reinterpret_cast<uintptr_t>(destination) & 15);
     const int head = to_boundary < bytes ? to_boundary : bytes, vectors = (bytes - head) / 16;
@@ -57,8 +58,8 @@ SIM_HD void send_zeros(int lane, int lanes, char* destination, int bytes) {
     for (int i = head + vectors * 16 + lane; i < bytes; i += lanes) destination[i] = 0;
 }
 
-/// Where a team puts the observation of one agent. A row is the last axis of a part's shape: 13 floats of a part
-/// [200, 13], all of a part [6].
+/// Where a team puts the observation of one agent: into the tensors, through the team's ring. A row is the last axis of
+/// a part's shape: 13 floats of a part [200, 13], all of a part [6].
 template <class Env>
 class RowWriter {
   public:
@@ -76,8 +77,8 @@ class RowWriter {
 
     /// Writes a part: fill(row, k) writes every number of row k < count, and the rows from `count` on become zero. Each
     /// row is filled by one lane, so that fill must not contain what is done together. Call it once for every part that
-    /// is wanted; for others it does nothing. Together; what fill reads must be there (see sync), and none of it is
-    /// needed afterwards.
+    /// is wanted; for others it does nothing. `count` is the same in all lanes, and cut to the rows that there are.
+    /// Together; what fill reads must be there (see sync), and none of it is needed afterwards.
     ///
     /// Costs a store to shared memory for each number, two syncs of the team for about 2 KB, and the 16-byte stores
     /// that move them. On the CPU `row` is the observation itself, where the types agree.
@@ -87,7 +88,8 @@ class RowWriter {
             team, handle, count, [](typename H::type*) {}, fill);
     }
     /// The same where columns do not differ between rows: start(row) writes these, fill(row, k) the others and none of
-    /// these. On the GPU start is called for 32 rows or so, however many there are.
+    /// these. start is called for the rows of one ring, 32 or so, however many there are; where rows are written in
+    /// place, for all of them.
     template <class Team, class H, class Start, class Fill>
     SIM_HD void rows(Team& team, H, int count, Start&& start, Fill&& fill) const {
         using T = typename H::type;

@@ -11,6 +11,9 @@
 
 /// The outputs of a step other than observations and masks: a table of rows, the engine's six and the environment's
 /// own. Everything that writes, moves, names or binds an output goes through this table.
+///
+///   int bytes = 0;  // that a step writes for a world of `agents` agents
+///   for (const RowInfo& row : RowTable<Env>::rows) bytes += row.bytes() * (row.is_per_agent() ? agents : 1);
 namespace flockstep {
 
 /// The rows that every environment has, all of them one number per agent: reward is float32, the others uint8.
@@ -23,8 +26,10 @@ enum BuiltInRow {
     episode_start_row,
     num_built_in_rows
 };
+/// By BuiltInRow.
 inline constexpr const char* built_in_row_names[] = {"reward", "terminated", "truncated",
                                                      "active", "acts",       "episode_start"};
+/// Most rows of an environment: making a batch of one with more than 10 outputs of its own throws std::logic_error.
 inline constexpr int max_rows = num_built_in_rows + 10;
 
 /// One row of the table.
@@ -35,16 +40,19 @@ struct RowInfo {
     int size;    // numbers per agent or world
     int offset;  // bytes per agent (or per world) of the rows that lie before it where rows are staged
 
+    /// Whether it has numbers for each agent, not for each world; and the bytes of these numbers, as they are stored.
     constexpr bool is_per_agent() const { return kind == TensorKind::per_agent; }
     constexpr int bytes() const { return size * size_of(dtype); }
 };
 
 /// The rows of an environment, and how they are staged: rows of agents, one after the other, then rows of worlds; those
-/// of four bytes first, so that all are aligned.
+/// of four bytes first, so that all are aligned. All of it is known at compile time.
 template <class Env>
 struct RowTable {
+    /// The environment's own rows, and all of them, built-in ones first.
     static constexpr int num_own = TensorsOf<Env>::num_outputs, count = num_built_in_rows + num_own;
 
+    /// The table: rows in the order of BuiltInRow and of `tensors`, offsets as they are staged.
     static constexpr std::array<RowInfo, count> make() {
         std::array<RowInfo, count> table{};
         for (int row = 0; row < num_built_in_rows; ++row)
@@ -64,6 +72,7 @@ struct RowTable {
             }
         return table;
     }
+    /// By row number.
     static constexpr std::array<RowInfo, count> rows = make();
     /// Staged bytes of an agent, and of a world besides its agents.
     static constexpr int bytes_of(bool per_agent) {
@@ -71,6 +80,7 @@ struct RowTable {
         for (const RowInfo& row : rows) bytes += row.is_per_agent() == per_agent ? row.bytes() : 0;
         return bytes;
     }
+    /// Of bytes_of().
     static constexpr int agent_bytes = bytes_of(true), env_bytes = bytes_of(false);
     /// Numbers whose sums over an episode are kept: of agents (reward not counted, for every role), of worlds; and
     /// those that are kept from an episode's last step.
@@ -79,6 +89,7 @@ struct RowTable {
         for (int row = num_built_in_rows; row < count; ++row) sums += rows[row].kind == kind ? rows[row].size : 0;
         return sums;
     }
+    /// Of sums_of(): PerAgent, PerEnv, PerEpisode.
     static constexpr int agent_sums = sums_of(TensorKind::per_agent), env_sums = sums_of(TensorKind::per_env),
                          num_results = sums_of(TensorKind::per_episode);
 
@@ -89,18 +100,21 @@ struct RowTable {
         (std::make_integer_sequence<int, count>{});
     }
 };
-/// The number type of row `row`.
+/// The C++ type of a row's numbers: float, int32_t or uint8_t.
 template <DType dtype>
 using NumberOf =
     std::conditional_t<dtype == DType::float32, float, std::conditional_t<dtype == DType::int32, int32_t, uint8_t>>;
 
-/// Where the rows of one world lie: the numbers of its agents, or its own, side by side.
+/// Where the rows of one world lie: the numbers of its agents, or its own, side by side. In shared memory, in the
+/// outputs themselves, or in registers; indices are not checked.
 template <class Env>
 struct RowPointers {
-    using Table = RowTable<Env>;
+    using Table = RowTable<Env>;  /// says what each row is
     char* row[Table::count];
 
+    /// An agent's reward.
     SIM_HD float& reward(int agent) const { return reinterpret_cast<float*>(row[reward_row])[agent]; }
+    /// An agent's flag, 0 or 1, of a built-in row other than the reward.
     template <BuiltInRow which>
     SIM_HD uint8_t& flag(int agent) const {
         static_assert(which != reward_row);
@@ -111,7 +125,8 @@ struct RowPointers {
     SIM_HD auto& number(int i) const {
         return reinterpret_cast<NumberOf<Table::rows[which].dtype>*>(row[which])[i];
     }
-    /// Points to the outputs themselves, where there are any, for world `env` of worlds with `agents` agents.
+    /// Points to the outputs themselves, for world `env` of worlds with `agents` agents; rows without an output stay
+    /// where they are.
     SIM_HD void write_to(char* const* outputs, int64_t env, int agents) {
         Table::for_each([&](auto which) {
             constexpr RowInfo info = Table::rows[which];

@@ -29,18 +29,22 @@ enum class KeyRange { any, from_one_to_two };
 struct KeyCut {
     uint32_t limit;
     int last_equal;
+    /// Whether item i, with the bits `key`, is taken.
     SIM_HD bool takes(uint32_t key, int i) const { return key < limit || (key == limit && i <= last_equal); }
 };
 
-/// Finds the cut, by all lanes of a group together. key(i): the bits of a float that is not negative.
+/// Finds the cut, by all lanes of a group together. key(i): the bits of a float that is not negative. The key and the
+/// scratch must outlive it.
 template <KeyRange range, class Group, class Key, class Scratch>
 class KeySelection {
   public:
-    static constexpr uint32_t infinity = 0x7f800000;
+    static constexpr uint32_t infinity = 0x7f800000;  /// its bits: keys from here on are no candidates
 
     SIM_HD KeySelection(Group& group, int n, const Key& key, Scratch& scratch)
         : group_(group), n_(n), key_(key), scratch_(scratch) {}
 
+    /// The cut that takes the k > 0 smallest, or all candidates if they are no more. Together: four syncs a pass and
+    /// those of a scan; the last follows the last use of scratch.
     SIM_HD KeyCut find(int k) {
         constexpr bool is_any = range == KeyRange::any;
         const int candidates = is_any ? group_.count(n_, [&](int i) { return key_(i) < infinity; }) : n_;
@@ -107,10 +111,12 @@ class KeySelection {
 /// where rank counts the taken ones before i. Gives how many there are: k, or all candidates if they are fewer.
 ///
 /// key(i): a float that is not negative; an item with infinity or NaN is no candidate. Called up to seven times for an
-/// item, by any lane, so it must be cheap and must not read what use writes.
+/// item (nine in a grid or a team of CPU threads, whose scans look twice), by any lane, so it must be cheap and must
+/// not read what use writes.
 /// scratch: select_scratch_ints ints that this group's lanes share, as a pointer or a Field; anything before and after.
-/// All lanes reach it together, with the same n and k. The set does not depend on the number of lanes. Contains syncs,
-/// of which none follows the last use.
+/// All lanes reach it together, with the same n and k; k <= 0 takes none, without a sync. What key reads, and whatever
+/// used scratch before, must lie behind a sync. The set does not depend on the number of lanes. Contains syncs, of
+/// which none follows the last use.
 template <KeyRange range = KeyRange::any, class Group, class Key, class Scratch, class Use>
 SIM_HD int select_smallest(Group& group, int n, int k, Key&& key, Scratch scratch, Use&& use) {
     if (k <= 0) return 0;

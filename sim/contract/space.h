@@ -9,6 +9,15 @@
 
 #include "sim/contract/tensors.h"
 
+/// What agents see and do: roles, and the shapes, bounds and types of their parts. All of it is the host's, but for
+/// DType and what is constexpr.
+///
+///   static Spaces spaces(const Config& c) {
+///       Spaces spaces;
+///       spaces.add("chaser", c.num_chasers).observation(pose, {4}, {-1}, {1}).discrete(move, 5);
+///       spaces.add("evader", 1).observation(pose, {4}).discrete(move, 5).default_choice({2}).scripted("flee");
+///       return spaces;
+///   }
 namespace flockstep {
 
 /// Number types of outputs, fields and actions. `bit` exists only as the form in which an observation part is written:
@@ -33,13 +42,15 @@ constexpr int size_of(DType dtype) {
     constexpr int sizes[] = {0, 1, 1, 2, 4, 2, 2, 4, 4, 8, 8, 8};
     return sizes[int(dtype)];
 }
-/// "uint8", "float32" and so on.
+/// "uint8", "float32" and so on: numpy's names, where numpy has the type.
 const char* name_of(DType dtype);
 /// "[4, 1]".
 std::string shape_text(const std::vector<int64_t>& shape);
-/// The type of that name, among those an observation may have; throws std::invalid_argument.
+/// The type of that name, among those an observation may have: uint8, int8, bfloat16, float32. Throws
+/// std::invalid_argument for any other.
 DType observation_dtype(const std::string& name);
 
+/// The type of a C++ number. bool is uint8; what is no number gives uint64 (see element_of for structs).
 template <class T>
 constexpr DType dtype_of() {
     if constexpr (std::is_same_v<T, uint8_t> || std::is_same_v<T, bool>)
@@ -73,6 +84,7 @@ constexpr DType written_dtype() {
         return dtype_of<T>();
 }
 
+/// For bounds: none.
 inline constexpr float infinity = std::numeric_limits<float>::infinity();
 
 /// One named part of an observation: a tensor of its own, [num_envs, agents of the role, shape...].
@@ -87,6 +99,7 @@ struct ObservationPart {
     int num_flags = 0;             // > 0: an integer is that many yes-or-no answers in its lowest bits
     bool is_state = false;         // for the critic alone: no part of what the agent's policy sees
 
+    /// Of one agent: the product of shape, 1 if that is empty.
     int elements() const {
         int count = 1;
         for (int n : shape) count *= n;
@@ -95,12 +108,13 @@ struct ObservationPart {
     bool operator==(const ObservationPart&) const = default;
 };
 
-/// With the bounds that follow from the type where none are given.
+/// With the bounds that follow from the type where none are given, stored as uint8 if written as bits, else as written.
 ObservationPart make_observation(std::string name, DType written, std::vector<int> shape, std::vector<float> low,
                                  std::vector<float> high);
 
 /// One part of an action. Discrete: one integer in [0, n[0]). MultiDiscrete: n.size() integers. Box: `size` floats.
 struct ActionPart {
+    /// Of Discrete, MultiDiscrete and Box handles.
     enum class Kind : uint8_t { discrete, multi_discrete, box };
     std::string name;
     Kind kind;
@@ -123,7 +137,8 @@ struct Role {
 
     bool operator==(const Role&) const = default;
 
-    // Builders, to be chained; a handle is one of the environment's `tensors`.
+    // Builders, to be chained; a handle is one of the environment's `tensors`, or making a batch throws
+    // std::logic_error.
 
     /// Shows part `handle`, of `shape` per agent. Bounds: one for all elements or one each; by default all floats, 0..1
     /// for bits, the type's range for bytes.
@@ -140,17 +155,18 @@ struct Role {
         observation_parts.back().is_state = true;
         return *this;
     }
-    /// The part added last: false leaves it out.
+    /// The observation part added last: false leaves it out. There must be one.
     Role& enabled_if(bool enabled);
-    /// The part added last, of bytes: each is that many answers of yes or no, which a policy sees apart.
+    /// The observation part added last, of uint8: each is that many answers of yes or no, 1 to 8, which a policy sees
+    /// apart; its bounds become 0 and 2^num_flags - 1. Throws std::invalid_argument for others.
     Role& bit_flags(int num_flags);
-    /// Chooses one of n.
+    /// Chooses one of n. The actions are int32, [num_envs, count].
     template <class H>
     Role& discrete(H, int n) {
         static_assert(H::kind == TensorKind::discrete, "discrete: want a Discrete handle");
         return add_action({H::name, ActionPart::Kind::discrete, {n}, 1, {}, {}, {0}});
     }
-    /// Chooses one of n[k] for each k.
+    /// Chooses one of n[k] for each k: int32, [num_envs, count, n.size()].
     template <class H>
     Role& multi_discrete(H, std::vector<int> n) {
         static_assert(H::kind == TensorKind::multi_discrete, "multi_discrete: want a MultiDiscrete handle");
@@ -158,7 +174,8 @@ struct Role {
         return add_action(
             {H::name, ActionPart::Kind::multi_discrete, std::move(n), size, {}, {}, std::vector<int>(size_t(size), 0)});
     }
-    /// Sets low.size() floats, each within bounds of its own.
+    /// Sets low.size() floats, each within bounds of its own: float32, [num_envs, count, low.size()]. Throws
+    /// std::invalid_argument where high has another length.
     template <class H>
     Role& box(H, std::vector<float> low, std::vector<float> high) {
         static_assert(H::kind == TensorKind::box, "box: want a Box handle");
@@ -167,11 +184,14 @@ struct Role {
     }
     /// Of the Discrete or MultiDiscrete part added last: the choice (for each integer) that replaces one which is out
     /// of range or illegal, 0 unless said. It is never refused, whether or not the action mask shows it as legal.
+    /// Throws std::invalid_argument unless there is one in range for each integer of the part.
     Role& default_choice(std::vector<int> choices);
     /// This role is played by a scripted policy of the environment, inside every step, unless BatchOptions::scripted
-    /// opens it. Roles that learn must lie side by side.
+    /// opens it. Roles that learn must lie side by side, and there must be one, or making a batch throws
+    /// std::invalid_argument, as it does for a policy that is unknown or refuses these settings.
     Role& scripted(std::string by_policy);
 
+    /// Whether its actions come from outside.
     bool learns() const { return policy.empty(); }
 
   private:
@@ -188,6 +208,7 @@ struct Spaces {
     bool has_action_mask = false;                              // the rules define `allowed` or `legal_actions`
     std::vector<std::string> observation_names, action_names;  // of the environment's handles, in order
 
+    /// Adds a role of the next `count` agents. The reference holds until the next add().
     Role& add(std::string role, int count);
     /// Adds a part that describes a whole world, for centralised critics: [num_envs, shape...], written by the
     /// environment's `observe_state`. Bounds as in Role::observation.
@@ -198,6 +219,7 @@ struct Spaces {
                                                std::move(low), std::move(high)));
         return *this;
     }
+    /// Of all roles.
     int num_agents() const;
     bool operator==(const Spaces&) const = default;
 };

@@ -4,6 +4,14 @@
 
 #include "sim/contract/hd.h"
 
+/// Arrays that all worlds read.
+///
+///   struct Shared {
+///       View<float> speed_limit;  // [roads], metres per second
+///       template <class V>
+///       void fields(V& visit) { visit("speed_limit", speed_limit); }
+///   };
+///   const float limit = world.shared.speed_limit[road];  // in a rule; Loader::keep() or map() made it
 namespace flockstep {
 
 /// Where an array of shared data lies and how many items it has; a batch keeps one for each View of Shared, at a fixed
@@ -18,11 +26,14 @@ struct ViewSlot {
 /// first, which stays in the cache; so does size().
 template <class T>
 struct View {
+    /// Of an item.
     using value_type = T;
     const ViewSlot* slot = nullptr;  // null: empty, on the host before the engine has it
 
-    /// The first of size() items, contiguous; not for empty views.
+    /// The first of size() items, contiguous, in memory of the batch's device once the engine has it; not for a view
+    /// without a slot.
     SIM_HD const T* data() const { return static_cast<const T*>(slot->data); }
+    /// Items; 0 without a slot.
     SIM_HD int64_t size() const { return slot ? slot->size : 0; }
     SIM_HD bool empty() const { return size() == 0; }
     /// 0 <= i < size(), unchecked.

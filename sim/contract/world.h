@@ -11,10 +11,24 @@
 #include "sim/contract/view.h"
 
 /// What the functions of an environment are given. The contract itself is described in environment.h.
+///
+///   template <class Group>
+///   SIM_HD static void step(Group& group, World<Pursuit>& world, const Actions<Pursuit>& action,
+///                           const Outcome<Pursuit>& outcome) {
+///       group.for_each(world.config.num_agents, [&](int agent) {
+///           const int to = world.state.cell[agent] + offset_of(action.choice(move, agent));
+///           if (!world.shared.wall[to]) world.state.cell[agent] = to;
+///           outcome.reward(agent) = to == world.state.goal[0] ? 1.0f : 0.0f;
+///           outcome.terminated(agent) = to == world.state.goal[0];
+///       });
+///   }
+///
+/// All of it is plain data of the call; no function waits, and none checks an index.
 namespace flockstep {
 
 /// Stands in for Shared or Scratch where an environment has none.
 struct Nothing {
+    /// Visits nothing.
     template <class... Arguments>
     SIM_HD void fields(Arguments&&...) {}
 };
@@ -34,8 +48,10 @@ auto scratch_of() {
         return Nothing{};
 }
 }  // namespace detail
+/// Env::Shared, or Nothing.
 template <class Env>
 using SharedOf = decltype(detail::shared_of<Env>());
+/// Env::Scratch, or Nothing.
 template <class Env>
 using ScratchOf = decltype(detail::scratch_of<Env>());
 
@@ -43,12 +59,14 @@ using ScratchOf = decltype(detail::scratch_of<Env>());
 /// are constants, at their default values, so that loops over agents unroll. The first is the number of agents.
 template <auto first, auto... others>
 struct ConstantSizes {
+    /// Sets the members to their defaults.
     template <class Config>
     SIM_HD static constexpr void apply(Config& config) {
         constexpr Config usual{};
         config.*first = usual.*first;
         ((config.*others = usual.*others), ...);
     }
+    /// The default of the first member.
     template <class Config>
     static constexpr int num_agents() {
         return Config{}.*first;
@@ -63,7 +81,7 @@ struct World {
     typename Env::State state;
     ScratchOf<Env> scratch;  // holds garbage before each call of reset, derive, step, act, prepare; of observe if
                              // there is no prepare
-    Rng rng;                 // of this reset or step; not for derive and observe
+    Rng rng;                 // of this reset, step or act; the other functions draw nothing
     int elapsed;             // steps since the reset; the one under way is not counted
     int64_t all_envs = 1;    // worlds of the run, those of all ranks
 };
@@ -74,6 +92,7 @@ struct ActionLayout {
     const int* offset;  // first word of each action handle
     const int* size;    // words per agent
 
+    /// The word of number k of an agent's part.
     template <class Env, class H>
     SIM_HD int index(H, int agent, int k) const {
         constexpr int part = index_of_tensor<Env, H>();
@@ -83,7 +102,9 @@ struct ActionLayout {
     }
 };
 
-/// The actions of one world's step, judged: what was out of range or illegal was replaced by the default choice.
+/// The actions of one world's step, judged: what was out of range or illegal was replaced by the default choice, a
+/// float out of its bounds by the nearer one, NaN by the lower. Where BatchOptions::illegal_actions passes them,
+/// illegal choices are here as they came; they are in range. Read from staged memory.
 template <class Env>
 struct Actions {
     const int32_t* words;
@@ -117,6 +138,7 @@ struct ActionWriter {
         static_assert(is_choice<H>, "choice: want a Discrete or MultiDiscrete handle");
         return words[layout.template index<Env>(handle, agent, k)];
     }
+    /// Sets float k of an agent's Box part. Judged like actions from outside.
     template <class H>
     SIM_HD void set_value(H handle, int agent, int k, float value) const {
         static_assert(H::kind == TensorKind::box, "set_value: want a Box handle");
@@ -129,8 +151,10 @@ template <class Env>
 struct Outcome {
     RowPointers<Env> rows;
 
+    /// An agent's reward of this step.
     SIM_HD float& reward(int agent) const { return rows.reward(agent); }
-    /// True from the step in which the agent's episode ended by the rules until the reset.
+    /// Whether the agent's episode has ended by the rules: to be written in every step from then on until the reset,
+    /// since it starts from false. The world's ends once it is true of all agents that are active.
     SIM_HD uint8_t& terminated(int agent) const { return rows.template flag<terminated_row>(agent); }
     /// Number k of an agent's PerAgent output.
     template <class H>
@@ -154,13 +178,15 @@ struct LegalActions {
     const ActionView* parts;  // [roles, action handles]
     int num_roles;
 
-    /// Allows a choice: of a Discrete part, or of a MultiDiscrete part, counted through its integers. By any lane.
+    /// Allows a choice in range: of a Discrete part, or of a MultiDiscrete part, counted through its integers. By any
+    /// lane: an atomic. Does nothing for an agent whose role has no such part.
     template <class Group, class H>
     SIM_HD void allow(Group& group, H, int agent, int choice) const {
         static_assert(is_choice<H>, "allow: want a Discrete or MultiDiscrete handle");
         if (uint32_t* word = find(H{}, agent, choice / 32)) group.atomic_or(*word, 1u << (choice % 32));
     }
-    /// The same for choices [32 word, 32 word + 32), by the one lane that writes this word.
+    /// The same for choices [32 word, 32 word + 32), which it sets and forbids at once, by the one lane that writes
+    /// this word: a store.
     template <class H>
     SIM_HD void set_word(H, int agent, int word, uint32_t choices) const {
         static_assert(is_choice<H>, "set_word: want a Discrete or MultiDiscrete handle");
