@@ -72,19 +72,17 @@ TEST_CASE("every environment: the order of items and what memory held before do 
 }
 
 TEST_CASE("every environment: all threads on one world give what one thread gives") {
-    int played = 0;
-    for (const EngineCase& c : engine_cases()) {
+    std::vector<EngineCase> cases;
+    for (const EngineCase& c : engine_cases())
+        if (has_plan(*make(c, some_envs(1)), "team")) cases.push_back(c);
+    CHECK(cases.size() >= 20);
+    for (const EngineCase& c : cases) {
         DYNAMIC_SECTION(c.name) {
-            const auto plain = make(c, some_envs(3));
-            if (has_plan(*plain, "team")) {
-                const auto other = make(c, with_plan(some_envs(3), "team"));
-                CHECK(other->plan() == "team");
-                CHECK(played_difference(*plain, *other, 15) == "");
-                ++played;
-            }
+            const auto plain = make(c, some_envs(3)), other = make(c, with_plan(some_envs(3), "team"));
+            CHECK(other->plan() == "team");
+            CHECK(played_difference(*plain, *other, 15) == "");
         }
     }
-    CHECK(played >= 20);
 }
 
 TEST_CASE("every environment: CPU equals GPU under every plan") {
