@@ -106,7 +106,10 @@ struct PathfindingScratch {
     SIM_HD static bool copies_walls(const PathfindingShared& shared) {
         return shared.grid_rows * shared.grid_words <= 4096;
     }
-    SIM_HD static bool labels_here(const PathfindingShared& shared) { return shared.cells() <= 2048; }
+    /// Where agents are few, labels would be most of a world's memory, and keep other worlds from being resident.
+    SIM_HD static bool labels_here(const PathfindingShared& shared) {
+        return shared.cells() <= 2048 && shared.cells() <= 32 * shared.num_agents;
+    }
 
     template <class V>
     SIM_HD void fields(const Config&, const PathfindingShared& shared, V& visit) {

@@ -133,11 +133,14 @@ class WarpGroup : public BatchedGroup<WarpGroup>, public OneTeam<WarpGroup>, pub
     static constexpr int tile_worlds = 0;  // 32 / lanes
     static constexpr bool stages_all = true;
     static constexpr bool has_shuffle = true;
+    static constexpr bool restarts_together = true;
 
-    /// `thread`: of the block, its first thread's groups begin at multiples of `lanes`.
-    __device__ WarpGroup(int thread, int lanes)
+    /// `thread`: of the block, its first thread's groups begin at multiples of `lanes`. `is_full`: every lane of the
+    /// warp has a world.
+    __device__ WarpGroup(int thread, int lanes, bool is_full = false)
         : lane_(thread & (lanes - 1)),
           lanes_(lanes),
+          is_full_(is_full),
           mask_((lanes == 32 ? ~0u : (1u << lanes) - 1) << (thread & 31 & ~(lanes - 1))) {}
     __device__ int lane() const { return lane_; }
     __device__ int lanes() const { return lanes_; }
@@ -190,6 +193,21 @@ class WarpGroup : public BatchedGroup<WarpGroup>, public OneTeam<WarpGroup>, pub
         return lane_ == lanes_ - 1 ? 0 : other;
     }
     __device__ bool any_sync(bool value) const { return __any_sync(mask_, value); }
+    /// f(group, neighbour) for each of the warp's worlds whose lanes pass true, one after the other by all 32 lanes;
+    /// `neighbour` counts from the own world. All lanes of the warp that have a world must call this, and what they
+    /// wrote before is seen. Work that few worlds have at a time, and much of it, would else keep the others waiting.
+    template <class F>
+    __device__ void for_each_of_warp(bool wanted, F&& f) const {
+        WarpGroup all(int(threadIdx.x), is_full_ ? 32 : lanes_);
+        const int own = is_full_ ? int(threadIdx.x & 31) / lanes_ : 0;
+        for (uint32_t rest = __ballot_sync(all.mask_, wanted); rest != 0;) {
+            const int first_lane = __ffs(int(rest)) - 1, world = is_full_ ? first_lane / lanes_ : 0;
+            all.sync();
+            f(all, world - own);
+            rest &= is_full_ ? ~(((lanes_ == 32 ? 0u : 1u << lanes_) - 1) << first_lane) : 0u;
+        }
+        all.sync();
+    }
     /// One value per lane to one for all; `op` must not care about order.
     template <class T, class Op>
     __device__ T butterfly(T own, Op op) const {
@@ -199,6 +217,7 @@ class WarpGroup : public BatchedGroup<WarpGroup>, public OneTeam<WarpGroup>, pub
 
   private:
     int lane_, lanes_;
+    bool is_full_;
     uint32_t mask_;  // the group's lanes in the warp
 };
 

@@ -53,13 +53,14 @@ struct UsualLaneGroup : LaneGroup {
     }
 };
 template <GroupKind kind, bool usual = false>
-__device__ __forceinline__ auto group_of_thread(const StagingPlan& plan, BlockGroup::Exchange& exchange) {
+__device__ __forceinline__ auto group_of_thread(const Crew<kind>& crew, const StagingPlan& plan,
+                                                BlockGroup::Exchange& exchange) {
     if constexpr (usual)
         return UsualLaneGroup{};
     else if constexpr (kind == GroupKind::lane)
         return LaneGroup{};
     else if constexpr (kind == GroupKind::warp)
-        return WarpGroup(int(threadIdx.x), plan.lanes);
+        return WarpGroup(int(threadIdx.x), plan.lanes, crew.count == 32 / plan.lanes);
     else
         return BlockGroup(exchange);
 }
@@ -216,7 +217,7 @@ __global__ void __launch_bounds__(step_threads<kind, which>, resident_blocks<Env
         tile.wait();
         return;
     }
-    auto group = group_of_thread<kind, which == StepKind::usual>(plan, exchange);
+    auto group = group_of_thread<kind, which == StepKind::usual>(crew, plan, exchange);
     using Group = decltype(group);
     const int slot = crew.slot(plan);
     const int64_t env = crew.block_env + slot;
@@ -270,7 +271,7 @@ __global__ void __launch_bounds__(most_threads<kind>, other_blocks<kind>)
     const int slot = crew.slot(plan);
     const int64_t env = crew.block_env + slot;
     if (slot < crew.first_slot + crew.count && !(work.mask && !work.mask[env])) {
-        auto group = group_of_thread<kind>(plan, exchange);
+        auto group = group_of_thread<kind>(crew, plan, exchange);
         using Group = decltype(group);
         WorldEngine<Env, Group> world(group, e, e.config, env,
                                       block_place<Group::tile_worlds>(e, plan, shared, env, slot, false));

@@ -262,7 +262,7 @@ class WorldEngine {
                              (e_.final_observation == FinalObservation::truncated && ending == Ending::time_limit));
         }
         for (int pass = shows_final ? 0 : 1; pass < 2; ++pass) {  // a loop, so that observe is compiled once
-            if (pass == 1 && restarts) restart();
+            if (pass == 1) restart_where(restarts);
             if (pass == 1) renew_legal_actions();
             if (pass == 1) write_rows(restarts);
             observe(pass == 0);
@@ -348,6 +348,19 @@ class WorldEngine {
         return a;
     }
     SIM_HD ActionLayout action_layout() const { return {e_.action_offset, e_.action_size}; }
+    /// A new episode where the world's is over; by all lanes of a warp where several worlds share one.
+    SIM_HD void restart_where(bool restarts) {
+        if constexpr (requires { Group::restarts_together; }) {
+            group_.for_each_of_warp(restarts, [&](Group group, int neighbour) {
+                Place<Env> place = place_;
+                place.tile_index += neighbour;
+                begin_episode_apart<Env, Group>(group, e_, env_ + neighbour, place);
+            });
+            world_.elapsed = header_.elapsed[0];
+        } else {
+            if (restarts) restart();
+        }
+    }
     SIM_HD void restart() {
         if constexpr (requires { Group::prefers_inlining; })
             begin_episode(false, false);
