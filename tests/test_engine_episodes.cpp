@@ -179,6 +179,30 @@ TEST_CASE("autoreset: a transition counts for the agents that were active before
     }
 }
 
+TEST_CASE("every environment: what a world shows when its episode ends stays in mode disabled") {
+    for (Device device : devices()) {
+        for (const EngineCase& c : engine_cases()) {
+            DYNAMIC_SECTION(c.name << " on " << device.name()) {
+                BatchOptions options = in_mode(AutoresetMode::disabled, device);
+                options.num_envs = 1;
+                const auto batch = make(c, options);
+                const auto shown = [&] {
+                    std::vector<std::vector<char>> bytes;
+                    for (const auto* list : {&batch->observations(), &batch->states(), &batch->action_masks()})
+                        for (const Tensor& tensor : *list) bytes.push_back(host_bytes(*batch, tensor));
+                    return bytes;
+                };
+                const auto is_over = [&] { return values_of<uint8_t>(batch->get_field("ended"))[0] == 1; };
+                for (int step = 0; step < 200 && !is_over(); ++step) play(*batch, 1);
+                REQUIRE(is_over());
+                const auto at_the_end = shown();
+                play(*batch, 3);
+                CHECK(shown() == at_the_end);
+            }
+        }
+    }
+}
+
 TEST_CASE("every environment: a reset of some worlds leaves the others' rows and states alone") {
     for (Device device : devices()) {
         for (const EngineCase& c : engine_cases()) {

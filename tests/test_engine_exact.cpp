@@ -150,21 +150,22 @@ TEST_CASE("every environment: CPU equals GPU in every autoreset mode, with sprea
     }
 }
 
-TEST_CASE("GPU: worlds whose episode ends have blocks that begin first, and are stepped once") {
+TEST_CASE("GPU: blocks with worlds whose episode ends begin first, and are stepped once") {
     if (!gpu_is_there()) return;
+    const std::string plan = GENERATE("block:64", "warp:8/32", "warp:32");
     const EngineCase c{"", "pathfinding",
                        settings_of({{"size", "8"},
                                     {"num_agents", "4"},
                                     {"on_target", "restart"},
                                     {"collision_system", "soft"},
                                     {"max_episode_steps", "16"}})};
-    BatchOptions options = some_envs(8000);         // more blocks than a GPU holds at once
+    BatchOptions options = some_envs(40000);        // more blocks than a GPU holds at once
     options.spread_phases = GENERATE(true, false);  // few of them end with a step, or more than the lists have room for
     BatchOptions blocks = on_gpu(options);
-    blocks.plan = "block:64";
+    blocks.plan = plan;
     const auto host = make(c, options), device = make(c, blocks);
-    CHECK(device->most_early_worlds() > 0);
-    CHECK(played_difference(*host, *device, 40) == "");
+    CHECK(device->most_early_blocks() > 0);
+    CHECK(played_difference(*host, *device, 20) == "");
 }
 
 }  // namespace flockstep

@@ -124,7 +124,8 @@ struct Replay;  // sim/replay.h
 ///       without a mask.
 ///   static int reset_lanes(const Config&, const Shared&)
 ///       Lanes, up to 1,024, for worlds that the time limit is about to end, where a reset is much more work than a
-///       step; 0: as many as for a step. On the GPU such worlds are stepped beside the others, before them.
+///       step; 0: as many as for a step. On the GPU such worlds are stepped beside the others, before them; where
+///       several worlds share a warp, the blocks that hold them begin first.
 ///   static constexpr int single_agent_floats = 4
 ///       One agent that observes so many float32 in one part and has one Discrete action without a mask: makes loops
 ///       over them constants, keeps rows in registers on the GPU, and steps faster.

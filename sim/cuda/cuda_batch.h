@@ -34,7 +34,7 @@ class CudaBatch final : public TypedBatch<Env> {
         this->reset(options.seed);
     }
 
-    int most_early_worlds() const override { return plan_.early.most; }
+    int most_early_blocks() const override { return plan_.early.most; }
     std::string plan() const override { return taken_.text(true); }
     std::vector<std::string> plans() const override {
         std::vector<std::string> texts;
@@ -231,28 +231,34 @@ class CudaBatch final : public TypedBatch<Env> {
         const int64_t at_once = blocks_at_once(kernels().step, plan_.bytes);
         if (plan_.blocks <= at_once) return;
         plan_.ahead = int(at_once);
-        if (plan_.kind != GroupKind::block || this->options_.autoreset_mode != AutoresetMode::same_step) return;
-        const int64_t expected = plan_.blocks / engine_.max_episode_steps;
+        const bool can_be_early =
+            plan_.kind == GroupKind::block || (plan_.kind == GroupKind::warp && has_reset_lanes<Env>);
+        if (!can_be_early || this->options_.autoreset_mode != AutoresetMode::same_step) return;
+        const int64_t expected = std::min(plan_.blocks, plan_.blocks * plan_.worlds / engine_.max_episode_steps);
         const int most = int(std::min(plan_.blocks, 2 * expected + 64));
         const auto allocate = [&](int64_t bytes) {
-            return working_memory_.emplace_back(*this->memory_, size_t(bytes), "the order of worlds").data();
+            return working_memory_.emplace_back(*this->memory_, size_t(bytes), "the order of blocks").data();
         };
-        plan_.early = {engine_.tiles + this->field("elapsed").offset,
+        plan_.early = {engine_.tiles + this->field("elapsed").offset * tile_worlds_,
                        engine_.world_bytes,
+                       tile_worlds_,
+                       plan_.worlds,
                        most,
                        static_cast<int32_t*>(allocate(int64_t{most} * 4)),
                        static_cast<int32_t*>(allocate(4)),
                        static_cast<uint8_t*>(allocate(plan_.blocks))};
         const std::vector<int32_t> none(size_t(most), -1);
-        this->memory_->from_host(plan_.early.world, none.data(), none.size() * 4);
+        this->memory_->from_host(plan_.early.block, none.data(), none.size() * 4);
         plan_.early_blocks = most;
-        if constexpr (has_reset_lanes<Env>)
+        if constexpr (has_reset_lanes<Env>) {
+            if (plan_.kind != GroupKind::block) return;
             if (const int lanes = Env::reset_lanes(engine_.config, this->blueprint_.shared()); lanes > plan_.lanes) {
                 early_stream_.emplace();
                 plan_.early_blocks = 0;
                 early_plan_ = plan_;
                 early_plan_.lanes = early_plan_.threads = std::min(lanes, max_reset_lanes);
             }
+        }
     }
     int64_t blocks_at_once(const void* kernel, int shared_bytes) const {
         int per_multiprocessor = 0, multiprocessors = 0;
@@ -274,8 +280,9 @@ class CudaBatch final : public TypedBatch<Env> {
         void* arguments[] = {const_cast<EngineView<Env>*>(&view), &plan_, &work};
         const KernelSet set = kernels();
         const bool has_early = is_step && plan_.early.most > 0;
-        if (has_early) find_early_worlds(plan_.early, engine_.num_envs, engine_.max_episode_steps, handle);
-        if (has_early && early_stream_) step_early_worlds(set, view, handle);
+        if (has_early)
+            find_early_blocks(plan_.early, engine_.num_envs, plan_.blocks, engine_.max_episode_steps, handle);
+        if (has_early && early_stream_) step_early_blocks(set, view, handle);
         const dim3 blocks(unsigned(plan_.blocks + (is_step ? plan_.early_blocks : 0))),
             threads(unsigned(plan_.threads));
         if (plan_.kind == GroupKind::grid) {
@@ -289,7 +296,7 @@ class CudaBatch final : public TypedBatch<Env> {
         if (has_early && early_stream_) early_stream_->join(handle);
     }
     /// Beside the other worlds, and begun before them.
-    void step_early_worlds(const KernelSet& set, const EngineView<Env>& view, cudaStream_t stream) {
+    void step_early_blocks(const KernelSet& set, const EngineView<Env>& view, cudaStream_t stream) {
         early_stream_->fork(stream);
         void* arguments[] = {const_cast<EngineView<Env>*>(&view), &early_plan_};
         cuda_check(cudaLaunchKernel(set.early_step, dim3(unsigned(early_plan_.early.most)),

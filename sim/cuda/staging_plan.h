@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "sim/contract/world.h"
-#include "sim/cuda/early_worlds.h"
+#include "sim/cuda/early_blocks.h"
 #include "sim/engine/engine_view.h"
 #include "sim/engine/plan.h"
 
@@ -20,8 +20,8 @@ struct StagingPlan {
     int64_t tiled_worlds;  // num_envs, and worlds that only fill the last tile
     char* global;          // grid: memory that stands in for the shared memory, and the lanes' exchange
     int scratch_bytes;     // per world
-    EarlyWorlds early;     // steps by blocks: up to `most` worlds are stepped first
-    int early_blocks;      // by as many blocks in front of the others; 0: by a launch of their own
+    EarlyBlocks early;     // steps: up to `most` blocks begin first
+    int early_blocks;      // in front of the others; 0: as a launch of their own
     int ahead;  // steps: block b fetches the tile of block b + ahead to the cache; the blocks resident at once
 };
 

@@ -198,22 +198,27 @@ __global__ void __launch_bounds__(step_threads<kind, which>, resident_blocks<Env
     step_kernel(const __grid_constant__ EngineView<Env> e, const __grid_constant__ StagingPlan plan) {
     extern __shared__ __align__(16) char shared[];
     __shared__ BlockGroup::Exchange exchange;
-    int64_t block = int64_t{blockIdx.x} - plan.early_blocks;
+    int64_t block = int64_t{blockIdx.x} - plan.early_blocks;  // whose worlds this one steps
+    constexpr bool can_be_early = kind == GroupKind::block || (kind == GroupKind::warp && has_reset_lanes<Env>);
     const auto is_early_block = [&] {
-        return which == StepKind::early || (kind == GroupKind::block && int(blockIdx.x) < plan.early_blocks);
+        return which == StepKind::early || (can_be_early && int(blockIdx.x) < plan.early_blocks);
     };
-    bool has_early_block = false;  // this block's world is another's, which began before
-    if (kind == GroupKind::block && plan.early.most > 0) {
+    bool has_begun = false;  // its worlds are another block's, which began before
+    if (can_be_early && plan.early.most > 0) {
         if (which == StepKind::all && blockIdx.x == 0 && threadIdx.x == 0) *plan.early.count = 0;
-        if (is_early_block()) block = plan.early.world[blockIdx.x];
+        if (is_early_block()) {
+            block = plan.early.block[blockIdx.x];
+            __syncthreads();
+            if (threadIdx.x == 0) plan.early.block[blockIdx.x] = -1;
+        }
         if (block < 0) return;
-        has_early_block = !is_early_block() && plan.early.is_early[block];
+        has_begun = !is_early_block() && plan.early.is_early[block];
     }
     const Crew<kind> crew(e, plan, block);
     if (crew.count == 0) return;
     const CrewTile<kind> tile(crew, e, plan, shared);
     tile.fetch();
-    if (has_early_block) {  // tested once the fetch is on its way, so that both waits are one
+    if (has_begun) {  // tested once the fetch is on its way, so that both waits are one
         tile.wait();
         return;
     }
@@ -253,7 +258,6 @@ __global__ void __launch_bounds__(step_threads<kind, which>, resident_blocks<Env
     }
     if constexpr (kind != GroupKind::block && !in_registers && !is_streamed<Env>)
         move_observations(crew, e, plan, shared);
-    if (is_early_block() && threadIdx.x == 0) plan.early.world[blockIdx.x] = -1;  // all have read it, some syncs ago
 }
 
 /// Resets, refreshes and scripted policies: rare, so rows are written in place.

@@ -176,8 +176,8 @@ class Batch {
     virtual std::vector<std::string> plans() const = 0;
     /// More of it, for people: "4 lanes for a world, blocks of 128 lanes with 5,120 B of shared memory, ...".
     virtual std::string plan_details() const = 0;
-    /// GPU: how many worlds whose episode ends a step can begin with; 0 where every world is stepped in its turn.
-    virtual int most_early_worlds() const { return 0; }
+    /// GPU: how many blocks with worlds whose episode ends a step can begin with; 0 where every block has its turn.
+    virtual int most_early_blocks() const { return 0; }
     const std::vector<std::string>& metric_names() const { return metrics_; }
 
     /// Waits, and throws std::invalid_argument if an action was refused since the last call: which world, agent, step,

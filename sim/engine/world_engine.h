@@ -251,7 +251,10 @@ class WorldEngine {
         clear_outcome();
         const bool is_over = e_.mode != AutoresetMode::same_step && header_.ended[0];
         bool restarts = is_over && e_.mode == AutoresetMode::next_step, shows_final = false;
-        if (is_over) show_results(false);
+        if (is_over) {
+            world_.elapsed = header_.elapsed[0];
+            show_results(false);
+        }
         if (is_over && !restarts) {
             hold();
         } else if (!restarts) {
@@ -356,7 +359,7 @@ class WorldEngine {
                 place.tile_index += neighbour;
                 begin_episode_apart<Env, Group>(group, e_, env_ + neighbour, place);
             });
-            world_.elapsed = header_.elapsed[0];
+            if (restarts) world_.elapsed = header_.elapsed[0];
         } else {
             if (restarts) restart();
         }
