@@ -7,7 +7,7 @@
 namespace flockstep::pathfinding {
 
 /// What a reset draws: of the world, of each agent (a draw for each round of place_apart), and of each row of the map,
-/// two cells a draw.
+/// two cells a draw. Agents from number 524,288 on share draws with rows of a random map, which assertions refuse.
 inline constexpr Items world_item{0, 1}, agent_items{0, 1 << 19}, row_items{1 << 19, 4096};
 inline constexpr int max_rounds = 48;
 inline constexpr RandomStream<"map_size", Purpose::reset, Draws{0, 2}, world_item> drawn_size{};  // rows, columns
