@@ -47,8 +47,9 @@ endif()
 target_compile_options(flockstep_exact INTERFACE
     $<${device}:--fmad=false> $<$<AND:${host},$<BOOL:${FLOCKSTEP_NATIVE}>>:-march=native>)
 
+# Sanitizers come with assertions.
 if(FLOCKSTEP_SANITIZE)
-    add_compile_options($<${host}:-fsanitize=${FLOCKSTEP_SANITIZE}> $<${host}:-fno-omit-frame-pointer>)
+    add_compile_options($<${host}:-UNDEBUG> $<${host}:-fsanitize=${FLOCKSTEP_SANITIZE}> $<${host}:-fno-omit-frame-pointer>)
     add_link_options(-fsanitize=${FLOCKSTEP_SANITIZE})
 endif()
 

@@ -14,7 +14,7 @@ flockstep_option(FLOCKSTEP_BINDINGS AUTO "AUTO, ON or OFF: the Python module; AU
 flockstep_option(FLOCKSTEP_TESTS ON "C++ tests, and the test environments inside the Python module")
 flockstep_option(FLOCKSTEP_BENCHMARKS ON "one program per benchmarks/*.cpp and *.cu")
 flockstep_option(FLOCKSTEP_NATIVE OFF "compile host code for this CPU only (results do not change)")
-flockstep_option(FLOCKSTEP_SANITIZE "" "e.g. address,undefined: g++ sanitizers")
+flockstep_option(FLOCKSTEP_SANITIZE "" "e.g. address,undefined: g++ sanitizers, and assertions")
 flockstep_option(FLOCKSTEP_PYTHON "" "Python that has torch and pybind11; empty: CMake looks for one")
 
 foreach(name FLOCKSTEP_CUDA FLOCKSTEP_TRAINER FLOCKSTEP_BINDINGS)

@@ -1,6 +1,7 @@
 """An environment that breaks the contract does not compile, and the compiler says in a sentence what is wanted."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -20,9 +21,10 @@ struct Pursuit {
     static constexpr Observation<"view", float> view{};
     static constexpr Discrete<"move"> move{};
     TENSORS
+    STREAMS
     SPACES
     template <class G> SIM_HD static void reset(G&, World<Pursuit>&) {}
-    template <class G> SIM_HD static void step(G&, World<Pursuit>&, const Actions<Pursuit>& action, const Outcome<Pursuit>&) { STEP }
+    template <class G> SIM_HD static void step(G&, World<Pursuit>& world, const Actions<Pursuit>& action, const Outcome<Pursuit>&) { STEP }
     template <class G> SIM_HD static void observe(G&, const World<Pursuit>&, AgentRange, const ObservationWriter<Pursuit>& out) { OBSERVE }
     MORE
 };
@@ -67,6 +69,41 @@ WRONG = {
 }
 
 
+STREAMS = '''
+    static constexpr RandomStream<"place", Purpose::step, Draws{0, 2}> place{};
+    static constexpr RandomStream<"gust", Purpose::step, Draws{4, 7}, Items{0, 1}> gust{};
+    static constexpr auto random_streams = random_stream_list(place, gust);
+'''
+DRAWN = """world.rng.uniform(place, 3, 1, -1, 1); world.rng.below(gust, 0, gust.at(action.choice(move, 0)), 5);
+           world.rng.four(gust, 0, 0); world.rng.bits(place, 0, 0); (void)(world.rng.seed + world.rng.env + world.rng.episode);"""
+BEYOND = "a draw's index: want one below the number of the stream's draws, or of its blocks of four"
+MISDRAWN = {
+    "a bare number": ("world.rng.uniform(3u, 0, -1, 1);", "no matching function for call to"),
+    "the bare generator": ("Rng rng = world.rng;", "is an inaccessible base of"),
+    "a draw beyond the stream": ("world.rng.uniform(place, 3, 2);", BEYOND),
+    "a draw before the stream": ("world.rng.bits(place, 3, -1);", BEYOND),
+    "a block that the stream does not fill": ("world.rng.four(gust, 0, 1);", BEYOND),
+    "an index known at run time, unmarked": ("for (int k = 0; k < 2; ++k) world.rng.bits(place, 3, k);", "is not usable in a constant expression"),
+    "a stream that is not listed": ('world.rng.bits(RandomStream<"place", Purpose::reset, Draws{0, 2}>{}, 3, 0);', "a random stream: want one of those in the environment's `random_streams`"),
+}
+ODD = 'static constexpr RandomStream<"odd", Purpose::step, Draws{2, 8}> odd{}; static constexpr auto random_streams = random_stream_list(odd);'
+MISDECLARED = {
+    "nothing declared": ("", 'world.rng.bits(RandomStream<"place", Purpose::step, Draws{0, 2}>{}, 3, 0);', "random_streams: want `static constexpr auto random_streams = random_stream_list(...)` of all that the rules draw from"),
+    "something else declared": ("static constexpr int random_streams = 3;", "", "random_streams: want `static constexpr auto random_streams = random_stream_list(...)` of all that the rules draw from"),
+    "blocks of four from draw 2": (ODD, "world.rng.four(odd, 3, 0);", "four: want a stream whose first draw is a multiple of 4"),
+    "draws beyond the last": ('static constexpr RandomStream<"far", Purpose::step, Draws{16380, 5}> far{};', "", "RandomStream: want at least one draw, and all draws below 16,384"),
+    "no draws": ('static constexpr RandomStream<"none", Purpose::step, Draws{3, 0}> none{};', "", "RandomStream: want at least one draw, and all draws below 16,384"),
+    "items beyond the last": ('static constexpr RandomStream<"far", Purpose::step, Draws{0, 1}, Items{1 << 20, 1}> far{};', "", "RandomStream: want at least one item, and all items below 1,048,576"),
+    "the engine's own purpose": ('static constexpr RandomStream<"phase", Purpose::phase, Draws{0, 1}> phase{};', "", "RandomStream: want Purpose::reset, Purpose::step or Purpose::policy"),
+}
+OVERLAP = '''
+    static constexpr RandomStream<"place", Purpose::PURPOSE, Draws{0, 2}> place{};
+    static constexpr RandomStream<"other", Purpose::reset, Draws{0, 2}, Items{ITEMS}> other{};
+    static constexpr RandomStream<"NAME", Purpose::step, Draws{FIRST, 1}> last{};
+    static constexpr auto random_streams = random_stream_list(place, other, last);
+'''
+
+
 TENSORS = "static constexpr auto tensors = tensor_list(view, move);"
 MISUSED = {
     "a row of bits": ("", "out.row(Observation<\"lamps\", Bit>{}, 0);", "row: want a part of floats or bytes"),
@@ -94,10 +131,10 @@ SEES_SHARED = """
 """
 
 
-def compile(tmp_path, more="", step="", observe="", tensors=TENSORS, spaces=SPACES):
+def compile(tmp_path, more="", step="", observe="", tensors=TENSORS, spaces=SPACES, streams=""):
     source = tmp_path / "pursuit.cpp"
     text = ENVIRONMENT
-    for key, code in {"MORE": more, "STEP": step, "OBSERVE": observe, "TENSORS": tensors, "SPACES": spaces}.items():
+    for key, code in {"MORE": more, "STEP": step, "OBSERVE": observe, "TENSORS": tensors, "SPACES": spaces, "STREAMS": streams}.items():
         text = text.replace(key, code)
     source.write_text(text)
     command = [COMPILER, "-std=c++20", "-fopenmp", "-fsyntax-only", "-I", str(ROOT), str(source)]
@@ -151,3 +188,72 @@ def test_streamed_parts_of_bits_are_refused_in_a_sentence(tmp_path):
     done = compile(tmp_path, agent, tensors=tensors)
     assert done.returncode != 0
     assert "observe_agent: want parts of floats or bytes, none of bits" in done.stderr.replace("\n", " ")
+
+
+def test_rules_draw_through_the_streams_that_they_list(tmp_path):
+    done = compile(tmp_path, step=DRAWN, streams=STREAMS)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("case", MISDRAWN)
+def test_a_draw_that_is_not_in_a_stream_does_not_compile(tmp_path, case):
+    step, sentence = MISDRAWN[case]
+    done = compile(tmp_path, step=step, streams=STREAMS)
+    assert done.returncode != 0
+    assert sentence in done.stderr.replace("\n", " ")
+
+
+@pytest.mark.parametrize("case", MISDECLARED)
+def test_a_stream_that_cannot_be_is_refused_in_a_sentence(tmp_path, case):
+    streams, step, sentence = MISDECLARED[case]
+    done = compile(tmp_path, step=step, streams=streams)
+    assert done.returncode != 0
+    assert sentence in done.stderr.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    "purpose, items, name, first, refused",
+    [
+        ("step", "", "last", 2, ""),
+        ("step", "", "last", 1, "share no draws"),
+        ("step", "", "place", 2, "different names"),
+        ("reset", "", "last", 1, "share no draws"),
+        ("reset", "1, 4", "last", 1, "share no draws"),
+    ],
+)
+def test_streams_of_one_purpose_are_apart(tmp_path, purpose, items, name, first, refused):
+    streams = OVERLAP.replace("PURPOSE", purpose).replace("ITEMS", items).replace("NAME", name).replace("FIRST", str(first))
+    done = compile(tmp_path, streams=streams)
+    assert (done.returncode != 0) == bool(refused), done.stderr
+    if refused:
+        sentence = "random_stream_list: want streams of one purpose"
+        assert sentence in done.stderr and refused in done.stderr
+        at_fault = re.search(r"\[with A = (.*?); B = (.*?)\]", done.stderr)
+        other = "other" if purpose == "reset" else name
+        assert '"place"' in at_fault[1] and f'"{other}"' in at_fault[2]
+
+
+CHECKED = """
+#include "sim/contract/random_streams.h"
+using namespace flockstep;
+struct Env {
+    static constexpr RandomStream<"place", Purpose::step, Draws{0, 2}, Items{0, 9}> place{};
+    static constexpr auto random_streams = random_stream_list(place);
+};
+int main(int count, char**) {
+    const StreamRng<Env> rng = Rng{1, 2, 3, 4, count == 2 ? Purpose::reset : Purpose::step};
+    rng.bits(Env::place, count == 3 ? 9 : 8, Env::place.at(count == 4 ? 2 : 1));
+}
+"""
+
+
+def test_what_is_known_at_run_time_alone_is_checked_where_assertions_are(tmp_path):
+    source, program = tmp_path / "draw.cpp", tmp_path / "draw"
+    source.write_text(CHECKED)
+    failed = {1: "", 2: "purpose == S::purpose", 3: "uint32_t(item) < S::num_items", 4: "value_ < S::num_draws / width"}
+    for flags, checks in ([], True), (["-DNDEBUG"], False):
+        subprocess.run([COMPILER, "-std=c++20", *flags, "-I", str(ROOT), str(source), "-o", str(program)], check=True, timeout=300)
+        for count, wrong in failed.items():
+            done = subprocess.run([program] + ["x"] * (count - 1), capture_output=True, text=True, timeout=60)
+            assert (done.returncode != 0) == (checks and count > 1)
+            assert not checks or wrong in done.stderr

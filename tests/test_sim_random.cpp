@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "sim/contract/random.h"
+#include "sim/contract/random_streams.h"
 #include "tests/catch.h"
 
 namespace flockstep {
@@ -11,6 +12,17 @@ namespace {
 
 using Four = std::vector<uint32_t>;
 Four words(const Words& block) { return {block.word, block.word + 4}; }
+
+struct Regatta {
+    static constexpr RandomStream<"crew", Purpose::reset, Draws{3, 60}, Items{0, 1000}> crew{};
+    static constexpr RandomStream<"buoy", Purpose::reset, Draws{0, 16384}, Items{1 << 19, 1 << 19}> buoy{};
+    static constexpr RandomStream<"wind", Purpose::step, Draws{8, 9}, Items{7, 1}> wind{};
+    static constexpr RandomStream<"helm", Purpose::policy, Draws{16383, 1}> helm{};
+    static constexpr auto random_streams = random_stream_list(crew, wind, helm);
+};
+struct Buoys {
+    static constexpr auto random_streams = random_stream_list(Regatta::buoy);
+};
 
 }  // namespace
 
@@ -44,6 +56,50 @@ TEST_CASE("random numbers: no two places draw the same block") {
 TEST_CASE("random numbers: a draw is one word of its block") {
     const Rng rng{123, 4, 5, 6, Purpose::step};
     for (uint32_t draw = 0; draw < 40; ++draw) CHECK(rng.bits(9, draw) == rng.four(9, draw / 4).word[draw % 4]);
+}
+
+TEST_CASE("random streams: a draw by name is the one of its number") {
+    const auto at = [](Purpose purpose) { return Rng{123, 4, 5, purpose == Purpose::reset ? 0u : 6u, purpose}; };
+    const Rng reset = at(Purpose::reset), step = at(Purpose::step), act = at(Purpose::policy);
+    const StreamRng<Regatta> in_reset = reset, in_step = step, in_act = act;
+    const auto crew = Regatta::crew;
+    for (int agent : {0, 1, 999}) {
+        const uint32_t item = uint32_t(agent);
+        CHECK(in_reset.bits(crew, agent, 0) == reset.bits(item, 3));
+        CHECK(in_reset.bits(crew, agent, 59) == reset.bits(item, 62));
+        CHECK(in_reset.uniform(crew, agent, 1) == reset.uniform(item, 4));
+        CHECK(in_reset.uniform(crew, agent, 2, -2, 3) == reset.uniform(item, 5, -2, 3));
+        CHECK(in_reset.below(crew, agent, 3, 100) == int(reset.below(item, 6, 100)));
+        CHECK(in_reset.below(crew, agent, 3, ~0u) == reset.below(item, 6, ~0u));
+        for (int k = 0; k < 60; ++k) CHECK(in_reset.bits(crew, agent, crew.at(k)) == reset.bits(item, 3 + uint32_t(k)));
+        CHECK(in_act.bits(Regatta::helm, agent, 0) == act.bits(item, 16383));
+    }
+    CHECK(words(in_step.four(Regatta::wind, 0, 0)) == words(step.four(7, 2)));
+    CHECK(words(in_step.four(Regatta::wind, 0, 1)) == words(step.four(7, 3)));
+    CHECK(words(in_step.four(Regatta::wind, 0, Regatta::wind.block_at(1))) == words(step.four(7, 3)));
+    const StreamRng<Buoys> of_buoys = reset;
+    CHECK(of_buoys.bits(Regatta::buoy, 5, 16383) == reset.bits((1 << 19) + 5, 16383));
+    CHECK(in_step.seed == 123);
+    CHECK(in_step.env == 4);
+    CHECK(in_step.episode == 5);
+}
+
+TEST_CASE("random streams: they share draws where purpose, draws and items meet") {
+    using Place = RandomStream<"place", Purpose::reset, Draws{0, 2}>;
+    using Next = RandomStream<"next", Purpose::reset, Draws{2, 1}>;
+    using Last = RandomStream<"last", Purpose::reset, Draws{1, 1}>;
+    using OfWorld = RandomStream<"world", Purpose::reset, Draws{0, 8}, Items{0, 1}>;
+    using OfRows = RandomStream<"rows", Purpose::reset, Draws{0, 8}, Items{1, 9}>;
+    using InStep = RandomStream<"step", Purpose::step, Draws{0, 2}>;
+    CHECK(!shares_draws<Place, Next>());
+    CHECK(!shares_draws<Next, Place>());
+    CHECK(!shares_draws<Last, Next>());
+    CHECK(!shares_draws<OfWorld, OfRows>());
+    CHECK(!shares_draws<Place, InStep>());
+    CHECK(shares_draws<Place, Last>());
+    CHECK(shares_draws<Last, Place>());
+    CHECK(shares_draws<OfWorld, Next>());
+    CHECK(shares_draws<Next, OfRows>());
 }
 
 TEST_CASE("random numbers: uniform floats stay below 1, integers below n, and both reach their ends") {

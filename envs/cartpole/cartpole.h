@@ -26,6 +26,8 @@ struct CartPole {
     static constexpr Observation<"observation", float> observation{};
     static constexpr Discrete<"action"> push{};
     static constexpr auto tensors = tensor_list(observation, push);
+    static constexpr RandomStream<"body", Purpose::reset, Draws{0, 4}, Items{0, 1}> first_body{};
+    static constexpr auto random_streams = random_stream_list(first_body);
 
     static Spaces spaces(const Config&) {
         const float top = 3.4028235e38f, position = 4.8f, angle = 0.41887903f;  // twice the limits
@@ -42,7 +44,7 @@ struct CartPole {
     template <class Group>
     SIM_HD static void reset(Group& group, World<CartPole>& world) {
         group.single([&] {
-            const Words draw = world.rng.four(0, 0);
+            const Words draw = world.rng.four(first_body, 0, 0);
             for (int k = 0; k < 4; ++k) world.state.body[k] = -0.05f + 0.1f * unit_float(draw.word[k]);
         });
     }

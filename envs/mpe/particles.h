@@ -14,7 +14,6 @@ namespace flockstep::mpe {
 
 /// discrete: nothing, -x, +x, -y, +y. continuous: a float in 0..1 for each of these.
 enum class ActionType : int { discrete, continuous };
-
 struct Settings {
     int max_episode_steps = 26;
     ActionType action_type = ActionType::discrete;
@@ -55,12 +54,13 @@ void add_actions(Spaces& spaces, ActionType type) {
 }
 /// Lanes per world: few agents need no others to wait for.
 inline int lanes_for(int agents) { return agents <= 4 ? 1 : agents <= 32 ? 8 : 32; }
+inline constexpr RandomStream<"spawn", Purpose::reset, Draws{0, 2}> spawn{};  // x, y of each entity
 /// All entities anywhere in -1..1, agents at rest.
 template <class Group, class Env>
 SIM_HD void scatter(Group& group, World<Env>& world) {
     const auto& c = world.config;
     group.for_each(c.agents() + c.landmarks(), [&](int i) {
-        world.state.position[i] = {world.rng.uniform(uint32_t(i), 0, -1, 1), world.rng.uniform(uint32_t(i), 1, -1, 1)};
+        world.state.position[i] = {world.rng.uniform(spawn, i, 0, -1, 1), world.rng.uniform(spawn, i, 1, -1, 1)};
         if (i < c.agents()) world.state.velocity[i] = {0.0f, 0.0f};
     });
 }

@@ -31,7 +31,7 @@ struct MpeSpread {
     static constexpr Discrete<"move"> move{};
     static constexpr Box<"force"> force{};
     static constexpr auto tensors = tensor_list(observation, move, force);
-
+    static constexpr auto random_streams = random_stream_list(mpe::spawn);
     static Spaces spaces(const Config& c) {
         Spaces spaces;
         spaces.add("agent", c.num_agents).observation(observation, {2 * c.num_landmarks + 4 * c.num_agents});

@@ -36,7 +36,7 @@ struct MpeTag {
     static constexpr Discrete<"move"> move{};
     static constexpr Box<"force"> force{};
     static constexpr auto tensors = tensor_list(observation, move, force);
-
+    static constexpr auto random_streams = random_stream_list(mpe::spawn);
     static Spaces spaces(const Config& c) {
         const int common = 2 + 2 * c.landmarks() + 2 * c.agents();
         Spaces spaces;

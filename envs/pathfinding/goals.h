@@ -5,6 +5,9 @@
 /// The next goal of an agent that arrived in a lifelong episode.
 namespace flockstep::pathfinding {
 
+/// A draw for each try: they fail 16,384 times only on maps that hardly have a free cell.
+inline constexpr RandomStream<"new_goal", Purpose::step, Draws{0, 16384}> new_goal{};
+
 /// Uniform over the agent's component, or over its map's goal pool, but never the cell it stands on.
 template <class W>
 SIM_HD Cell draw_goal(const W& world, int agent) {
@@ -13,9 +16,9 @@ SIM_HD Cell draw_goal(const W& world, int agent) {
     const bool has_pool =
         world.shared.num_maps() > 0 && world.shared.goal_begin[map + 1] > world.shared.goal_begin[map];
     const int first = has_pool ? world.shared.goal_begin[map] : 0;
-    const uint32_t count = uint32_t(has_pool ? world.shared.goal_begin[map + 1] - first : world.shared.cells());
-    for (uint32_t draw = 0; draw < 16384; ++draw) {  // fails 16,384 times only on maps that hardly have a free cell
-        const int drawn = int(world.rng.below(uint32_t(agent), draw, count));
+    const int count = has_pool ? world.shared.goal_begin[map + 1] - first : world.shared.cells();
+    for (int draw = 0; draw < int(new_goal.num_draws); ++draw) {
+        const int drawn = world.rng.below(new_goal, agent, new_goal.at(draw), count);
         if (has_pool && world.shared.goal_pool[first + drawn] != here) return world.shared.goal_pool[first + drawn];
         if (!has_pool && drawn != own && world.state.component[drawn] == world.state.component[own])
             return cell_at(drawn, world.shared.width);

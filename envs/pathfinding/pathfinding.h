@@ -23,6 +23,10 @@ struct Pathfinding {
     static constexpr Observation<"intent", uint8_t> intent{};
     static constexpr Discrete<"action"> move{};
     static constexpr auto tensors = tensor_list(windows, cost_to_go, intent, move);
+    static constexpr auto random_streams = random_stream_list(
+        pathfinding::drawn_size, pathfinding::drawn_density, pathfinding::drawn_num_present, pathfinding::drawn_map,
+        pathfinding::drawn_start, pathfinding::drawn_goal, pathfinding::drawn_obstacles, pathfinding::new_goal,
+        pathfinding::rank_ties, pathfinding::action_ties);
 
     /// Settings that say where maps and given agents come from, and that rules do not read.
     static constexpr const char* pool_settings[] = {"map", "map_seed", "num_maps", "agents_xy", "targets_xy"};

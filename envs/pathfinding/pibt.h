@@ -7,12 +7,15 @@
 /// work. Its moves hold under `soft` collisions; under the other two systems some of them are refused.
 namespace flockstep::pathfinding {
 
+inline constexpr RandomStream<"pibt_rank", Purpose::policy, Draws{0, 1}> rank_ties{};
+inline constexpr RandomStream<"pibt_actions", Purpose::policy, Draws{4, 4}> action_ties{};
+
 /// Agents by priority into scratch.rank: whoever was away from its goal longest comes first; equals in random order.
 template <class Group, class W>
 SIM_HD void rank_agents(Group& group, W& world) {
     const int n = world.shared.num_agents;
     const auto age = [&](int agent) { return world.elapsed - world.state.last_on_goal[agent]; };
-    const auto tie = [&](int agent) { return world.rng.bits(uint32_t(agent), 0); };
+    const auto tie = [&](int agent) { return world.rng.bits(rank_ties, agent, 0); };
     group.for_each(n, [&](int agent) { world.scratch.want[agent] = int(tie(agent) >> 1); });
     group.sync();
     group.for_each(n, [&](int agent) {
@@ -42,7 +45,7 @@ SIM_HD void rank_agents(Group& group, W& world) {
 /// mark 7.
 template <class W>
 SIM_HD int order_actions(const W& world, int agent) {
-    const Words random = world.rng.four(uint32_t(agent), 1);
+    const Words random = world.rng.four(action_ties, agent, 0);
     uint32_t key[5];
     int count = 0, order = 0;
     for (int action = 0; action < 5; ++action) {

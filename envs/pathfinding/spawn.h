@@ -6,32 +6,38 @@
 /// A new episode's map, starts and goals: drawn on the device, copied from the pool, or rebuilt from POGEMA's seeds.
 namespace flockstep::pathfinding {
 
-/// Streams of draws at a reset, by item (see Rng): small counts of draws each, so they cannot meet.
-struct Draws {
-    static constexpr uint32_t world = 0, start = 16,
-                              goal = 8192;  // draw numbers; obstacles use the items behind `obstacle_rows`
-    static constexpr uint32_t obstacle_items = 1u << 19;
-};
+/// What a reset draws: of the world, of each agent (a draw for each round of place_apart), and of each row of the map,
+/// two cells a draw. Agents from number 524,288 on share draws with rows of a random map, which assertions refuse.
+inline constexpr Items world_item{0, 1}, agent_items{0, 1 << 19}, row_items{1 << 19, 4096};
+inline constexpr int max_rounds = 48;
+inline constexpr RandomStream<"map_size", Purpose::reset, Draws{0, 2}, world_item> drawn_size{};  // rows, columns
+inline constexpr RandomStream<"density", Purpose::reset, Draws{2, 1}, world_item> drawn_density{};
+inline constexpr RandomStream<"num_present", Purpose::reset, Draws{3, 1}, world_item> drawn_num_present{};
+inline constexpr RandomStream<"map_index", Purpose::reset, Draws{4, 1}, world_item> drawn_map{};
+inline constexpr RandomStream<"start", Purpose::reset, Draws{16, max_rounds + 1}, agent_items> drawn_start{};
+inline constexpr RandomStream<"goal", Purpose::reset, Draws{8192, max_rounds + 1}, agent_items> drawn_goal{};
+inline constexpr RandomStream<"obstacles", Purpose::reset, Draws{0, 2048}, row_items> drawn_obstacles{};
 
 /// Random obstacles, each cell by 16 bits of its own.
 template <class Group, class W>
 SIM_HD void draw_random_map(Group& group, W& world) {
     const PathfindingConfig& c = world.config;
-    const Rng& rng = world.rng;
+    const auto& rng = world.rng;
     Cell size{int16_t(world.shared.height), int16_t(world.shared.width)};
     if (c.min_size > 0) {
-        const auto side = [&](int most, uint32_t draw) {
+        const auto side = [&](int most, int draw) {
             const int least = c.min_size < most ? c.min_size : most;
-            return int16_t(least + int(rng.below(0, draw, uint32_t(most - least + 1))));
+            return int16_t(least + rng.below(drawn_size, 0, drawn_size.at(draw), most - least + 1));
         };
-        size = {side(world.shared.height, Draws::world), side(world.shared.width, Draws::world + 1)};
+        size = {side(world.shared.height, 0), side(world.shared.width, 1)};
     }
     float density = float(c.density);
-    if (c.min_density >= 0.0) density = rng.uniform(0, Draws::world + 2, float(c.min_density), float(c.density));
+    if (c.min_density >= 0.0) density = rng.uniform(drawn_density, 0, 0, float(c.min_density), float(c.density));
     const uint32_t threshold = uint32_t(density * 65536.0f);
     build_walls(group, world, size, [&](Cell cell) {
-        const uint32_t draw = uint32_t(cell.column) / 2, half = uint32_t(cell.column) % 2 * 16;
-        return (rng.bits(Draws::obstacle_items + uint32_t(cell.row), draw) >> half & 65535u) < threshold;
+        const uint32_t half = uint32_t(cell.column) % 2 * 16;
+        const auto draw = drawn_obstacles.at(int(uint32_t(cell.column) / 2));
+        return (rng.bits(drawn_obstacles, cell.row, draw) >> half & 65535u) < threshold;
     });
 }
 
@@ -52,7 +58,6 @@ SIM_HD void copy_pool_map(Group& group, W& world, int index) {
 /// cells: scratch.crowd.
 template <class Group, class W, class Draw, class Eligible, class Take>
 SIM_HD void place_apart(Group& group, W& world, Draw draw, Eligible is_eligible, Take take) {
-    constexpr int max_rounds = 48;
     const int n = world.state.num_present[0], words = world.shared.grid_words, cells = world.shared.cells();
     CellTable<Group, W> table(group, world);  // of the cells that are competed for
     const auto is_taken = [&](int cell) {
@@ -103,8 +108,7 @@ SIM_HD void choose_num_present(Group& group, W& world, int room) {
     const PathfindingConfig& c = world.config;
     int count = world.shared.num_agents;
     if (c.min_agents > 0 && c.min_agents < world.shared.num_agents)
-        count = c.min_agents +
-                int(world.rng.below(0, Draws::world + 3, uint32_t(world.shared.num_agents - c.min_agents + 1)));
+        count = c.min_agents + world.rng.below(drawn_num_present, 0, 0, world.shared.num_agents - c.min_agents + 1);
     group.single([&] { world.state.num_present[0] = count < room ? count : room; });
     group.sync();
 }
@@ -116,16 +120,14 @@ SIM_HD void place_in_largest_component(Group& group, W& world) {
     const int cells = world.shared.cells(), main = largest_component(group, world);
     const int room = main < 0 ? 0 : world.state.component_size[main];
     choose_num_present(group, world, room < 2 ? 0 : room);
-    const auto draw_from = [&](uint32_t stream) {
-        return [&, stream](int agent, int round) {
-            return int(world.rng.below(uint32_t(agent), stream + uint32_t(round), uint32_t(cells)));
-        };
+    const auto draw_from = [&](auto stream) {
+        return [&, stream](int agent, int round) { return world.rng.below(stream, agent, stream.at(round), cells); };
     };
     place_apart(
-        group, world, draw_from(Draws::start), [&](int cell, int) { return world.state.component[cell] == main; },
+        group, world, draw_from(drawn_start), [&](int cell, int) { return world.state.component[cell] == main; },
         [&](int agent, Cell cell) { world.state.position[agent] = cell; });
     place_apart(
-        group, world, draw_from(Draws::goal),
+        group, world, draw_from(drawn_goal),
         [&](int cell, int agent) {
             return world.state.component[cell] == main && cell != index_of(world, world.state.position[agent]);
         },
@@ -137,13 +139,13 @@ template <class Group, class W>
 SIM_HD void place_in_pools(Group& group, W& world, int map) {
     const PathfindingShared& shared = world.shared;
     choose_num_present(group, world, INT32_MAX);
-    const auto shuffled = [&](const View<Cell>& pool, const View<int32_t>& begin, uint32_t stream) {
+    const auto shuffled = [&](const View<Cell>& pool, const View<int32_t>& begin, auto stream) {
         const int first = begin[map], count = begin[map + 1] - first;
-        const Permutation order(uint64_t(count), world.rng.four(0, stream / 4));
+        const Permutation order(uint64_t(count), world.rng.four(stream, 0, 0));
         return [=](int agent) { return pool[first + int(order(uint64_t(agent)))]; };
     };
-    const auto start = shuffled(shared.start_pool, shared.start_begin, Draws::start);
-    const auto goal = shuffled(shared.goal_pool, shared.goal_begin, Draws::goal);
+    const auto start = shuffled(shared.start_pool, shared.start_begin, drawn_start);
+    const auto goal = shuffled(shared.goal_pool, shared.goal_begin, drawn_goal);
     group.for_each(world.state.num_present[0], [&](int agent) {
         world.state.position[agent] = start(agent), world.state.goal[agent] = goal(agent);
     });
@@ -259,7 +261,7 @@ SIM_HD void spawn(Group& group, W& world) {
     int map = 0;
     if (maps > 0)
         map = c.generator == MapGenerator::pogema ? int(world.rng.env % uint32_t(maps))
-                                                  : int(world.rng.below(0, Draws::world + 4, uint32_t(maps)));
+                                                  : world.rng.below(drawn_map, 0, 0, maps);
     group.single([&] { world.state.map_index[0] = map; });
     if (maps > 0)
         copy_pool_map(group, world, map);

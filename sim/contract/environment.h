@@ -4,7 +4,7 @@
 #include "sim/contract/group.h"
 #include "sim/contract/loader.h"
 #include "sim/contract/observation.h"
-#include "sim/contract/random.h"
+#include "sim/contract/random_streams.h"
 #include "sim/contract/real.h"
 #include "sim/contract/row_writer.h"
 #include "sim/contract/space.h"
@@ -35,7 +35,7 @@ struct Replay;  // sim/replay.h
 ///   static Spaces spaces(const Config&)
 ///       Roles, and which of these parts each has, with shapes, bounds and numbers of choices.
 ///   HD static void reset(group, world)
-///       A new episode, from world.rng, derived fields included.
+///       A new episode, derived fields included; random numbers from world.rng, by the names in `random_streams`.
 ///   HD static void step(group, world, const Actions<Env>&, const Outcome<Env>&)
 ///   HD static void observe(group, world, AgentRange, const ObservationWriter<Env>&)
 ///       A function of State, Shared, world.elapsed and what `prepare` made of them.
@@ -54,6 +54,10 @@ struct Replay;  // sim/replay.h
 ///
 /// What may be left out:
 ///
+///   static constexpr auto random_streams = random_stream_list(...)
+///       All random numbers that reset, step and act draw: handles with a name, a purpose and draws of their own, see
+///       random_streams.h. Only rules that draw nothing leave it out. Handles that share a draw do not compile, nor
+///       does a draw beyond its handle or through one that is not listed.
 ///   struct Shared { View<T> ...; int ...; template <class V> void fields(V& visit); };
 ///       Read-only data of all worlds: arrays, and plain members for sizes and the like that follow from files or from
 ///       settings (the map's height). visit(name, member) for each; a member with `fields` of its own (Ragged,

@@ -16,8 +16,10 @@
 ///       SceneWeights weights;
 ///       template <class V> void fields(V& visit) { visit("road", road), visit("weights", weights); }
 ///   };
+///   static constexpr RandomStream<"scene", Purpose::reset, Draws{0, 1}, Items{0, 1}> drawn_scene{};
 ///   // reset, by one lane; the scene is a field of the state, so that set_fields can choose it
-///   world.state.scene[0] = next_scene(world, world.config.order, shared.road.size(), shared.weights, state.scene[0]);
+///   int& scene = world.state.scene[0];
+///   scene = next_scene(world, drawn_scene, world.config.order, shared.road.size(), shared.weights, scene);
 ///   const Point* road = shared.road.row(scene);  // shared.road.count(scene) of them
 namespace flockstep {
 
@@ -99,20 +101,20 @@ SIM_HD int64_t weighted_scene(const SceneWeights& weights, uint32_t bits) {
 }
 
 /// For reset, by any lane: 0 .. num_scenes - 1, 1 <= num_scenes < 2^32. `current`: the state's scene, which may be
-/// another pool's and then counts as 0. random and weighted take one draw, number `draw` of item `item` (see Rng).
-template <class Env>
-SIM_HD int64_t next_scene(const World<Env>& world, SceneOrder order, int64_t num_scenes, const SceneWeights& weights,
-                          int64_t current, uint32_t item = 0, uint32_t draw = 0) {
-    const Rng& rng = world.rng;
+/// another pool's and then counts as 0. random and weighted take draw 0 of the stream's item `item`.
+template <class Env, class S>
+SIM_HD int64_t next_scene(const World<Env>& world, S stream, SceneOrder order, int64_t num_scenes,
+                          const SceneWeights& weights, int64_t current, int item = 0) {
+    const auto& rng = world.rng;
     switch (order) {
         case SceneOrder::in_order:
             return int64_t((rng.env + uint64_t{rng.episode} * uint64_t(world.all_envs)) % uint64_t(num_scenes));
         case SceneOrder::weighted:
-            return weighted_scene(weights, rng.bits(item, draw));
+            return weighted_scene(weights, rng.bits(stream, item, 0));
         case SceneOrder::given:
             return current >= 0 && current < num_scenes ? current : 0;
         default:
-            return rng.below(item, draw, uint32_t(num_scenes));
+            return rng.below(stream, item, 0, uint32_t(num_scenes));
     }
 }
 

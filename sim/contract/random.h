@@ -6,7 +6,8 @@
 
 namespace flockstep {
 
-/// What a random number is for. Every purpose has a stream of its own, so that no draw of one moves another's.
+/// What a random number is for; the rules' own are reset, step and policy (`act`). Every purpose has a stream of its
+/// own, so that no draw of one moves another's.
 enum class Purpose : uint32_t { reset = 0, step = 1, policy = 2, action = 3, phase = 4, shuffle = 5, initialise = 6 };
 
 /// The four 32-bit words of one Philox block.
@@ -25,11 +26,15 @@ SIM_HD Words philox(uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3, uint32_t
     return {{c0, c1, c2, c3}};
 }
 
+/// Items (agents, rows of a map, ...) that an Rng tells apart, and draws of each.
+constexpr uint32_t max_items = 1u << 20, max_draws = 1u << 14;
+
 /// A float in [0, 1) from the upper 24 bits of a word.
 SIM_HD float unit_float(uint32_t word) { return float(word >> 8) * 0x1p-24f; }
 
 /// Random numbers as a pure function of where they are drawn; nothing is stored, so the same (seed, env, episode, step,
 /// purpose, agent, draw) gives the same number for 1 or 1,000,000 worlds, on CPU or GPU, before or after a resume.
+/// For the engine, the trainer and tools, by bare numbers; rules draw by name: see random_streams.h.
 ///
 /// The bits of a Philox call, written down only here:
 ///   key      the seed: low word, high word

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
 #include "sim/contract/hd.h"
+#include "sim/contract/name.h"
 
 /// The tensors of an environment as its rules name them: typed handles, one constant each, listed once.
 ///
@@ -20,13 +19,6 @@
 /// outcome.value(damage, agent). A handle of the wrong kind or type, or one that is not listed,
 /// does not compile. A handle that several roles have is a tensor of each of them.
 namespace flockstep {
-
-/// A string literal as a template argument.
-template <size_t length>
-struct Name {
-    char text[length];
-    constexpr Name(const char (&literal)[length]) { std::copy_n(literal, length, text); }
-};
 
 /// An observation that rules write as bits; on its way to memory each becomes 0 or 1 of a number type.
 struct Bit {};

@@ -5,7 +5,7 @@
 #include "sim/contract/field.h"
 #include "sim/contract/hd.h"
 #include "sim/contract/part_view.h"
-#include "sim/contract/random.h"
+#include "sim/contract/random_streams.h"
 #include "sim/contract/rows.h"
 #include "sim/contract/tensors.h"
 #include "sim/contract/view.h"
@@ -81,7 +81,7 @@ struct World {
     typename Env::State state;
     ScratchOf<Env> scratch;  // holds garbage before each call of reset, derive, step, act, prepare; of observe if
                              // there is no prepare
-    Rng rng;                 // of this reset, step or act; the other functions draw nothing
+    StreamRng<Env> rng;      // of this reset, step or act; the other functions draw nothing
     int elapsed;             // steps since the reset; the one under way is not counted
     int64_t all_envs = 1;    // worlds of the run, those of all ranks
 };

@@ -58,6 +58,9 @@ struct NamedLoad {
 struct NamedTensors {
     int tensors;
 };
+struct NamedRandomStreams {
+    int random_streams;
+};
 struct NamedStateError {
     int state_error;
 };
@@ -134,6 +137,10 @@ inline constexpr bool has_load = !requires {
 template <class Env>
 inline constexpr bool has_tensors = !requires {
     &Both<Env, NamedTensors>::tensors;
+};
+template <class Env>
+inline constexpr bool has_random_streams = !requires {
+    &Both<Env, NamedRandomStreams>::random_streams;
 };
 template <class Env>
 inline constexpr bool has_state_error = !requires {
@@ -213,6 +220,11 @@ constexpr void check_contract() {
     static_assert(detail::has_tensors<Env>,
                   "tensors: want `static constexpr auto tensors = tensor_list(...)` of all Observation, Discrete, "
                   "MultiDiscrete and Box handles, and of its own outputs");
+    if constexpr (detail::has_random_streams<Env>)
+        static_assert(
+            requires { []<class... S>(RandomStreamList<S...>) {}(Env::random_streams); },
+            "random_streams: want `static constexpr auto random_streams = random_stream_list(...)` of all that the "
+            "rules draw from");
     static_assert(
         requires(Config c) { int{c.max_episode_steps}; }, "Config: want `int max_episode_steps`, the time limit");
     static_assert(

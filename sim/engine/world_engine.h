@@ -479,15 +479,16 @@ class WorldEngine {
     /// A policy's actions for this state into `words`, which are as long as a world's actions.
     SIM_HD void choose_actions(int policy, uint32_t draw, int32_t* words) {
         world_.elapsed = header_.elapsed[0];
-        world_.rng =
+        const Rng drawn =
             rng(policy < 0 ? Purpose::action : Purpose::policy, header_.episode[0], uint32_t(world_.elapsed) + 1);
+        world_.rng = drawn;
         for (int p = 0; p < num_action_parts(); ++p) {
             const ActionView a = action_part(e_, p);
             group_.for_each(a.count * a.size, [&](int i) { words[a.first_word + i] = a.is_box ? 0 : fallback(a, i); });
         }
         group_.sync();
         if (policy < 0)
-            act_at_random(draw, words);
+            act_at_random(drawn, draw, words);
         else if constexpr (requires { Env::act(group_, world_, policy, ActionWriter<Env>{}); })
             Env::act(group_, world_, policy, ActionWriter<Env>{words, action_layout()});
         group_.sync();
@@ -560,13 +561,13 @@ class WorldEngine {
         error.env = env_, error.step = header_.elapsed[0];
     }
 
-    SIM_HD void act_at_random(uint32_t draw, int32_t* words) {
+    SIM_HD void act_at_random(const Rng& drawn, uint32_t draw, int32_t* words) {
         for (int p = 0; p < num_action_parts(); ++p) {
             const ActionView a = action_part(e_, p);
             int32_t* to = words + a.first_word;
             group_.for_each(a.count * a.size, [&](int i) {
                 const int agent = a.agent(i), k = a.component(i);
-                const uint32_t bits = world_.rng.bits(uint32_t(agent), (draw + uint32_t(a.first_draw + k)) & 16383u);
+                const uint32_t bits = drawn.bits(uint32_t(agent), (draw + uint32_t(a.first_draw + k)) & 16383u);
                 if (a.is_box) {
                     to[i] = int32_t(float_bits(a.low[k] + (a.high[k] - a.low[k]) * unit_float(bits)));
                     return;

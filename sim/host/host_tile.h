@@ -177,7 +177,7 @@ class TileStep {
             HostGroup group;
             World<Env> world{config, shared, first_state, {}, {}, elapsed[k]};
             move_to(k, config, shared, world.state);
-            world.rng = {seed, global_env + uint32_t(k), episode[k], uint32_t(elapsed[k]) + 1, Purpose::step};
+            world.rng = Rng{seed, global_env + uint32_t(k), episode[k], uint32_t(elapsed[k]) + 1, Purpose::step};
             reward_[k] = 0.0f, terminated_[k] = 0;
             RowPointers<Env> rows{};
             rows.row[reward_row] = reinterpret_cast<char*>(reward_ + k);

@@ -32,6 +32,8 @@ struct Climb {
     static constexpr Observation<"table", Bit> table{};
     static constexpr Discrete<"card"> card{};
     static constexpr auto tensors = tensor_list(hand, table, card);
+    static constexpr RandomStream<"hand", Purpose::reset, Draws{0, 100}, Items{0, 32}> dealt{};  // a card each
+    static constexpr auto random_streams = random_stream_list(dealt);
     static Spaces spaces(const Config& c) {
         Spaces spaces;
         spaces.add("player", c.num_players)
@@ -46,7 +48,7 @@ struct Climb {
         group.for_each(world.config.num_players, [&](int player) {
             for (int rank = 0; rank < ranks; ++rank) s.hand[player * ranks + rank] = 0;
             for (int card = 0; card < world.config.hand_size; ++card)
-                ++s.hand[player * ranks + int(world.rng.below(uint32_t(player), uint32_t(card), ranks))];
+                ++s.hand[player * ranks + world.rng.below(dealt, player, dealt.at(card), ranks)];
         });
         group.single([&] { s.turn[0] = 0, s.top[0] = 0; });
     }

@@ -48,6 +48,10 @@ struct Chain {
     static constexpr Observation<"view", float> view{};
     static constexpr Discrete<"walk"> walk{};
     static constexpr auto tensors = tensor_list(view, walk);
+    static constexpr RandomStream<"at", Purpose::reset, Draws{0, 1}> first_place{};
+    static constexpr RandomStream<"energy", Purpose::reset, Draws{1, 1}> first_energy{};
+    static constexpr RandomStream<"stride", Purpose::reset, Draws{2, 1}, Items{0, 1}> ring_stride{};
+    static constexpr auto random_streams = random_stream_list(first_place, first_energy, ring_stride);
     static Spaces spaces(const Config& c) {
         Spaces spaces;
         spaces.add("agent", c.num_agents).observation(view, {4}, {-1}, {20000}).discrete(walk, 2);
@@ -57,11 +61,11 @@ struct Chain {
     SIM_HD static void reset(Group& group, World<Chain>& world) {
         const Config& c = world.config;
         group.for_each(c.num_agents, [&](int agent) {
-            world.state.at[agent] = 1 + int(world.rng.below(uint32_t(agent), 0, uint32_t(c.num_places - 1)));
-            world.state.energy[agent] = world.rng.uniform(uint32_t(agent), 1);
+            world.state.at[agent] = 1 + world.rng.below(first_place, agent, 0, c.num_places - 1);
+            world.state.energy[agent] = world.rng.uniform(first_energy, agent, 0);
         });
         group.single([&] {  // a ring through all places by strides that share no divisor with their number
-            int stride = 1 + int(world.rng.below(0, 2, uint32_t(c.num_places - 1)));
+            int stride = 1 + world.rng.below(ring_stride, 0, 0, c.num_places - 1);
             while (divisor(stride, c.num_places) != 1) stride = stride % (c.num_places - 1) + 1;
             for (int place = 0; place < c.num_places; ++place)
                 world.state.next[place] = (place + stride) % c.num_places;

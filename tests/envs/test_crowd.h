@@ -29,6 +29,8 @@ struct Crowd {
     static constexpr Observation<"around", Bit> around{};
     static constexpr Discrete<"go"> go{};
     static constexpr auto tensors = tensor_list(around, go);
+    static constexpr RandomStream<"place", Purpose::reset, Draws{0, 1}> drawn_place{};
+    static constexpr auto random_streams = random_stream_list(drawn_place);
     static Spaces spaces(const Config& c) {
         Spaces spaces;
         spaces.add("agent", c.num_agents).observation(around, {5}).discrete(go, 2);
@@ -43,7 +45,7 @@ struct Crowd {
     template <class Group>
     SIM_HD static void reset(Group& group, World<Crowd>& world) {
         group.for_each(world.config.num_agents, [&](int agent) {
-            world.state.place[agent] = 2 * agent + int(world.rng.below(uint32_t(agent), 0, 2));
+            world.state.place[agent] = 2 * agent + world.rng.below(drawn_place, agent, 0, 2);
         });
         group.sync();
         derive(group, world);

@@ -84,6 +84,8 @@ struct Driving {
     static constexpr Observation<"roads", float> roads{};
     static constexpr Discrete<"action"> action{};
     static constexpr auto tensors = tensor_list(ego, partners, roads, action);
+    static constexpr RandomStream<"scene", Purpose::reset, Draws{0, 1}, Items{0, 1}> drawn_scene{};
+    static constexpr auto random_streams = random_stream_list(drawn_scene);
     static Spaces spaces(const Config&) {
         Spaces spaces;
         spaces.add("car", max_cars)
@@ -99,7 +101,7 @@ struct Driving {
 
     template <class Group>
     SIM_HD static void reset(Group& group, World<Driving>& w) {
-        group.single([&] { w.state.scene[0] = int(w.rng.below(0, 0, uint32_t(w.config.num_scenes))); });
+        group.single([&] { w.state.scene[0] = w.rng.below(drawn_scene, 0, 0, w.config.num_scenes); });
         group.sync();
         group.for_each(max_cars, [&](int i) {
             const bool is_there = i < scene(w).num_cars;

@@ -38,6 +38,8 @@ struct Herd {
     static constexpr Observation<"track", float> track{};
     static constexpr Discrete<"move"> move{};
     static constexpr auto tensors = tensor_list(marks, nearby, track, move);
+    static constexpr RandomStream<"pen", Purpose::reset, Draws{0, 1}> first_pen{};
+    static constexpr auto random_streams = random_stream_list(first_pen);
     static Spaces spaces(const Config& c) {
         Spaces spaces;
         spaces.add("dog", 1).observation(nearby, {5, 3}, {-100}, {100}).observation(track, {11}).discrete(move, 3);
@@ -56,7 +58,7 @@ struct Herd {
     template <class Group>
     SIM_HD static void reset(Group& group, World<Herd>& w) {
         group.for_each(1 + w.config.num_sheep, [&](int agent) {  // some sheep are away from the start
-            const int pen = agent == 0 ? 0 : pens - 6 + int(w.rng.below(uint32_t(agent), 0, 6));
+            const int pen = agent == 0 ? 0 : pens - 6 + w.rng.below(first_pen, agent, 0, 6);
             w.state.pen[agent] = int16_t(pen);
         });
     }

@@ -36,6 +36,8 @@ struct Rovers {
     static constexpr MultiDiscrete<"switch"> switches{};
     static constexpr Box<"motor"> motor{};
     static constexpr auto tensors = tensor_list(pose, bearing, lights, gear, switches, motor);
+    static constexpr RandomStream<"pose", Purpose::reset, Draws{0, 3}> first_pose{};  // x, y, heading
+    static constexpr auto random_streams = random_stream_list(first_pose);
     static Spaces spaces(const Config& c) {
         Spaces spaces;
         spaces.add("rover", c.num_rovers)
@@ -51,8 +53,9 @@ struct Rovers {
     SIM_HD static void reset(Group& group, World<Rovers>& world) {
         State& s = world.state;
         group.for_each(world.config.num_rovers, [&](int i) {
-            s.x[i] = world.rng.uniform(uint32_t(i), 0, -10, 10), s.y[i] = world.rng.uniform(uint32_t(i), 1, -10, 10);
-            s.heading[i] = world.rng.uniform(uint32_t(i), 2, 0, 6);
+            s.x[i] = world.rng.uniform(first_pose, i, 0, -10, 10),
+            s.y[i] = world.rng.uniform(first_pose, i, 1, -10, 10);
+            s.heading[i] = world.rng.uniform(first_pose, i, 2, 0, 6);
             for (int k = 0; k < 3; ++k) s.lights[3 * i + k] = 0;
         });
     }

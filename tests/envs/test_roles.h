@@ -33,6 +33,8 @@ struct Harbour {
     static constexpr Discrete<"lamp"> lamp{};
     static constexpr Discrete<"course"> course{};
     static constexpr auto tensors = tensor_list(view, lamp, course);
+    static constexpr RandomStream<"place", Purpose::reset, Draws{0, 2}> place{};  // x, y of each boat
+    static constexpr auto random_streams = random_stream_list(place);
     static Spaces spaces(const Config& c) {
         Spaces spaces;
         spaces.add("keeper", 1).observation(view, {3}, {0}, {1.5f}).discrete(lamp, 2);
@@ -42,8 +44,8 @@ struct Harbour {
     template <class Group>
     SIM_HD static void reset(Group& group, World<Harbour>& world) {
         group.for_each(world.config.num_boats, [&](int boat) {
-            world.state.x[boat] = world.rng.uniform(uint32_t(boat), 0, -1, 1);
-            world.state.y[boat] = world.rng.uniform(uint32_t(boat), 1, -1, 1);
+            world.state.x[boat] = world.rng.uniform(place, boat, 0, -1, 1);
+            world.state.y[boat] = world.rng.uniform(place, boat, 1, -1, 1);
         });
         group.single([&] { world.state.lamp[0] = 0; });
     }

@@ -62,6 +62,8 @@ struct Errands {
     static constexpr Observation<"way", int8_t> way{};
     static constexpr Discrete<"walk"> walk{};
     static constexpr auto tensors = tensor_list(way, walk);
+    static constexpr RandomStream<"scene", Purpose::reset, Draws{0, 1}, Items{0, 1}> drawn_scene{};
+    static constexpr auto random_streams = random_stream_list(drawn_scene);
     static Spaces spaces(const Config& c) {
         Spaces spaces;
         spaces.add("agent", c.num_agents).observation(way, {1}, {-doors}, {doors}).discrete(walk, 2);
@@ -72,7 +74,8 @@ struct Errands {
         const Shared& shared = world.shared;
         group.single([&] {
             uint16_t& scene = world.state.scene[0];
-            scene = uint16_t(next_scene(world, world.config.scene_order, shared.door.size(), shared.weights, scene));
+            const SceneOrder order = world.config.scene_order;
+            scene = uint16_t(next_scene(world, drawn_scene, order, shared.door.size(), shared.weights, scene));
         });
         group.for_each(world.config.num_agents, [&](int agent) { world.state.place[agent] = 0; });
         group.sync();

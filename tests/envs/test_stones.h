@@ -44,6 +44,8 @@ struct Stones {
     static constexpr PerEpisode<"winner", float, takers> winner{};
     static constexpr auto tensors =
         tensor_list(heap, last, stock, turn, global_state, seat, take, add, shaped_reward, passed, moved, winner);
+    static constexpr RandomStream<"heap", Purpose::reset, Draws{0, 1}, Items{0, 1}> first_heap{};
+    static constexpr auto random_streams = random_stream_list(first_heap);
     static Spaces spaces(const Config&) {
         Spaces spaces;
         spaces.add("taker", takers)
@@ -63,7 +65,7 @@ struct Stones {
     SIM_HD static void reset(Group& group, World<Stones>& world) {
         State& s = world.state;
         group.single([&] {
-            s.heap[0] = 5 + int(world.rng.below(0, 0, 11)), s.turn[0] = 0;
+            s.heap[0] = 5 + world.rng.below(first_heap, 0, 0, 11), s.turn[0] = 0;
             for (int agent = 0; agent < agents; ++agent)
                 s.last[agent] = agent == dealer ? dealer_passes : taker_passes, s.moved[agent] = 0;
         });
