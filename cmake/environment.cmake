@@ -3,7 +3,8 @@
 #   flockstep_environment(cartpole CartPole)             # cartpole/cartpole.h (or cartpole.h) has struct CartPole
 #   flockstep_environment(mpe_tag MpeTag mpe/tag.h)      # one of several in mpe/, which share what lies there
 #   flockstep_environment_library(flockstep_envs)        # and defines register_product_environments(Registry&)
-# The folder's other sources are compiled with it, but for tests (test_*), which belong to flockstep_tests.
+# The folder's other sources are compiled with it, but for tests (test_*), which belong to flockstep_tests. Its python.py,
+# or its folder python/ with an __init__.py, becomes the module flockstep.FOLDER (see bindings.cmake).
 set(FLOCKSTEP_GENERATED ${PROJECT_BINARY_DIR}/generated)
 
 # Header-only libraries of the system.
@@ -64,6 +65,9 @@ function(flockstep_environment_folder folder)
         list(APPEND sources ${kernels})
     endif()
     list(FILTER sources EXCLUDE REGEX "/test_[^/]*$")
+    if(FLOCKSTEP_ENVIRONMENT_SET STREQUAL "product")
+        set_property(GLOBAL APPEND PROPERTY flockstep_environment_folders ${folder})
+    endif()
     set_property(DIRECTORY APPEND PROPERTY flockstep_folders ${folder})
     set_property(DIRECTORY APPEND PROPERTY flockstep_sources ${sources})
 endfunction()
