@@ -47,7 +47,8 @@ def parallel_env(id, device="cpu", render_mode=None, **config):
 
 def __getattr__(name):
     """The module of an environment's folder, imported when somebody asks for it: flockstep.pathfinding."""
-    if not name.startswith("_") and importlib.util.find_spec(f"{__name__}.{name}"):
+    spec = None if name.startswith("_") else importlib.util.find_spec(f"{__name__}.{name}")
+    if spec and spec.origin:  # not a mere folder
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
