@@ -89,7 +89,7 @@ def check(what, ours, theirs):
 def check_observations(kind, env, ours, theirs):
     if kind == "default":
         return check("observation", ours[0], np.array(theirs))
-    for agent, (mine, other) in enumerate(zip(flockstep.pogema_observation(env, kind)[0], theirs, strict=True)):
+    for agent, (mine, other) in enumerate(zip(flockstep.pathfinding.pogema_observation(env, kind)[0], theirs, strict=True)):
         for key in other:
             check(f"{key} of agent {agent}", mine[key], other[key])
 

@@ -84,6 +84,9 @@ py::dict to_dict(const EnvironmentEntry& entry) {
     result["summary"] = entry.info.summary;
     result["is_test"] = entry.is_test;
     result["settings"] = settings;
+    py::dict ids;
+    for (const GymnasiumEntry& known : entry.info.gymnasium_ids) ids[py::str(known.id)] = to_dict(known.settings);
+    result["gymnasium_ids"] = ids;
     return result;
 }
 

@@ -7,7 +7,8 @@
 # KINDS: which lanes can share a world, of lane, warp, block and grid (sim/engine/plan.h); lane and warp if nothing is
 # said, which suits worlds of up to some 30 agents and a few KB. Each costs compile time, and a plan chooses among them.
 #   flockstep_environment_library(flockstep_envs)        # and defines register_product_environments(Registry&)
-# The folder's other sources are compiled with it, but for tests (test_*), which belong to flockstep_tests.
+# The folder's other sources are compiled with it, but for tests (test_*), which belong to flockstep_tests. Its python.py,
+# or its folder python/ with an __init__.py, becomes the module flockstep.FOLDER (see bindings.cmake).
 set(FLOCKSTEP_GENERATED ${PROJECT_BINARY_DIR}/generated)
 
 # Header-only libraries of the system.
@@ -113,6 +114,9 @@ function(flockstep_environment_folder folder)
         list(APPEND sources ${kernels})
     endif()
     list(FILTER sources EXCLUDE REGEX "/test_[^/]*$")
+    if(FLOCKSTEP_ENVIRONMENT_SET STREQUAL "product")
+        set_property(GLOBAL APPEND PROPERTY flockstep_environment_folders ${folder})
+    endif()
     set_property(DIRECTORY APPEND PROPERTY flockstep_folders ${folder})
     set_property(DIRECTORY APPEND PROPERTY flockstep_sources ${sources})
 endfunction()

@@ -69,13 +69,15 @@ def trained(tmp_path_factory):
 # Help and lists
 
 
-@pytest.mark.parametrize("words", [[], ["list"], ["train"], ["eval"], ["bench"], ["render"], ["train", "cartpole"]])
+@pytest.mark.parametrize("words", [[], ["list"], ["train"], ["eval"], ["bench"], ["render"], ["tool"], ["train", "cartpole"]])
 def test_help_names_the_usage_and_fits_a_terminal(words, tmp_path):
     text = succeed(*words, "--help", cwd=tmp_path)
     assert "Usage: flockstep" in text
     assert max(map(len, text.splitlines())) <= 130
     if words[1:]:
         assert "max_episode_steps" in text
+    if words == ["tool"]:
+        assert re.search(r"^pathfinding +generate, convert$", text, re.MULTILINE)
 
 
 def test_version_is_one_line(tmp_path):
@@ -95,6 +97,7 @@ def test_list_of_one_shows_settings_spaces_metrics_and_policies(tmp_path):
     assert re.search(r"action +Discrete +1 +0 \.\. 1", text)
     assert "Metrics: episode_return, episode_length" in text
     assert "Policies: random" in text
+    assert "Gymnasium: flockstep/CartPole-v1" in text and "flockstep tool" not in text
 
 
 def test_list_shows_spaces_for_the_settings_given(tmp_path):
@@ -105,8 +108,20 @@ def test_list_shows_spaces_for_the_settings_given(tmp_path):
 # Bad input
 
 BAD_WORDS = [
-    ([], "want list, train, eval, bench or render"),
+    ([], "want list, train, eval, bench, render or tool"),
     (["trian"], 'got "trian"'),
+    (["tool", "pathfindin"], 'environment: got "pathfindin", want one of: cartpole, pathfinding'),
+    (["tool", "cartpole"], 'environment: got "cartpole", which has no commands, want one of: pathfinding'),
+    (["tool", "cartpole", "generate"], 'environment: got "cartpole", which has no commands, want one of: pathfinding'),
+    (["tool", "pathfinding", "generat"], 'command of pathfinding: got "generat", want one of: generate, convert'),
+    (["tool", "pathfinding", "generat", "--help"], 'command of pathfinding: got "generat", want one of: generate, convert'),
+    (["tool", "pathfinding", "generate", "maze"], 'option of pathfinding generate: got "maze", want --key value'),
+    (["tool", "pathfinding", "generate", "--num_mpas", "3"], 'unknown key "num_mpas", did you mean "num_maps"?'),
+    (["tool", "pathfinding", "generate", "--num_maps", "0"], 'num_maps: got "0", want an integer from 1'),
+    (["tool", "pathfinding", "generate", "--size", "8", "--height", "9"], "height and width"),
+    (["tool", "pathfinding", "generate", "--output", "absent/maps.yaml"], 'output: got "absent/maps.yaml", want a file that can be written'),
+    (["tool", "pathfinding", "convert"], "input: got nothing, want a file of maps"),
+    (["tool", "pathfinding", "convert", "--input", "absent.map"], "absent.map"),
     (["--frobnicate"], "--frobnicate"),
     (["list", "cartpol"], 'got "cartpol", want one of: cartpole'),
     (["train"], "want its NAME"),
@@ -419,3 +434,38 @@ def test_render_draws_pathfinding(tmp_path):
     words = ["render", "pathfinding", "--num_agents", "4", "--max_episode_steps", "20", "--device", "cpu"]
     assert "20 steps" in succeed(*words, "--on_target", "restart", cwd=tmp_path)
     assert (tmp_path / "pathfinding.html").stat().st_size > 5000
+
+
+# Commands of the environments
+
+
+def test_tool_lists_environments_commands_and_options(tmp_path):
+    assert re.search(r"^pathfinding +generate, convert$", succeed("tool", cwd=tmp_path), re.MULTILINE)
+    text = succeed("tool", "pathfinding", cwd=tmp_path)
+    assert re.search(r"^generate +draws maps", text, re.MULTILINE) and re.search(r"^convert +", text, re.MULTILINE)
+    assert "Commands: flockstep tool pathfinding" in succeed("list", "pathfinding", cwd=tmp_path)
+    for words in (["tool", "pathfinding", "generate", "--help"], ["tool", "--help", "pathfinding", "generate"]):
+        text = succeed(*words, cwd=tmp_path)
+        assert re.search(r"^  num_maps +64 +an integer", text, re.MULTILINE) and "num_agents" not in text
+
+
+def test_generated_maps_are_played(tmp_path):
+    words = ["tool", "pathfinding", "generate", "--generator", "maze", "--num_maps=3", "--size", "15"]
+    assert succeed(*words, "--output", "mazes.yaml", cwd=tmp_path) == "Wrote 3 maps to mazes.yaml\n"
+    assert succeed(*words, cwd=tmp_path) == (tmp_path / "mazes.yaml").read_text()
+    play = ["eval", "pathfinding", "--policy", "random", "--episodes", "4", "--device", "cpu"]
+    assert "ISR" in succeed(*play, "--map", "mazes.yaml#maze-2", "--num_agents", "8", cwd=tmp_path)
+
+
+def test_a_movingai_scenario_becomes_a_configuration_that_is_played(tmp_path):
+    (tmp_path / "small.map").write_text("type octile\nheight 2\nwidth 4\nmap\n.T..\n....\n")
+    (tmp_path / "small.scen").write_text("version 1\n" + "".join(f"0\tsmall.map\t4\t2\t{x}\t1\t{3 - x}\t1\t1\n" for x in (0, 1, 3)))
+    words = ["tool", "pathfinding", "convert", "--input", "small.map", "--scenario", "small.scen", "--output", "small.toml"]
+    succeed(*words, cwd=tmp_path)
+    play = ["eval", "--policy", "random", "--episodes", "4", "--device", "cpu", "--json"]
+    played = json.loads(succeed(*play, "--config", "small.toml", cwd=tmp_path))
+    assert played["environment"] == "pathfinding"
+    tomllib = pytest.importorskip("tomllib")
+    settings = tomllib.loads((tmp_path / "small.toml").read_text())["environment"]
+    assert json.loads(settings["agents_xy"]) == [[1, 0], [1, 1], [1, 3]]
+    assert json.loads(settings["targets_xy"]) == [[1, 3], [1, 2], [1, 0]]

@@ -65,6 +65,13 @@ WRONG = {
     "scratch of a team that does not observe": ("struct TeamScratch { int list[8]; };", "TeamScratch: want `observe_agent` beside it"),
     "prepare without group": ("SIM_HD static void prepare(World<Pursuit>&) {}", "prepare: want `template <class Group> SIM_HD static void prepare(Group&, World<Env>&)`"),
     "state_error of another type": ("static const char* state_error(const World<Pursuit>&) { return nullptr; }", "state_error: want `static std::string state_error(const World<Env>&)`"),
+    "ids as text": ('static constexpr const char* gymnasium_ids[] = {"Pursuit-v0"};', "gymnasium_ids: want `static constexpr GymnasiumId gymnasium_ids[] = {{"),
+    "one id": ('static constexpr GymnasiumId gymnasium_ids{"Pursuit-v0"};', "gymnasium_ids: want `static constexpr GymnasiumId gymnasium_ids[] = {{"),
+    "an id without a version": ('static constexpr GymnasiumId gymnasium_ids[] = {{"Pursuit-v0"}, {"Pursuit"}};', "gymnasium_ids: want ids like "),
+    "an id with a namespace": ('static constexpr GymnasiumId gymnasium_ids[] = {{"flockstep/Pursuit-v0"}};', "gymnasium_ids: want ids like "),
+    "a version that is no number": ('static constexpr GymnasiumId gymnasium_ids[] = {{"Pursuit-v0b"}};', "gymnasium_ids: want ids like "),
+    "one tool": ("static Tool tools();", "tools: want `static std::vector<Tool> tools()`"),
+    "tools of settings": ("static std::vector<Tool> tools(const Config&);", "tools: want `static std::vector<Tool> tools()`"),
     "a drawing without a world": ("static void draw(Batch&, Replay&) {}", "draw: want `static void draw(Batch&, int64_t env, Replay&)`"),
 }
 
@@ -149,6 +156,12 @@ def compiler():
 
 def test_an_environment_that_keeps_the_contract_compiles(tmp_path):
     done = compile(tmp_path, "SIM_HD static bool active(const World<Pursuit>&, int) { return true; }")
+    assert done.returncode == 0, done.stderr
+
+
+def test_ids_and_tools_that_keep_the_contract_compile(tmp_path):
+    ids = 'static constexpr GymnasiumId gymnasium_ids[] = {{"Pursuit-v0"}, {"Pursuit_8x8-v12", {{"size", "8"}, {"walls", "0"}}}};'
+    done = compile(tmp_path, ids + "static std::vector<Tool> tools();")
     assert done.returncode == 0, done.stderr
 
 

@@ -84,8 +84,18 @@ def test_the_page_for_authors_shows_mpe_as_it_is():
     page = (ROOT / "docs/environments.md").read_text()
     spread, particles = (ROOT / "envs/mpe" / name for name in ("spread.h", "particles.h"))
     assert f"`envs/mpe/spread.h` ({len(spread.read_text().splitlines())} lines" in page
-    shown = [block for block in re.findall(r"```cpp\n(.*?)```", page, re.DOTALL) if block.startswith(("struct Particles", "static constexpr"))]
+    shown = [block for block in re.findall(r"```cpp\n(.*?)```", page, re.DOTALL) if block.startswith(("struct Particles", "static constexpr Observation"))]
     source = "\n".join(line.strip() for path in (spread, particles) for line in path.read_text().splitlines())
     assert len(shown) == 2
+    for block in shown:
+        assert "\n".join(line.strip() for line in block.splitlines()) in source
+
+
+def test_the_page_for_authors_shows_the_ids_and_commands_of_pathfinding_as_they_are():
+    page = (ROOT / "docs/environments.md").read_text()
+    section = page[page.index("## Gymnasium, Python and commands") : page.index("## Tests")]
+    source = "\n".join(line.strip() for name in ("pathfinding.h", "tools.cpp") for line in (ROOT / "envs/pathfinding" / name).read_text().splitlines())
+    shown = re.findall(r"```cpp\n(.*?)```", section, re.DOTALL)
+    assert len(shown) == 3
     for block in shown:
         assert "\n".join(line.strip() for line in block.splitlines()) in source

@@ -63,7 +63,7 @@ def test_dictionaries_equal_the_recordings(path, device):
     env.reset()
     steps = min(len(recording["action"]), 16)
     for t in range(steps):
-        check_equal(flockstep.pogema_observation(env, "MAPF")[0], expected(recording, config, t), f"after {t} steps")
+        check_equal(flockstep.pathfinding.pogema_observation(env, "MAPF")[0], expected(recording, config, t), f"after {t} steps")
         env.step(to_device(recording["action"][t].astype(np.int32)[None], device))
     count_golden("pathfinding", device, path, steps * recording["action"].shape[1])
 
@@ -71,7 +71,7 @@ def test_dictionaries_equal_the_recordings(path, device):
 def test_keys_and_types_are_those_of_pogema():
     env = flockstep.make("pathfinding", num_envs=2, num_agents=3, device="cpu")
     env.reset(seed=1)
-    for world in flockstep.pogema_observation(env, "MAPF"):
+    for world in flockstep.pathfinding.pogema_observation(env, "MAPF"):
         assert len(world) == 3
         for agent in world:
             assert list(agent) == list(TYPES)
@@ -81,14 +81,14 @@ def test_keys_and_types_are_those_of_pogema():
                 else:
                     assert agent[key].dtype == kind
             assert agent["global_obstacles"] is world[0]["global_obstacles"]
-    assert list(flockstep.pogema_observation(env)[0][0]) == ["obstacles", "agents", "xy", "target_xy"]
+    assert list(flockstep.pathfinding.pogema_observation(env)[0][0]) == ["obstacles", "agents", "xy", "target_xy"]
 
 
 def test_worlds_of_their_own_size_show_their_own_grid_and_agents():
     env = flockstep.make("pathfinding", num_agents=2, obs_radius=2, device="cpu", map="....\n....\n....")
     env.reset(seed=0)
     env.set_fields({"num_present": [[1]]})
-    world = flockstep.pogema_observation(env, "MAPF")[0]
+    world = flockstep.pathfinding.pogema_observation(env, "MAPF")[0]
     assert len(world) == 1 and world[0]["global_obstacles"].shape == (7, 8)
     assert world[0]["agents"].sum() == 1 and world[0]["agents"][2, 2] == 1
 
@@ -98,11 +98,11 @@ def test_the_origin_stays_the_start_when_goals_are_renewed():
     env.reset(seed=3)
     start, arrivals = env.get_field("start")[0, 0].astype(int), 0
     for _ in range(40):
-        agent = flockstep.pogema_observation(env)[0][0]
+        agent = flockstep.pathfinding.pogema_observation(env)[0][0]
         _, reward, *_ = env.step([[4 if agent["target_xy"][1] > agent["xy"][1] else 3]])
         arrivals += int(reward[0, 0])
         position = env.get_field("position")[0, 0].astype(int)
-        assert flockstep.pogema_observation(env)[0][0]["xy"] == tuple(position - start)
+        assert flockstep.pathfinding.pogema_observation(env)[0][0]["xy"] == tuple(position - start)
     assert arrivals > 3
 
 
@@ -117,7 +117,7 @@ def test_dictionaries_equal_those_of_pogema_itself(on_target):
     env.reset()
     actions = np.random.default_rng(0).integers(0, 5, (30, 6))
     for t, action in enumerate(actions):
-        got = flockstep.pogema_observation(env, "MAPF")[0]
+        got = flockstep.pathfinding.pogema_observation(env, "MAPF")[0]
         check_equal(got, wanted, f"after {t} steps")
         for mine, other in zip(got, wanted, strict=True):
             assert [type(value) for value in mine.values()] == [type(value) for value in other.values()]
@@ -128,9 +128,9 @@ def test_dictionaries_equal_those_of_pogema_itself(on_target):
 def test_what_cannot_be_shown_gets_one_sentence():
     env = flockstep.make("pathfinding", num_agents=2, device="cpu", observation="cost_to_go")
     for bad, sentence in (
-        (lambda: flockstep.pogema_observation(env, "default"), "observation_type: got 'default', want one of: POMAPF, MAPF"),
-        (lambda: flockstep.pogema_observation(env), 'observation: got "cost_to_go", want windows among its parts'),
-        (lambda: flockstep.pogema_observation(flockstep.make("cartpole", device="cpu")), "env: got cartpole, want pathfinding"),
+        (lambda: flockstep.pathfinding.pogema_observation(env, "default"), "observation_type: got 'default', want one of: POMAPF, MAPF"),
+        (lambda: flockstep.pathfinding.pogema_observation(env), 'observation: got "cost_to_go", want windows among its parts'),
+        (lambda: flockstep.pathfinding.pogema_observation(flockstep.make("cartpole", device="cpu")), "env: got cartpole, want pathfinding"),
     ):
         with pytest.raises(ValueError) as error:
             bad()

@@ -2,6 +2,10 @@
 what needs several agents, roles or masks is tested on the environments that have them."""
 
 import logging
+import os
+import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -32,6 +36,29 @@ def play(env, steps, seed=0):
 def assert_equal(a, b):
     for x, y in zip(a, b, strict=True):
         np.testing.assert_array_equal(x, y)
+
+
+# The package
+
+
+def test_an_environments_own_module_is_there_when_it_is_asked_for():
+    script = "import sys, flockstep as f; before = 'flockstep.pathfinding' in sys.modules; print(before, f.pathfinding.__name__)"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    assert result.stdout.split() == ["False", "flockstep.pathfinding"], result.stderr
+    with pytest.raises(AttributeError, match="module 'flockstep' has no attribute 'pathfindin'"):
+        flockstep.pathfindin
+    assert not hasattr(flockstep, "mpe")  # brings no Python
+
+
+def test_the_package_has_the_python_of_every_environments_folder():
+    package, environments = pathlib.Path(flockstep.__file__).parent, pathlib.Path(__file__).parents[1] / "envs"
+    brought = {f"{script.parent.name}.py": script for script in environments.glob("*/python.py")}
+    for script in environments.glob("*/python/**/*.py"):
+        name, _, *inner = script.relative_to(environments).parts
+        brought["/".join([name, *inner])] = script
+    assert "pathfinding.py" in brought
+    for name, source in brought.items():
+        assert (package / name).read_text() == source.read_text()
 
 
 # Shapes, dtypes, spaces

@@ -182,6 +182,46 @@ def test_another_kind_of_array_is_refused():
         make_ours(AutoresetMode.SAME_STEP, array="torch")
 
 
+def test_the_ids_are_those_that_environments_declare():
+    declared = {f"flockstep/{id}": (name, settings) for name, line in flockstep.environments().items() for id, settings in line["gymnasium_ids"].items()}
+    registered = {id: spec for id, spec in gymnasium.registry.items() if id.startswith("flockstep/")}
+    assert {id: (spec.kwargs["name"], {**spec.kwargs, "name": None}) for id, spec in registered.items()} == {
+        id: (name, {"name": None, **settings}) for id, (name, settings) in declared.items()
+    }
+    assert {ID, "flockstep/Pathfinding-v0", "flockstep/PathfindingLifelong-v0", "flockstep/MpeSpread-v0", "flockstep/MpeTag-v0"} <= set(registered)
+
+
+@pytest.mark.parametrize("id", sorted(id for id in gymnasium.registry if id.startswith("flockstep/")))
+def test_every_id_makes_worlds_with_its_settings(id):
+    settings = {name: value for name, value in gymnasium.spec(id).kwargs.items() if name != "name"}
+    if id == "flockstep/MpeTag-v0":
+        with pytest.raises(ValueError, match="mpe_tag: got an environment of 2 roles, want one of one role"):
+            gymnasium.make_vec(id, num_envs=2)
+        return
+    env = gymnasium.make_vec(id, num_envs=2)
+    assert settings.items() <= env._environment.settings.items()
+    observation, _ = env.reset(seed=1)
+    assert env.observation_space.contains(observation)
+    env.close()
+
+
+@ONLY_PATHFINDING
+def test_an_ids_settings_apply_and_keywords_win_over_them():
+    env = gymnasium.make("flockstep/PathfindingLifelong-v0")
+    assert env.spec.kwargs == {"name": "pathfinding", "on_target": "restart", "collision_system": "soft", "max_episode_steps": 256}
+    env.reset(seed=1)
+    ends = [env.step(0)[2:4] for _ in range(256)]
+    assert ends == [(False, False)] * 255 + [(False, True)]
+    again = gymnasium.make(env.spec)
+    np.testing.assert_array_equal(again.reset(seed=2)[0], env.reset(seed=2)[0])
+    other = gymnasium.make("flockstep/PathfindingLifelong-v0", on_target="nothing")
+    assert other.unwrapped._environment.settings["on_target"] == "nothing"
+    many = gymnasium.make_vec("flockstep/PathfindingLifelong-v0", num_envs=3, num_agents=2, max_episode_steps=5)
+    assert (many._environment.settings["max_episode_steps"], many._environment.settings["on_target"]) == (5, "restart")
+    with pytest.raises(ValueError, match='unknown key "on_targt", did you mean "on_target"?'):
+        gymnasium.make("flockstep/PathfindingLifelong-v0", on_targt="finish")
+
+
 def make_pathfinding(mode, **settings):
     settings = {"num_agents": 4, "max_episode_steps": 5, **settings}
     return gymnasium.make_vec("flockstep/Pathfinding-v0", num_envs=3, autoreset_mode=mode, **settings)

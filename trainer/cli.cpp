@@ -39,6 +39,9 @@ class Skeleton {
         render->add_option("--checkpoint", command.checkpoint,
                            "a trained policy: checkpoint.safetensors or its run folder");
         render->add_option("--output", command.output, "the file to write; NAME.html if not given");
+        CLI::App* tool = add("tool", "commands of the environments' own, such as generators and importers of maps");
+        tool->set_help_flag("-h,--help", "this text; after NAME COMMAND that command's options");
+        tool->add_option("NAME", command.names, "an environment and one of its commands; without them what there is");
     }
 
     CLI::App& app() { return app_; }
@@ -103,6 +106,7 @@ std::vector<SettingGroup> groups_of(const std::string& command) {
 std::string settings_help(const std::string& command, const Command& given) {
     std::string text;
     if (command == "list") return text;
+    if (command == "tool") return tool_help(given.names);
     for (const SettingGroup& group : groups_of(command))
         text += "Settings, as --key value or in a TOML file, flat or below [" + group.table + "]:\n" +
                 settings_table(group.fields) + "\n";
@@ -122,7 +126,8 @@ std::string help(Skeleton& skeleton, const std::string& name) {
            "  flockstep list pathfinding\n"
            "  flockstep train cartpole --total_steps 500000 --seed 3\n"
            "  flockstep eval --checkpoint runs/cartpole-20260101-120000 --episodes 1000\n"
-           "  flockstep bench cartpole --num_envs 65536 --json\n";
+           "  flockstep bench cartpole --num_envs 65536 --json\n"
+           "  flockstep tool pathfinding generate --generator maze --size 21 --output mazes.yaml\n";
 }
 
 int run_command(const std::string& name, const Command& command) {
@@ -134,6 +139,7 @@ int run_command(const std::string& name, const Command& command) {
         run_bench_command(names, command.given, command.json);
         return 0;
     }
+    if (name == "tool") return run_tool(command);
     if (command.names.size() > 1)
         throw std::invalid_argument("environment: got " + in_quotes(command.names[0]) + " and " +
                                     in_quotes(command.names[1]) + ", want one");
@@ -163,12 +169,13 @@ int run_words(Skeleton& skeleton, WordList words) {
     } catch (const CLI::ParseError& error) {
         if (!sub && !name.empty())
             throw std::invalid_argument("command: got " + in_quotes(name) +
-                                        ", want list, train, eval, bench or render");
+                                        ", want list, train, eval, bench, render or tool");
         throw std::invalid_argument(std::string(error.what()) + "; see flockstep " + name + (name.empty() ? "" : " ") +
                                     "--help");
     }
     if (!sub)
-        throw std::invalid_argument("command: got none, want list, train, eval, bench or render; see flockstep --help");
+        throw std::invalid_argument(
+            "command: got none, want list, train, eval, bench, render or tool; see flockstep --help");
     if (!skeleton.config.empty()) skeleton.command.given.add_file(skeleton.config);
     return run_command(name, skeleton.command);
 }

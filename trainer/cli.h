@@ -31,5 +31,10 @@ int run_evaluate(const Command& command);
 std::vector<SettingGroup> evaluate_groups();
 int run_render(const Command& command);
 std::vector<SettingGroup> render_groups();
+/// `flockstep tool [NAME [COMMAND]]`: the environments that have commands of their own, the commands of one, or runs
+/// one.
+int run_tool(const Command& command);
+/// What `flockstep tool [NAME [COMMAND]] --help` shows below the options.
+std::string tool_help(const std::vector<std::string>& names);
 
 }  // namespace flockstep

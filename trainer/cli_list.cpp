@@ -15,6 +15,13 @@ void list_all() {
     std::printf("%s\nSettings and spaces of one: flockstep list NAME\n", table.text().c_str());
 }
 
+std::string gymnasium_ids(const EnvironmentEntry& entry) {
+    std::string text;
+    for (const GymnasiumEntry& known : entry.info.gymnasium_ids)
+        text += (text.empty() ? "flockstep/" : ", flockstep/") + known.id;
+    return text;
+}
+
 std::string joined(const std::vector<std::string>& words) {
     std::string text;
     for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
@@ -30,6 +37,8 @@ void list_one(const EnvironmentEntry& entry, const Settings& settings) {
                 settings_table(entry.info.fields).c_str());
     std::printf("%s\nMetrics: %s\nPolicies: %s\n", spaces_text(batch->spaces()).c_str(),
                 joined(batch->metric_names()).c_str(), joined(policies).c_str());
+    std::printf("Gymnasium: %s\n", gymnasium_ids(entry).c_str());
+    if (entry.info.tools) std::printf("Commands: flockstep tool %s\n", entry.name.c_str());
 }
 }  // namespace
 

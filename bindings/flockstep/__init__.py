@@ -9,14 +9,15 @@
 Arrays are [num_envs, num_agents, ...] and are views of the engine's memory: valid until the next step. See Environment.
 `gymnasium.make("flockstep/CartPole-v1")`, `gymnasium.make_vec(...)` and `flockstep.parallel_env(...)` (PettingZoo) give copies.
 `flockstep.load_policy("runs/...")` acts with a trained checkpoint.
+What an environment brings for Python itself is in a module of its folder's name, such as `flockstep.pathfinding`.
 """
 
+import importlib
 import importlib.util
 import warnings
 
 from ._flockstep import Array, Batch, describe_device, find_device, why_no_gpu
 from .environment import Environment, environments, make
-from .pogema_observation import pogema_observation
 from .policy import Policy, load_policy
 
 __all__ = [
@@ -30,7 +31,6 @@ __all__ = [
     "load_policy",
     "make",
     "parallel_env",
-    "pogema_observation",
     "why_no_gpu",
 ]
 
@@ -43,6 +43,14 @@ def parallel_env(id, device="cpu", render_mode=None, **config):
     from .pettingzoo_adapter import ParallelEnvironment
 
     return ParallelEnvironment(id, device=device, render_mode=render_mode, **config)
+
+
+def __getattr__(name):
+    """The module of an environment's folder, imported when somebody asks for it: flockstep.pathfinding."""
+    spec = None if name.startswith("_") else importlib.util.find_spec(f"{__name__}.{name}")
+    if spec and spec.origin:  # not a mere folder
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _register_environments():

@@ -16,8 +16,10 @@ AUTORESET_MODES = ("same_step", "next_step", "disabled")
 
 
 def environments():
-    """The environments there are, by name: {"summary": str, "settings": [{"name", "type", "default", "want", "help"}]}."""
-    return {line["name"]: {"summary": line["summary"], "settings": line["settings"]} for line in _list_environments()}
+    """The environments there are, by name: {"summary": str, "settings": [{"name", "type", "default", "want", "help"}],
+    "gymnasium_ids": {id: {setting: value}}}; Gymnasium knows an id as flockstep/id."""
+    shown = ("summary", "settings", "gymnasium_ids")
+    return {line["name"]: {key: line[key] for key in shown} for line in _list_environments()}
 
 
 def make(id, num_envs=1, device="auto", seed=0, **config):

@@ -1,6 +1,6 @@
 """Gymnasium: `gymnasium.make` and `gymnasium.make_vec` of Flockstep's environments. What they return is copied.
 
-import flockstep registers flockstep/CartPole-v1 and, for every other environment, flockstep/<Name>-v0.
+import flockstep registers the ids that the environments declare, such as flockstep/CartPole-v1, each with its settings.
 """
 
 import functools
@@ -13,25 +13,20 @@ from gymnasium.vector.utils import batch_space
 from . import arrays
 from .environment import Environment, environments, mode_name
 
-KNOWN_NAMES = {"cartpole": "CartPole-v1"}
 AUTORESET = {"next_step": AutoresetMode.NEXT_STEP, "same_step": AutoresetMode.SAME_STEP, "disabled": AutoresetMode.DISABLED}
 
 
-def gymnasium_id(name):
-    """cartpole -> flockstep/CartPole-v1, a_name -> flockstep/AName-v0."""
-    words = "".join(word[:1].upper() + word[1:] for word in name.split("_"))
-    return "flockstep/" + KNOWN_NAMES.get(name, words + "-v0")
-
-
 def register_environments():
-    """Registers every environment with Gymnasium; the time limit is the environment's own max_episode_steps."""
-    for name in environments():
-        if gymnasium_id(name) not in gymnasium.registry:
+    """Registers every environment's ids with Gymnasium; the time limit is the environment's own max_episode_steps."""
+    for name, environment in environments().items():
+        for id, settings in environment["gymnasium_ids"].items():
+            if f"flockstep/{id}" in gymnasium.registry:
+                continue
             gymnasium.register(
-                gymnasium_id(name),
+                f"flockstep/{id}",
                 entry_point="flockstep.gymnasium_adapter:SingleEnvironment",
                 vector_entry_point="flockstep.gymnasium_adapter:VectorEnvironment",
-                kwargs={"name": name},
+                kwargs={"name": name, **settings},
             )
 
 

@@ -37,6 +37,7 @@ struct CartPole {
             .discrete(push, 2);  // left, right
         return spaces;
     }
+    static constexpr GymnasiumId gymnasium_ids[] = {{"CartPole-v1"}};  // the version of Gymnasium's own
     static constexpr int single_agent_floats = 4;
     static int lanes(const Config&) { return 1; }
     static void draw(Batch& batch, int64_t env, Replay& replay);

@@ -8,6 +8,9 @@
 /// out of its range throws std::invalid_argument with name, value and wish.
 namespace flockstep {
 
+struct PathfindingConfig;  // settings.h
+class Loader;              // sim/contract/loader.h
+
 /// Every cell an obstacle with the same chance, independently. Free cells need not hang together.
 struct RandomMapConfig {
     int height = 20, width = 20;  // cells, 1..4096
@@ -53,5 +56,10 @@ GridMap generate_room_map(const RoomMapConfig& config, uint64_t seed);
 /// 02-mazes look like (sides 17..21; mean density 0.2 and 0.3).
 RandomMapConfig draw_random_map_config(uint64_t seed);
 MazeConfig draw_maze_config(uint64_t seed);
+
+/// The maps of an environment's settings: `num_maps` of its generator, number k from seed map_seed + k (POGEMA's
+/// obstacles of that seed for `pogema`); one for `warehouse`. Maps have no names. Defined in load.cpp. Throws
+/// std::invalid_argument for settings that do not go together, std::runtime_error where there is too little memory.
+std::vector<GridMap> generate_pool(const PathfindingConfig& config, Loader& loader);
 
 }  // namespace flockstep

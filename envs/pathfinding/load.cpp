@@ -58,30 +58,31 @@ Frame frame_of(const PathfindingConfig& c) {
     return {c.height, c.width};
 }
 
-std::vector<GridMap> generate_pool(const PathfindingConfig& c, Loader& loader) {
-    std::vector<GridMap> maps;
-    if (c.generator == MapGenerator::warehouse) {
-        maps.push_back(generate_warehouse({c.shelf_rows, c.shelf_columns, c.shelf_length, c.shelf_height, c.aisle,
-                                           c.station_columns, c.station_width}));
-        return maps;
+/// POGEMA's obstacles of a seed.
+GridMap pogema_map(const Frame& frame, double density, uint64_t seed) {
+    GridMap map;
+    map.height = frame.height, map.width = frame.width;
+    map.obstacle.resize(size_t(frame.height) * size_t(frame.width));
+    draw_obstacles(seed, numpy_bernoulli(density), frame.height * frame.width,
+                   [&](int cell, bool is_obstacle) { map.obstacle[size_t(cell)] = is_obstacle; });
+    return map;
+}
+
+GridMap generate_map(const PathfindingConfig& c, const Frame& frame, uint64_t seed) {
+    const bool is_maze = c.generator == MapGenerator::maze;
+    const int height = side_of(frame.height, c.min_size, 2 * seed, is_maze),
+              width = side_of(frame.width, c.min_size, 2 * seed + 1, is_maze);
+    if (is_maze) {
+        MazeConfig maze = draw_maze_config(seed);
+        maze.height = height, maze.width = width;
+        return generate_maze(maze, seed);
     }
-    const Frame frame = frame_of(c);
-    loader.check_room(double(c.num_maps) * frame.height * frame.width, "a pool of generated maps");
-    for (int k = 0; k < c.num_maps; ++k) {
-        const uint64_t seed = c.map_seed + uint64_t(k);
-        if (c.generator == MapGenerator::maze) {
-            MazeConfig maze = draw_maze_config(seed);
-            maze.height = side_of(frame.height, c.min_size, 2 * seed, true),
-            maze.width = side_of(frame.width, c.min_size, 2 * seed + 1, true);
-            maps.push_back(generate_maze(maze, seed));
-        } else {
-            RoomMapConfig rooms;
-            rooms.room_rows = std::max(1, (frame.height + 1) / (rooms.room_height + 1));
-            rooms.room_columns = std::max(1, (frame.width + 1) / (rooms.room_width + 1));
-            maps.push_back(generate_room_map(rooms, seed));
-        }
-    }
-    return maps;
+    if (c.generator == MapGenerator::random) return generate_random_map({height, width, c.density}, seed);
+    if (c.generator == MapGenerator::pogema) return pogema_map(frame, c.density, seed);
+    RoomMapConfig rooms;
+    rooms.room_rows = std::max(1, (frame.height + 1) / (rooms.room_height + 1));
+    rooms.room_columns = std::max(1, (frame.width + 1) / (rooms.room_width + 1));
+    return generate_room_map(rooms, seed);
 }
 
 /// Agents that a map can hold: the generators place them differently.
@@ -269,6 +270,17 @@ void check_cells(const PathfindingConfig& c, const PathfindingShared& shared) {
 }
 
 }  // namespace
+
+std::vector<GridMap> generate_pool(const PathfindingConfig& c, Loader& loader) {
+    if (c.generator == MapGenerator::warehouse)
+        return {generate_warehouse({c.shelf_rows, c.shelf_columns, c.shelf_length, c.shelf_height, c.aisle,
+                                    c.station_columns, c.station_width})};
+    const Frame frame = frame_of(c);
+    loader.check_room(double(c.num_maps) * frame.height * frame.width, "a pool of generated maps");
+    std::vector<GridMap> maps;
+    for (int k = 0; k < c.num_maps; ++k) maps.push_back(generate_map(c, frame, c.map_seed + uint64_t(k)));
+    return maps;
+}
 
 PathfindingShared load_pathfinding(const PathfindingConfig& config, Loader& loader) {
     PathfindingShared shared;

@@ -45,6 +45,13 @@ GridMap parse_map(std::string_view text, const std::string& name = "");
 /// for pools that hold every free cell, which that form cannot tell from none. Throws for more than 26 named agents.
 std::string to_text(const GridMap& map);
 
+/// Maps in the form of POGEMA's YAML files, in which parse and load find them again under their names; one without a
+/// name is called map-K, K counting from 1. Throws for two maps of one name and for a name with a quote or backslash.
+std::string to_yaml(const std::vector<GridMap>& maps);
+
+/// A map in MovingAI's form: its obstacles. Throws for a map with pools or named agents, which that form cannot hold.
+std::string to_movingai(const GridMap& map);
+
 /// Reads the maps that `path_or_text` names, at least one:
 ///   path.yaml, path.yml    all maps of a POGEMA file of `name: |-` blocks of indented rows, in its order
 ///   path.yaml#name         the one of that name

@@ -49,7 +49,13 @@ struct Pathfinding {
             .discrete(move, 5);
         return spaces;
     }
+    static constexpr GymnasiumId gymnasium_ids[] = {
+        {"Pathfinding-v0"},
+        {"PathfindingLifelong-v0",  // as the benchmark of POGEMA plays it
+         {{"on_target", "restart"}, {"collision_system", "soft"}, {"max_episode_steps", "256"}}}};
     static void draw(Batch& batch, int64_t env, Replay& replay);
+    /// Map files: generate, convert. Defined in tools.cpp.
+    static std::vector<Tool> tools();
     /// A lane per agent, up to 128: more of them wait for each other longer than they work. Costs are more work, and
     /// the reset of a map of some size keeps a block busy, whose other worlds then need not wait.
     static int lanes(const Config&, const Shared& shared) {

@@ -196,4 +196,13 @@ std::vector<FieldDescription> describe_config() {
     return list;
 }
 
+/// Fills a Config, and refuses keys that it does not have in a sentence that begins with `where`.
+template <class Config>
+void read_whole_config(Config& config, Settings& settings, const std::string& where) {
+    read_config(config, settings);
+    std::vector<std::string> known;
+    for (const FieldDescription& field : describe_config<Config>()) known.push_back(field.name);
+    settings.refuse_unread(where, known);
+}
+
 }  // namespace flockstep

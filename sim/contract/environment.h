@@ -1,7 +1,10 @@
 #pragma once
 
+#include <vector>
+
 #include "sim/contract/config.h"
 #include "sim/contract/group.h"
+#include "sim/contract/gymnasium_id.h"
 #include "sim/contract/loader.h"
 #include "sim/contract/observation.h"
 #include "sim/contract/random_streams.h"
@@ -13,6 +16,7 @@
 namespace flockstep {
 class Batch;    // sim/engine/batch.h
 struct Replay;  // sim/replay.h
+struct Tool;    // sim/contract/tool.h
 }  // namespace flockstep
 
 /// The contract of an environment: include this and nothing else of sim/.
@@ -119,6 +123,12 @@ struct Replay;  // sim/replay.h
 ///       as Role::scripted("name") is played by that policy inside every step.
 ///   static void draw(Batch& batch, int64_t env, Replay& replay)
 ///       Host only, defined in the folder's draw.cpp over sim/drawing.h: draws world `env` as it is now, for replays.
+///   static constexpr GymnasiumId gymnasium_ids[] = {{"Name-v0"}, {"NameOther-v0", {{"setting", "value"}, ...}}, ...}
+///       Ids under which Gymnasium makes the environment after `import flockstep`, each with settings that it stands
+///       for (see gymnasium_id.h). Where this is left out there is one: flockstep/MpeSpread-v0 for mpe_spread.
+///   static std::vector<Tool> tools()
+///       Host only, defined in the folder's tools.cpp: commands of its own, which `flockstep tool NAME COMMAND` runs
+///       (see tool.h).
 ///   static int lanes(const Config&)
 ///       Lanes per world the GPU should use: 1, 2, 4, ..., 32, a multiple of 32 up to 256 for a block, or -1 for the
 ///       whole grid; else making a batch throws std::invalid_argument. A world that does not fit gets a larger group.

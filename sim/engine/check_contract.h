@@ -1,16 +1,23 @@
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "sim/contract/declared.h"
 #include "sim/contract/group.h"
+#include "sim/contract/gymnasium_id.h"
 #include "sim/contract/loader.h"
 #include "sim/contract/observation.h"
 #include "sim/contract/row_writer.h"
 #include "sim/contract/world.h"
 #include "sim/engine/batch.h"
+
+namespace flockstep {
+struct Tool;  // sim/contract/tool.h
+}
 
 /// One check of a whole environment against the contract of environment.h, by the compiler, in sentences. What may be
 /// left out is looked for by its name, so that a function of that name with another signature is an error and not
@@ -78,6 +85,12 @@ struct NamedAgentMetric {
 };
 struct NamedDraw {
     int draw;
+};
+struct NamedGymnasiumIds {
+    int gymnasium_ids;
+};
+struct NamedTools {
+    int tools;
 };
 struct NamedObserve {
     int observe;
@@ -167,6 +180,14 @@ inline constexpr bool has_draw = !requires {
     &Both<Env, NamedDraw>::draw;
 };
 template <class Env>
+inline constexpr bool has_gymnasium_ids = !requires {
+    &Both<Env, NamedGymnasiumIds>::gymnasium_ids;
+};
+template <class Env>
+inline constexpr bool has_tools = !requires {
+    &Both<Env, NamedTools>::tools;
+};
+template <class Env>
 inline constexpr bool has_observe = !requires {
     &Both<Env, NamedObserve>::observe;
 };
@@ -207,6 +228,33 @@ constexpr void check_observing() {
         static_assert(
             requires(Group g, World<Env> & w) { Env::prepare(g, w); },
             "prepare: want `template <class Group> SIM_HD static void prepare(Group&, World<Env>&)`");
+}
+
+/// The part of check_contract that is about what an environment offers beside its rules: drawing, ids, commands.
+template <class Env>
+constexpr void check_offers() {
+    if constexpr (detail::has_draw<Env>)
+        static_assert(
+            requires {
+                { &Env::draw } -> std::same_as<void (*)(Batch&, int64_t, Replay&)>;
+            },
+            "draw: want `static void draw(Batch&, int64_t env, Replay&)`");
+    if constexpr (detail::has_gymnasium_ids<Env>) {
+        constexpr bool is_list = requires {
+            { Env::gymnasium_ids[0] } -> std::same_as<const GymnasiumId&>;
+        };
+        static_assert(is_list,
+                      "gymnasium_ids: want `static constexpr GymnasiumId gymnasium_ids[] = {{\"Name-v0\"}, ...}`");
+        if constexpr (is_list)
+            static_assert(std::ranges::all_of(Env::gymnasium_ids, &GymnasiumId::is_well_formed),
+                          "gymnasium_ids: want ids like \"Name-v0\": letters, digits, _ and -, then -v and a number");
+    }
+    if constexpr (detail::has_tools<Env>)
+        static_assert(
+            requires {
+                { &Env::tools } -> std::same_as<std::vector<Tool> (*)()>;
+            },
+            "tools: want `static std::vector<Tool> tools()`");
 }
 
 /// Fails to compile, with a sentence for each thing that is wrong. Called once, where batches of Env are made.
@@ -372,12 +420,7 @@ constexpr void check_contract() {
                 { Env::state_error(w) } -> std::same_as<std::string>;
             },
             "state_error: want `static std::string state_error(const World<Env>&)`");
-    if constexpr (detail::has_draw<Env>)
-        static_assert(
-            requires {
-                { &Env::draw } -> std::same_as<void (*)(Batch&, int64_t, Replay&)>;
-            },
-            "draw: want `static void draw(Batch&, int64_t env, Replay&)`");
+    check_offers<Env>();
 }
 
 }  // namespace flockstep

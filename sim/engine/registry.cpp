@@ -1,10 +1,29 @@
 #include "sim/engine/registry.h"
 
+#include <cctype>
 #include <stdexcept>
 
 namespace flockstep {
 
-void Registry::add(EnvironmentEntry entry) { entries_.push_back(std::move(entry)); }
+std::string default_gymnasium_id(const std::string& name) {
+    std::string id;
+    bool is_first = true;  // of a word
+    for (const char c : name) {
+        if (c != '_') id += is_first ? char(std::toupper(static_cast<unsigned char>(c))) : c;
+        is_first = c == '_';
+    }
+    return id + "-v0";
+}
+
+void Registry::add(EnvironmentEntry entry) {
+    for (const EnvironmentEntry& other : entries_)
+        for (const GymnasiumEntry& theirs : other.info.gymnasium_ids)
+            for (const GymnasiumEntry& ours : entry.info.gymnasium_ids)
+                if (ours.id == theirs.id && entry.name != other.name)
+                    throw std::invalid_argument("gymnasium_ids: got " + in_quotes(ours.id) + " of " + other.name +
+                                                " and of " + entry.name + ", want an id of one environment");
+    entries_.push_back(std::move(entry));
+}
 
 const EnvironmentEntry& Registry::find(const std::string& name) const {
     std::string known;

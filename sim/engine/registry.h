@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "sim/contract/config.h"
+#include "sim/contract/gymnasium_id.h"
+#include "sim/contract/tool.h"
 #include "sim/engine/batch.h"
 #include "sim/engine/plan.h"
 
@@ -18,12 +20,37 @@ struct Replay;
 /// none yet, fills in the scene and the entities first. Reward and captions of the frame are the caller's. Waits.
 using DrawWorld = void (*)(Batch& batch, int64_t env, Replay& replay);
 
-/// What lists and help texts say of an environment, and how replays draw it.
+/// An id of an environment in Gymnasium's registry, without the namespace, and the settings that it stands for.
+struct GymnasiumEntry {
+    std::string id;     // Name-v0
+    Settings settings;  // those that it gives, by the types of their fields
+};
+
+/// What lists and help texts say of an environment, how replays draw it, and what it offers beside its rules.
 struct EnvironmentInfo {
     std::string summary;
     std::vector<FieldDescription> fields;
     DrawWorld draw = nullptr;  // null where the environment has no drawing
+    std::vector<GymnasiumEntry> gymnasium_ids = {};
+    std::vector<Tool> (*tools)() = nullptr;  // null where the environment has no commands
 };
+
+/// The id that an environment has where it declares none: mpe_spread -> MpeSpread-v0.
+std::string default_gymnasium_id(const std::string& name);
+
+/// An id with its settings of `Config`. Throws std::invalid_argument for settings that there are not.
+template <class Config>
+GymnasiumEntry read_gymnasium_id(const GymnasiumId& given) {
+    Settings settings;
+    for (const GivenSetting& setting : given.settings)
+        if (setting.name) settings.set(setting.name, std::string(setting.value));
+    GymnasiumEntry entry{given.id, settings};
+    Config config;
+    read_whole_config(config, settings, given.id);
+    const Settings typed = write_config(config);
+    for (const auto& [name, text] : settings.values()) entry.settings.set(name, typed.values().at(name));
+    return entry;
+}
 
 /// One environment, by name: what it is, its settings, and how to make batches of it.
 struct EnvironmentEntry {
@@ -39,6 +66,7 @@ struct EnvironmentEntry {
 
 class Registry {
   public:
+    /// Throws std::invalid_argument for a Gymnasium id that another environment has.
     void add(EnvironmentEntry entry);
     const std::vector<EnvironmentEntry>& entries() const { return entries_; }
     /// Throws std::invalid_argument that names the known ones.

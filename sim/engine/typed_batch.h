@@ -97,10 +97,7 @@ struct Blueprint {
 
     Blueprint(const std::string& name, Settings given) {
         check_contract<Env>();
-        read_config(config, given);
-        std::vector<std::string> known;
-        for (const FieldDescription& field : describe_config<typename Env::Config>()) known.push_back(field.name);
-        given.refuse_unread(name, known);
+        read_whole_config(config, given, name);
         shared_data = shared_data_of<Env>(name, config);
         spaces = spaces_of<Env>(config, shared());
         settings = write_config(config);
@@ -108,9 +105,15 @@ struct Blueprint {
 };
 
 template <class Env>
-EnvironmentInfo describe_environment() {
+EnvironmentInfo describe_environment(const std::string& name) {
     EnvironmentInfo info{Env::summary, describe_config<typename Env::Config>()};
     if constexpr (requires { Env::draw; }) info.draw = Env::draw;
+    if constexpr (requires { Env::tools; }) info.tools = Env::tools;
+    if constexpr (requires { Env::gymnasium_ids; })
+        for (const GymnasiumId& given : Env::gymnasium_ids)
+            info.gymnasium_ids.push_back(read_gymnasium_id<typename Env::Config>(given));
+    else
+        info.gymnasium_ids.push_back({default_gymnasium_id(name), {}});
     return info;
 }
 

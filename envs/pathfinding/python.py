@@ -1,4 +1,7 @@
-"""POGEMA's dictionary observations, for programs that were written against POGEMA. Everything else reads the arrays."""
+"""flockstep.pathfinding: POGEMA's dictionary observations, for programs that were written against POGEMA.
+
+Everything else reads the arrays.
+"""
 
 import numpy as np
 
@@ -10,7 +13,7 @@ def pogema_observation(env, observation_type="POMAPF"):
 
         env = flockstep.make("pathfinding", num_envs=2, num_agents=8)
         env.reset(seed=0)
-        flockstep.pogema_observation(env, "MAPF")[0][3]["global_xy"]
+        flockstep.pathfinding.pogema_observation(env, "MAPF")[0][3]["global_xy"]
 
     env: an Environment of pathfinding whose observation has `windows`, as it has by default.
     observation_type: "POMAPF" or "MAPF". POMAPF has, with w = 2 obs_radius + 1,

@@ -1,0 +1,151 @@
+#include <fstream>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+
+#include "envs/pathfinding/generate.h"
+#include "envs/pathfinding/map.h"
+#include "envs/pathfinding/pathfinding.h"
+#include "sim/contract/tool.h"
+
+namespace flockstep {
+
+namespace {
+constexpr const char* output_help =
+    "the file to write: .yaml (any number of maps), .txt or .map (one); empty: print YAML";
+
+[[noreturn]] void refuse(const std::string& name, const std::string& got, const std::string& want) {
+    throw std::invalid_argument(name + ": got " + got + ", want " + want);
+}
+
+/// Writes a file and says so, or prints the text where no file is named.
+void deliver(const std::string& text, const std::string& path, const std::string& what, std::ostream& out) {
+    if (path.empty()) {
+        out << text;
+        return;
+    }
+    std::ofstream file(path, std::ios::binary);
+    file << text;
+    file.close();
+    if (!file) refuse("output", in_quotes(path), "a file that can be written");
+    out << "Wrote " << what << " to " << path << "\n";
+}
+
+/// Maps in the form that the file's name asks for.
+std::string in_form_of(const std::string& path, const std::vector<GridMap>& maps) {
+    if (path.empty() || path.ends_with(".yaml") || path.ends_with(".yml")) return to_yaml(maps);
+    if (!path.ends_with(".txt") && !path.ends_with(".map"))
+        refuse("output", in_quotes(path), "the name of a file that ends in .yaml, .yml, .txt or .map");
+    if (maps.size() != 1)
+        refuse("output", in_quotes(path) + " for " + std::to_string(maps.size()) + " maps",
+               "a .yaml file, which holds any number of them");
+    return path.ends_with(".txt") ? to_text(maps[0]) : to_movingai(maps[0]);
+}
+
+std::string counted(size_t count, const char* what) {
+    return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+/// The environment's own settings of its generators, by the same names, limits and defaults.
+struct GenerateOptions {
+    PathfindingConfig settings;
+    Text output = "";
+    template <class F>
+    void fields(F f) {
+        settings.fields([&](const char* name, auto& field, const FieldRule& rule, const char* help) {
+            for (const auto& [known, own_help] : taken)
+                if (known == name) f(name, field, rule, own_help ? own_help : help);
+        });
+        f("output", output, any_value(), output_help);
+    }
+
+  private:
+    static constexpr std::pair<std::string_view, const char*> taken[] = {
+        {"generator",
+         "whose maps to make: maze, warehouse and rooms as the environment makes them; pogema, POGEMA's obstacles of "
+         "the "
+         "seeds; random, cells that are obstacles or not, each for itself"},
+        {"num_maps", "how many; a warehouse is one"},
+        {"map_seed", "map number k is made from map_seed + k, and named after it"},
+        {"size", nullptr},
+        {"height", nullptr},
+        {"width", nullptr},
+        {"min_size", nullptr},
+        {"density", "random, pogema: share of obstacles"},
+        {"shelf_rows", nullptr},
+        {"shelf_columns", nullptr},
+        {"shelf_length", nullptr},
+        {"shelf_height", nullptr},
+        {"aisle", nullptr},
+        {"station_columns", nullptr},
+        {"station_width", nullptr},
+    };
+};
+
+void generate(const GenerateOptions& options, std::ostream& out) {
+    constexpr const char* names[] = {"random", "maze", "warehouse", "rooms", "pogema"};
+    const PathfindingConfig& c = options.settings;
+    Loader loader;
+    std::vector<GridMap> maps = generate_pool(c, loader);
+    for (size_t k = 0; k < maps.size(); ++k) {
+        maps[k].name = names[int(c.generator)];
+        if (c.generator != MapGenerator::warehouse) maps[k].name += "-" + std::to_string(c.map_seed + k);
+    }
+    deliver(in_form_of(options.output.str(), maps), options.output.str(), counted(maps.size(), "map"), out);
+}
+
+struct ConvertOptions {
+    Text input = "", scenario = "", output = "";
+    int num_agents = 0;
+    template <class F>
+    void fields(F f) {
+        f("input", input, any_value(),
+          "what to read, as the setting map takes it: file.map, file.yaml, file.yaml#name or file.txt");
+        f("scenario", scenario, any_value(),
+          "a MovingAI file.scen of that map, whose problems become agents of a .toml file");
+        f("num_agents", num_agents, between(0, 1 << 20), "of the scenario: its first problems; 0: all");
+        f("output", output, any_value(),
+          "the file to write: as generate's, or .toml: a configuration file that plays the map");
+    }
+};
+
+std::string cell_list(const std::vector<Cell>& cells, size_t count) {
+    std::string text;
+    for (size_t i = 0; i < count; ++i)
+        text += (i ? ", [" : "[") + std::to_string(cells[i].row) + ", " + std::to_string(cells[i].column) + "]";
+    return "\"[" + text + "]\"\n";
+}
+
+/// A configuration file of the environment with the map in it and, where a scenario is given, its agents.
+std::string configuration(const GridMap& map, const ConvertOptions& options) {
+    std::string text = "[environment]\nname = \"pathfinding\"\nmap = \"\"\"\n" + to_text(map) + "\"\"\"\n";
+    if (options.scenario.empty()) return text;
+    const Scenario scenario = load_scenario(options.scenario.str(), map);
+    const size_t count = options.num_agents ? size_t(options.num_agents) : scenario.start.size();
+    if (count > scenario.start.size())
+        refuse("num_agents", std::to_string(count),
+               "at most " + std::to_string(scenario.start.size()) + ", the problems of " + options.scenario.str());
+    return text + "agents_xy = " + cell_list(scenario.start, count) + "targets_xy = " + cell_list(scenario.goal, count);
+}
+
+void convert(const ConvertOptions& options, std::ostream& out) {
+    const std::string output = options.output.str();
+    if (options.input.empty()) refuse("input", "nothing", "a file of maps");
+    const std::vector<GridMap> maps = load_maps(options.input.str());
+    const bool is_configuration = output.ends_with(".toml");
+    if (!options.scenario.empty() && !is_configuration)
+        refuse("output", in_quotes(output), "a .toml file: maps alone have no place for a scenario's agents");
+    if (is_configuration && maps.size() != 1)
+        refuse("input", in_quotes(options.input.str()) + " with " + std::to_string(maps.size()) + " maps",
+               "one of them, file.yaml#name");
+    deliver(is_configuration ? configuration(maps[0], options) : in_form_of(output, maps), output,
+            counted(maps.size(), "map"), out);
+}
+}  // namespace
+
+std::vector<Tool> Pathfinding::tools() {
+    return {make_tool("generate", "draws maps and writes them as a file that the setting map reads", generate),
+            make_tool("convert", "rewrites MovingAI's maps and scenarios, or POGEMA's maps, in another form", convert)};
+}
+
+}  // namespace flockstep

@@ -1,0 +1,37 @@
+#pragma once
+
+namespace flockstep {
+
+/// A setting by name, and its value as text, which is read as the type that the setting has.
+struct GivenSetting {
+    const char* name = nullptr;
+    const char* value = nullptr;
+};
+
+/// One of Gymnasium's ids for an environment, and the settings that it stands for; a caller's keywords win over them:
+///
+///   static constexpr GymnasiumId gymnasium_ids[] = {
+///       {"Pathfinding-v0"}, {"PathfindingLifelong-v0", {{"on_target", "restart"}, {"max_episode_steps", "256"}}}};
+///
+/// makes gymnasium.make("flockstep/PathfindingLifelong-v0", num_agents=8) work after `import flockstep`.
+struct GymnasiumId {
+    const char* id;                  // Name-v0, without the namespace: letters, digits, _ and -, then -v and a number
+    GivenSetting settings[12] = {};  // those behind the last one given stay empty
+
+    /// Whether the id is one that Gymnasium takes.
+    constexpr bool is_well_formed() const {
+        const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+        const char* version = nullptr;  // behind the last "-v"
+        for (const char* c = id; *c; ++c) {
+            if (!is_digit(*c) && !(*c >= 'a' && *c <= 'z') && !(*c >= 'A' && *c <= 'Z') && *c != '_' && *c != '-')
+                return false;
+            if (c > id && c[0] == '-' && c[1] == 'v') version = c + 2;
+        }
+        if (!version || !*version) return false;
+        for (; *version; ++version)
+            if (!is_digit(*version)) return false;
+        return true;
+    }
+};
+
+}  // namespace flockstep
