@@ -58,6 +58,14 @@ def test_environments_know_the_contract_alone():
     assert not wrong
 
 
+def test_rules_use_no_bit_function_that_nvcc_gets_wrong():
+    """nvcc 13.0 makes the constant 32 of std::countr_zero in device code: envs/common/bits.h has what rules need."""
+    wrong = [f"{path}: {name}" for folder in ("sim", "envs", "tests/envs") for path in sorted((ROOT / folder).rglob("*.h"))
+             for name in re.findall(r"std::(?:countr_zero|countl_zero|countr_one|countl_one|popcount|bit_width|bit_floor|bit_ceil)\(",
+                                    path.read_text())]
+    assert not wrong
+
+
 def test_an_environment_knows_the_engine_itself_and_what_environments_share():
     wrong = []
     for path, header in includes("envs"):

@@ -57,8 +57,10 @@ struct Pathfinding {
     /// Map files: generate, convert. Defined in tools.cpp.
     static std::vector<Tool> tools();
     /// A lane per agent, up to 128: more of them wait for each other longer than they work. Costs are more work, and
-    /// the reset of a map of some size keeps a block busy, whose other worlds then need not wait.
+    /// the reset of a map of some size keeps a block busy, whose other worlds then need not wait. Two worlds of few
+    /// agents share a warp: most of a step is the same work for each world.
     static int lanes(const Config&, const Shared& shared) {
+        if (!shared.needs_distances && shared.num_agents <= 8) return 16;
         int lanes = shared.needs_distances && shared.num_agents > 32 ? 128 : shared.cells() >= 1024 ? 64 : 32;
         while (lanes < shared.num_agents && lanes < 128) lanes *= 2;
         return lanes;

@@ -1,5 +1,11 @@
 #pragma once
 
+/// The ids under which Gymnasium finds an environment, with the settings that each stands for:
+///
+///   static constexpr GymnasiumId gymnasium_ids[] = {
+///       {"Pathfinding-v0"}, {"PathfindingLifelong-v0", {{"on_target", "restart"}, {"max_episode_steps", "256"}}}};
+///
+/// makes gymnasium.make("flockstep/PathfindingLifelong-v0", num_agents=8) work after `import flockstep`.
 namespace flockstep {
 
 /// A setting by name, and its value as text, which is read as the type that the setting has.
@@ -8,12 +14,7 @@ struct GivenSetting {
     const char* value = nullptr;
 };
 
-/// One of Gymnasium's ids for an environment, and the settings that it stands for; a caller's keywords win over them:
-///
-///   static constexpr GymnasiumId gymnasium_ids[] = {
-///       {"Pathfinding-v0"}, {"PathfindingLifelong-v0", {{"on_target", "restart"}, {"max_episode_steps", "256"}}}};
-///
-/// makes gymnasium.make("flockstep/PathfindingLifelong-v0", num_agents=8) work after `import flockstep`.
+/// One id and its settings; a caller's keywords win over them.
 struct GymnasiumId {
     const char* id;                  // Name-v0, without the namespace: letters, digits, _ and -, then -v and a number
     GivenSetting settings[12] = {};  // those behind the last one given stay empty

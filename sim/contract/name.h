@@ -3,9 +3,14 @@
 #include <algorithm>
 #include <cstddef>
 
+/// Names as template arguments, so that the compiler tells handles apart by them:
+///
+///   template <Name name>
+///   struct Handle { static constexpr const char* text = name.text; };
+///   constexpr Handle<"position"> position;
 namespace flockstep {
 
-/// A string literal as a template argument.
+/// A string literal as a template argument; `text` ends with a 0.
 template <size_t length>
 struct Name {
     char text[length];

@@ -4,6 +4,11 @@
 
 #include "sim/contract/hd.h"
 
+/// Random numbers that are computed from where they are drawn, by Philox. Rules draw through the named streams of
+/// random_streams.h; the engine and the trainer draw from an Rng itself:
+///
+///   const Rng rng{seed, env, episode, step, Purpose::shuffle};
+///   const uint32_t other = rng.below(item, 0, item + 1);           // draw 0 of this item
 namespace flockstep {
 
 /// What a random number is for; the rules' own are reset, step and policy (`act`). Every purpose has a stream of its

@@ -35,6 +35,7 @@ class DrawIndex {
         if (index < 0 || uint32_t(index) >= S::num_draws / width)
             throw "a draw's index: want one below the number of the stream's draws, or of its blocks of four";
     }
+    /// From 0; below the number of the stream's draws, or of its blocks.
     SIM_HD uint32_t value() const { return value_; }
 
   private:
@@ -66,11 +67,13 @@ struct RandomStream {
                   "RandomStream: want at least one draw, and all draws below 16,384");
     static_assert(items.count > 0 && items.first < max_items && items.count <= max_items - items.first,
                   "RandomStream: want at least one item, and all items below 1,048,576");
+    /// Name and purpose; its draws of each item, and its items, as numbers of the Rng.
     static constexpr const char* name = name_.text;
     static constexpr Purpose purpose = purpose_;
     static constexpr uint32_t first_draw = draws.first, num_draws = draws.count;
     static constexpr uint32_t first_item = items.first, num_items = items.count;
 
+    /// A draw of an item; four draws side by side.
     using Index = DrawIndex<RandomStream, 1>;
     using Block = DrawIndex<RandomStream, 4>;
     /// An index that is known at run time alone. Without NDEBUG (Debug builds, the `sanitize` preset) one out of range
@@ -94,6 +97,7 @@ constexpr bool shares_draws() {
 /// The streams of an environment.
 template <class... Streams>
 struct RandomStreamList {
+    /// Whether S is listed.
     template <class S>
     static constexpr bool has = (std::is_same_v<S, Streams> || ...);
 };

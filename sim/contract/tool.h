@@ -24,9 +24,11 @@
 ///   std::vector<Tool> Pursuit::tools() { return {make_tool("carve", "writes a map of tunnels", carve)}; }
 namespace flockstep {
 
+/// One command of an environment; see make_tool.
 struct Tool {
     std::string name, help;                 // help: one line
     std::vector<FieldDescription> options;  // in the order of the help text
+    /// Host only. Throws std::invalid_argument for options that are unknown or out of range, and what the tool throws.
     std::function<void(Settings given, std::ostream& out)> run;
 };
 
