@@ -214,11 +214,11 @@ int train(const TrainTask& task, Trainer& trainer, const RunFolder& run) {
 }
 
 void introduce(const TrainTask& task, Trainer& trainer, const RunFolder& run) {
-    std::printf("%s on %s: %lld worlds of %d agents, %lld parameters, %s agent-steps. Run folder: %s\n",
+    std::printf("%s on %s: %lld worlds of %d agents (plan %s), %lld parameters, %s agent-steps. Run folder: %s\n",
                 task.environment.c_str(), describe_device(task.device).c_str(),
                 static_cast<long long>(task.config.num_envs), trainer.batch().num_agents(),
-                static_cast<long long>(trainer.num_parameters()), short_number(double(task.config.total_steps)).c_str(),
-                run.path().c_str());
+                trainer.batch().plan().c_str(), static_cast<long long>(trainer.num_parameters()),
+                short_number(double(task.config.total_steps)).c_str(), run.path().c_str());
     std::fflush(stdout);
 }
 }  // namespace

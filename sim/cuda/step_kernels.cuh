@@ -206,8 +206,8 @@ __global__ void __launch_bounds__(step_threads<kind, which>, resident_blocks<Env
     bool has_begun = false;  // its worlds are another block's, which began before
     if (can_be_early && plan.early.most > 0) {
         if (which == StepKind::all && blockIdx.x == 0 && threadIdx.x == 0) *plan.early.count = 0;
-        if (is_early_block()) {
-            block = plan.early.block[blockIdx.x];
+        if (is_early_block()) block = plan.early.block[blockIdx.x];
+        if (kind == GroupKind::warp && is_early_block()) {  // whose warps do not meet again
             __syncthreads();
             if (threadIdx.x == 0) plan.early.block[blockIdx.x] = -1;
         }
@@ -258,6 +258,8 @@ __global__ void __launch_bounds__(step_threads<kind, which>, resident_blocks<Env
     }
     if constexpr (kind != GroupKind::block && !in_registers && !is_streamed<Env>)
         move_observations(crew, e, plan, shared);
+    // All have read it, some syncs ago.
+    if (kind == GroupKind::block && is_early_block() && threadIdx.x == 0) plan.early.block[blockIdx.x] = -1;
 }
 
 /// Resets, refreshes and scripted policies: rare, so rows are written in place.
