@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -13,8 +15,9 @@ namespace {
 
 /// A cache of one's own for the plans that are found.
 struct OwnCache {
-    std::filesystem::path folder =
-        std::filesystem::temp_directory_path() / ("flockstep_plans_" + std::to_string(std::rand()));
+    static inline int next = 0;
+    std::filesystem::path folder = std::filesystem::temp_directory_path() /
+                                   ("flockstep_plans_" + std::to_string(getpid()) + "_" + std::to_string(next++));
     OwnCache() { setenv("XDG_CACHE_HOME", folder.c_str(), 1); }
     ~OwnCache() {
         unsetenv("XDG_CACHE_HOME");

@@ -1,7 +1,7 @@
 #include <stdexcept>
 
 #include "sim/cuda/cuda_check.h"
-#include "sim/cuda/group_cuda.cuh"
+#include "sim/cuda/grid_group.cuh"
 #include "tests/test_sim_group.h"
 
 namespace flockstep {

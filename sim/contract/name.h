@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 
 /// Names as template arguments, so that the compiler tells handles apart by them:
@@ -13,8 +12,10 @@ namespace flockstep {
 /// A string literal as a template argument; `text` ends with a 0.
 template <size_t length>
 struct Name {
-    char text[length];
-    constexpr Name(const char (&literal)[length]) { std::copy_n(literal, length, text); }
+    char text[length] = {};
+    constexpr Name(const char (&literal)[length]) {
+        for (size_t i = 0; i < length; ++i) text[i] = literal[i];
+    }
 };
 
 }  // namespace flockstep

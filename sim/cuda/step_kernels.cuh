@@ -287,28 +287,9 @@ __global__ void __launch_bounds__(most_threads<kind>, other_blocks<kind>)
     tile.bring_back();
 }
 
-/// One world after the other by the whole grid; state stays where it is.
+/// Of grid_kernel.cuh.
 template <class Env>
-__global__ void __launch_bounds__(256)
-    grid_kernel(const __grid_constant__ EngineView<Env> e, const __grid_constant__ StagingPlan plan, const Work work) {
-    static_assert(sizeof(GridGroup::Exchange) <= grid_exchange_bytes);
-    auto& exchange = *reinterpret_cast<GridGroup::Exchange*>(plan.global + plan.bytes);
-    for (int64_t env = 0; env < e.num_envs; ++env) {
-        if (work.mask && !work.mask[env]) continue;
-        GridGroup group(exchange);
-        Place<Env> place = block_place<1>(e, plan, plan.global, env, 0, false);
-        place.tile = e.tiles + env * e.world_bytes;
-        WorldEngine<Env, GridGroup> world(group, e, e.config, env, place);
-        if (work.operation == Operation::step) {
-            WorldEngine<Env, GridGroup>::fetch_actions(group, e, env, place);
-            group.sync();
-            world.step();
-        } else {
-            world.run(work);
-        }
-        group.sync();
-    }
-}
+const void* grid_kernel_of();
 
 /// Instantiated in a source file for each kind that an environment is compiled for, since kernels take long to compile.
 template <class Env, GroupKind kind>
@@ -316,7 +297,7 @@ KernelSet kernels_of() {
     static_assert(kind != GroupKind::lane || !is_streamed<Env>,
                   "KINDS: want no `lane` where observations are streamed, which takes a warp");
     if constexpr (kind == GroupKind::grid) {
-        return {reinterpret_cast<const void*>(grid_kernel<Env>)};
+        return {grid_kernel_of<Env>()};
     } else {
         KernelSet set{reinterpret_cast<const void*>(step_kernel<Env, kind>),
                       reinterpret_cast<const void*>(other_kernel<Env, kind>)};
