@@ -173,34 +173,35 @@ def test_what_the_host_asks_may_see_shared_data(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def assert_refused(done, sentence):
+    assert done.returncode != 0
+    assert sentence in done.stderr.replace("\n", " ")
+
+
 @pytest.mark.parametrize("case", WRONG)
 def test_a_wrong_signature_is_refused_in_a_sentence(tmp_path, case):
     more, sentence = WRONG[case]
     done = compile(tmp_path, more)
-    assert done.returncode != 0
-    assert sentence in done.stderr.replace("\n", " ")
+    assert_refused(done, sentence)
 
 
 @pytest.mark.parametrize("case", MISUSED)
 def test_a_handle_that_does_not_fit_is_refused_in_a_sentence(tmp_path, case):
     step, observe, sentence = MISUSED[case]
     done = compile(tmp_path, step=step, observe=observe)
-    assert done.returncode != 0
-    assert sentence in done.stderr.replace("\n", " ")
+    assert_refused(done, sentence)
 
 
 def test_an_environment_without_tensors_is_refused_in_a_sentence(tmp_path):
     done = compile(tmp_path, tensors="")
-    assert done.returncode != 0
-    assert "tensors: want `static constexpr auto tensors = tensor_list(...)`" in done.stderr.replace("\n", " ")
+    assert_refused(done, "tensors: want `static constexpr auto tensors = tensor_list(...)`")
 
 
 def test_streamed_parts_of_bits_are_refused_in_a_sentence(tmp_path):
     tensors = TENSORS.replace("tensor_list(view", 'tensor_list(Observation<"lamps", Bit>{}, view')
     agent = "template <class T> SIM_HD static void observe_agent(T&, const World<Pursuit>&, int, const RowWriter<Pursuit>&) {}"
     done = compile(tmp_path, agent, tensors=tensors)
-    assert done.returncode != 0
-    assert "observe_agent: want parts of floats or bytes, none of bits" in done.stderr.replace("\n", " ")
+    assert_refused(done, "observe_agent: want parts of floats or bytes, none of bits")
 
 
 def test_rules_draw_through_the_streams_that_they_list(tmp_path):
@@ -212,16 +213,14 @@ def test_rules_draw_through_the_streams_that_they_list(tmp_path):
 def test_a_draw_that_is_not_in_a_stream_does_not_compile(tmp_path, case):
     step, sentence = MISDRAWN[case]
     done = compile(tmp_path, step=step, streams=STREAMS)
-    assert done.returncode != 0
-    assert sentence in done.stderr.replace("\n", " ")
+    assert_refused(done, sentence)
 
 
 @pytest.mark.parametrize("case", MISDECLARED)
 def test_a_stream_that_cannot_be_is_refused_in_a_sentence(tmp_path, case):
     streams, step, sentence = MISDECLARED[case]
     done = compile(tmp_path, step=step, streams=streams)
-    assert done.returncode != 0
-    assert sentence in done.stderr.replace("\n", " ")
+    assert_refused(done, sentence)
 
 
 @pytest.mark.parametrize(

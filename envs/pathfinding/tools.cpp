@@ -63,8 +63,7 @@ struct GenerateOptions {
     static constexpr std::pair<std::string_view, const char*> taken[] = {
         {"generator",
          "whose maps to make: maze, warehouse and rooms as the environment makes them; pogema, POGEMA's obstacles of "
-         "the "
-         "seeds; random, cells that are obstacles or not, each for itself"},
+         "the seeds; random, cells that are obstacles or not, each for itself"},
         {"num_maps", "how many; a warehouse is one"},
         {"map_seed", "map number k is made from map_seed + k, and named after it"},
         {"size", nullptr},
@@ -83,12 +82,12 @@ struct GenerateOptions {
 };
 
 void generate(const GenerateOptions& options, std::ostream& out) {
-    constexpr const char* names[] = {"random", "maze", "warehouse", "rooms", "pogema"};
     const PathfindingConfig& c = options.settings;
+    const std::string generator = to_text(write_config(c).values().at("generator"));
     Loader loader;
     std::vector<GridMap> maps = generate_pool(c, loader);
     for (size_t k = 0; k < maps.size(); ++k) {
-        maps[k].name = names[int(c.generator)];
+        maps[k].name = generator;
         if (c.generator != MapGenerator::warehouse) maps[k].name += "-" + std::to_string(c.map_seed + k);
     }
     deliver(in_form_of(options.output.str(), maps), options.output.str(), counted(maps.size(), "map"), out);

@@ -118,9 +118,7 @@ class CudaBatch final : public TypedBatch<Env> {
         return most;
     }
     int checked_lanes(int lanes) const {
-        const bool is_group = lanes >= 1 && lanes <= 32 && (lanes & (lanes - 1)) == 0,
-                   is_block = lanes % 32 == 0 && lanes >= 64 && lanes <= max_block_lanes;
-        if (is_group || is_block) return lanes;
+        if (is_lane_count(lanes)) return lanes;
         throw std::logic_error(this->environment() + ": lanes() gives " + std::to_string(lanes) +
                                ", want 1, 2, 4, 8, 16, 32, or a multiple of 32 up to 256");
     }

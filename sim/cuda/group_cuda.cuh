@@ -139,7 +139,7 @@ class WarpGroup : public BatchedGroup<WarpGroup>, public OneTeam<WarpGroup>, pub
         : lane_(thread & (lanes - 1)),
           lanes_(lanes),
           is_full_(is_full),
-          mask_((lanes == 32 ? ~0u : (1u << lanes) - 1) << (thread & 31 & ~(lanes - 1))) {}
+          mask_(low_bits(lanes) << (thread & 31 & ~(lanes - 1))) {}
     __device__ int lane() const { return lane_; }
     __device__ int lanes() const { return lanes_; }
     /// The fence makes results of atomics on global memory visible, which __syncwarp alone does not.
@@ -202,7 +202,7 @@ class WarpGroup : public BatchedGroup<WarpGroup>, public OneTeam<WarpGroup>, pub
             const int first_lane = __ffs(int(rest)) - 1, world = is_full_ ? first_lane / lanes_ : 0;
             all.sync();
             f(all, world - own);
-            rest &= is_full_ ? ~(((lanes_ == 32 ? 0u : 1u << lanes_) - 1) << first_lane) : 0u;
+            rest &= is_full_ ? ~(low_bits(lanes_) << first_lane) : 0u;
         }
         all.sync();
     }
@@ -214,6 +214,8 @@ class WarpGroup : public BatchedGroup<WarpGroup>, public OneTeam<WarpGroup>, pub
     }
 
   private:
+    static __device__ uint32_t low_bits(int count) { return count == 32 ? ~0u : (1u << count) - 1; }
+
     int lane_, lanes_;
     bool is_full_;
     uint32_t mask_;  // the group's lanes in the warp

@@ -20,7 +20,8 @@ int cut_number(std::string& text, char mark) {
     text.resize(at);
     return is_number ? number : -1;
 }
-bool is_power_of_two(int n) { return n > 0 && (n & (n - 1)) == 0; }
+bool shares_warp(int lanes) { return lanes >= 1 && lanes <= 32 && (lanes & (lanes - 1)) == 0; }
+bool fills_block(int lanes) { return lanes >= 64 && lanes <= max_block_lanes && lanes % 32 == 0; }
 }  // namespace
 
 std::string Plan::text(bool is_cuda) const {
@@ -47,11 +48,9 @@ Plan parse_plan(const std::string& text, bool is_cuda) {
     if (rest == "lane")
         plan.kind = GroupKind::lane, is_good = !has_lanes && is_good_block;
     else if (rest == "warp")
-        plan.kind = GroupKind::warp, plan.lanes = lanes,
-        is_good = lanes >= 2 && lanes <= 32 && is_power_of_two(lanes) && is_good_block;
+        plan.kind = GroupKind::warp, plan.lanes = lanes, is_good = lanes >= 2 && shares_warp(lanes) && is_good_block;
     else if (rest == "block")
-        plan.kind = GroupKind::block, plan.lanes = lanes,
-        is_good = lanes >= 64 && lanes <= max_block_lanes && lanes % 32 == 0 && !has_threads;
+        plan.kind = GroupKind::block, plan.lanes = lanes, is_good = fills_block(lanes) && !has_threads;
     else if (rest == "grid")
         plan.kind = GroupKind::grid, is_good = !has_lanes && !has_threads;
     if (!is_good)
@@ -73,6 +72,8 @@ std::vector<Plan> all_cuda_plans() {
     plans.push_back({GroupKind::grid, 1, 0});
     return plans;
 }
+
+bool is_lane_count(int lanes) { return shares_warp(lanes) || fills_block(lanes); }
 
 std::vector<Plan> plan_ladder(int lanes) {
     std::vector<Plan> plans;

@@ -35,6 +35,8 @@ Plan parse_plan(const std::string& text, bool is_cuda);
 
 /// Every plan of a GPU, in the order of lanes; one without threads stands in front of those with.
 std::vector<Plan> all_cuda_plans();
+/// Whether a world can have so many lanes: a power of two up to 32, or a multiple of 32 from 64 to 256.
+bool is_lane_count(int lanes);
 /// What to try for an environment that wants so many lanes for a world: that, then more, then fewer, then the grid.
 std::vector<Plan> plan_ladder(int lanes);
 /// Throws std::invalid_argument: `wanted` (empty: any) is none of the plans that are possible for these worlds.

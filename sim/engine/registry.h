@@ -8,7 +8,6 @@
 #include "sim/contract/gymnasium_id.h"
 #include "sim/contract/tool.h"
 #include "sim/engine/batch.h"
-#include "sim/engine/plan.h"
 
 namespace flockstep {
 
@@ -58,8 +57,7 @@ struct EnvironmentEntry {
     using LoadShared = std::shared_ptr<const SharedData> (*)(const Settings&);
     std::string name;
     EnvironmentInfo info;
-    std::vector<GroupKind> kinds;  // that it is compiled for; grid: on the CPU a team, too
-    Make make_host, make_cuda;     // make_cuda is null in a build without CUDA
+    Make make_host, make_cuda;  // make_cuda is null in a build without CUDA
     LoadShared load_shared;
     bool is_test = false;  // not part of the product: left out of lists
 };
