@@ -31,7 +31,7 @@ std::vector<T> field_of_world(Batch& batch, const std::string& name, int64_t env
 }
 
 /// The settings that a batch was made with, or has taken up by replace_shared, as its environment's Config; those that
-/// nobody gave are at their defaults. Host only.
+/// that were not given have their defaults. Host only.
 template <class Config>
 Config config_of(const Batch& batch) {
     Config config;

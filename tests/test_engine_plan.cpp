@@ -8,7 +8,7 @@
 #include "sim/engine/tune.h"
 #include "tests/test_engine.h"
 
-/// How worlds are laid out: what may be asked for, and how the fastest is found. That results do not depend on it is
+/// How worlds are laid out: which plans are accepted, and how the fastest is found. That results do not depend on it is
 /// shown in test_engine_exact.cpp.
 namespace flockstep {
 namespace {

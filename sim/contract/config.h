@@ -87,7 +87,7 @@ class Settings {
     const std::map<std::string, Value>& values() const { return values_; }
     /// As read() does, for keys that may be missing.
     void mark_read(const std::string& key) { read_.insert(key); }
-    /// Throws std::invalid_argument that begins with `where` and names the first key nobody has read, and the nearest
+    /// Throws std::invalid_argument that begins with `where` and names the first key that was not read, and the nearest
     /// known one, if at most three letters differ.
     void refuse_unread(const std::string& where, const std::vector<std::string>& known) const;
 

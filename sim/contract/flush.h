@@ -23,7 +23,7 @@ struct alignas(16) Vector16 {
     uint32_t word[4];
 };
 
-/// Stores past the caches: nobody reads an observation again within the step. destination: device memory, on the GPU at
+/// Stores past the caches: observations are not read again within the step. destination: device memory, on the GPU at
 /// a multiple of 16 bytes.
 SIM_HD void stream_store(char* destination, const Vector16& value) {
 #ifdef __CUDA_ARCH__

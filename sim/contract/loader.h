@@ -48,7 +48,7 @@ class Loader {
     /// A view of a part of a file, `offset` bytes from its start, without reading it: pages come as they are touched.
     /// count: items; -1: all that follow, whole items. offset must be a multiple of T's alignment. The bytes are the
     /// program's own (little endian). Throws std::invalid_argument for a file that cannot be read, is no regular file
-    /// or is too short, and for an offset or a rest that does not fit. Whoever writes a new file should rename it into
+    /// or is too short, and for an offset or a rest that does not fit. A new version of the file should be renamed into
     /// place: a file that shrinks under a running program ends it (SIGBUS).
     template <class T = uint8_t>
     View<T> map(const std::string& path, int64_t offset = 0, int64_t count = -1) {
@@ -58,7 +58,7 @@ class Loader {
     /// The bytes of a whole file. Throws std::invalid_argument for one that cannot be read.
     std::string read(const std::string& path);
     /// Says that what is loaded depends on a file that is opened otherwise; to be called before it is opened. Never
-    /// throws: a file that is not there is refused by whoever opens it.
+    /// throws: a missing file is refused when it is opened.
     void depends_on(const std::string& path);
     /// Throws std::runtime_error where the host has less than that many bytes free for `what`: asked before the work
     /// begins, so that too large a pool is refused at once.
