@@ -204,6 +204,13 @@ def test_streamed_parts_of_bits_are_refused_in_a_sentence(tmp_path):
     assert_refused(done, "observe_agent: want parts of floats or bytes, none of bits")
 
 
+def test_a_global_state_beside_streamed_observations_is_refused_in_a_sentence(tmp_path):
+    agent = "template <class T> SIM_HD static void observe_agent(T&, const World<Pursuit>&, int, const RowWriter<Pursuit>&) {}"
+    state = "template <class G> SIM_HD static void observe_state(G&, World<Pursuit>&, const ObservationWriter<Pursuit>&) {}"
+    done = compile(tmp_path, agent + state)
+    assert_refused(done, "observe_state: want none where observations are streamed")
+
+
 def test_rules_draw_through_the_streams_that_they_list(tmp_path):
     done = compile(tmp_path, step=DRAWN, streams=STREAMS)
     assert done.returncode == 0, done.stderr

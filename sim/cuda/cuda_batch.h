@@ -223,15 +223,27 @@ class CudaBatch final : public TypedBatch<Env> {
     }
 
     /// Where blocks have to wait for their turn, their tiles are fetched to the cache before, and worlds at their time
-    /// limit go first.
+    /// limit go first; or wherever these get more lanes.
     void plan_order() {
         if (plan_.kind == GroupKind::grid) return;
         const int64_t at_once = blocks_at_once(kernels().step, plan_.bytes);
-        if (plan_.blocks <= at_once) return;
-        plan_.ahead = int(at_once);
-        const bool can_be_early =
-            plan_.kind == GroupKind::block || (plan_.kind == GroupKind::warp && has_reset_lanes<Env>);
-        if (!can_be_early || this->options_.autoreset_mode != AutoresetMode::same_step) return;
+        const bool blocks_wait = plan_.blocks > at_once;
+        if (blocks_wait) plan_.ahead = int(at_once);
+        if (this->options_.autoreset_mode != AutoresetMode::same_step) return;
+        if constexpr (has_reset_lanes<Env>)
+            if (plan_.kind != GroupKind::lane)
+                early_lanes_ =
+                    std::min(Env::reset_lanes(engine_.config, this->blueprint_.shared(), plan_.lanes), max_reset_lanes);
+        const bool have_more_lanes = early_lanes_ > plan_.threads;
+        if (!have_more_lanes && !(blocks_wait && plan_.kind == GroupKind::block)) return;
+        list_early_blocks();
+        if (!have_more_lanes) return;
+        early_stream_.emplace();
+        plan_.early_blocks = 0;
+        early_plan_ = plan_;
+        if (plan_.kind == GroupKind::block) early_plan_.lanes = early_plan_.threads = early_lanes_;
+    }
+    void list_early_blocks() {
         const int64_t expected = std::min(plan_.blocks, plan_.blocks * plan_.worlds / engine_.max_episode_steps);
         const int most = int(std::min(plan_.blocks, 2 * expected + 64));
         const auto allocate = [&](int64_t bytes) {
@@ -248,15 +260,6 @@ class CudaBatch final : public TypedBatch<Env> {
         const std::vector<int32_t> none(size_t(most), -1);
         this->memory_->from_host(plan_.early.block, none.data(), none.size() * 4);
         plan_.early_blocks = most;
-        if constexpr (has_reset_lanes<Env>) {
-            if (plan_.kind != GroupKind::block) return;
-            if (const int lanes = Env::reset_lanes(engine_.config, this->blueprint_.shared()); lanes > plan_.lanes) {
-                early_stream_.emplace();
-                plan_.early_blocks = 0;
-                early_plan_ = plan_;
-                early_plan_.lanes = early_plan_.threads = std::min(lanes, max_reset_lanes);
-            }
-        }
     }
     int64_t blocks_at_once(const void* kernel, int shared_bytes) const {
         int per_multiprocessor = 0, multiprocessors = 0;
@@ -297,10 +300,10 @@ class CudaBatch final : public TypedBatch<Env> {
     void step_early_blocks(const KernelSet& set, const EngineView<Env>& view, cudaStream_t stream) {
         early_stream_->fork(stream);
         void* arguments[] = {const_cast<EngineView<Env>*>(&view), &early_plan_};
-        cuda_check(cudaLaunchKernel(set.early_step, dim3(unsigned(early_plan_.early.most)),
-                                    dim3(unsigned(early_plan_.threads)), arguments, size_t(early_plan_.bytes),
-                                    early_stream_->stream()),
-                   "launching a step of the worlds at their time limit");
+        cuda_check(
+            cudaLaunchKernel(set.early_step, dim3(unsigned(early_plan_.early.most)), dim3(unsigned(early_lanes_)),
+                             arguments, size_t(early_plan_.bytes), early_stream_->stream()),
+            "launching a step of the worlds at their time limit");
     }
 
     int device_, shared_limit_ = 0, tile_worlds_ = 1;
@@ -308,6 +311,7 @@ class CudaBatch final : public TypedBatch<Env> {
     std::vector<Plan> possible_;
     Plan taken_;
     StagingPlan plan_{}, early_plan_{};
+    int early_lanes_ = 0;  // of a block of early_plan_
     std::optional<SideStream> early_stream_;
     std::vector<Buffer> working_memory_;
 };

@@ -45,7 +45,7 @@ KernelSet kernels_of();
 inline constexpr int max_reset_lanes = 1024;
 template <class Env>
 inline constexpr bool has_reset_lanes = requires(const typename Env::Config& config, const SharedOf<Env>& shared) {
-    Env::reset_lanes(config, shared);
+    Env::reset_lanes(config, shared, 32);
 };
 
 /// Room for GridGroup::Exchange.

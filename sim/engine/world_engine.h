@@ -351,9 +351,12 @@ class WorldEngine {
         return a;
     }
     SIM_HD ActionLayout action_layout() const { return {e_.action_offset, e_.action_size}; }
-    /// A new episode where the world's is over; by all lanes of a warp where several worlds share one.
+    /// A new episode where the world's is over; by all lanes of a warp where several worlds share one, or of a block.
     SIM_HD void restart_where(bool restarts) {
-        if constexpr (requires { Group::restarts_together; }) {
+        if constexpr (requires { group_.restart_by_block(restarts); }) {
+            group_.restart_by_block(restarts);
+            if (restarts) world_.elapsed = header_.elapsed[0];
+        } else if constexpr (requires { Group::restarts_together; }) {
             group_.for_each_of_warp(restarts, [&](Group group, int neighbour) {
                 Place<Env> place = place_;
                 place.tile_index += neighbour;
