@@ -51,7 +51,8 @@ class CudaBatch final : public TypedBatch<Env> {
                ", blocks of " + std::to_string(plan_.threads) + " lanes with " + std::to_string(shared_bytes) +
                " B of shared memory, " + std::to_string(blocks_at_once(kernels().step, shared_bytes)) +
                " of them at once, " + std::to_string(attributes.numRegs) + " registers and " +
-               std::to_string(attributes.localSizeBytes) + " B of local memory a lane";
+               std::to_string(attributes.localSizeBytes) + " B of local memory a lane" +
+               (taken_.has_queue ? "; agents are observed by a second kernel" : "");
     }
 
   private:
@@ -85,10 +86,11 @@ class CudaBatch final : public TypedBatch<Env> {
         taken_ = plan;
         this->plan_layout(tile_worlds_);
         if (plan.kind == GroupKind::grid) take_up_grid();
+        if (plan.has_queue) take_up_queue();
         return true;
     }
     bool lay_out_plan(const Plan& plan) {
-        if (!is_compiled(plan.kind)) return false;
+        if (!is_compiled(plan.kind) || (plan.has_queue && !is_streamed<Env>)) return false;
         switch (plan.kind) {
             case GroupKind::lane:
             case GroupKind::warp:
@@ -157,6 +159,18 @@ class CudaBatch final : public TypedBatch<Env> {
         plan_.global = static_cast<char*>(working_memory_.back().data());
         plan_.blocks = std::clamp<int64_t>(engine_.num_agents / plan_.threads, 1, blocks_at_once(kernels().step, 0));
     }
+    void take_up_queue() {
+        const auto allocate = [&](int64_t bytes, const char* purpose) {
+            return working_memory_.emplace_back(*this->memory_, size_t(bytes), purpose).data();
+        };
+        const int64_t agents = engine_.num_envs * engine_.num_agents,
+                      scratch_bytes = (plan_.scratch_bytes + 15) / 16 * 16;
+        plan_.queue.agents = static_cast<QueuedAgent*>(
+            allocate(agents * int64_t(sizeof(QueuedAgent)), "the list of agents that are observed"));
+        plan_.queue.count = static_cast<int32_t*>(allocate(4, "their number"));
+        plan_.kept_scratch =
+            static_cast<char*>(allocate(engine_.num_envs * scratch_bytes + 16, "scratch memory of all worlds"));
+    }
     int most_agents_of_a_role() const {
         int most = 1;
         for (int r = 0; r < engine_.num_roles; ++r) most = std::max(most, engine_.roles[r].count);
@@ -208,6 +222,7 @@ class CudaBatch final : public TypedBatch<Env> {
     KernelSet kernels() const {
         KernelSet set = kernel_sets_.of[int(plan_.kind)];
         if (set.usual_step && this->is_of_usual_size()) set.step = set.usual_step;
+        if (taken_.has_queue) set.step = set.queue_step;
         return set;
     }
     /// To all there is, since the limit belongs to the kernel and other batches launch it with plans of their own.
@@ -220,6 +235,7 @@ class CudaBatch final : public TypedBatch<Env> {
         raise(kernels().step);
         raise(kernels().other);
         if (kernels().early_step) raise(kernels().early_step);
+        if (kernels().observe) raise(kernels().observe);
     }
 
     /// Where blocks have to wait for their turn, their tiles are fetched to the cache before, and worlds at their time
@@ -290,11 +306,21 @@ class CudaBatch final : public TypedBatch<Env> {
             cuda_check(cudaLaunchCooperativeKernel(set.step, blocks, threads, arguments, 0, handle),
                        "launching a step of the whole grid");
         } else {
+            if (is_step && taken_.has_queue)
+                cuda_check(cudaMemsetAsync(plan_.queue.count, 0, 4, handle), "emptying the list of agents");
             cuda_check(cudaLaunchKernel(is_step ? set.step : set.other, blocks, threads, arguments, size_t(plan_.bytes),
                                         handle),
                        is_step ? "launching a step" : "launching a reset or policy");
         }
         if (has_early && early_stream_) early_stream_->join(handle);
+        if (is_step && taken_.has_queue) observe_listed(set, view, handle);
+    }
+    void observe_listed(const KernelSet& set, const EngineView<Env>& view, cudaStream_t stream) {
+        void* arguments[] = {const_cast<EngineView<Env>*>(&view), &plan_};
+        const int bytes = engine_.stream.world_bytes;
+        cuda_check(cudaLaunchKernel(set.observe, dim3(unsigned(blocks_at_once(set.observe, bytes))),
+                                    dim3(unsigned(plan_.threads)), arguments, size_t(bytes), stream),
+                   "launching the observation of agents");
     }
     /// Beside the other worlds, and begun before them.
     void step_early_blocks(const KernelSet& set, const EngineView<Env>& view, cudaStream_t stream) {

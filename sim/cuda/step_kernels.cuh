@@ -52,6 +52,16 @@ struct UsualLaneGroup : LaneGroup {
         return low + high;
     }
 };
+/// A block whose streamed observations a second kernel writes.
+class QueueGroup : public BlockGroup {
+  public:
+    __device__ QueueGroup(Exchange& exchange, const AgentQueue& queue) : BlockGroup(exchange), queue_(queue) {}
+    __device__ const AgentQueue& queue() const { return queue_; }
+    __device__ BlockGroup alone() const { return *this; }
+
+  private:
+    const AgentQueue& queue_;
+};
 /// A block's lanes on one of several worlds whose memory is interleaved.
 struct TiledBlockGroup : BlockGroup {
     static constexpr int tile_worlds = 0;
@@ -232,6 +242,10 @@ __device__ __forceinline__ void move_observations(const Crew<kind>& crew, const 
     }
 }
 
+__device__ __forceinline__ char* kept_scratch(const StagingPlan& plan, int64_t env) {
+    return plan.kept_scratch + env * ((plan.scratch_bytes + 15) / 16 * 16);
+}
+
 /// Lanes of the largest block that runs a kernel, and how many such blocks a multiprocessor shall hold at once: what
 /// registers a lane may use follows from it. Steps wait for memory and for each other, so they want many lanes; resets
 /// and policies get more registers.
@@ -245,8 +259,9 @@ template <GroupKind kind>
 constexpr int other_blocks = kind == GroupKind::block ? 2 : 4;
 
 /// Which worlds a kernel steps: all of a plan; all, with the environment's usual sizes as constants, since what unrolls
-/// needs registers, and shared memory limits how many such blocks there are anyway; or those at their time limit.
-enum class StepKind { all, usual, early };
+/// needs registers, and shared memory limits how many such blocks there are anyway; those at their time limit; or all,
+/// whose agents another kernel observes.
+enum class StepKind { all, usual, early, queue };
 template <GroupKind kind, StepKind which>
 constexpr int step_threads = which == StepKind::early ? max_reset_lanes : most_threads<kind>;
 template <class Env, GroupKind kind, StepKind which>
@@ -268,7 +283,7 @@ __global__ void __launch_bounds__(step_threads<kind, which>, resident_blocks<Env
     };
     bool has_begun = false;  // its worlds are another block's, which began before
     if (can_be_early && plan.early.most > 0) {
-        if (which == StepKind::all && blockIdx.x == 0 && threadIdx.x == 0) *plan.early.count = 0;
+        if (which != StepKind::early && blockIdx.x == 0 && threadIdx.x == 0) *plan.early.count = 0;
         if (is_early_block()) block = plan.early.block[blockIdx.x];
         if (has_helpers) {
             if (threadIdx.x == 0) restarts.count = 0;
@@ -295,12 +310,15 @@ __global__ void __launch_bounds__(step_threads<kind, which>, resident_blocks<Env
     auto group = [&] {
         if constexpr (has_helpers)
             return HelpedWarpGroup<Env>(plan.lanes, e, plan, shared, crew.block_env, slot, restarts, exchange);
+        else if constexpr (which == StepKind::queue)
+            return QueueGroup(exchange, plan.queue);
         else
             return group_of_thread<kind, which == StepKind::usual>(crew, plan, exchange);
     }();
     using Group = decltype(group);
     const bool has_world = slot < crew.first_slot + crew.count;
     Place<Env> place = block_place<Group::tile_worlds>(e, plan, shared, env, slot, true);
+    if (which == StepKind::queue) place.scratch = kept_scratch(plan, env);
     int32_t own_action;
     float own_reward;
     uint8_t own_flags[num_built_in_rows];
@@ -333,6 +351,26 @@ __global__ void __launch_bounds__(step_threads<kind, which>, resident_blocks<Env
         move_observations(crew, e, plan, shared);
     // All have read it, some syncs ago.
     if (kind == GroupKind::block && is_early_block() && threadIdx.x == 0) plan.early.block[blockIdx.x] = -1;
+}
+
+/// The agents that a step has listed, a warp each; the worlds are where they are at home.
+template <class Env>
+__global__ void __launch_bounds__(max_block_lanes, step_blocks<Env, GroupKind::block>)
+    observe_kernel(const __grid_constant__ EngineView<Env> e, const __grid_constant__ StagingPlan plan) {
+    extern __shared__ __align__(16) char shared[];
+    WarpGroup team = BlockGroup::team();
+    const int index = int(threadIdx.x) / 32, teams = int(blockDim.x) / 32, count = *plan.queue.count;
+    for (int i = int(blockIdx.x) * teams + index; i < count; i += int(gridDim.x) * teams) {
+        const QueuedAgent next = plan.queue.agents[i];
+        Place<Env> place{};
+        place.tile = e.tiles + int64_t{next.env} * e.world_bytes, place.tile_worlds = 1;
+        place.scratch = kept_scratch(plan, next.env);
+        place.stage = shared;
+        WorldCall<Env, WarpGroup> call(team, e, e.config, next.env, place);
+        call.world.elapsed = call.header.elapsed[0];
+        AgentStream<Env, WarpGroup>(call).observe(team, index, next.agent, false);
+        team.sync();  // the ring is used again
+    }
 }
 
 /// Resets, refreshes and scripted policies: rare, so rows are written in place.
@@ -378,6 +416,10 @@ KernelSet kernels_of() {
             set.usual_step = reinterpret_cast<const void*>(step_kernel<Env, kind, StepKind::usual>);
         if constexpr (kind != GroupKind::lane && has_reset_lanes<Env>)
             set.early_step = reinterpret_cast<const void*>(step_kernel<Env, kind, StepKind::early>);
+        if constexpr (kind == GroupKind::block && is_streamed<Env>) {
+            set.queue_step = reinterpret_cast<const void*>(step_kernel<Env, kind, StepKind::queue>);
+            set.observe = reinterpret_cast<const void*>(observe_kernel<Env>);
+        }
         return set;
     }
 }

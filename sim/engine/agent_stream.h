@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sim/contract/row_writer.h"
+#include "sim/engine/agent_queue.h"
 #include "sim/engine/world_call.h"
 
 /// Observations of an environment that streams them (see row_writer.h): the agents of a world that have something to
@@ -15,13 +16,19 @@ namespace flockstep {
 inline constexpr int shown_now = 1, shown_finally = 2;
 
 template <class Env, class Group>
+SIM_NOINLINE void stream_final_apart(Group group, const EngineView<Env>& e, int64_t env, Place<Env> place);
+
+template <class Env, class Group>
 class AgentStream {
   public:
     SIM_HD explicit AgentStream(const WorldCall<Env, Group>& call)
         : call_(call), memory_(call.place.stage + call.place.slot * call.e.stream.world_bytes) {}
 
-    /// Observes, for `final` into the final observations. All lanes of the group; ends with a sync.
+    /// Observes, for `final` into the final observations, or lists who is to be observed. All lanes of the group; ends
+    /// with a sync.
     SIM_HD void run(bool final) {
+        if constexpr (has_queue)
+            if (final) return stream_final_apart<Env>(call_.group.alone(), call_.e, call_.env, call_.place);
         int* const order = reinterpret_cast<int*>(memory_);
         int count = call_.num_agents();
         if constexpr (some_inactive<Env>) {
@@ -31,16 +38,35 @@ class AgentStream {
                 [&](int agent, int rank) { order[rank] = agent; });
             call_.group.sync();
         }
-        call_.group.for_each_team(count, call_.e.stream.num_teams, [&](auto& team, int index, int i) {
-            const int agent = some_inactive<Env> ? order[i] : i;
-            if (call_.is_active(agent))
-                show(team, index, agent, final);
-            else
-                clear(team, agent, final);
-        });
+        if constexpr (has_queue)
+            enqueue(count, order);
+        else
+            call_.group.for_each_team(count, call_.e.stream.num_teams, [&](auto& team, int index, int i) {
+                observe(team, index, some_inactive<Env> ? order[i] : i, final);
+            });
+    }
+    /// One agent's rows, by the team that has the memory `index`.
+    template <class Team>
+    SIM_HD void observe(Team& team, int index, int agent, bool final) {
+        if (call_.is_active(agent))
+            show(team, index, agent, final);
+        else
+            clear(team, agent, final);
     }
 
   private:
+    static constexpr bool has_queue = requires(Group & group) { group.queue(); };
+
+    SIM_HD void enqueue(int count, const int* order) {
+        const AgentQueue& queue = call_.group.queue();
+        int& first = *reinterpret_cast<int*>(memory_ + call_.e.stream.order_bytes);  // no team works yet
+        call_.group.single([&] { first = call_.group.atomic_add(*queue.count, count); });
+        call_.group.sync();
+        call_.group.for_each(count, [&](int i) {
+            queue.agents[first + i] = {int32_t(call_.env), some_inactive<Env> ? order[i] : i};
+        });
+        call_.group.sync();
+    }
     SIM_HD int role_of(int agent) const {
         int role = 0;
         while (agent >= call_.e.roles[role].first + call_.e.roles[role].count) ++role;
@@ -92,5 +118,13 @@ class AgentStream {
     const WorldCall<Env, Group>& call_;
     char* const memory_;
 };
+
+/// Rare where there is a queue, whose kernel it would burden.
+template <class Env, class Group>
+SIM_NOINLINE void stream_final_apart(Group group, const EngineView<Env>& e, int64_t env, Place<Env> place) {
+    WorldCall<Env, Group> call(group, e, e.config, env, place);
+    call.world.elapsed = call.header.elapsed[0];
+    AgentStream<Env, Group>(call).run(true);
+}
 
 }  // namespace flockstep
