@@ -138,6 +138,7 @@ TEST_CASE("statistics: an episode in which nobody has a role is in none of that 
         const double dogs = observer.number[0], sheep = observer.number[1];
         CHECK((0 < sheep && sheep < dogs));
         CHECK(dogs == double(observer.num_episodes));
+        check_first(*batch, observer);
         check_statistics(*batch, observer);
     }
 }

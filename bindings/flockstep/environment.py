@@ -317,7 +317,8 @@ class Environment:
         return self._batch.statistics(bool(clear))
 
     def first_episodes(self):
-        """{metric: float32 [num_envs]} of the first episode of each world since the last clear; NaN where none ended. Waits.
+        """{metric: float32 [num_envs]} of the first episode of each world since the last clear; NaN where none ended or
+        nobody had the role. Waits.
         ValueError where no statistics are kept.
         """
         return self._batch.first_episodes()

@@ -60,7 +60,7 @@ struct Pathfinding {
     /// the reset of a map of some size keeps a block busy, whose other worlds then need not wait. Worlds of few agents
     /// share a warp: most of a step is the same work for each world.
     static int lanes(const Config&, const Shared& shared) {
-        if (!shared.needs_distances && shared.num_agents <= 8) return 8;
+        if (!shared.needs_distances && shared.num_agents <= 16) return shared.num_agents <= 8 ? 8 : 16;
         int lanes = shared.needs_distances && shared.num_agents > 32 ? 128 : shared.cells() >= 1024 ? 64 : 32;
         while (lanes < shared.num_agents && lanes < 128) lanes *= 2;
         return lanes;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 #include "sim/engine/world_call.h"
@@ -164,7 +165,7 @@ SIM_HD float value_of(WorldCall<Env, Group>& call, const MetricView& metric, con
     return 0.0f;
 }
 /// An episode that has just ended, into the batch's statistics. An episode without agents is none; a role without
-/// agents has no mean. Ends with a sync.
+/// agents has no mean, and if it is the first episode, NaN stands for it. Ends with a sync.
 template <class Env, class Group>
 SIM_HD void record_episode(WorldCall<Env, Group>& call) {
     if (participants(call, call.all_agents()) == 0) return;
@@ -172,7 +173,13 @@ SIM_HD void record_episode(WorldCall<Env, Group>& call) {
         const MetricView metric = call.e.metrics[m];
         const RoleView of = metric.role < 0 ? call.all_agents() : call.role(metric.role);
         const int agents = participants(call, of);
-        if (agents == 0) continue;
+        if (agents == 0) {
+            call.group.single([&] {
+                call.group.set_if_zero(call.header.statistics[m * num_statistics + first_statistic],
+                                       std::numeric_limits<double>::quiet_NaN());
+            });
+            continue;
+        }
         const float value = value_of(call, metric, of, agents);
         call.group.single([&] {
             double* const statistic = &call.header.statistics[m * num_statistics];
