@@ -164,8 +164,8 @@ SIM_HD float value_of(WorldCall<Env, Group>& call, const MetricView& metric, con
         return Env::metric(call.group, call.world, metric.index);
     return 0.0f;
 }
-/// An episode that has just ended, into the batch's statistics. An episode without agents is none; a role without
-/// agents has no mean, and if it is the first episode, NaN stands for it. Ends with a sync.
+/// An episode that has just ended, into the world's statistics. An episode without agents is none; a role without
+/// agents has no mean, and if it is the first episode, NaN stands for it.
 template <class Env, class Group>
 SIM_HD void record_episode(WorldCall<Env, Group>& call) {
     if (participants(call, call.all_agents()) == 0) return;

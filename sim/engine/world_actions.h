@@ -147,7 +147,7 @@ SIM_HD void take_actions(WorldCall<Env, Group>& call, int r, const int32_t* word
                             [&](int i) { call.place.action[a.first_word + i] = words[a.first_word + i]; });
     }
 }
-/// Roles that scripted policies play, each policy once. Ends with a sync.
+/// Roles that scripted policies play, each policy once.
 template <class Env, class Group>
 SIM_HD void play_scripted_roles(WorldCall<Env, Group>& call) {
     int32_t* const words = call.place.action + call.e.action_words;

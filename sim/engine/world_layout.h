@@ -70,6 +70,7 @@ struct Place {
     bool moves_rows;   // the rows are staged, and this world moves its own
 };
 
+/// Agents can be inactive: absent, or gone before the episode's end.
 template <class Env>
 inline constexpr bool some_inactive = requires(const World<Env>& world) {
     Env::active(world, 0);
