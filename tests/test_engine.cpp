@@ -76,7 +76,10 @@ EnvironmentCases::EnvironmentCases(const char* environment, const SettingValues&
     for (const Line& line : lines)
         brought_cases().push_back({line.name, environment, settings_of(merged(common, line.settings)), line.hash});
 }
-const std::vector<EngineCase>& engine_cases() { return brought_cases(); }
+const std::vector<EngineCase>& engine_cases() {
+    full_registry();
+    return brought_cases();
+}
 const EngineCase& engine_case(const std::string& name) {
     for (const EngineCase& c : engine_cases())
         if (c.name == name) return c;
