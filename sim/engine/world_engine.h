@@ -209,6 +209,7 @@ class WorldEngine {
                 group_.for_each(num_agents(), [&](int agent) { header_.took_part[agent] = 0; });
             group_.sync();
             world_.rng = rng(Purpose::reset, episode, 0);
+            if (const StreamKey* keys = e_.control->keys) world_.all_envs = keys[env_].all_envs;
             world_.elapsed = header_.elapsed[0];
             Env::reset(group_, world_);
             group_.sync();
@@ -396,6 +397,7 @@ class WorldEngine {
         return close_step();
     }
     SIM_HD Rng rng(Purpose purpose, uint32_t episode, uint32_t step) const {
+        if (const StreamKey* keys = e_.control->keys) return {keys[env_].seed, keys[env_].env, episode, step, purpose};
         return {e_.control->seed, uint32_t(e_.first_env + env_), episode, step, purpose};
     }
     SIM_HD int phase() const { return int(rng(Purpose::phase, 0, 0).below(0, 0, uint32_t(e_.max_episode_steps))); }
