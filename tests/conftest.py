@@ -39,6 +39,9 @@ def require_client(name):
     """A module of a library that drives environments; the whole file of tests skips with a word where it is not installed."""
     if importlib.util.find_spec(name.split(".")[0]) is None:
         miss("clients", f"{name} is not installed (scripts/test_clients.sh installs it)")
+    import torch
+
+    torch.set_num_threads(1)  # small networks
     return importlib.import_module(name)
 
 

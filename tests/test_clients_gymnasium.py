@@ -116,8 +116,8 @@ def train_ppo(env, iterations, num_steps=64, gamma=0.99, trace=0.95):
                 next_value, next_done = values[t], dones[t]
         flat_batch = [part.flatten(0, 1) for part in (observations, actions, log_probs, advantages, advantages + values)]
         for _ in range(4):
-            for rows in torch.randperm(num_steps * n).chunk(4):
-                o, a, before, advantage, target = (part[rows] for part in flat_batch)
+            for chosen in torch.randperm(num_steps * n).chunk(4):
+                o, a, before, advantage, target = (part[chosen] for part in flat_batch)
                 _, log_prob, entropy, value = agent(o, a)
                 ratio, scaled = (log_prob - before).exp(), (advantage - advantage.mean()) / (advantage.std() + 1e-8)
                 loss = torch.max(-scaled * ratio, -scaled * ratio.clamp(0.8, 1.2)).mean() + 0.5 * (value - target).square().mean() - 0.01 * entropy.mean()

@@ -14,16 +14,6 @@ from stable_baselines3.common.evaluation import evaluate_policy  # noqa: E402
 CARTPOLE = "flockstep/CartPole-v1"
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def test_ppo_makes_cartpole_by_its_name_and_learns():
     model = sb3.PPO("MlpPolicy", CARTPOLE, device="cpu", n_steps=256, seed=1)
     before = evaluate_policy(model, model.get_env(), n_eval_episodes=5)[0]
@@ -59,7 +49,7 @@ def test_supersuit_makes_copies_that_play_different_episodes_and_sb3_trains_on_t
     observation = env.reset()
     assert env.num_envs == 8 and observation.shape == (8, 3, 11, 11)
     assert not np.array_equal(observation[:4], observation[4:])
-    model = sb3.PPO("MlpPolicy", env, device="cpu", n_steps=32, batch_size=64, n_epochs=1, seed=1)
+    model = sb3.PPO("MlpPolicy", env, device="cpu", n_steps=32, batch_size=64, n_epochs=1)
     model.learn(512)
     assert model.num_timesteps == 512
     env.close()

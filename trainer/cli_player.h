@@ -17,7 +17,8 @@ struct PlayConfig {
     template <class F>
     void fields(F f) {
         f("device", device, any_value(), "cpu, cuda, cuda:N, or auto: the GPU if a usable one is there");
-        f("seed", seed, at_least(0), "of worlds and actions; the default is that of evaluations in training, whose instances it never sees");
+        f("seed", seed, at_least(0),
+          "of worlds and actions; the default is that of evaluations in training, whose instances it never sees");
     }
 };
 

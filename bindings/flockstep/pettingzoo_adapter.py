@@ -17,8 +17,8 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
     or becomes inactive (which counts as terminated); one that becomes active later joins. An action is wanted of each of
     them, and of nobody else.
     observation_spaces, action_spaces: {agent: space} of possible_agents. state_space: of state().
-    infos[agent]: acts (bool: it is its turn) and, where the rules forbid actions, action_mask (int8 [choices], as
-    Space.sample wants it) and in a step for which the agent's action was forbidden illegal_action, that action: the default
+    infos[agent]: where some agent has to wait for its turn acts (bool: it is this one's); where the rules forbid actions
+    action_mask (int8 [choices], as Space.sample wants it), and in a step for which the agent's action was forbidden illegal_action, that action: the default
     choice was played instead. In the step that ends the world's episode metrics ({name: float}), the environment's own.
     An action outside the space is a ValueError.
     The first reset without a seed draws one. state_dict() and load_state_dict() are those of flockstep.Environment.
@@ -152,8 +152,9 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
         return role, i - self._roles[role].start
 
     def _infos(self, info, agents):
-        acts = self._by_agent(info["acts"].copy()[0], agents)
-        infos = {agent: {"acts": acts[agent]} for agent in agents}
+        acts = info["acts"].copy()[0]
+        own = self._by_agent(acts, agents)
+        infos = {agent: {} if acts.all() else {"acts": own[agent]} for agent in agents}
         if "action_mask" in info:
             for agent, mask in self._split(info["action_mask"], agents).items():
                 infos[agent]["action_mask"] = mask_rows(mask)
