@@ -371,11 +371,47 @@ def test_forbidden_parts_of_a_multi_discrete_action_are_replaced():
         np.testing.assert_array_equal(is_forbidden(np.array([[chosen]]), part, mask), np.array([[forbidden]], bool))
 
 
+def test_the_default_choice_of_each_role_is_played():
+    """Whoever is not to act may only pass, which is choice 3 of takers and 2 of the dealer."""
+    env, twin = (flockstep.parallel_env("test_stones") for _ in range(2))
+    env.reset(seed=1), twin.reset(seed=1)
+    turn = [agent for agent, info in env.reset(seed=1)[1].items() if info["acts"]]
+    *told, infos = env.step(dict.fromkeys(env.agents, 0))
+    *same, _ = twin.step({agent: 0 if agent in turn else 2 if agent.startswith("dealer") else 3 for agent in twin.agents})
+    np.testing.assert_equal(told, same)
+    assert {agent for agent, info in infos.items() if "illegal_action" in info} == set(env.possible_agents) - set(turn)
+    defined = flockstep.parallel_env("test_stones", illegal_actions="pass")
+    defined.reset(seed=1)
+    assert not any("illegal_action" in info for info in defined.step(dict.fromkeys(defined.agents, 0))[4].values())
+
+
 def test_flockstep_make_reports_a_forbidden_action():
     env = flockstep.make("pathfinding", device="cpu", **WALLED)
     _, info = env.reset()
     with pytest.raises(ValueError, match="want one that the action mask allows"):
         env.step(np.array([[int(np.flatnonzero(~info["action_mask"][0, 0])[0])]]))
+
+
+# Seeds
+
+
+def test_vectors_take_a_seed_for_each_world():
+    env = make_vec(PATHFINDING, 3, AutoresetMode.DISABLED, num_agents=2, max_episode_steps=4)
+    observation, _ = env.reset(seed=[5, 6, 5])
+    rows = observation.reshape(3, 2, -1)
+    np.testing.assert_array_equal(rows[0], rows[2])
+    assert not np.array_equal(rows[0], rows[1])
+    single = make_vec(PATHFINDING, 1, AutoresetMode.DISABLED, num_agents=2, max_episode_steps=4)
+    np.testing.assert_array_equal(single.reset(seed=6)[0], observation[2:4])
+    env.step(np.zeros(6, int))
+    mask = np.arange(6) >= 4
+    again, _ = env.reset(seed=[0, 0, 6], options={"reset_mask": mask})
+    np.testing.assert_array_equal(again[4:], observation[2:4])
+    with pytest.raises(ValueError, match="seed: got a list of 6, want 3, one for each world"):
+        env.reset(seed=[1] * 6)
+    cartpole = make_vec(CARTPOLE, 2)
+    theirs = SyncVectorEnv([lambda: gymnasium.make(CARTPOLE)] * 2)
+    np.testing.assert_array_equal(cartpole.reset(seed=[3, 4])[0], theirs.reset(seed=[3, 4])[0])
 
 
 # PettingZoo's attributes
