@@ -121,7 +121,7 @@ class SingleEnvironment(gymnasium.Env):
         info = self._info(info)
         if illegal is not None:
             info["illegal_action"] = action
-        if terminated or truncated:
+        if (terminated or truncated) and self._stepper.has_metrics:
             info.update(self._metrics())
         return self._row(observation), float(reward.copy()[0, 0]), terminated, truncated, info
 
@@ -134,7 +134,7 @@ class SingleEnvironment(gymnasium.Env):
 
     def _metrics(self):
         values, ended = self._stepper.metrics()
-        return {"metrics": {name: float(value[0]) for name, value in values.items()}} if values and ended[0] else {}
+        return {"metrics": {name: float(value[0]) for name, value in values.items()}} if ended[0] else {}
 
     def render(self):
         """uint8 [height, width, 3] where render_mode is "rgb_array", else None; see flockstep.Environment.render."""

@@ -67,6 +67,7 @@ class HostStepper:
         self._masked = environment._layout.masked_actions(masks) if judged else []
         own = [(i, name) for i, name in enumerate(environment.metric_names) if name.split(".")[0] not in ENGINE_METRICS]
         self._own_metrics = own if environment.keeps_statistics else []
+        self.has_metrics = bool(self._own_metrics)  # metrics() has something to tell
         self.forget_metrics()
 
     def __reduce__(self):
@@ -99,6 +100,8 @@ class HostStepper:
         return illegal
 
     def _replace_illegal(self, actions):
+        if not self._masked:
+            return actions, None
         illegal = np.zeros((self._environment.num_envs, self._environment.num_agents), bool)
         for tensor, columns, agents, part, mask in self._masked:
             chosen = actions[tensor][:, columns]
@@ -122,16 +125,14 @@ class HostStepper:
 
     def forget_metrics(self):
         """Episodes that have ended so far are not told by metrics() any more."""
-        self._totals = self._read_totals() if self._own_metrics else None
+        self._totals = self._read_totals() if self.has_metrics else None
 
     def _read_totals(self):
         return self._environment.get_field("statistics")[:, [i for i, _ in self._own_metrics]]
 
     def metrics(self):
-        """The environment's own metrics of the episodes that have ended since the last call, at most one per world:
-        ({name: float32 [num_envs]}, bool [num_envs] where there was one); ({}, None) where there are no such metrics."""
-        if not self._own_metrics:
-            return {}, None
+        """The environment's own metrics, where it has_metrics, of the episodes that have ended since the last call, at most one
+        per world: ({name: float32 [num_envs]}, bool [num_envs] where there was one)."""
         now, before = self._read_totals(), self._totals
         self._totals = now
         counts, sums = now[..., COUNT] > before[..., COUNT], now[..., SUM] - before[..., SUM]

@@ -101,7 +101,7 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
             for agent in before:
                 if illegal[0, self._index[agent]]:
                     infos[agent]["illegal_action"] = actions[agent]
-        if truncated.any() or (terminated | ~active).all():
+        if self._stepper.has_metrics and (truncated.any() or (terminated | ~active).all()):
             self._add_metrics(infos)
         return self._split(observation, shown), *by_agent, infos
 
@@ -182,7 +182,7 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
 
     def _add_metrics(self, infos):
         values, ended = self._stepper.metrics()
-        if values and ended[0]:
+        if ended[0]:
             for info in infos.values():
                 info["metrics"] = {name: float(value[0]) for name, value in values.items()}
 

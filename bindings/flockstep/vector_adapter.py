@@ -95,7 +95,7 @@ class VectorEnvironment(gymnasium.vector.VectorEnv):
         """actions: as action_space; integers of any width. Returns copies; reward is float64, as in SyncVectorEnv."""
         if self.autoreset_mode == AutoresetMode.DISABLED and self._ended.any():
             raise ValueError(f"action: world {int(self._ended.argmax())} has ended, want a reset with its reset_mask first")
-        was_active = self._stepper.active() if self.num_agents > 1 else True
+        was_active = self._stepper.active() if self.num_agents > 1 else np.True_
         illegal = self._stepper.step(actions, (self.num_envs,))
         observation, reward, terminated, truncated, info = self._environment._show_step()
         terminated, truncated = terminated.copy(), truncated.copy()
@@ -118,7 +118,8 @@ class VectorEnvironment(gymnasium.vector.VectorEnv):
         starts = info["episode_start"].copy()[:, 0]
         if self.autoreset_mode == AutoresetMode.SAME_STEP:
             return starts
-        return (truncated.any(1) | (terminated | ~info["active"].copy()).all(1)) & ~starts
+        gone = terminated | ~info["active"].copy()
+        return (truncated[:, 0] | (gone.all(1) if self.num_agents > 1 else gone[:, 0])) & ~starts
 
     def _rows(self, tree):
         return arrays.map_tree(lambda array: array.reshape(self.num_envs, *array.shape[2:]), arrays.copy_to_host(tree))
@@ -151,8 +152,10 @@ class VectorEnvironment(gymnasium.vector.VectorEnv):
 
     def _metrics(self):
         """{"metrics": {name: row values, _name: mask}, "_metrics": mask} of the worlds that ended; empty where there are none."""
-        values, counted = self._stepper.metrics() if self._ended.any() else ({}, None)
-        if not values or not counted.any():
+        if not self._stepper.has_metrics or not self._ended.any():
+            return {}
+        values, counted = self._stepper.metrics()
+        if not counted.any():
             return {}
         rows = np.repeat(counted, self.num_agents)
         metrics = {}
