@@ -227,7 +227,8 @@ void Batch::write_keys(const std::vector<StreamKey>& keys) {
 }
 void Batch::drop_keys() {
     if (!uses_keys_) return;
-    memory_->zero(&view_->control->keys, sizeof view_->control->keys);
+    const void* none = nullptr;
+    memory_->from_host(&view_->control->keys, &none, sizeof none);
     uses_keys_ = false;
 }
 
