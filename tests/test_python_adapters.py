@@ -102,6 +102,19 @@ def test_the_time_limit_of_make_is_obeyed():
     assert balance(gymnasium.make(CARTPOLE), 1500) == (500, False, True)
 
 
+def test_another_limit_leaves_spaces_and_seeds_alone():
+    actions, starts = [], []
+    for limit in (None, 700, -1):
+        env = gymnasium.make(CARTPOLE, max_episode_steps=limit)
+        env.action_space.seed(3)
+        space = env.action_space
+        env.reset(seed=2)
+        starts.append(env.reset()[0].tolist())
+        assert env.action_space is space
+        actions.append([int(env.action_space.sample()) for _ in range(20)])
+    assert actions[0] == actions[1] == actions[2] and starts[0] == starts[1] == starts[2]
+
+
 def test_the_spec_knows_the_limit():
     assert gymnasium.spec(CARTPOLE).max_episode_steps == gymnasium.make(CARTPOLE).spec.max_episode_steps == 500
     assert gymnasium.spec(PATHFINDING).max_episode_steps == 64 and gymnasium.spec(LIFELONG).max_episode_steps == 256

@@ -3,6 +3,7 @@
 import flockstep registers the ids that the environments declare, such as flockstep/CartPole-v1, each with its settings.
 """
 
+import functools
 import sys
 
 import gymnasium
@@ -35,8 +36,12 @@ def register_environments():
 
 def time_limit(name, settings):
     """max_episode_steps of an environment with these settings."""
-    defaults = {line["name"]: line["default"] for line in environments()[name]["settings"]}
-    return int(settings.get("max_episode_steps", defaults["max_episode_steps"]))
+    return int(settings.get("max_episode_steps", default_limit(name)))
+
+
+@functools.cache
+def default_limit(name):
+    return next(line["default"] for line in environments()[name]["settings"] if line["name"] == "max_episode_steps")
 
 
 def limit_around(environment):
@@ -73,7 +78,8 @@ class SingleEnvironment(gymnasium.Env):
         self.render_mode = check_render_mode(render_mode)
         self._make = (name, device, config)
         self._start()
-        self._is_seeded = False
+        self.observation_space = self._environment.single_observation_space
+        self.action_space = self._environment.single_action_space
         self.metadata = {**self.metadata, **render_facts(self._environment, render_mode)}
 
     def _start(self):
@@ -82,23 +88,17 @@ class SingleEnvironment(gymnasium.Env):
         if self._environment.num_agents != 1:
             raise ValueError(f"{name}: got {self._environment.num_agents} agents, want one; use flockstep.parallel_env or make_vec")
         self._stepper = HostStepper(self._environment)
-        self.observation_space = self._environment.single_observation_space
-        self.action_space = self._environment.single_action_space
+        self._is_seeded = False
 
     def _obey_limit(self):
         """The limit that gymnasium.make has put around this environment becomes the rules' own, so that they know when an episode
-        ends; without one (max_episode_steps=-1) episodes are as long as they can be."""
+        ends; without one (max_episode_steps=-1) episodes are as long as they can be. Where it changes, worlds are made anew."""
         name, device, config = self._make
         limit = limit_around(self) or LONGEST_EPISODE
-        if limit == time_limit(name, config):
-            return
-        state = self._environment.state_dict() if self._is_seeded else None
-        self._make = (name, device, {**config, "max_episode_steps": limit})
-        self._environment.close()
-        self._start()
-        if state:
-            state["identity"]["max_episode_steps"] = limit
-            self._environment.load_state_dict(state)
+        if limit != time_limit(name, config):
+            self._make = (name, device, {**config, "max_episode_steps": limit})
+            self._environment.close()
+            self._start()
 
     def reset(self, *, seed=None, options=None):
         """A new episode. Without a seed the first one is of a random seed. options: the environment's own, see
