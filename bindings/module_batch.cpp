@@ -327,7 +327,8 @@ void bind_batch(py::module_& module) {
         .def("statistics", &statistics_of, py::arg("clear") = false,
              "Means and standard errors over the episodes that ended. Waits.")
         .def("first_episodes", &first_episodes_of,
-             "Metrics of each world's first episode, float32 [num_envs]; NaN where none ended. Waits.")
+             "Metrics of each world's first episode, float32 [num_envs]; NaN where none ended or nobody had the role. "
+             "Waits.")
         .def(
             "check", [](PyBatch& b) { b.use([](Batch& batch) { batch.check(); }); },
             "Waits; ValueError if an action was refused since the last call.")

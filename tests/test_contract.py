@@ -44,11 +44,16 @@ WRONG = {
     "allowed of another part": ("SIM_HD static bool allowed(const World<Pursuit>&, int, Discrete<\"turn\">, int) { return true; }", "allowed: want `SIM_HD static bool allowed(const World<Env>&, int agent, Discrete<"),
     "a mask of nothing": ("static bool has_action_mask(const Config&) { return true; }", "has_action_mask: want `allowed` or `legal_actions` beside it"),
     "legal_actions without a writer": ("template <class Group> SIM_HD static void legal_actions(Group&, World<Pursuit>&) {}", "legal_actions: want `template <class Group> SIM_HD static void legal_actions(Group&, const World<Env>&"),
+    "legal_actions beside allowed": ("template <class Group> SIM_HD static void legal_actions(Group&, World<Pursuit>&, const LegalActions<Pursuit>&) {} SIM_HD static bool allowed(const World<Pursuit>&, int, Discrete<\"move\">, int) { return true; }", "legal_actions and allowed: want one of them"),
     "observe_state with a range": ("template <class Group> SIM_HD static void observe_state(Group&, World<Pursuit>&, AgentRange, const ObservationWriter<Pursuit>&) {}", "observe_state: want `template <class Group> SIM_HD static void observe_state(Group&, const World<Env>&"),
     "agent_metric without a scope": ("static const char* metrics(const Config&, int) { return nullptr; } SIM_HD static float agent_metric(const World<Pursuit>&, int, int) { return 0; }", "agent_metric: want `metric_scope` beside it"),
+    "agent_metric of another type": ("static const char* metrics(const Config&, int) { return nullptr; } static MetricScope metric_scope(const Config&, int) { return MetricScope::agent; } SIM_HD static int agent_metric(const World<Pursuit>&, int, int) { return 0; }", "agent_metric: want `SIM_HD static float agent_metric(const World<Env>&, int agent, int m)`"),
+    "metric_scope of another type": ("static int metric_scope(const Config&, int) { return 0; }", "metric_scope: want `static MetricScope metric_scope(const Config&, int m)`"),
     "metrics without metric": ('static const char* metrics(const Config&, int) { return nullptr; }', "metrics, and metric or agent_metric: want both or neither"),
     "metric of no group": ('static const char* metrics(const Config&, int) { return nullptr; } static float metric(World<Pursuit>&, int) { return 0; }', "metric: want `template <class Group> SIM_HD static float metric(Group&, World<Env>&, int m)`"),
     "policies without act": ("static const char* policies(int) { return nullptr; }", "policies and act: want both or neither"),
+    "policies of another type": ("static std::string policies(int) { return {}; } template <class G> SIM_HD static void act(G&, World<Pursuit>&, int, const ActionWriter<Pursuit>&) {}", "policies: want `static const char* policies(int p)`"),
+    "act without a writer": ("static const char* policies(int) { return nullptr; } template <class G> SIM_HD static void act(G&, World<Pursuit>&, int) {}", "act: want `template <class Group> SIM_HD static void act(Group&, World<Env>&, int p, const ActionWriter<Env>&)`"),
     "derive without world": ("template <class G> SIM_HD static void derive(G&) {}", "derive: want `template <class Group> SIM_HD static void derive(Group&, World<Env>&)`"),
     "lanes without settings": ("static int lanes() { return 1; }", "lanes: want `static int lanes(const Config&)` or `lanes(const Config&, const Shared&)`"),
     "a shared struct that is never loaded": ("struct Shared { template <class V> void fields(V) {} };", "Shared: want `load` beside it"),
@@ -202,6 +207,13 @@ def test_streamed_parts_of_bits_are_refused_in_a_sentence(tmp_path):
     agent = "template <class T> SIM_HD static void observe_agent(T&, const World<Pursuit>&, int, const RowWriter<Pursuit>&) {}"
     done = compile(tmp_path, agent, tensors=tensors)
     assert_refused(done, "observe_agent: want parts of floats or bytes, none of bits")
+
+
+def test_a_global_state_beside_streamed_observations_is_refused_in_a_sentence(tmp_path):
+    agent = "template <class T> SIM_HD static void observe_agent(T&, const World<Pursuit>&, int, const RowWriter<Pursuit>&) {}"
+    state = "template <class G> SIM_HD static void observe_state(G&, World<Pursuit>&, const ObservationWriter<Pursuit>&) {}"
+    done = compile(tmp_path, agent + state)
+    assert_refused(done, "observe_state: want none where observations are streamed")
 
 
 def test_rules_draw_through_the_streams_that_they_list(tmp_path):

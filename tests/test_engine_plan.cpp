@@ -39,12 +39,15 @@ std::vector<std::string> texts_of(const std::vector<Plan>& plans) {
 }  // namespace
 
 TEST_CASE("plans: texts of a GPU are read and written, and others refused by what was given") {
-    for (std::string text :
-         {"lane", "lane/32", "warp:2", "warp:8/64", "warp:32/128", "block:64", "block:96", "block:256", "grid"})
+    for (std::string text : {"lane", "lane/32", "warp:2", "warp:8/64", "warp:32/128", "block:64", "block:96",
+                             "block:256", "block:128/queue", "grid"})
         CHECK(parse_plan(text, true).text(true) == text);
     for (std::string text :
-         {"", "warp", "warp:3", "warp:64", "block:63", "block:288", "block:64/64", "lane:1", "lane/48", "grid:2",
-          "team", "worlds", "warp:99999999999", "warp:-2", "warp:8/", "warp:8 ", "Warp:8"})
+         {"",           "warp",        "warp:3",           "warp:64",           "block:63",
+          "block:288",  "block:64/64", "lane:1",           "lane/48",           "grid:2",
+          "team",       "worlds",      "warp:99999999999", "warp:-2",           "warp:8/",
+          "warp:8 ",    "Warp:8",      "warp:8/queue",     "block:64/64/queue", "block:64/queue/queue",
+          "grid/queue", "/queue"})
         CHECK(error_of([&] {
                   parse_plan(text, true);
               }).rfind("plan: got \"" + text + "\", want \"lane\", \"warp:N\"", 0) == 0);

@@ -127,6 +127,22 @@ TEST_CASE("every environment: statistics are the means over the episodes that we
     }
 }
 
+TEST_CASE("statistics: an episode in which nobody has a role is in none of that role's means") {
+    for (Device device : devices()) {
+        BatchOptions options = some_envs(64);
+        options.device = device;
+        const SettingValues lone = {{"num_sheep", "1"}, {"max_episode_steps", "5"}};  // it may be away from the start
+        const auto batch = make({"", "test_herd", settings_of(lone)}, options);
+        Observer observer(*batch);
+        for (int step = 0; step < 20; ++step) observer.step(0);
+        const double dogs = observer.number[0], sheep = observer.number[1];
+        CHECK((0 < sheep && sheep < dogs));
+        CHECK(dogs == double(observer.num_episodes));
+        check_first(*batch, observer);
+        check_statistics(*batch, observer);
+    }
+}
+
 TEST_CASE("statistics: a batch that keeps none says so") {
     BatchOptions options = some_envs(2);
     options.statistics = false;

@@ -18,12 +18,19 @@ std::vector<EngineCase> streamed_cases() {
         if (make(c, some_envs(1))->streams_observations()) cases.push_back(c);
     return cases;
 }
-/// Without autoreset, so that agents that left stay away.
-BatchOptions held(Device device) {
-    BatchOptions options = some_envs(5);
-    options.device = device, options.autoreset_mode = AutoresetMode::disabled;
-    return options;
+/// Every way in which observations are streamed: on the CPU, and on the GPU in the kernel that steps or in one of its
+/// own.
+std::vector<BatchOptions> streaming_options(int num_envs = 5) {
+    std::vector<BatchOptions> all;
+    for (Device device : devices()) {
+        BatchOptions options = some_envs(num_envs);
+        options.device = device;
+        all.push_back(options);
+        if (device.is_cuda()) all.push_back(with_plan(options, "block:128/queue"));
+    }
+    return all;
 }
+std::string text_of(const BatchOptions& options) { return options.device.name() + " " + options.plan; }
 Flags active_agents(Batch& batch) { return host_values<uint8_t>(batch, batch.output("active")); }
 
 bool is_all(const char* bytes, size_t count, int value) {
@@ -69,11 +76,9 @@ struct Elsewhere {
 
 TEST_CASE("streamed observations: rows of agents that are not active are zero, whatever was there before") {
     CHECK(streamed_cases().size() >= 2);
-    for (Device device : devices()) {
+    for (const BatchOptions& options : streaming_options()) {
         for (const EngineCase& c : streamed_cases()) {
-            DYNAMIC_SECTION(c.name << " on " << device.name()) {
-                BatchOptions options = some_envs(5);
-                options.device = device;
+            DYNAMIC_SECTION(c.name << " on " << text_of(options)) {
                 const auto batch = make(c, options);
                 int64_t num_left = 0;
                 Flags before = active_agents(*batch);
@@ -91,10 +96,11 @@ TEST_CASE("streamed observations: rows of agents that are not active are zero, w
 }
 
 TEST_CASE("streamed observations: rows of agents that left are written once") {
-    for (Device device : devices()) {
+    for (BatchOptions options : streaming_options()) {
+        options.autoreset_mode = AutoresetMode::disabled;  // so that agents that left stay away
         for (const EngineCase& c : streamed_cases()) {
-            DYNAMIC_SECTION(c.name << " on " << device.name()) {
-                const auto batch = make(c, held(device)), plain = make(c, held(device));
+            DYNAMIC_SECTION(c.name << " on " << text_of(options)) {
+                const auto batch = make(c, options), plain = make(c, options);
                 for (int step = 0; step < 20; ++step) {
                     mark_inactive_rows(*batch, 0x55);
                     const Flags before = active_agents(*batch);
@@ -113,12 +119,10 @@ TEST_CASE("streamed observations: rows of agents that left are written once") {
 }
 
 TEST_CASE("streamed observations: rows of agents that are not active are left as they are where a launch names them") {
-    for (Device device : devices()) {
+    for (const BatchOptions& options : streaming_options()) {
         for (const EngineCase& c : streamed_cases()) {
             for (bool all : {true, false}) {
-                DYNAMIC_SECTION(c.name << (all ? ", all parts" : ", one part") << " on " << device.name()) {
-                    BatchOptions options = some_envs(5);
-                    options.device = device;
+                DYNAMIC_SECTION(c.name << (all ? ", all parts" : ", one part") << " on " << text_of(options)) {
                     const auto plain = make(c, options), batch = make(c, options);
                     std::vector<Elsewhere> elsewhere;
                     Bindings bindings(*batch);
@@ -149,9 +153,8 @@ TEST_CASE("streamed observations: rows of agents that are not active are left as
 }
 
 TEST_CASE("streamed observations: a state from outside shows the rows that it has") {
-    for (Device device : devices()) {
-        BatchOptions options = some_envs(5);
-        options.device = device;
+    for (const BatchOptions& options : streaming_options()) {
+        INFO(text_of(options));
         const auto batch = make(engine_case("test_driving"), options);
         play(*batch, 5);
         std::vector<Bytes> before;
@@ -199,9 +202,8 @@ std::vector<float> plain_roads(const DrivingPool& pool, const DrivingScene& scen
 }  // namespace
 
 TEST_CASE("driving: an agent sees the nearest roads, as a sort of all of them gives") {
-    for (Device device : devices()) {
-        BatchOptions options = some_envs(16);
-        options.device = device;
+    for (const BatchOptions& options : streaming_options(16)) {
+        INFO(text_of(options));
         const auto batch = make(engine_case("test_driving"), options);
         DrivingPool pool{3, 4, Driving::max_cars};
         for (uint32_t scene = 0; scene < 20; ++scene) pool.add_scene(scene);

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <thread>
 
+#include "sim/host/host_batch.h"
 #include "sim/host/host_threads.h"
 #include "tests/test_engine.h"
 
@@ -76,6 +77,60 @@ TEST_CASE("every environment: worlds that are stepped many at a time equal world
                 CHECK(played_difference(*together, *alone, 60) == "");
             }
         }
+    }
+}
+
+namespace {
+/// Of the environments that are stepped many at a time, the one whose observation tells the time.
+struct Clock {
+    static constexpr const char* summary = "an agent that sees how many steps its world has played";
+    struct Config {
+        int max_episode_steps = 7;
+        template <class F>
+        void fields(F f) {
+            f("max_episode_steps", max_episode_steps, between(1, 100), "steps until truncation");
+        }
+    };
+    struct State {
+        template <class V>
+        SIM_HD void fields(const Config&, V&) {}
+    };
+    static constexpr Observation<"time", float> time{};
+    static constexpr Discrete<"wait"> wait{};
+    static constexpr auto tensors = tensor_list(time, wait);
+    static constexpr int single_agent_floats = 1;
+    static Spaces spaces(const Config&) {
+        Spaces spaces;
+        spaces.add("agent", 1).observation(time, {1}).discrete(wait, 1);
+        return spaces;
+    }
+    template <class Group>
+    SIM_HD static void reset(Group&, World<Clock>&) {}
+    template <class Group>
+    SIM_HD static void step(Group&, World<Clock>&, const Actions<Clock>&, const Outcome<Clock>&) {}
+    template <class Group>
+    SIM_HD static void observe(Group&, const World<Clock>& world, AgentRange, const ObservationWriter<Clock>& out) {
+        if (out.wants(time)) *out.row(time, 0) = float(world.elapsed);
+    }
+};
+}  // namespace
+
+TEST_CASE("observations tell the time alike, however many worlds there are") {
+    for (int64_t num_envs : {4, 37}) {
+        const auto batch = make_host_batch<Clock, false>("clock", some_envs(num_envs), Settings{});
+        for (int step = 1; step <= 20; ++step) {
+            play(*batch, 1);
+            const std::vector<float> want(size_t(num_envs), float(step % 7));
+            REQUIRE(host_values<float>(*batch, batch->observations()[0]) == want);
+        }
+    }
+}
+
+TEST_CASE("threads: worlds have bulk scratch memory of their own") {
+    for (const char* name : {"test_chain", "test_herd"}) {
+        const auto together = make(engine_case(name), some_envs(600)),
+                   alone = make(engine_case(name), one_by_one(some_envs(600)));
+        CHECK(played_difference(*together, *alone, 40) == "");
     }
 }
 

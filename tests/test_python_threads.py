@@ -63,23 +63,38 @@ def test_reset_act_and_state_beside_steps():
     assert run(steps, others) == []
 
 
+def test_each_of_two_threads_resets_the_worlds_of_its_own_mask(device):
+    env = flockstep.make("pathfinding", num_envs=256, num_agents=8, size=24, device=device)
+    env.reset(seed=0)
+    is_even = np.arange(256) % 2 == 0
+
+    def reset(mask):
+        for _ in range(100):
+            env.reset(options={"reset_mask": mask})
+
+    assert run(lambda: reset(is_even), lambda: reset(~is_even)) == []
+    assert (env.get_field("episode") == 100).all()
+
+
 @pytest.mark.parametrize("delay", [0, 0.001, 0.003])
-def test_close_beside_another_call_ends_it_in_a_sentence(delay):
+@pytest.mark.parametrize("callers", [1, 2])  # of two, one waits for the other
+def test_close_beside_other_calls_ends_them_in_a_sentence(callers, delay):
+    """Without views: the memory is nobody's but the calls' own."""
     for _ in range(20):
-        env = make(512)
-        env.reset(seed=0)
-        elapsed, zeros = env.get_field("elapsed"), np.zeros((512, 4), np.int32)
+        batch = flockstep._flockstep.Batch("pathfinding", num_envs=512, device="cpu", settings={"num_agents": 4, "size": 12})
+        elapsed, zeros = batch.get_field("elapsed"), np.zeros((512, 4), np.int32)
         begun = threading.Event()
 
         def work():
             for _ in range(50):
                 begun.set()
-                env.set_fields({"elapsed": elapsed})
-                env.step(zeros)
+                batch.set_fields({"elapsed": elapsed})
+                batch.step([zeros])
 
         def close():
             begun.wait()
             threading.Event().wait(delay)
-            env.close()
+            batch.close()
 
-        assert [str(error) for error in run(work, close)] in ([], ["batch: it is closed"])
+        errors = run(*[work] * callers, close)
+        assert len(errors) <= callers and {str(error) for error in errors} <= {"batch: it is closed"}

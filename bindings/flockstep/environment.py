@@ -96,8 +96,8 @@ class Environment:
     dtypes: {part: "uint8" | "int8" | "bfloat16" | "float32"} for observation parts, "*" for all.
     plan: how worlds lie over lanes; "": the engine's choice. GPU: "lane", "warp:8" (2 .. 32 lanes of a warp for a world),
         "block:128" (64 .. 256), "grid" (all lanes on one world after the other); lane and warp may end in "/32", "/64" or
-        "/128", the lanes of a block. CPU: "worlds", or "team", all threads on one world after the other, for worlds of very
-        many agents. `plans` lists those that are possible, `plan` is the one in use. Results do not depend on it.
+        "/128", the lanes of a block; block in "/queue" where observations are streamed: a second kernel writes them. CPU:
+        "worlds", or "team", all threads on one world after the other, for worlds of very many agents. `plans` lists those that are possible, `plan` is the one in use. Results do not depend on it.
     statistics: keep episode returns, lengths and the environment's metrics.
     illegal_actions: "refuse" (default): replaced by the action's default choice and reported; "pass": handed to the rules,
         where they say what illegal actions mean.
@@ -354,7 +354,8 @@ class Environment:
         return self._batch.statistics(bool(clear))
 
     def first_episodes(self):
-        """{metric: float32 [num_envs]} of the first episode of each world since the last clear; NaN where none ended. Waits.
+        """{metric: float32 [num_envs]} of the first episode of each world since the last clear; NaN where none ended or
+        nobody had the role. Waits.
         ValueError where no statistics are kept.
         """
         return self._batch.first_episodes()

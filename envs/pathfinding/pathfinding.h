@@ -57,17 +57,20 @@ struct Pathfinding {
     /// Map files: generate, convert. Defined in tools.cpp.
     static std::vector<Tool> tools();
     /// A lane per agent, up to 128: more of them wait for each other longer than they work. Costs are more work, and
-    /// the reset of a map of some size keeps a block busy, whose other worlds then need not wait. Two worlds of few
-    /// agents share a warp: most of a step is the same work for each world.
+    /// the reset of a map of some size keeps a block busy, whose other worlds then need not wait. Worlds of few agents
+    /// share a warp: most of a step is the same work for each world.
     static int lanes(const Config&, const Shared& shared) {
-        if (!shared.needs_distances && shared.num_agents <= 8) return 16;
+        if (!shared.needs_distances && shared.num_agents <= 16) return shared.num_agents <= 8 ? 8 : 16;
         int lanes = shared.needs_distances && shared.num_agents > 32 ? 128 : shared.cells() >= 1024 ? 64 : 32;
         while (lanes < shared.num_agents && lanes < 128) lanes *= 2;
         return lanes;
     }
 
-    /// Drawing a large map is work for many lanes.
-    static int reset_lanes(const Config&, const Shared& shared) { return shared.cells() >= 16384 ? 1024 : 0; }
+    /// Drawing a map is work for many more lanes than a step of few agents.
+    static int reset_lanes(const Config&, const Shared& shared, int lanes) {
+        if (shared.cells() >= 16384) return 1024;
+        return shared.cells() >= 4096 || (shared.cells() >= 256 && lanes <= 32) ? 256 : 0;
+    }
 
     template <class Group>
     SIM_HD static void reset(Group& group, World<Pathfinding>& world) {

@@ -136,10 +136,10 @@ struct Tool;    // sim/contract/tool.h
 ///       Compiles kernels for the default values of these settings too, as constants (see world.h); other values take
 ///       the general kernels, with the same results. For one role with one observation part and one Discrete action
 ///       without a mask.
-///   static int reset_lanes(const Config&, const Shared&)
+///   static int reset_lanes(const Config&, const Shared&, int lanes)
 ///       Lanes, up to 1,024, for worlds that the time limit is about to end, where a reset is much more work than a
-///       step; 0: as many as for a step. On the GPU such worlds are stepped beside the others, before them; where
-///       several worlds share a warp, the blocks that hold them begin first.
+///       step; 0: as many as for a step, which are `lanes`. On the GPU such worlds are stepped beside the others,
+///       before them; where several worlds share a warp, a block of so many lanes resets one after the other.
 ///   static constexpr int single_agent_floats = 4
 ///       One agent that observes so many float32 in one part and has one Discrete action without a mask: makes loops
 ///       over them constants, keeps rows in registers on the GPU, and steps faster.

@@ -51,7 +51,8 @@ class CudaBatch final : public TypedBatch<Env> {
                ", blocks of " + std::to_string(plan_.threads) + " lanes with " + std::to_string(shared_bytes) +
                " B of shared memory, " + std::to_string(blocks_at_once(kernels().step, shared_bytes)) +
                " of them at once, " + std::to_string(attributes.numRegs) + " registers and " +
-               std::to_string(attributes.localSizeBytes) + " B of local memory a lane";
+               std::to_string(attributes.localSizeBytes) + " B of local memory a lane" +
+               (taken_.has_queue ? "; agents are observed by a second kernel" : "");
     }
 
   private:
@@ -85,10 +86,11 @@ class CudaBatch final : public TypedBatch<Env> {
         taken_ = plan;
         this->plan_layout(tile_worlds_);
         if (plan.kind == GroupKind::grid) take_up_grid();
+        if (plan.has_queue) take_up_queue();
         return true;
     }
     bool lay_out_plan(const Plan& plan) {
-        if (!is_compiled(plan.kind)) return false;
+        if (!is_compiled(plan.kind) || (plan.has_queue && !is_streamed<Env>)) return false;
         switch (plan.kind) {
             case GroupKind::lane:
             case GroupKind::warp:
@@ -157,6 +159,18 @@ class CudaBatch final : public TypedBatch<Env> {
         plan_.global = static_cast<char*>(working_memory_.back().data());
         plan_.blocks = std::clamp<int64_t>(engine_.num_agents / plan_.threads, 1, blocks_at_once(kernels().step, 0));
     }
+    void take_up_queue() {
+        const auto allocate = [&](int64_t bytes, const char* purpose) {
+            return working_memory_.emplace_back(*this->memory_, size_t(bytes), purpose).data();
+        };
+        const int64_t agents = engine_.num_envs * engine_.num_agents,
+                      scratch_bytes = (plan_.scratch_bytes + 15) / 16 * 16;
+        plan_.queue.agents = static_cast<QueuedAgent*>(
+            allocate(agents * int64_t(sizeof(QueuedAgent)), "the list of agents that are observed"));
+        plan_.queue.count = static_cast<int32_t*>(allocate(4, "their number"));
+        plan_.kept_scratch =
+            static_cast<char*>(allocate(engine_.num_envs * scratch_bytes + 16, "scratch memory of all worlds"));
+    }
     int most_agents_of_a_role() const {
         int most = 1;
         for (int r = 0; r < engine_.num_roles; ++r) most = std::max(most, engine_.roles[r].count);
@@ -208,6 +222,7 @@ class CudaBatch final : public TypedBatch<Env> {
     KernelSet kernels() const {
         KernelSet set = kernel_sets_.of[int(plan_.kind)];
         if (set.usual_step && this->is_of_usual_size()) set.step = set.usual_step;
+        if (taken_.has_queue) set.step = set.queue_step;
         return set;
     }
     /// To all there is, since the limit belongs to the kernel and other batches launch it with plans of their own.
@@ -220,18 +235,31 @@ class CudaBatch final : public TypedBatch<Env> {
         raise(kernels().step);
         raise(kernels().other);
         if (kernels().early_step) raise(kernels().early_step);
+        if (kernels().observe) raise(kernels().observe);
     }
 
     /// Where blocks have to wait for their turn, their tiles are fetched to the cache before, and worlds at their time
-    /// limit go first.
+    /// limit go first; or wherever these get more lanes.
     void plan_order() {
         if (plan_.kind == GroupKind::grid) return;
         const int64_t at_once = blocks_at_once(kernels().step, plan_.bytes);
-        if (plan_.blocks <= at_once) return;
-        plan_.ahead = int(at_once);
-        const bool can_be_early =
-            plan_.kind == GroupKind::block || (plan_.kind == GroupKind::warp && has_reset_lanes<Env>);
-        if (!can_be_early || this->options_.autoreset_mode != AutoresetMode::same_step) return;
+        const bool blocks_wait = plan_.blocks > at_once;
+        if (blocks_wait) plan_.ahead = int(at_once);
+        if (this->options_.autoreset_mode != AutoresetMode::same_step) return;
+        if constexpr (has_reset_lanes<Env>)
+            if (plan_.kind != GroupKind::lane)
+                early_lanes_ =
+                    std::min(Env::reset_lanes(engine_.config, this->blueprint_.shared(), plan_.lanes), max_reset_lanes);
+        const bool have_more_lanes = early_lanes_ > plan_.threads;
+        if (!have_more_lanes && !(blocks_wait && plan_.kind == GroupKind::block)) return;
+        list_early_blocks();
+        if (!have_more_lanes) return;
+        early_stream_.emplace();
+        plan_.early_blocks = 0;
+        early_plan_ = plan_;
+        if (plan_.kind == GroupKind::block) early_plan_.lanes = early_plan_.threads = early_lanes_;
+    }
+    void list_early_blocks() {
         const int64_t expected = std::min(plan_.blocks, plan_.blocks * plan_.worlds / engine_.max_episode_steps);
         const int most = int(std::min(plan_.blocks, 2 * expected + 64));
         const auto allocate = [&](int64_t bytes) {
@@ -248,15 +276,6 @@ class CudaBatch final : public TypedBatch<Env> {
         const std::vector<int32_t> none(size_t(most), -1);
         this->memory_->from_host(plan_.early.block, none.data(), none.size() * 4);
         plan_.early_blocks = most;
-        if constexpr (has_reset_lanes<Env>) {
-            if (plan_.kind != GroupKind::block) return;
-            if (const int lanes = Env::reset_lanes(engine_.config, this->blueprint_.shared()); lanes > plan_.lanes) {
-                early_stream_.emplace();
-                plan_.early_blocks = 0;
-                early_plan_ = plan_;
-                early_plan_.lanes = early_plan_.threads = std::min(lanes, max_reset_lanes);
-            }
-        }
     }
     int64_t blocks_at_once(const void* kernel, int shared_bytes) const {
         int per_multiprocessor = 0, multiprocessors = 0;
@@ -287,20 +306,30 @@ class CudaBatch final : public TypedBatch<Env> {
             cuda_check(cudaLaunchCooperativeKernel(set.step, blocks, threads, arguments, 0, handle),
                        "launching a step of the whole grid");
         } else {
+            if (is_step && taken_.has_queue)
+                cuda_check(cudaMemsetAsync(plan_.queue.count, 0, 4, handle), "emptying the list of agents");
             cuda_check(cudaLaunchKernel(is_step ? set.step : set.other, blocks, threads, arguments, size_t(plan_.bytes),
                                         handle),
                        is_step ? "launching a step" : "launching a reset or policy");
         }
         if (has_early && early_stream_) early_stream_->join(handle);
+        if (is_step && taken_.has_queue) observe_listed(set, view, handle);
+    }
+    void observe_listed(const KernelSet& set, const EngineView<Env>& view, cudaStream_t stream) {
+        void* arguments[] = {const_cast<EngineView<Env>*>(&view), &plan_};
+        const int bytes = engine_.stream.world_bytes;
+        cuda_check(cudaLaunchKernel(set.observe, dim3(unsigned(blocks_at_once(set.observe, bytes))),
+                                    dim3(unsigned(plan_.threads)), arguments, size_t(bytes), stream),
+                   "launching the observation of agents");
     }
     /// Beside the other worlds, and begun before them.
     void step_early_blocks(const KernelSet& set, const EngineView<Env>& view, cudaStream_t stream) {
         early_stream_->fork(stream);
         void* arguments[] = {const_cast<EngineView<Env>*>(&view), &early_plan_};
-        cuda_check(cudaLaunchKernel(set.early_step, dim3(unsigned(early_plan_.early.most)),
-                                    dim3(unsigned(early_plan_.threads)), arguments, size_t(early_plan_.bytes),
-                                    early_stream_->stream()),
-                   "launching a step of the worlds at their time limit");
+        cuda_check(
+            cudaLaunchKernel(set.early_step, dim3(unsigned(early_plan_.early.most)), dim3(unsigned(early_lanes_)),
+                             arguments, size_t(early_plan_.bytes), early_stream_->stream()),
+            "launching a step of the worlds at their time limit");
     }
 
     int device_, shared_limit_ = 0, tile_worlds_ = 1;
@@ -308,6 +337,7 @@ class CudaBatch final : public TypedBatch<Env> {
     std::vector<Plan> possible_;
     Plan taken_;
     StagingPlan plan_{}, early_plan_{};
+    int early_lanes_ = 0;  // of a block of early_plan_
     std::optional<SideStream> early_stream_;
     std::vector<Buffer> working_memory_;
 };

@@ -16,9 +16,10 @@ __global__ void __launch_bounds__(threads) find_early_blocks_kernel(const EarlyB
                                                                     const int64_t blocks, const int time_limit) {
     const int64_t block = int64_t(blockIdx.x) * threads + threadIdx.x;
     if (block >= blocks) return;
-    const int64_t first = block * early.worlds, last = min(first + early.worlds, num_envs);
+    const int64_t first = block * early.worlds, last = first + early.worlds;
     bool is_early = false;
-    for (int64_t env = first; env < last; ++env) is_early |= ends_next(early, env, time_limit);
+    if (last <= num_envs)
+        for (int64_t env = first; env < last; ++env) is_early |= ends_next(early, env, time_limit);
     if (is_early) {
         const int place = atomicAdd(early.count, 1);
         is_early = place < early.most;

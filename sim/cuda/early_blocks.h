@@ -19,7 +19,7 @@ struct EarlyBlocks {
     uint8_t* is_early;             // [blocks]
 };
 
-/// Fills the lists. Blocks beyond `most` have their turn with the others. Does not wait.
+/// Fills the lists. Blocks beyond `most`, and one that is not full, have their turn with the others. Does not wait.
 void find_early_blocks(const EarlyBlocks& early, int64_t num_envs, int64_t blocks, int time_limit, cudaStream_t stream);
 
 }  // namespace flockstep

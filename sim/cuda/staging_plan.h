@@ -4,6 +4,7 @@
 
 #include "sim/contract/world.h"
 #include "sim/cuda/early_blocks.h"
+#include "sim/engine/agent_queue.h"
 #include "sim/engine/engine_view.h"
 #include "sim/engine/plan.h"
 
@@ -20,6 +21,8 @@ struct StagingPlan {
     int64_t tiled_worlds;  // num_envs, and worlds that only fill the last tile
     char* global;          // grid: memory that stands in for the shared memory, and the lanes' exchange
     int scratch_bytes;     // per world
+    AgentQueue queue;      // of a plan with a queue; else null
+    char* kept_scratch;    // of all worlds, where a second kernel reads it
     EarlyBlocks early;     // steps: up to `most` blocks begin first
     int early_blocks;      // in front of the others; 0: as a launch of their own
     int ahead;  // steps: block b fetches the tile of block b + ahead to the cache; the blocks resident at once
@@ -32,6 +35,8 @@ struct KernelSet {
     const void* other = nullptr;       // (EngineView<Env>, StagingPlan, Work)
     const void* early_step = nullptr;  // as `step`, of worlds at their time limit, by blocks of up to 1,024 lanes
     const void* usual_step = nullptr;  // as `step`, for the environment's usual sizes alone
+    const void* queue_step = nullptr;  // as `step`, but the agents that are to be observed are listed
+    const void* observe = nullptr;     // (EngineView<Env>, StagingPlan): observes those
 };
 /// By kind.
 struct KernelSets {
@@ -45,7 +50,7 @@ KernelSet kernels_of();
 inline constexpr int max_reset_lanes = 1024;
 template <class Env>
 inline constexpr bool has_reset_lanes = requires(const typename Env::Config& config, const SharedOf<Env>& shared) {
-    Env::reset_lanes(config, shared);
+    Env::reset_lanes(config, shared, 32);
 };
 
 /// Room for GridGroup::Exchange.

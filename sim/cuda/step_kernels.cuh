@@ -52,6 +52,63 @@ struct UsualLaneGroup : LaneGroup {
         return low + high;
     }
 };
+/// A block whose streamed observations a second kernel writes.
+class QueueGroup : public BlockGroup {
+  public:
+    __device__ QueueGroup(Exchange& exchange, const AgentQueue& queue) : BlockGroup(exchange), queue_(queue) {}
+    __device__ const AgentQueue& queue() const { return queue_; }
+    __device__ BlockGroup alone() const { return *this; }
+
+  private:
+    const AgentQueue& queue_;
+};
+/// A block's lanes on one of several worlds whose memory is interleaved.
+struct TiledBlockGroup : BlockGroup {
+    static constexpr int tile_worlds = 0;
+    using BlockGroup::BlockGroup;
+};
+/// Worlds of a block that restart in this step.
+struct Restarts {
+    static constexpr int most = 64;
+    int count;
+    int slot[most];
+};
+/// A warp's group in a block that has more lanes than its worlds need: these wait for worlds that restart, and all work
+/// on one after the other.
+template <class Env>
+class HelpedWarpGroup : public WarpGroup {
+  public:
+    __device__ HelpedWarpGroup(int lanes, const EngineView<Env>& e, const StagingPlan& plan, char* shared,
+                               int64_t block_env, int slot, Restarts& restarts, BlockGroup::Exchange& exchange)
+        : WarpGroup(int(threadIdx.x), lanes, true),
+          e_(e),
+          plan_(plan),
+          shared_(shared),
+          block_env_(block_env),
+          slot_(slot),
+          restarts_(restarts),
+          exchange_(exchange) {}
+    /// Called once by every lane of the block's worlds; the others call restart_listed() at once.
+    __device__ void restart_by_block(bool wanted) {
+        if (wanted && lane() == 0) restarts_.slot[atomic_add(restarts_.count, 1)] = slot_;
+        __threadfence_block();
+        __syncwarp();
+        restart_listed(e_, plan_, shared_, block_env_, restarts_, exchange_);
+    }
+    /// Every lane of the block.
+    static __device__ void restart_listed(const EngineView<Env>& e, const StagingPlan& plan, char* shared,
+                                          int64_t block_env, const Restarts& restarts, BlockGroup::Exchange& exchange);
+
+  private:
+    const EngineView<Env>& e_;
+    const StagingPlan& plan_;
+    char* const shared_;
+    const int64_t block_env_;
+    const int slot_;
+    Restarts& restarts_;
+    BlockGroup::Exchange& exchange_;
+};
+
 template <GroupKind kind, bool usual = false>
 __device__ __forceinline__ auto group_of_thread(const Crew<kind>& crew, const StagingPlan& plan,
                                                 BlockGroup::Exchange& exchange) {
@@ -119,6 +176,20 @@ __device__ __forceinline__ Place<Env> block_place(const EngineView<Env>& e, cons
     return p;
 }
 
+template <class Env>
+__device__ void HelpedWarpGroup<Env>::restart_listed(const EngineView<Env>& e, const StagingPlan& plan, char* shared,
+                                                     int64_t block_env, const Restarts& restarts,
+                                                     BlockGroup::Exchange& exchange) {
+    __syncthreads();
+    for (int i = 0; i < restarts.count; ++i) {
+        const int slot = restarts.slot[i];
+        begin_episode_apart<Env>(
+            TiledBlockGroup(exchange), e, block_env + slot,
+            block_place<TiledBlockGroup::tile_worlds>(e, plan, shared, block_env + slot, slot, true));
+        __syncthreads();
+    }
+}
+
 /// Numbers first, first + step, ... < count of row `row`, counted from entry `from` of the staged row, to the output,
 /// counted from entry `to`. An entry is an agent's numbers, or a world's.
 template <int row, class Env>
@@ -171,6 +242,10 @@ __device__ __forceinline__ void move_observations(const Crew<kind>& crew, const 
     }
 }
 
+__device__ __forceinline__ char* kept_scratch(const StagingPlan& plan, int64_t env) {
+    return plan.kept_scratch + env * ((plan.scratch_bytes + 15) / 16 * 16);
+}
+
 /// Lanes of the largest block that runs a kernel, and how many such blocks a multiprocessor shall hold at once: what
 /// registers a lane may use follows from it. Steps wait for memory and for each other, so they want many lanes; resets
 /// and policies get more registers.
@@ -178,14 +253,15 @@ template <GroupKind kind>
 constexpr int most_threads = kind == GroupKind::block ? max_block_lanes : 128;
 template <class Env, GroupKind kind>
 constexpr int step_blocks = kind == GroupKind::block  ? is_streamed<Env> ? 5 : 4  // streams wait for memory alone
-                            : kind == GroupKind::warp ? 8
+                            : kind == GroupKind::warp ? 6
                                                       : 12;
 template <GroupKind kind>
 constexpr int other_blocks = kind == GroupKind::block ? 2 : 4;
 
 /// Which worlds a kernel steps: all of a plan; all, with the environment's usual sizes as constants, since what unrolls
-/// needs registers, and shared memory limits how many such blocks there are anyway; or those at their time limit.
-enum class StepKind { all, usual, early };
+/// needs registers, and shared memory limits how many such blocks there are anyway; those at their time limit; or all,
+/// whose agents another kernel observes.
+enum class StepKind { all, usual, early, queue };
 template <GroupKind kind, StepKind which>
 constexpr int step_threads = which == StepKind::early ? max_reset_lanes : most_threads<kind>;
 template <class Env, GroupKind kind, StepKind which>
@@ -198,21 +274,28 @@ __global__ void __launch_bounds__(step_threads<kind, which>, resident_blocks<Env
     step_kernel(const __grid_constant__ EngineView<Env> e, const __grid_constant__ StagingPlan plan) {
     extern __shared__ __align__(16) char shared[];
     __shared__ BlockGroup::Exchange exchange;
+    __shared__ Restarts restarts;  // where the block has helpers
+    constexpr bool has_helpers = kind == GroupKind::warp && which == StepKind::early;
     int64_t block = int64_t{blockIdx.x} - plan.early_blocks;  // whose worlds this one steps
     constexpr bool can_be_early = kind == GroupKind::block || (kind == GroupKind::warp && has_reset_lanes<Env>);
     const auto is_early_block = [&] {
-        return which == StepKind::early || (can_be_early && int(blockIdx.x) < plan.early_blocks);
+        return which == StepKind::early || (kind == GroupKind::block && int(blockIdx.x) < plan.early_blocks);
     };
     bool has_begun = false;  // its worlds are another block's, which began before
     if (can_be_early && plan.early.most > 0) {
-        if (which == StepKind::all && blockIdx.x == 0 && threadIdx.x == 0) *plan.early.count = 0;
+        if (which != StepKind::early && blockIdx.x == 0 && threadIdx.x == 0) *plan.early.count = 0;
         if (is_early_block()) block = plan.early.block[blockIdx.x];
-        if (kind == GroupKind::warp && is_early_block()) {  // whose warps do not meet again
+        if (has_helpers) {
+            if (threadIdx.x == 0) restarts.count = 0;
             __syncthreads();
             if (threadIdx.x == 0) plan.early.block[blockIdx.x] = -1;
         }
         if (block < 0) return;
         has_begun = !is_early_block() && plan.early.is_early[block];
+    }
+    if constexpr (has_helpers) {
+        if (int(threadIdx.x) >= plan.threads)
+            return HelpedWarpGroup<Env>::restart_listed(e, plan, shared, block * plan.worlds, restarts, exchange);
     }
     const Crew<kind> crew(e, plan, block);
     if (crew.count == 0) return;
@@ -222,12 +305,20 @@ __global__ void __launch_bounds__(step_threads<kind, which>, resident_blocks<Env
         tile.wait();
         return;
     }
-    auto group = group_of_thread<kind, which == StepKind::usual>(crew, plan, exchange);
-    using Group = decltype(group);
     const int slot = crew.slot(plan);
     const int64_t env = crew.block_env + slot;
+    auto group = [&] {
+        if constexpr (has_helpers)
+            return HelpedWarpGroup<Env>(plan.lanes, e, plan, shared, crew.block_env, slot, restarts, exchange);
+        else if constexpr (which == StepKind::queue)
+            return QueueGroup(exchange, plan.queue);
+        else
+            return group_of_thread<kind, which == StepKind::usual>(crew, plan, exchange);
+    }();
+    using Group = decltype(group);
     const bool has_world = slot < crew.first_slot + crew.count;
     Place<Env> place = block_place<Group::tile_worlds>(e, plan, shared, env, slot, true);
+    if (which == StepKind::queue) place.scratch = kept_scratch(plan, env);
     int32_t own_action;
     float own_reward;
     uint8_t own_flags[num_built_in_rows];
@@ -260,6 +351,26 @@ __global__ void __launch_bounds__(step_threads<kind, which>, resident_blocks<Env
         move_observations(crew, e, plan, shared);
     // All have read it, some syncs ago.
     if (kind == GroupKind::block && is_early_block() && threadIdx.x == 0) plan.early.block[blockIdx.x] = -1;
+}
+
+/// The agents that a step has listed, a warp each; the worlds are where they are at home.
+template <class Env>
+__global__ void __launch_bounds__(max_block_lanes, step_blocks<Env, GroupKind::block>)
+    observe_kernel(const __grid_constant__ EngineView<Env> e, const __grid_constant__ StagingPlan plan) {
+    extern __shared__ __align__(16) char shared[];
+    WarpGroup team = BlockGroup::team();
+    const int index = int(threadIdx.x) / 32, teams = int(blockDim.x) / 32, count = *plan.queue.count;
+    for (int i = int(blockIdx.x) * teams + index; i < count; i += int(gridDim.x) * teams) {
+        const QueuedAgent next = plan.queue.agents[i];
+        Place<Env> place{};
+        place.tile = e.tiles + int64_t{next.env} * e.world_bytes, place.tile_worlds = 1;
+        place.scratch = kept_scratch(plan, next.env);
+        place.stage = shared;
+        WorldCall<Env, WarpGroup> call(team, e, e.config, next.env, place);
+        call.world.elapsed = call.header.elapsed[0];
+        AgentStream<Env, WarpGroup>(call).observe(team, index, next.agent, false);
+        team.sync();  // the ring is used again
+    }
 }
 
 /// Resets, refreshes and scripted policies: rare, so rows are written in place.
@@ -303,8 +414,12 @@ KernelSet kernels_of() {
                       reinterpret_cast<const void*>(other_kernel<Env, kind>)};
         if constexpr (kind == GroupKind::lane && requires { typename Env::UsualSizes; })
             set.usual_step = reinterpret_cast<const void*>(step_kernel<Env, kind, StepKind::usual>);
-        if constexpr (kind == GroupKind::block && has_reset_lanes<Env>)
+        if constexpr (kind != GroupKind::lane && has_reset_lanes<Env>)
             set.early_step = reinterpret_cast<const void*>(step_kernel<Env, kind, StepKind::early>);
+        if constexpr (kind == GroupKind::block && is_streamed<Env>) {
+            set.queue_step = reinterpret_cast<const void*>(step_kernel<Env, kind, StepKind::queue>);
+            set.observe = reinterpret_cast<const void*>(observe_kernel<Env>);
+        }
         return set;
     }
 }

@@ -1,6 +1,8 @@
 #pragma once
 
-#include "sim/engine/world_engine.h"  // which includes this file at its end
+#include "sim/contract/row_writer.h"
+#include "sim/engine/agent_queue.h"
+#include "sim/engine/world_call.h"
 
 /// Observations of an environment that streams them (see row_writer.h): the agents of a world that have something to
 /// write are listed in order and dealt to the group's teams in turn, with no sync of the group until all are done.
@@ -14,94 +16,115 @@ namespace flockstep {
 inline constexpr int shown_now = 1, shown_finally = 2;
 
 template <class Env, class Group>
+SIM_NOINLINE void stream_final_apart(Group group, const EngineView<Env>& e, int64_t env, Place<Env> place);
+
+template <class Env, class Group>
 class AgentStream {
   public:
-    SIM_HD AgentStream(Group& group, const EngineView<Env>& e, int64_t env, const Place<Env>& place,
-                       const Header& header, const World<Env>& world)
-        : group_(group),
-          e_(e),
-          env_(env),
-          header_(header),
-          world_(world),
-          memory_(place.stage + place.slot * e.stream.world_bytes) {}
+    SIM_HD explicit AgentStream(const WorldCall<Env, Group>& call)
+        : call_(call), memory_(call.place.stage + call.place.slot * call.e.stream.world_bytes) {}
 
-    /// Observes, for `final` into the final observations. All lanes of the group; ends with a sync.
+    /// Observes, for `final` into the final observations, or lists who is to be observed. All lanes of the group; ends
+    /// with a sync.
     SIM_HD void run(bool final) {
+        if constexpr (has_queue)
+            if (final) return stream_final_apart<Env>(call_.group.alone(), call_.e, call_.env, call_.place);
         int* const order = reinterpret_cast<int*>(memory_);
-        int count = e_.num_agents;
+        int count = call_.num_agents();
         if constexpr (some_inactive<Env>) {
             const int shown = final ? shown_finally : shown_now;
-            count = group_.compact(
-                count, [&](int agent) { return is_active(agent) || header_.rows_shown[agent] & shown; },
+            count = call_.group.compact(
+                count, [&](int agent) { return call_.is_active(agent) || call_.header.rows_shown[agent] & shown; },
                 [&](int agent, int rank) { order[rank] = agent; });
-            group_.sync();
+            call_.group.sync();
         }
-        group_.for_each_team(count, e_.stream.num_teams, [&](auto& team, int index, int i) {
-            const int agent = some_inactive<Env> ? order[i] : i;
-            if (is_active(agent))
-                show(team, index, agent, final);
-            else
-                clear(team, agent, final);
-        });
+        if constexpr (has_queue)
+            enqueue(count, order);
+        else
+            call_.group.for_each_team(count, call_.e.stream.num_teams, [&](auto& team, int index, int i) {
+                observe(team, index, some_inactive<Env> ? order[i] : i, final);
+            });
+    }
+    /// One agent's rows, by the team that has the memory `index`.
+    template <class Team>
+    SIM_HD void observe(Team& team, int index, int agent, bool final) {
+        if (call_.is_active(agent))
+            show(team, index, agent, final);
+        else
+            clear(team, agent, final);
     }
 
   private:
-    SIM_HD bool is_active(int agent) const {
-        if constexpr (some_inactive<Env>) return Env::active(world_, agent);
-        return true;
+    static constexpr bool has_queue = requires(Group & group) { group.queue(); };
+
+    SIM_HD void enqueue(int count, const int* order) {
+        const AgentQueue& queue = call_.group.queue();
+        int& first = *reinterpret_cast<int*>(memory_ + call_.e.stream.order_bytes);  // no team works yet
+        call_.group.single([&] { first = call_.group.atomic_add(*queue.count, count); });
+        call_.group.sync();
+        call_.group.for_each(count, [&](int i) {
+            queue.agents[first + i] = {int32_t(call_.env), some_inactive<Env> ? order[i] : i};
+        });
+        call_.group.sync();
     }
     SIM_HD int role_of(int agent) const {
         int role = 0;
-        while (agent >= e_.roles[role].first + e_.roles[role].count) ++role;
+        while (agent >= call_.e.roles[role].first + call_.e.roles[role].count) ++role;
         return role;
     }
     template <class Team>
     SIM_HD void show(Team& team, int index, int agent, bool final) {
         const int role = role_of(agent);
-        char* const ring = memory_ + e_.stream.order_bytes + index * e_.stream.team_bytes;
+        char* const ring = memory_ + call_.e.stream.order_bytes + index * call_.e.stream.team_bytes;
         if constexpr (requires { team.poison(ring, 0); }) poison(team, role, agent, final, ring);
-        const RowWriter<Env> out(e_.parts + e_.roles[role].first_part, ring, env_, role, agent, final);
+        const RowWriter<Env> out(call_.e.parts + call_.e.roles[role].first_part, ring, call_.env, role, agent, final);
         if constexpr (requires { typename Env::TeamScratch; })
-            Env::observe_agent(team, world_, agent,
-                               *reinterpret_cast<typename Env::TeamScratch*>(ring + e_.stream.ring_bytes), out);
+            Env::observe_agent(team, call_.world, agent,
+                               *reinterpret_cast<typename Env::TeamScratch*>(ring + call_.e.stream.ring_bytes), out);
         else
-            Env::observe_agent(team, world_, agent, out);
+            Env::observe_agent(team, call_.world, agent, out);
         if constexpr (some_inactive<Env>)
-            team.single([&] { header_.rows_shown[agent] |= uint8_t(final ? shown_finally : shown_now); });
+            team.single([&] { call_.header.rows_shown[agent] |= uint8_t(final ? shown_finally : shown_now); });
     }
     /// Zeros where the engine's own tensors hold numbers. While a launch writes some parts elsewhere, their own rows
     /// may have to wait.
     template <class Team>
     SIM_HD void clear(Team& team, int agent, bool final) {
-        const RoleView& r = e_.roles[role_of(agent)];
+        const RoleView& r = call_.e.roles[role_of(agent)];
         for_each_wanted(r, [&](int p) {
-            if (!final && e_.bound_parts >> p & 1) return;
-            send_zeros(team.lane(), team.lanes(), e_.parts[p].rows(final, env_, agent), e_.parts[p].agent_bytes);
+            if (!final && call_.e.bound_parts >> p & 1) return;
+            send_zeros(team.lane(), team.lanes(), call_.e.parts[p].rows(final, call_.env, agent),
+                       call_.e.parts[p].agent_bytes);
         });
         if (final)
-            team.single([&] { header_.rows_shown[agent] &= uint8_t(~shown_finally); });
-        else if (e_.bound_parts == 0)
-            team.single([&] { header_.rows_shown[agent] &= uint8_t(~shown_now); });
+            team.single([&] { call_.header.rows_shown[agent] &= uint8_t(~shown_finally); });
+        else if (call_.e.bound_parts == 0)
+            team.single([&] { call_.header.rows_shown[agent] &= uint8_t(~shown_now); });
     }
     template <class F>
     SIM_HD void for_each_wanted(const RoleView& r, F&& f) const {
         for (int p = r.first_part; p < r.first_part + r.num_parts; ++p)
-            if (e_.parts[p].wanted()) f(p);
+            if (call_.e.parts[p].wanted()) f(p);
     }
     /// The CPU's test mode: what observe_agent does not write, or reads before it wrote it, shows.
     template <class Team>
     SIM_HD void poison(Team& team, int role, int agent, bool final, char* ring) const {
-        team.poison(ring, e_.stream.team_bytes);
-        for_each_wanted(e_.roles[role],
-                        [&](int p) { team.poison(e_.parts[p].rows(final, env_, agent), e_.parts[p].agent_bytes); });
+        team.poison(ring, call_.e.stream.team_bytes);
+        for_each_wanted(call_.e.roles[role], [&](int p) {
+            team.poison(call_.e.parts[p].rows(final, call_.env, agent), call_.e.parts[p].agent_bytes);
+        });
     }
 
-    Group& group_;
-    const EngineView<Env>& e_;
-    const int64_t env_;
-    const Header& header_;
-    const World<Env>& world_;
+    const WorldCall<Env, Group>& call_;
     char* const memory_;
 };
+
+/// Rare where there is a queue, whose kernel it would burden.
+template <class Env, class Group>
+SIM_NOINLINE void stream_final_apart(Group group, const EngineView<Env>& e, int64_t env, Place<Env> place) {
+    WorldCall<Env, Group> call(group, e, e.config, env, place);
+    call.world.elapsed = call.header.elapsed[0];
+    AgentStream<Env, Group>(call).run(true);
+}
 
 }  // namespace flockstep

@@ -173,7 +173,8 @@ class Batch {
 
     /// Means since the last clear. Waits.
     Statistics statistics(bool clear);
-    /// Metrics of the first episode of each world since the last clear, [num_envs] each; NaN where none ended. Waits.
+    /// Metrics of the first episode of each world since the last clear, [num_envs] each; NaN where none ended,
+    /// or where nobody had the role. Waits.
     /// Throws std::invalid_argument where no statistics are kept.
     std::map<std::string, std::vector<float>> first_episodes();
     /// How worlds are laid out, as BatchOptions::plan says it; and every way that these settings and the kinds which

@@ -313,11 +313,15 @@ constexpr void check_contract() {
             "const LegalActions<Env>&)`");
         static_assert(!detail::has_allowed<Env>, "legal_actions and allowed: want one of them");
     }
-    if constexpr (detail::has_observe_state<Env>)
+    if constexpr (detail::has_observe_state<Env>) {
+        static_assert(!is_streamed<Env>,
+                      "observe_state: want none where observations are streamed (observe_agent), whose rows have no "
+                      "staged parts beside them");
         static_assert(
             requires(Group g, Mutable w, const ObservationWriter<Env>& o) { Env::observe_state(g, w, o); },
             "observe_state: want `template <class Group> SIM_HD static void observe_state(Group&, const World<Env>&, "
             "const ObservationWriter<Env>&)`");
+    }
     if constexpr (detail::has_has_action_mask<Env>) {
         static_assert(
             requires(const Config c) {

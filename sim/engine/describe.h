@@ -2,7 +2,7 @@
 
 #include "sim/contract/space.h"
 #include "sim/contract/world.h"
-#include "sim/engine/world_engine.h"
+#include "sim/engine/world_layout.h"
 
 /// What the host asks an environment once per batch. An environment answers from its settings, or, where files decide,
 /// from settings and shared data: `spaces(const Config&)` or `spaces(const Config&, const Shared&)`.

@@ -107,7 +107,7 @@ struct EngineCommon {
     char* rows[max_rows];  // outputs by row of RowTable; null: not requested, or constant and written already
 };
 /// What is kept of a metric, side by side, since an ended episode touches memory that nothing else does. The first
-/// episode's value is -0 where it was 0, for 0 says that there was none.
+/// episode's value is -0 where it was 0, for 0 says that there was none; NaN where nobody had the role.
 enum Statistic { sum_statistic, square_statistic, first_statistic, count_statistic, num_statistics };
 
 }  // namespace flockstep

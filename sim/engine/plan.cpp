@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <stdexcept>
+#include <string_view>
 
 #include "sim/contract/config.h"
 
@@ -21,6 +22,7 @@ int cut_number(std::string& text, char mark) {
     return is_number ? number : -1;
 }
 bool shares_warp(int lanes) { return lanes >= 1 && lanes <= 32 && (lanes & (lanes - 1)) == 0; }
+constexpr std::string_view queue_suffix = "/queue";
 bool fills_block(int lanes) { return lanes >= 64 && lanes <= max_block_lanes && lanes % 32 == 0; }
 }  // namespace
 
@@ -29,6 +31,7 @@ std::string Plan::text(bool is_cuda) const {
     std::string text = group_kind_names[int(kind)];
     if (kind == GroupKind::warp || kind == GroupKind::block) text += ":" + std::to_string(lanes);
     if (threads > 0 && (kind == GroupKind::lane || kind == GroupKind::warp)) text += "/" + std::to_string(threads);
+    if (has_queue) text += queue_suffix;
     return text;
 }
 
@@ -40,6 +43,7 @@ Plan parse_plan(const std::string& text, bool is_cuda) {
     }
     std::string rest = text;
     Plan plan;
+    if (rest.ends_with(queue_suffix)) plan.has_queue = true, rest.resize(rest.size() - queue_suffix.size());
     plan.threads = cut_number(rest, '/');
     const int lanes = cut_number(rest, ':');
     const bool has_threads = plan.threads != 0, has_lanes = lanes != 0;
@@ -53,11 +57,12 @@ Plan parse_plan(const std::string& text, bool is_cuda) {
         plan.kind = GroupKind::block, plan.lanes = lanes, is_good = fills_block(lanes) && !has_threads;
     else if (rest == "grid")
         plan.kind = GroupKind::grid, is_good = !has_lanes && !has_threads;
-    if (!is_good)
+    if (!is_good || (plan.has_queue && plan.kind != GroupKind::block))
         throw std::invalid_argument(
             "plan: got " + in_quotes(text) +
             R"(, want "lane", "warp:N" (2, 4, 8, 16, 32), "block:N" (64, 96, ... 256) or "grid"; )"
-            R"(lane and warp may be followed by "/32", "/64" or "/128", the lanes of a block)");
+            R"(lane and warp may be followed by "/32", "/64" or "/128", the lanes of a block; )"
+            R"(block by "/queue" where observations are streamed)");
     return plan;
 }
 
@@ -68,7 +73,8 @@ std::vector<Plan> all_cuda_plans() {
     };
     with_threads(GroupKind::lane, 1);
     for (int lanes = 2; lanes <= 32; lanes *= 2) with_threads(GroupKind::warp, lanes);
-    for (int lanes = 64; lanes <= max_block_lanes; lanes += 32) plans.push_back({GroupKind::block, lanes, 0});
+    for (int lanes = 64; lanes <= max_block_lanes; lanes += 32)
+        for (bool has_queue : {false, true}) plans.push_back({GroupKind::block, lanes, 0, has_queue});
     plans.push_back({GroupKind::grid, 1, 0});
     return plans;
 }

@@ -10,6 +10,8 @@
 ///         "block:128"   a block for each world: 64, 96, ... 256 lanes
 ///         "grid"        the whole grid on one world after the other
 ///         "warp:8/64"   blocks of 64 lanes, and so 8 worlds in each; lane and warp: 32, 64 or 128
+///         "block:128/queue"  streamed observations: the block lists its active agents, and a second kernel observes
+///                       them, a warp each, whatever their world
 ///   CPU   "worlds"      threads over worlds
 ///         "team"        all threads on one world after the other
 namespace flockstep {
@@ -26,6 +28,7 @@ struct Plan {
     GroupKind kind = GroupKind::lane;
     int lanes = 1;    // for a world; block: also those of the block
     int threads = 0;  // lanes of a block; 0: as many as fit
+    bool has_queue = false;
 
     std::string text(bool is_cuda) const;
 };

@@ -12,7 +12,7 @@
 #include "sim/engine/describe.h"
 #include "sim/engine/registry.h"
 #include "sim/engine/shared_data.h"
-#include "sim/engine/world_engine.h"
+#include "sim/engine/world_layout.h"
 
 /// What both backends' batches of one environment share: settings, Shared, spaces and the layout of the state.
 namespace flockstep {

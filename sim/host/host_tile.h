@@ -3,7 +3,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "sim/engine/world_engine.h"
+#include "sim/engine/world_layout.h"
 
 /// One-agent worlds on the CPU, a tile of them at a time. Their fields are interleaved (see Binder), so that one loop
 /// over the worlds of a tile becomes vector instructions: rules that are plain arithmetic run 8 worlds at once.
