@@ -16,7 +16,7 @@ pybind11::dict to_dict(const Settings& settings);
 /// {"name", "summary", "is_test", "settings": [{"name", "type", "default", "want", "help"}]}
 pybind11::dict to_dict(const EnvironmentEntry& entry);
 /// [{"name", "first", "count", "observation": [{"name", "shape", "low", "high", "enabled"}],
-///   "action": [{"name", "kind", "n", "size", "low", "high"}]}]
+///   "action": [{"name", "kind", "n", "size", "low", "high", "default_choice"}]}]
 pybind11::list to_list(const Spaces& spaces);
 
 /// A field as a numpy array that owns its bytes, and back: the array's own type and shape, which the engine checks.

@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings/convert.h"
+#include "sim/contract/config.h"
 #include "sim/engine/memory.h"
 #include "sim/engine/registry.h"
 
@@ -32,6 +33,26 @@ py::list environments(bool tests) {
         if (tests || !entry.is_test) list.append(to_dict(entry));
     return list;
 }
+/// A keyword that nothing knows is a ValueError as other bad settings are, and a TypeError as it is for Python's own
+/// constructors: clients that try keywords fall back on that, some by its words.
+void bind_unknown_keyword(py::module_& module) {
+    static PyObject* type = nullptr;
+    const py::tuple bases = py::make_tuple(py::handle(PyExc_TypeError), py::handle(PyExc_ValueError));
+    type = PyErr_NewExceptionWithDoc("flockstep.UnknownKeyword",
+                                     "A keyword that neither a constructor nor the environment's settings know.",
+                                     bases.ptr(), nullptr);
+    if (!type) throw py::error_already_set();
+    module.add_object("UnknownKeyword", type);
+    py::register_local_exception_translator([](std::exception_ptr thrown) {
+        try {
+            if (thrown) std::rethrow_exception(thrown);
+        } catch (const UnknownKey& error) {
+            const std::string sentence =
+                std::string(error.what()) + " (unexpected keyword argument '" + error.key + "')";
+            PyErr_SetString(type, sentence.c_str());
+        }
+    });
+}
 }  // namespace
 
 }  // namespace flockstep
@@ -41,6 +62,7 @@ PYBIND11_MODULE(_flockstep, module) {
     module.doc() =
         "The engine of Flockstep: batches of worlds, stepped together. The package flockstep is its friendly face.";
     register_all();
+    bind_unknown_keyword(module);
     bind_array(module);
     bind_batch(module);
     module.def("environments", &environments, py::arg("tests") = false,

@@ -6,6 +6,7 @@
 
 #include "bindings/array.h"
 #include "bindings/convert.h"
+#include "bindings/frame.h"
 #include "bindings/module.h"
 
 namespace py = pybind11;
@@ -72,19 +73,28 @@ class PyBatch {
         // On the GPU they are still being read, the ones before no more than the stream's order says.
         if (device.is_cuda()) given_ = std::move(given);
     }
-    void reset(const std::optional<uint64_t>& seed, const py::object& mask) {
+    /// seeds: of each world by itself; it begins as world 0 of a batch of one with that seed.
+    void reset(const std::optional<uint64_t>& seed, const std::optional<std::vector<uint64_t>>& seeds,
+               const py::object& mask) {
         const Stream stream = current_stream(batch().options().device);
-        if (seed && !mask.is_none())
-            throw std::invalid_argument("seed: got one together with a mask, want it for a reset of all worlds");
+        if (seeds && int64_t(seeds->size()) != batch().num_envs())
+            throw std::invalid_argument("seed: got a list of " + std::to_string(seeds->size()) + ", want " +
+                                        std::to_string(batch().num_envs()) + ", one for each world");
+        std::vector<StreamKey> keys;
+        for (int64_t env = 0; (seeds || (seed && !mask.is_none())) && env < batch().num_envs(); ++env)
+            keys.push_back(seeds ? StreamKey{(*seeds)[size_t(env)], 0, 1} : batch().key_of(*seed, env));
         std::optional<Given> given;
         const Device from = device_of_mask(mask);
         if (!mask.is_none())
             given.emplace(mask, Wanted{"reset_mask", {DType::uint8}, {batch().num_envs()}, from}, stream);
         enqueue(stream, [&](BatchHolder& holder) {
-            if (seed)
+            const uint8_t* chosen = given ? mask_on_device(holder, *given, from) : nullptr;
+            if (!keys.empty())
+                holder.batch->reset(keys, chosen, stream);
+            else if (seed)
                 holder.batch->reset(*seed, stream);
             else
-                holder.batch->reset(given ? mask_on_device(holder, *given, from) : nullptr, stream);
+                holder.batch->reset(chosen, stream);
         });
         mask_ = std::move(given);
     }
@@ -298,9 +308,10 @@ void bind_batch(py::module_& module) {
              "One step. actions: one array per action tensor, or None for the engine's own. Enqueued on the caller's "
              "current stream; on\n"
              "the CPU it is done on return, and `check` reports a refused action at once.")
-        .def("reset", &PyBatch::reset, py::arg("seed") = py::none(), py::arg("mask") = py::none(),
-             "Episode 0 of a seed everywhere; or a new episode everywhere or where mask (bool or uint8 [num_envs]) is "
-             "true.")
+        .def("reset", &PyBatch::reset, py::arg("seed") = py::none(), py::arg("seeds") = py::none(),
+             py::arg("mask") = py::none(),
+             "Episode 0 of a seed, or of a seed for each world, or without one a new episode; everywhere or where mask "
+             "(bool or uint8 [num_envs]) is true.")
         .def("act", &PyBatch::act, py::arg("policy") = "random", py::arg("draw") = 0,
              "Fills the engine's own action tensors.")
         .def("write_action", &PyBatch::write_action, py::arg("index"), py::arg("action"),
@@ -321,6 +332,16 @@ void bind_batch(py::module_& module) {
         .def(
             "check", [](PyBatch& b) { b.use([](Batch& batch) { batch.check(); }); },
             "Waits; ValueError if an action was refused since the last call.")
+        .def(
+            "draw",
+            [](PyBatch& b, int64_t world) {
+                return to_dict(b.use([&](Batch& batch) { return draw_frame(batch, world); }));
+            },
+            py::arg("world") = 0, "A world as shapes, as flockstep.rendering paints them. Waits.")
+        .def(
+            "draw_page",
+            [](PyBatch& b, int64_t world) { return b.use([&](Batch& batch) { return draw_page(batch, world); }); },
+            py::arg("world") = 0, "The same as a replay page of one frame, HTML. Waits.")
         .def("synchronize", [](PyBatch& b) { b.use([](Batch& batch) { batch.synchronize(); }); })
         .def("close", &PyBatch::close, "Gives up the batch; its memory goes with the last view of it.");
     bind_arrays_of(batch);

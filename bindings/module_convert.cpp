@@ -17,14 +17,30 @@ std::string type_of(py::handle value) {
     return value.is_none() ? "None" : py::str(py::type::handle_of(value).attr("__name__"));
 }
 
+bool is_list(py::handle value) {
+    return py::isinstance<py::list>(value) || py::isinstance<py::tuple>(value) || py::isinstance<py::array>(value);
+}
+/// Lists, tuples and numpy arrays of numbers, nested or not, as the text of JSON that settings take.
+std::string list_text(const std::string& name, py::object value) {
+    try {
+        if (py::isinstance<py::array>(value)) value = value.attr("tolist")();
+        return py::str(py::module_::import("json").attr("dumps")(
+            value,
+            py::arg("default") = py::cpp_function([](const py::object& number) { return number.attr("tolist")(); })));
+    } catch (const py::error_already_set&) {
+        refuse(name, "a list of something else", "one of numbers");
+    }
+}
+
 Value value_of(const std::string& name, py::object value) {
     if (py::hasattr(value, "__fspath__")) value = value.attr("__fspath__")();
     if (py::hasattr(value, "dtype") && py::hasattr(value, "item") && py::len(value.attr("shape")) == 0)
         value = value.attr("item")();
+    if (is_list(value)) return list_text(name, value);
     if (py::isinstance<py::bool_>(value)) return value.cast<bool>();
     if (py::isinstance<py::str>(value)) return value.cast<std::string>();
     if (py::isinstance<py::float_>(value)) return value.cast<double>();
-    if (!py::isinstance<py::int_>(value)) refuse(name, type_of(value), "true or false, a number or a text");
+    if (!py::isinstance<py::int_>(value)) refuse(name, type_of(value), "true or false, a number, a text or a list");
     int overflow = 0;
     const int64_t number = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
     if (overflow) refuse(name, py::str(value), "an integer of 64 bits");
@@ -49,6 +65,7 @@ py::dict part_of(const ActionPart& part) {
     result["size"] = part.size;
     result["low"] = part.low;
     result["high"] = part.high;
+    result["default_choice"] = part.fallback.empty() ? std::vector<int>(part.n.size()) : part.fallback;
     return result;
 }
 }  // namespace

@@ -2,10 +2,12 @@
 
 FLOCKSTEP_GOLDEN: folder of recordings, one folder per environment (default ../shared/golden beside the repository).
 FLOCKSTEP_DATA: folders of public map files, separated by colons (default ../shared/data/pogema).
-FLOCKSTEP_REQUIRE: comma-separated; "golden" and "gpu" turn the skips that their absence causes into failures.
+FLOCKSTEP_REQUIRE: comma-separated; "golden", "gpu" and "clients" (libraries of others: scripts/test_clients.sh) turn the
+skips that their absence causes into failures.
 The package is imported from PYTHONPATH or, failing that, from build/python.
 """
 
+import importlib
 import importlib.util
 import os
 import sys
@@ -27,10 +29,20 @@ if importlib.util.find_spec("flockstep") is None:
 
 
 def miss(kind, reason):
-    """Skips with a word; fails where FLOCKSTEP_REQUIRE asks for `kind` ("golden", "gpu")."""
+    """Skips with a word; fails where FLOCKSTEP_REQUIRE asks for `kind` ("golden", "gpu", "clients")."""
     if kind in REQUIRED:
         pytest.fail(f"{reason}, and FLOCKSTEP_REQUIRE asks for {kind}")
-    pytest.skip(reason)
+    pytest.skip(reason, allow_module_level=True)
+
+
+def require_client(name):
+    """A module of a library that drives environments; the whole file of tests skips with a word where it is not installed."""
+    if importlib.util.find_spec(name.split(".")[0]) is None:
+        miss("clients", f"{name} is not installed (scripts/test_clients.sh installs it)")
+    import torch
+
+    torch.set_num_threads(1)  # small networks
+    return importlib.import_module(name)
 
 
 def golden_files(environment, pattern="*.npz"):

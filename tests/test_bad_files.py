@@ -22,7 +22,7 @@ BAD = [
     ("room.map", MAP.replace("height 3", "height 99999"), {}, "{} line 2: got height '99999', want a whole number, 1 to 4096"),
     ("room.map", MAP.replace("height 3", "height 4"), {}, "{}: got 3 rows, want 4 (the header's height)"),
     ("room.map", MAP.replace(".@@.", ".@@"), {}, "{} line 6: got 3 characters, want 4 (the header's width)"),
-    ("room.map", MAP.replace(".@@.", ".@x."), {}, "{} line 6 column 3: got 'x', want one of . G S @ O T W"),
+    ("room.map", MAP.replace(".@@.", ".@x."), {}, "{} line 6 column 3: got 'x', want one of . G S E @ O T W"),
     ("room.map", "", {}, "{}: got no `map` line, want type, height, width, map, then the rows"),
     ("room.map", "\x00\xff\x00", {}, "{} line 1: got "),
     ("rooms.yaml", "room: |-\n  ...\n  ..\n", {}, "{} line 3: got "),

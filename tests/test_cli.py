@@ -469,3 +469,23 @@ def test_a_movingai_scenario_becomes_a_configuration_that_is_played(tmp_path):
     settings = tomllib.loads((tmp_path / "small.toml").read_text())["environment"]
     assert json.loads(settings["agents_xy"]) == [[1, 0], [1, 1], [1, 3]]
     assert json.loads(settings["targets_xy"]) == [[1, 3], [1, 2], [1, 0]]
+
+
+def test_evaluations_play_instances_that_training_never_saw(tmp_path):
+    """generator = pogema counts up from the seed: `train` begins at 1, `eval` where evaluations in training do."""
+    words = ["eval", "pathfinding", "--policy", "random", "--episodes", "2", "--device", "cpu", "--json"]
+    seed = json.loads(succeed(*words, cwd=tmp_path))["seed"]
+    assert seed == 1_000_000
+    flockstep = pytest.importorskip("flockstep", reason="the Python module is not built")
+    settings = {"num_agents": 8, "size": 16, "generator": "pogema", "device": "cpu", "max_episode_steps": 1}
+    trained = flockstep.make("pathfinding", num_envs=256, seed=1, **settings)
+    evaluated = flockstep.make("pathfinding", num_envs=128, seed=seed, **settings)
+
+    def instances(env):
+        return {(place.tobytes(), goal.tobytes()) for place, goal in zip(env.get_field("position"), env.get_field("goal"), strict=True)}
+
+    played = set()
+    for _ in range(4):  # episodes
+        played |= instances(trained)
+        trained.step(trained.act("random"))
+    assert len(played) == 4 * 256 and not played & instances(evaluated)

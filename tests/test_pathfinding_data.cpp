@@ -278,7 +278,7 @@ TEST_CASE("pathfinding maps: errors of MovingAI maps name file and line") {
     CHECK(error("height 2\nmap\n") == " line 2: got `map` before height and width, want both above it");
     CHECK(error(header + "...\n") == ": got 1 rows, want 2 (the header's height)");
     CHECK(error(header + "...\n....\n") == " line 6: got 4 characters, want 3 (the header's width)");
-    CHECK(error(header + "...\n.x.\n") == " line 6 column 2: got 'x', want one of . G S @ O T W");
+    CHECK(error(header + "...\n.x.\n") == " line 6 column 2: got 'x', want one of . G S E @ O T W");
 }
 
 TEST_CASE("pathfinding maps: agent k of a MovingAI scenario is line k, x a column and y a row") {

@@ -67,7 +67,7 @@ def test_the_same_seed_plays_the_same_episode(case, device):
 def test_values_are_copies_in_python_types():
     env = make("cartpole")
     observations, infos = env.reset(seed=1)
-    assert env.agents == env.possible_agents == ["agent_0"] and infos == {"agent_0": {"acts": True}}
+    assert env.agents == env.possible_agents == ["agent_0"] and infos == {"agent_0": {}}
     kept = observations["agent_0"].copy()
     _, rewards, terminations, truncations, _ = env.step({"agent_0": 1})
     np.testing.assert_array_equal(observations["agent_0"], kept)
@@ -85,7 +85,7 @@ def test_wrong_actions_get_one_sentence():
     ]:
         with pytest.raises(ValueError, match=sentence):
             env.step(actions)
-    with pytest.raises(ValueError, match="render_mode: got 'human', want None"):
+    with pytest.raises(ValueError, match="render_mode: got 'human', want None or"):
         make("cartpole", render_mode="human")
 
 
@@ -142,6 +142,16 @@ def test_a_forbidden_action_counts_as_waiting():
     waiting, twin = make("nothing"), env
     _, infos = waiting.reset(seed=4)
     zeros = {agent: 0 if not infos[agent]["action_mask"][forbidden[agent]] else forbidden[agent] for agent in waiting.agents}
-    for a, b in zip(twin.step(forbidden), waiting.step(zeros), strict=True):
+    *told, infos = twin.step(forbidden)
+    named = {agent: info.pop("illegal_action") for agent, info in infos.items() if "illegal_action" in info}
+    assert named == {agent: action for agent, action in forbidden.items() if zeros[agent] != action} and named
+    for a, b in zip((*told, infos), waiting.step(zeros), strict=True):
         for agent in a:
             np.testing.assert_equal(a[agent], b[agent])
+
+
+def test_infos_say_whose_turn_it_is_where_agents_wait():
+    env = flockstep.parallel_env("test_stones")
+    _, infos = env.reset(seed=1)
+    assert sorted(info["acts"] for info in infos.values()) == [False] * (len(infos) - 1) + [True]
+    assert "acts" not in flockstep.parallel_env("cartpole").reset(seed=1)[1]["agent_0"]

@@ -6,17 +6,19 @@
 
 #include "trainer/actor.h"
 #include "trainer/cli.h"
+#include "trainer/evaluate.h"
 
 namespace flockstep {
 
 /// Where the commands that play episodes run them.
 struct PlayConfig {
     Text device = "auto";
-    int64_t seed = 0;
+    int64_t seed = evaluation_seed;
     template <class F>
     void fields(F f) {
         f("device", device, any_value(), "cpu, cuda, cuda:N, or auto: the GPU if a usable one is there");
-        f("seed", seed, at_least(0), "of worlds and actions");
+        f("seed", seed, at_least(0),
+          "of worlds and actions; the default is that of evaluations in training, whose instances it never sees");
     }
 };
 

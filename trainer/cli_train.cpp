@@ -25,7 +25,7 @@ struct RunConfig {
     Text run_name;
     float log_every = 1.0f;
     int64_t evaluate_episodes = 0;
-    int64_t evaluate_seed = 1'000'000;
+    int64_t evaluate_seed = evaluation_seed;
     Text baseline;
     bool replay = true;
     template <class F>

@@ -9,6 +9,11 @@
 
 namespace flockstep {
 
+/// Seed of worlds that nothing is trained on, unless another is asked for: far from the seeds of training and its first
+/// million worlds, for `generator = pogema` counts up from the seed, world by world, and by 2^20 from episode to
+/// episode.
+inline constexpr int64_t evaluation_seed = 1'000'000;
+
 /// What is evaluated, and on how much.
 struct EvaluateConfig {
     Text policy;

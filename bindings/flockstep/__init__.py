@@ -16,7 +16,7 @@ import importlib
 import importlib.util
 import warnings
 
-from ._flockstep import Array, Batch, describe_device, find_device, why_no_gpu
+from ._flockstep import Array, Batch, UnknownKeyword, describe_device, find_device, why_no_gpu
 from .environment import Environment, environments, make
 from .policy import Policy, load_policy
 
@@ -25,6 +25,7 @@ __all__ = [
     "Batch",
     "Environment",
     "Policy",
+    "UnknownKeyword",
     "describe_device",
     "environments",
     "find_device",

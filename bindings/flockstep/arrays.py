@@ -2,6 +2,8 @@
 
 import importlib.util
 
+import numpy as np
+
 KINDS = ("numpy", "torch", "dlpack")
 
 
@@ -46,3 +48,10 @@ def map_tree(function, tree):
     if isinstance(tree, dict):
         return {name: map_tree(function, branch) for name, branch in tree.items()}
     return function(tree)
+
+
+def mask_to_host(mask):
+    """A reset mask in host memory: bool [num_envs]. Waits for the device."""
+    if hasattr(mask, "cpu"):  # torch
+        return mask.cpu().numpy().astype(bool)
+    return (mask if isinstance(mask, np.ndarray) else np.from_dlpack(mask, device="cpu")).astype(bool)

@@ -1,5 +1,8 @@
 """`make` and `Environment`: many worlds of one environment as Python sees them."""
 
+import functools
+import importlib
+import importlib.util
 import logging
 import operator
 
@@ -41,6 +44,15 @@ def integer(name, value, low, high=2**63 - 1):
     return number
 
 
+def seeds_of(seed):
+    """A seed, or one for each world, as Batch.reset takes them; ValueError for others."""
+    if hasattr(seed, "tolist"):
+        seed = seed.tolist()
+    if isinstance(seed, (list, tuple)):
+        return {"seeds": [integer(f"seed[{i}]", each, 0, 2**64 - 1) for i, each in enumerate(seed)]}
+    return {"seed": integer("seed", seed, 0, 2**64 - 1)}
+
+
 def mode_name(mode):
     """"same_step", "next_step" or "disabled", also from gymnasium's AutoresetMode."""
     text = str(getattr(mode, "value", mode))
@@ -62,6 +74,9 @@ class Info(dict):
             raise KeyError(key)
         self[key] = self._environment.statistics()
         return self[key]
+
+    def __reduce__(self):
+        return dict, (dict(self),)
 
 
 class Environment:
@@ -92,8 +107,12 @@ class Environment:
         CUDA torch if it is installed, else dlpack.
     All other keywords are the environment's own settings.
 
-    Raises ValueError, in one sentence that names what was given and what was wanted, for any of these; RuntimeError where
-    the machine has too little memory.
+    Raises ValueError, in one sentence that names what was given and what was wanted, for any of these; UnknownKeyword, which
+    is a TypeError too, for a keyword that neither this class nor the environment knows; RuntimeError where the machine has
+    too little memory.
+
+    pickle and copy.deepcopy make an environment of its own in the same state, on the same device, whose rewards and flags
+    are cleared.
 
     Every array is a view of the engine's memory at a fixed address, **valid until the next step, reset or set_fields**
     writes it: copy what is to be kept. On CUDA a step is enqueued on the caller's current stream (torch's or CuPy's if
@@ -124,28 +143,26 @@ class Environment:
         if final_observation is None:
             final_observation = "all" if self.autoreset_mode == "same_step" else "none"
         self._first_env = integer("first_env", first_env, 0)
-        self._batch = Batch(
-            str(id),
-            num_envs=integer("num_envs", num_envs, 1, 2**31 - 1),
-            device=str(device),
-            seed=integer("seed", seed, 0, 2**64 - 1),
-            autoreset_mode=self.autoreset_mode,
-            final_observation=str(final_observation),
-            first_env=self._first_env,
-            spread_phases=bool(spread_phases),
-            statistics=bool(statistics),
-            outputs=names("outputs", outputs),
-            dtypes={str(part): dtype_name(dtype) for part, dtype in (dtypes or {}).items()},
-            plan=str(plan),
-            illegal_actions=str(illegal_actions),
-            scripted={str(role): "none" if policy is None else str(policy) for role, policy in (scripted or {}).items()},
-            settings=settings,
-        )
+        self._options = {
+            "num_envs": integer("num_envs", num_envs, 1, 2**31 - 1),
+            "seed": integer("seed", seed, 0, 2**64 - 1),
+            "autoreset_mode": self.autoreset_mode,
+            "final_observation": str(final_observation),
+            "first_env": self._first_env,
+            "spread_phases": bool(spread_phases),
+            "statistics": bool(statistics),
+            "outputs": names("outputs", outputs),
+            "dtypes": {str(part): dtype_name(dtype) for part, dtype in (dtypes or {}).items()},
+            "plan": str(plan),
+            "illegal_actions": str(illegal_actions),
+            "scripted": {str(role): "none" if policy is None else str(policy) for role, policy in (scripted or {}).items()},
+        }
+        self._batch = Batch(str(id), device=str(device), settings=settings, **self._options)
         self._read_facts()
         self.array = arrays.choose_kind(array, self.device)
         if str(device) == "auto":
             log.info("%s: %d worlds on %s", self.name, self.num_envs, self.device)
-        self._final = str(final_observation)
+        self.final_observation = str(final_observation)
         self._show_arrays(arrays.viewer(self.array))
         self._is_fresh = True  # the worlds are at the beginning of episode 0, as the constructor left them
 
@@ -154,6 +171,7 @@ class Environment:
         self.name, self.device, self.settings = batch.environment, batch.device, batch.settings
         self.num_envs, self.num_agents = batch.num_envs, batch.num_agents
         self.policies, self.metric_names = ["random", *batch.policies], batch.metric_names
+        self.keeps_statistics, self.illegal_actions = self._options["statistics"], self._options["illegal_actions"]
         self._layout = Layout(batch)
         self.roles = self._layout.roles  # {name: range of its agents}
 
@@ -175,7 +193,7 @@ class Environment:
         finals = {array.name: view(array) for array in batch.final_observations}
         if finals:
             self._step_info["final_observation"] = layout.nest_observation(finals)
-            if self._final == "all":
+            if self.final_observation == "all":
                 self._step_info["_final_observation"] = outputs.get("episode_start")
         self._own_action = layout.nest_actions([view(array) for array in batch.actions])
 
@@ -184,26 +202,40 @@ class Environment:
     def reset(self, seed=None, options=None):
         """Begins episodes; returns (observation, info).
 
-        seed: episode 0 of that seed everywhere. None: the first call gives episode 0 of make's seed, later ones a new
-            episode everywhere.
-        options: {"reset_mask": bool [num_envs]} resets those worlds alone (numpy, or an array on the device); the others
-            keep their outputs.
+        seed: episode 0 of that seed everywhere. A list or array of num_envs seeds: world i begins as world 0 of make(num_envs=1)
+            with the i-th of them, and goes on so; with a mask, whose seeds for other worlds are passed over, too. None: the
+            first call gives episode 0 of make's seed, later ones a new episode everywhere.
+        options: {"reset_mask": bool [num_envs]} resets those worlds alone (numpy, or an array on the device), to their own
+            episode 0 of the seed if there is one; the others keep their outputs. Others are the environment's own, for the episodes that this call begins: cartpole has low and
+            high, as Gymnasium's; they make this call wait, and clear the rewards and flags of all worlds. ValueError for
+            options that are not known.
         """
-        mask = self._reset_mask(options)
+        mask, own = self._read_options(options)
         if seed is not None:
-            self._batch.reset(seed=integer("seed", seed, 0, 2**64 - 1), mask=mask)
+            self._batch.reset(**seeds_of(seed), mask=mask)
         elif mask is not None or not self._is_fresh:
             self._batch.reset(mask=mask)
         self._is_fresh = False
+        if own is not None:
+            own(self, np.ones(self.num_envs, bool) if mask is None else arrays.mask_to_host(mask))
         return self._show_observation(), Info(self._info, self)
 
-    @staticmethod
-    def _reset_mask(options):
-        unknown = [key for key in options or {} if key != "reset_mask"]
+    def _read_options(self, options):
+        """The reset mask, and what applies the environment's own options to the worlds that were reset; None each."""
+        options = dict(options or {})
+        mask = options.pop("reset_mask", None)
+        unknown = [key for key in options if key not in self.reset_options]
         if unknown:
-            raise ValueError(f'options: unknown key "{unknown[0]}", want reset_mask')
-        mask = (options or {}).get("reset_mask")
-        return np.asarray(mask, bool) if isinstance(mask, (list, tuple)) else mask
+            raise ValueError(f'options: unknown key "{unknown[0]}", want {" or ".join(("reset_mask", *self.reset_options))}')
+        return (
+            np.asarray(mask, bool) if isinstance(mask, (list, tuple)) else mask,
+            own_module(self.name).read_reset_options(options) if options else None,
+        )
+
+    @property
+    def reset_options(self):
+        """Names of the environment's own options of reset."""
+        return getattr(own_module(self.name), "RESET_OPTIONS", ())
 
     def step(self, action):
         """One step of every world; returns (observation, reward, terminated, truncated, info).
@@ -296,6 +328,11 @@ class Environment:
         self._batch.restore({name: host_array(name, value, None) for name, value in state["fields"].items()})
         self._is_fresh = False
 
+    def __reduce__(self):
+        state = None if self._is_fresh else self.state_dict()
+        options = {**self._options, "device": self.device, "array": self.array}
+        return remake, (type(self), self.name, options, self.settings, state)
+
     def replace_shared(self, **settings):
         """Takes up another pool of maps or scenes while the worlds run; returns (observation, info) as reset() does.
 
@@ -326,6 +363,17 @@ class Environment:
     def check(self):
         """Waits; ValueError that says which world, agent, step and value if an action was refused since the last call."""
         self._batch.check()
+
+    def render(self, world=0, size=480):
+        """A picture of a world as it is now: uint8 [height, width, 3] in host memory; size: pixels of its longer side.
+
+        It shows what `flockstep render` shows. Waits, and copies state of all worlds: for few worlds. Raises ImportError where
+        Pillow is not installed (pip install 'flockstep[render]'), ValueError for another world or size, an environment without
+        a drawing, and where `outputs` leaves out what it is drawn from (active).
+        """
+        from .rendering import paint
+
+        return paint(self._batch.draw(integer("world", world, 0, self.num_envs - 1)), size)
 
     def close(self):
         """Gives the worlds up. Arrays that are still held stay readable."""
@@ -361,6 +409,21 @@ class Environment:
     def action_space(self):
         """gymnasium space of what step takes."""
         return self._layout.action_space()
+
+
+def remake(kind, name, options, settings, state):
+    """An Environment, or one of a subclass, as pickle and copy.deepcopy want it back. state: of state_dict, or None."""
+    environment = kind(name, **options, **settings)
+    if state is not None:
+        environment.load_state_dict(state)
+    return environment
+
+
+@functools.cache
+def own_module(name):
+    """The module flockstep.NAME of an environment's folder of the same name, or None."""
+    found = importlib.util.find_spec(f"{__package__}.{name}")
+    return importlib.import_module(f"{__package__}.{name}") if found and found.origin else None
 
 
 def names(option, given):

@@ -56,6 +56,23 @@ class Layout:
             result.setdefault(role, {})[part] = tensor
         return spaces.unwrap({role: spaces.unwrap(parts) for role, parts in result.items()})
 
+    def masked_actions(self, masks):
+        """Where masks apply, from {mask's name: array}: tuples of the number of the action tensor, the agents' columns in it,
+        the agents themselves (both slices), the part's description and its mask."""
+        places = []
+        for role in self._spaces:
+            agents = slice(role["first"], role["first"] + role["count"])
+            start = self._qualified(role, "action_mask")
+            for part in role["action"]:
+                mask = masks.get(start if len(role["action"]) == 1 else f"{start}.{part['name']}")
+                if mask is None:
+                    continue
+                if self.has_one_action:
+                    places.append((0, agents, agents, part, mask))
+                else:
+                    places.append((self.action_parts.index((role["name"], part["name"])), slice(None), agents, part, mask))
+        return places
+
     def flat_actions(self, action):
         """The engine's action tensors from what step() was given; ValueError for other keys."""
         if len(self.action_parts) == 1 and not isinstance(action, dict):
@@ -82,12 +99,19 @@ class Layout:
         return (self._num_envs, role["count"]) if batched else ()
 
     def observation_spaces(self, batched=False):
+        return self._observation_spaces(lambda role: self._leading(role, batched))
+
+    def state_spaces(self):
+        """Of the observations of all agents of one world together, [agents, ...], where rows of absent agents are 0."""
+        return {role: spaces.with_zero(space) for role, space in self._observation_spaces(lambda role: (role["count"],)).items()}
+
+    def _observation_spaces(self, leading):
+        """leading: of a role, the axes in front of one agent's."""
         result = {}
         for role in self._spaces:
             dtypes = {part["name"]: self._dtypes.get(self._qualified(role, part["name"])) for part in role["observation"]}
-            leading = self._leading(role, batched)
             boxes = {
-                part["name"]: spaces.box_of(part, dtypes[part["name"]], leading)
+                part["name"]: spaces.box_of(part, dtypes[part["name"]], leading(role))
                 for part in role["observation"]
                 if dtypes[part["name"]]
             }

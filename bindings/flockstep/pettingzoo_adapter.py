@@ -5,8 +5,9 @@ import copy
 import numpy as np
 import pettingzoo
 
-from . import arrays
-from .gymnasium_adapter import HostStepper, host_environment, refuse_rendering
+from . import arrays, spaces
+from .gymnasium_adapter import check_render_mode, render_facts
+from .host import HostStepper, host_environment, mask_rows
 
 
 class ParallelEnvironment(pettingzoo.ParallelEnv):
@@ -15,44 +16,68 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
     agents are those that are active and have not finished. An agent leaves in the step in which it is terminated, truncated
     or becomes inactive (which counts as terminated); one that becomes active later joins. An action is wanted of each of
     them, and of nobody else.
-    infos[agent]: acts (bool: it is its turn) and, where the rules forbid actions, action_mask (int8 [choices], as
-    Space.sample wants it). A forbidden action counts as action 0; one outside the space is a ValueError.
+    observation_spaces, action_spaces: {agent: space} of possible_agents. state_space: of state().
+    infos[agent]: where some agent has to wait for its turn acts (bool: it is this one's); where the rules forbid actions
+    action_mask (int8 [choices], as Space.sample wants it), and in a step for which the agent's action was forbidden illegal_action, that action: the default
+    choice was played instead. In the step that ends the world's episode metrics ({name: float}), the environment's own.
+    An action outside the space is a ValueError.
     The first reset without a seed draws one. state_dict() and load_state_dict() are those of flockstep.Environment.
     """
 
     def __init__(self, id, device="cpu", render_mode=None, **config):
-        refuse_rendering(id, render_mode)
-        self.render_mode = None
-        self.metadata = {"name": f"flockstep/{id}", "render_modes": [], "is_parallelizable": True}
-        self._environment = env = host_environment(id, 1, device, autoreset_mode="disabled", **config)
+        self.render_mode = check_render_mode(render_mode)
+        self._environment = env = host_environment(id, 1, device, "disabled", config, reserved=("num_envs",))
+        self.metadata = {"name": f"flockstep/{id}", **render_facts(env, render_mode), "is_parallelizable": True}
         self._stepper = HostStepper(env)
         self._roles = env.roles
         self._role_of = [role for role, members in env.roles.items() for _ in members]
         self.possible_agents = [f"{role}_{i}" for role, members in env.roles.items() for i in range(len(members))]
         self._index = {agent: i for i, agent in enumerate(self.possible_agents)}
-        self._role_spaces = (env._layout.observation_spaces(), env._layout.action_spaces())
-        self._spaces = ({}, {})
+        self.observation_spaces, self.action_spaces = (
+            {agent: copy.deepcopy(by_role[role]) for agent, role in zip(self.possible_agents, self._role_of, strict=True) if role in by_role}
+            for by_role in (env._layout.observation_spaces(), env._layout.action_spaces())
+        )
+        self._finished = np.zeros(len(self.possible_agents), bool)
         self.agents = []
         self._is_seeded = False
 
     def observation_space(self, agent):
-        return self._space(0, agent)
+        return self.observation_spaces[agent]
 
     def action_space(self, agent):
-        return self._space(1, agent)
+        return self.action_spaces[agent]
 
-    def _space(self, kind, agent):
-        if agent not in self._spaces[kind]:
-            self._spaces[kind][agent] = copy.deepcopy(self._role_spaces[kind][self._role_of[self._index[agent]]])
-        return self._spaces[kind][agent]
+    @property
+    def state_space(self):
+        """The space of state()."""
+        own = {array.name: spaces.unbounded_box(array.shape[1:], array.dtype) for array in self._environment._batch.states}
+        return spaces.as_space(spaces.unwrap(own or self._environment._layout.state_spaces()))
+
+    def state(self):
+        """The whole world, for a centralised critic: the environment's global state, where it has one; else the observations of
+        all possible agents, [agents, ...], a dict of parts where there are several, by role where there are several. Rows of
+        agents that are not active are 0. A copy."""
+        own = {array.name: array.copy()[0] for array in self._environment._batch.states}
+        if own:
+            return spaces.unwrap(own)
+        active = self._stepper.active()[0]
+        tree = arrays.copy_to_host(self._environment._show_observation())
+        by_role = tree if len(self._roles) > 1 else {role: tree for role in self._roles}
+        rows = {
+            role: arrays.map_tree(lambda array, here=active[self._roles[role].start : self._roles[role].stop]: keep_rows(array[0], here), part)
+            for role, part in by_role.items()
+        }
+        return spaces.unwrap(rows)
 
     def reset(self, seed=None, options=None):
-        """A new episode; returns (observations, infos) by agent. options are accepted and ignored."""
+        """A new episode; returns (observations, infos) by agent. options: the environment's own, see flockstep.Environment.reset;
+        others are passed over, since PettingZoo's parallel_api_test wants that of every environment."""
+        options = {key: value for key, value in (options or {}).items() if key in self._environment.reset_options}
         if seed is None and not self._is_seeded:
             seed = int(np.random.default_rng().integers(2**63))
+        observation, info = self._environment.reset(seed, options)
         self._is_seeded = True
-        observation, info = self._environment.reset(seed)
-        self._finished = np.zeros(len(self.possible_agents), bool)
+        self._finished[:] = False
         self.agents = self._present(info["active"].copy()[0])
         return self._split(observation, self.agents), self._infos(info, self.agents)
 
@@ -61,8 +86,7 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
         if not self.agents:
             return {}, {}, {}, {}, {}
         before = self.agents
-        self._stepper.send(self._gather(actions), check=False)
-        self._forget_masked()
+        illegal = self._stepper.send(self._gather(actions))
         observation, reward, terminated, truncated, info = self._environment._show_step()
         active, truncated = info["active"].copy()[0], truncated.copy()[0]
         terminated = terminated.copy()[0] | (~active & ~truncated)
@@ -72,7 +96,18 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
         left = set(before)
         shown = before + [agent for agent in self.agents if agent not in left]
         by_agent = [self._by_agent(row, shown) for row in (reward.copy()[0], terminated, truncated)]
-        return self._split(observation, shown), *by_agent, self._infos(info, shown)
+        infos = self._infos(info, shown)
+        if illegal is not None:
+            for agent in before:
+                if illegal[0, self._index[agent]]:
+                    infos[agent]["illegal_action"] = actions[agent]
+        if self._stepper.has_metrics and (truncated.any() or (terminated | ~active).all()):
+            self._add_metrics(infos)
+        return self._split(observation, shown), *by_agent, infos
+
+    def render(self):
+        """uint8 [height, width, 3] where render_mode is "rgb_array", else None; see flockstep.Environment.render."""
+        return self._environment.render() if self.render_mode else None
 
     def close(self):
         self._environment.close()
@@ -87,6 +122,7 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
         if np.shape(finished) != (len(self.possible_agents),):
             raise ValueError(f"state: finished: got {finished!r}, want one bool for each of {len(self.possible_agents)} agents")
         self._environment.load_state_dict(state)
+        self._stepper.forget_metrics()
         self._finished = np.array(finished, bool)
         self._is_seeded = True
         self.agents = self._present(self._environment._info["active"].copy()[0])
@@ -116,11 +152,12 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
         return role, i - self._roles[role].start
 
     def _infos(self, info, agents):
-        acts = self._by_agent(info["acts"].copy()[0], agents)
-        infos = {agent: {"acts": acts[agent]} for agent in agents}
+        acts = info["acts"].copy()[0]
+        own = self._by_agent(acts, agents)
+        infos = {agent: {} if acts.all() else {"acts": own[agent]} for agent in agents}
         if "action_mask" in info:
             for agent, mask in self._split(info["action_mask"], agents).items():
-                infos[agent]["action_mask"] = arrays.map_tree(lambda part: part.astype(np.int8), mask)
+                infos[agent]["action_mask"] = mask_rows(mask)
         return infos
 
     def _gather(self, actions):
@@ -143,9 +180,13 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
                     tensor[0, i] = actions[agent][part] if isinstance(actions[agent], dict) else actions[agent]
         return tensors
 
-    def _forget_masked(self):
-        """Actions inside the space can only have been refused by the mask; they counted as 0, as promised."""
-        try:
-            self._environment.check()
-        except ValueError:
-            pass
+    def _add_metrics(self, infos):
+        values, ended = self._stepper.metrics()
+        if ended[0]:
+            for info in infos.values():
+                info["metrics"] = {name: float(value[0]) for name, value in values.items()}
+
+
+def keep_rows(array, here):
+    """The rows of an array where `here` is true, zeros elsewhere."""
+    return np.where(here.reshape(-1, *[1] * (array.ndim - 1)), array, np.zeros((), array.dtype))

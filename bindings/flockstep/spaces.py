@@ -31,6 +31,24 @@ def box_of(part, dtype, leading=()):
     return spaces.Box(low, high, shape, dtype)
 
 
+def unbounded_box(shape, dtype):
+    """Box of an array of which only dtype and shape are known."""
+    from gymnasium import spaces
+
+    dtype = np.dtype("float32" if dtype == "bfloat16" else dtype)
+    low, high = (-np.inf, np.inf) if dtype.kind == "f" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    return spaces.Box(low, high, tuple(shape), dtype)
+
+
+def with_zero(space):
+    """A Box, or a Dict of them, that holds 0 as well."""
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Dict):
+        return spaces.Dict({name: with_zero(part) for name, part in space.items()})
+    return spaces.Box(np.minimum(space.low, 0), np.maximum(space.high, 0), space.shape, space.dtype)
+
+
 def action_space_of(part, leading=()):
     """Discrete, MultiDiscrete or Box of an action part; with leading axes MultiDiscrete or Box of that shape."""
     from gymnasium import spaces

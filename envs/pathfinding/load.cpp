@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <stdexcept>
@@ -145,6 +146,7 @@ struct PoolBuilder {
     }
 };
 
+std::string cell_text(Cell cell) { return "[" + std::to_string(cell.row) + ", " + std::to_string(cell.column) + "]"; }
 Cell read_cell(const char* name, const nlohmann::json& pair) {
     if (!pair.is_array() || pair.size() != 2 || !pair[0].is_number_integer() || !pair[1].is_number_integer())
         refuse(name, pair.dump(), "a pair [row, column]");
@@ -169,13 +171,10 @@ GivenAgents read_scenario(const PathfindingConfig& c, const std::vector<GridMap>
     if (maps.size() != 1)
         refuse("agents_xy", in_quotes(c.agents_xy.str()) + " and " + std::to_string(maps.size()) + " maps",
                "the one map that the scenario is for");
-    const Scenario scenario = load_scenario(c.agents_xy.str(), maps[0]);
-    const size_t count = size_t(c.num_agents);
-    if (count > scenario.start.size())
-        refuse("num_agents", std::to_string(count),
-               "at most " + std::to_string(scenario.start.size()) + ", the problems of " + c.agents_xy.str());
-    GivenAgents given{{scenario.start.begin(), scenario.start.begin() + c.num_agents}, {}};
-    for (size_t agent = 0; agent < count; ++agent) given.goals.push_back({scenario.goal[agent]});
+    if (c.is_lifelong()) refuse("on_target", "restart", "finish or nothing: a scenario has one goal for each agent");
+    const Scenario scenario = load_scenario(c.agents_xy.str(), maps[0], size_t(c.num_agents));
+    GivenAgents given{scenario.start, {}};
+    for (Cell goal : scenario.goal) given.goals.push_back({goal});
     return given;
 }
 GivenAgents read_lists(const PathfindingConfig& c) {
@@ -194,13 +193,27 @@ GivenAgents read_lists(const PathfindingConfig& c) {
                std::to_string(given.start.size()) + " as in agents_xy");
     return given;
 }
+/// An agent whose next goal is the cell that it stands on would be paid for standing still.
+void check_sequences(const PathfindingConfig& c, const GivenAgents& given) {
+    for (size_t agent = 0; agent < given.goals.size(); ++agent) {
+        const std::vector<Cell>& goals = given.goals[agent];
+        if (goals.size() < 2 && c.agents_xy.empty())
+            refuse("map", "one goal for each agent, in letters",
+                   "lists of at least two in targets_xy, with agents_xy, where on_target is restart");
+        if (goals.size() < 2)
+            refuse("targets_xy", "one goal for an agent", "at least two for each agent where on_target is restart");
+        for (size_t i = 0; i < goals.size(); ++i)
+            if (goals[i] == goals[(i + 1) % goals.size()])
+                refuse("targets_xy", cell_text(goals[i]) + " twice in a row for agent " + std::to_string(agent),
+                       "another goal after each, and after the last than the first, where on_target is restart");
+    }
+}
 GivenAgents read_given_agents(const PathfindingConfig& c, const std::vector<GridMap>& maps) {
-    const bool is_scenario = c.agents_xy.str().ends_with(".scen");
     GivenAgents given;
-    if (!is_scenario && c.agents_xy.empty() != c.targets_xy.empty())
+    if (!is_scenario(c.agents_xy.str()) && c.agents_xy.empty() != c.targets_xy.empty())
         refuse(c.agents_xy.empty() ? "agents_xy" : "targets_xy", "nothing",
                "a list: agents_xy and targets_xy go together");
-    if (is_scenario) {
+    if (is_scenario(c.agents_xy.str())) {
         given = read_scenario(c, maps);
     } else if (!c.agents_xy.empty()) {
         given = read_lists(c);
@@ -208,10 +221,20 @@ GivenAgents read_given_agents(const PathfindingConfig& c, const std::vector<Grid
         given.start = maps[0].start;
         for (Cell goal : maps[0].goal) given.goals.push_back({goal});
     }
-    for (const std::vector<Cell>& goals : given.goals)
-        if (c.is_lifelong() && !c.agents_xy.empty() && goals.size() < 2)
-            refuse("targets_xy", "one goal for an agent", "at least two for each agent where on_target is restart");
+    if (c.is_lifelong()) check_sequences(c, given);
     return given;
+}
+
+void check_starts(const std::vector<Cell>& start) {
+    std::map<std::pair<int, int>, size_t> agent_at;
+    for (size_t agent = 0; agent < start.size(); ++agent) {
+        const auto [other, is_new] = agent_at.try_emplace({start[agent].row, start[agent].column}, agent);
+        if (!is_new)
+            refuse("agents_xy",
+                   cell_text(start[agent]) + " for agents " + std::to_string(other->second) + " and " +
+                       std::to_string(agent),
+                   "a cell of its own for each agent");
+    }
 }
 
 void keep_given_agents(const PathfindingConfig& c, const GivenAgents& given, PathfindingShared& shared,
@@ -226,10 +249,11 @@ void keep_given_agents(const PathfindingConfig& c, const GivenAgents& given, Pat
     const auto check = [&](Cell cell) {
         if (cell.row < 0 || cell.column < 0 || cell.row >= shared.height || cell.column >= shared.width)
             refuse(
-                "agents_xy, targets_xy", "cell [" + std::to_string(cell.row) + ", " + std::to_string(cell.column) + "]",
+                "agents_xy, targets_xy", "cell " + cell_text(cell),
                 "one on the map of " + std::to_string(shared.height) + " x " + std::to_string(shared.width) + " cells");
     };
     for (Cell cell : given.start) check(cell);
+    check_starts(given.start);
     for (const std::vector<Cell>& goals : given.goals) {
         for (Cell cell : goals) check(cell), list.push_back(cell);
         first.push_back(int32_t(list.size()));
@@ -291,7 +315,7 @@ PathfindingShared load_pathfinding(const PathfindingConfig& config, Loader& load
     shared.num_agents = config.num_agents;
     const std::vector<GridMap> maps = read_or_generate(config, loader);
     set_sizes(config, maps, shared);
-    if (config.agents_xy.str().ends_with(".scen")) loader.depends_on(config.agents_xy.str());
+    if (is_scenario(config.agents_xy.str())) loader.depends_on(config.agents_xy.str());
     keep_given_agents(config, read_given_agents(config, maps), shared, loader);
     if (maps.empty()) {
         check_cells(config, shared);

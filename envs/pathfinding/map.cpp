@@ -2,6 +2,7 @@
 
 #include <array>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
 
@@ -98,6 +99,26 @@ GridMap parse_rows(const std::vector<Line>& rows, const std::string& source, con
     return map;
 }
 
+GridMap parse_list(std::string_view text) {
+    const std::string want = "a list of equally long rows of 0 and 1, like [[0, 1], [0, 0]]";
+    const nlohmann::json list = nlohmann::json::parse(text, nullptr, false);
+    if (!list.is_array() || list.empty()) fail("map", "'" + std::string(text.substr(0, 40)) + "'", want);
+    std::vector<std::string> signs;
+    std::vector<Line> rows;
+    signs.reserve(list.size());
+    for (const nlohmann::json& row : list) {
+        const std::string where = "map row " + std::to_string(signs.size());
+        if (!row.is_array()) fail(where, "no list", want);
+        std::string& text_of_row = signs.emplace_back();
+        for (const nlohmann::json& cell : row) {
+            if (cell != 0 && cell != 1) fail(where, "a cell that is neither", want);
+            text_of_row += cell == 0 ? '.' : '#';
+        }
+        rows.push_back({int(signs.size()), text_of_row});
+    }
+    return parse_rows(rows, "map", "");
+}
+
 }  // namespace map_reader
 
 namespace {
@@ -178,12 +199,13 @@ std::string to_text(const GridMap& map) {
 }
 
 std::string map_file(const std::string& path_or_text) {
-    if (path_or_text.find('\n') != std::string::npos) return "";
+    if (path_or_text.starts_with('[') || path_or_text.find('\n') != std::string::npos) return "";
     if (const auto address = as_yaml_address(path_or_text)) return address->path;
     return path_or_text.ends_with(".map") || path_or_text.ends_with(".txt") ? path_or_text : "";
 }
 
 std::vector<GridMap> load_maps(const std::string& path_or_text) {
+    if (path_or_text.starts_with('[')) return {parse_list(path_or_text)};
     if (path_or_text.find('\n') != std::string::npos) return {parse_map(path_or_text)};
     if (const auto address = as_yaml_address(path_or_text)) return load_yaml(*address);
     const std::string stem = std::filesystem::path(path_or_text).stem().string();

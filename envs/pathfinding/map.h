@@ -29,7 +29,8 @@ struct GridMap {
 
 /// Starts and goals of a MovingAI scenario: agent k is line k of the file, the n-agent instance its first n lines.
 struct Scenario {
-    std::string map_name;  // as the file spells it, often with a folder
+    std::string map_name;   // as the file spells it, often with a folder
+    std::vector<int> line;  // of the file, 1-based
     std::vector<Cell> start, goal;
 };
 
@@ -55,17 +56,23 @@ std::string to_movingai(const GridMap& map);
 /// Reads the maps that `path_or_text` names, at least one:
 ///   path.yaml, path.yml    all maps of a POGEMA file of `name: |-` blocks of indented rows, in its order
 ///   path.yaml#name         the one of that name
-///   path.map               a MovingAI map: `.`, `G` and `S` are free, `@`, `O`, `T` and `W` obstacles
+///   path.map               a MovingAI map: `.`, `G`, `S` and `E` are free, `@`, `O`, `T` and `W` obstacles
 ///   path.txt               one map in POGEMA's string form
-/// Anything else is taken for the string form itself.
+///   [[0, 1], [0, 0]]       rows of 0 (free) and 1 (obstacle), POGEMA's list form, as JSON
+/// Anything else is taken for the string form itself. Files may begin with a UTF-8 byte order mark.
 std::vector<GridMap> load_maps(const std::string& path_or_text);
 
 /// The file that load_maps would read, or "" where it would read the text itself.
 std::string map_file(const std::string& path_or_text);
 
-/// Reads a MovingAI .scen file that belongs to `map`. Its x is a column and its y a row. The map size that it names
-/// must be the map's, starts and goals must be free. The optimal lengths are octile, so they are checked for being
-/// numbers and dropped.
-Scenario load_scenario(const std::string& path, const GridMap& map);
+/// Whether a path is that of a MovingAI scenario: it ends in .scen, in capitals or not.
+bool is_scenario(const std::string& path);
+
+/// Reads the first `count` problems (0: all) of a MovingAI .scen file that belongs to `map`. Its x is a column and its
+/// y a row. Name (but for folders and extension; a map without a name takes any) and size of the map that it names must
+/// be the map's, starts and goals free, and no two starts the same cell. The optimal lengths are octile, so they are
+/// checked for being numbers and dropped. Throws for fewer problems than `count`, too, in terms of the setting
+/// num_agents.
+Scenario load_scenario(const std::string& path, const GridMap& map, size_t count = 0);
 
 }  // namespace flockstep

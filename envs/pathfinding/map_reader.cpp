@@ -23,7 +23,10 @@ std::string read_file(const std::string& path) {
     // An empty file leaves the output stream failed, so only the input's state counts.
     if (file) text << file.rdbuf();
     if (!file || file.bad()) fail(path, "no readable file", "one");
-    return text.str();
+    constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+    std::string result = text.str();
+    if (result.starts_with(byte_order_mark)) result.erase(0, byte_order_mark.size());
+    return result;
 }
 
 std::vector<Line> split_lines(std::string_view text) {

@@ -22,7 +22,7 @@ struct Line {
 std::string at_line(const std::string& source, int line);
 std::string at_line(const std::string& source, int line, size_t column);
 
-/// The whole file; throws when it cannot be read.
+/// The whole file, without a UTF-8 byte order mark; throws when it cannot be read.
 std::string read_file(const std::string& path);
 
 /// Lines without their ends and without trailing blanks, CRLF included. Views into `text`.
@@ -33,6 +33,9 @@ std::vector<std::string_view> split_words(std::string_view text);
 
 /// A whole number in low..high out of a file; throws with `where` and `what` otherwise.
 int parse_integer(std::string_view text, int low, int high, const std::string& where, const std::string& what);
+
+/// Rows of 0 and 1 as JSON: POGEMA's list form.
+GridMap parse_list(std::string_view text);
 
 /// Rows of POGEMA's string form.
 GridMap parse_rows(const std::vector<Line>& rows, const std::string& source, const std::string& name);

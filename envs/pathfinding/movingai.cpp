@@ -1,8 +1,12 @@
+#include <algorithm>
+#include <cctype>
 #include <charconv>
+#include <map>
 
 #include "envs/pathfinding/map_reader.h"
 
-/// Readers of MovingAI's benchmark files. Source: the format page of N. Sturtevant's benchmarks, 2012.
+/// Readers of MovingAI's benchmark files. Source: the format page of N. Sturtevant's benchmarks, 2012; the letter E, an
+/// emitter that agents may enter, from the League of Robot Runners' start kit.
 namespace flockstep {
 namespace map_reader {
 namespace {
@@ -41,9 +45,9 @@ Header parse_header(const std::vector<Line>& lines, const std::string& source) {
 }
 
 uint8_t obstacle_of(char sign, const std::string& source, int line, size_t column) {
-    if (sign == '.' || sign == 'G' || sign == 'S') return 0;
+    if (sign == '.' || sign == 'G' || sign == 'S' || sign == 'E') return 0;
     if (sign == '@' || sign == 'O' || sign == 'T' || sign == 'W') return 1;
-    fail(at_line(source, line, column), std::string("'") + sign + "'", "one of . G S @ O T W");
+    fail(at_line(source, line, column), std::string("'") + sign + "'", "one of . G S E @ O T W");
 }
 
 }  // namespace
@@ -103,10 +107,20 @@ Cell parse_place(std::string_view x, std::string_view y, const GridMap& map, con
     return cell;
 }
 
+/// A map's name as a scenario spells it, without folders and extension.
+std::string_view stem_of(std::string_view file) {
+    file = file.substr(file.find_last_of("/\\") + 1);
+    if (file.ends_with(".map")) file.remove_suffix(4);
+    return file;
+}
+
 void parse_problem(const Line& line, const GridMap& map, const std::string& source, Scenario& scenario) {
     const std::string where = at_line(source, line.number);
     const std::vector<std::string_view> field = split_fields(line.text);
     if (field.size() != num_fields) fail(where, std::to_string(field.size()) + " fields", "9");
+    if (!map.name.empty() && stem_of(field[1]) != map.name) {
+        fail(where, "a problem of map '" + std::string(field[1]) + "'", "one of " + map.name);
+    }
     const int width = parse_integer(field[2], min_map_side, max_map_side, where, "map width");
     const int height = parse_integer(field[3], min_map_side, max_map_side, where, "map height");
     if (width != map.width || height != map.height) {
@@ -119,13 +133,40 @@ void parse_problem(const Line& line, const GridMap& map, const std::string& sour
         fail(where, "optimal length '" + std::string(field[8]) + "'", "a number");
     }
     if (scenario.start.empty()) scenario.map_name = field[1];
+    scenario.line.push_back(line.number);
     scenario.start.push_back(parse_place(field[4], field[5], map, where, "start"));
     scenario.goal.push_back(parse_place(field[6], field[7], map, where, "goal"));
 }
 
+/// The first `count` problems stay, 0: all. No two of their agents may start in one cell.
+void keep_problems(Scenario& scenario, size_t count, const std::string& path) {
+    if (count > scenario.start.size()) {
+        fail("num_agents", std::to_string(count),
+             "at most " + std::to_string(scenario.start.size()) + ", the problems of " + path);
+    }
+    if (count > 0) scenario.line.resize(count), scenario.start.resize(count), scenario.goal.resize(count);
+    std::map<std::pair<int, int>, int> line_of;
+    for (size_t agent = 0; agent < scenario.start.size(); ++agent) {
+        const Cell cell = scenario.start[agent];
+        const auto [other, is_new] = line_of.try_emplace({cell.row, cell.column}, scenario.line[agent]);
+        if (is_new) continue;
+        fail(at_line(path, scenario.line[agent]),
+             "start x " + std::to_string(cell.column) + ", y " + std::to_string(cell.row) + " as in line " +
+                 std::to_string(other->second),
+             "a cell of its own for each agent");
+    }
+}
+
 }  // namespace
 
-Scenario load_scenario(const std::string& path, const GridMap& map) {
+bool is_scenario(const std::string& path) {
+    constexpr std::string_view extension = ".scen";
+    return path.size() >= extension.size() &&
+           std::equal(extension.begin(), extension.end(), path.end() - int(extension.size()),
+                      [](char want, char given) { return want == std::tolower(static_cast<unsigned char>(given)); });
+}
+
+Scenario load_scenario(const std::string& path, const GridMap& map, size_t count) {
     const std::string text = read_file(path);
     const std::vector<Line> lines = split_lines(text);
     if (lines.empty() || (lines[0].text != "version 1" && lines[0].text != "version 1.0")) {
@@ -136,6 +177,7 @@ Scenario load_scenario(const std::string& path, const GridMap& map) {
         if (!lines[i].text.empty()) parse_problem(lines[i], map, path, scenario);
     }
     if (scenario.start.empty()) fail(path, "no problems", "at least one line of 9 fields");
+    keep_problems(scenario, count, path);
     return scenario;
 }
 

@@ -62,7 +62,7 @@ struct PathfindingConfig {
           "rooms make "
           "a pool of maps once; pogema rebuilds POGEMA's instances from the seed");
         f("map", map, any_value(),
-          "a map instead, which has its own size: file.map, file.yaml, file.yaml#name, or POGEMA's text form");
+          "a map instead, which has its own size: file.map, file.yaml, file.yaml#name, or POGEMA's text or list form");
         f("size", size, between(2, 4096),
           "cells per side of a generated map; beside height and width it is their larger one, or left alone");
         f("height", height, between(0, 4096), "rows of a generated map; 0: size");

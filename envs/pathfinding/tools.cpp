@@ -108,9 +108,9 @@ struct ConvertOptions {
     }
 };
 
-std::string cell_list(const std::vector<Cell>& cells, size_t count) {
+std::string cell_list(const std::vector<Cell>& cells) {
     std::string text;
-    for (size_t i = 0; i < count; ++i)
+    for (size_t i = 0; i < cells.size(); ++i)
         text += (i ? ", [" : "[") + std::to_string(cells[i].row) + ", " + std::to_string(cells[i].column) + "]";
     return "\"[" + text + "]\"\n";
 }
@@ -119,12 +119,8 @@ std::string cell_list(const std::vector<Cell>& cells, size_t count) {
 std::string configuration(const GridMap& map, const ConvertOptions& options) {
     std::string text = "[environment]\nname = \"pathfinding\"\nmap = \"\"\"\n" + to_text(map) + "\"\"\"\n";
     if (options.scenario.empty()) return text;
-    const Scenario scenario = load_scenario(options.scenario.str(), map);
-    const size_t count = options.num_agents ? size_t(options.num_agents) : scenario.start.size();
-    if (count > scenario.start.size())
-        refuse("num_agents", std::to_string(count),
-               "at most " + std::to_string(scenario.start.size()) + ", the problems of " + options.scenario.str());
-    return text + "agents_xy = " + cell_list(scenario.start, count) + "targets_xy = " + cell_list(scenario.goal, count);
+    const Scenario scenario = load_scenario(options.scenario.str(), map, size_t(options.num_agents));
+    return text + "agents_xy = " + cell_list(scenario.start) + "targets_xy = " + cell_list(scenario.goal);
 }
 
 void convert(const ConvertOptions& options, std::ostream& out) {

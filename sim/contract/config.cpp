@@ -93,7 +93,7 @@ void Settings::refuse_unread(const std::string& where, const std::vector<std::st
         });
         if (nearest != known.end() && edit_distance(key, *nearest) <= 3)
             sentence += ", did you mean \"" + *nearest + "\"?";
-        throw std::invalid_argument(sentence);
+        throw UnknownKey(sentence, key);
     }
 }
 

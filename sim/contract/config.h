@@ -4,6 +4,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <variant>
@@ -74,6 +75,14 @@ struct FieldDescription {
     std::string name, type, default_value, wish, help;
 };
 
+/// A key that nothing knows. The Python module makes an exception of it that is a TypeError as well.
+class UnknownKey : public std::invalid_argument {
+  public:
+    UnknownKey(const std::string& sentence, std::string given)
+        : std::invalid_argument(sentence), key(std::move(given)) {}
+    std::string key;
+};
+
 /// Keys and values, sorted by key; knows which keys somebody has read, so that the rest can be refused.
 class Settings {
   public:
@@ -87,8 +96,8 @@ class Settings {
     const std::map<std::string, Value>& values() const { return values_; }
     /// As read() does, for keys that may be missing.
     void mark_read(const std::string& key) { read_.insert(key); }
-    /// Throws std::invalid_argument that begins with `where` and names the first key that was not read, and the nearest
-    /// known one, if at most three letters differ.
+    /// Throws an UnknownKey whose sentence begins with `where` and names the first key that was not read, and the
+    /// nearest known one, if at most three letters differ.
     void refuse_unread(const std::string& where, const std::vector<std::string>& known) const;
 
   private:

@@ -43,7 +43,7 @@ SIM_HD float unit_float(uint32_t word) { return float(word >> 8) * 0x1p-24f; }
 ///
 /// The bits of a Philox call, written down only here:
 ///   key      the seed: low word, high word
-///   counter  word 0  global env index (32 bits: rank offset included)
+///   counter  word 0  global env index (32 bits: rank offset included); 0 for a world with a seed of its own
 ///            word 1  episode of that env (32 bits)
 ///            word 2  step within the episode (24 bits, high) | purpose (8 bits, low)
 ///            word 3  agent (20 bits, high) | draw / 4 (12 bits, low);  draw % 4 picks one of the four words

@@ -72,8 +72,18 @@ int Batch::find_policy(const std::string& name) const {
 }
 
 void Batch::reset(uint64_t seed, const Bindings& bindings, Stream stream) {
+    drop_keys();
     memory_->from_host(&view_->control->seed, &seed, sizeof seed);
     launch({Operation::reset, nullptr, true, 0, 0, &bindings}, stream);
+}
+void Batch::reset(const std::vector<StreamKey>& keys, const uint8_t* mask, Stream stream) {
+    std::vector<StreamKey> all = read_keys();
+    std::vector<uint8_t> is_reset(all.size(), 1);
+    if (mask) memory_->to_host(is_reset.data(), mask, is_reset.size());
+    for (size_t env = 0; env < all.size(); ++env)
+        if (is_reset[env]) all[env] = keys.at(env);
+    write_keys(all);
+    launch({Operation::reset, mask, true, 0, 0, nullptr}, stream);
 }
 void Batch::reset(const uint8_t* mask, Stream stream) {
     launch({Operation::reset, mask, false, 0, 0, nullptr}, stream);

@@ -128,6 +128,12 @@ class Batch {
     /// Seeds the batch and begins episode 0 everywhere.
     void reset(uint64_t seed, Stream stream = {}) { reset(seed, Bindings(*this), stream); }
     void reset(uint64_t seed, const Bindings& bindings, Stream stream = {});
+    /// Episode 0 where `mask` (uint8 [num_envs] on the device; null: everywhere) is not 0, with random streams for each
+    /// world by itself. keys: [num_envs] on the host; those of other worlds are passed over. A reset to one seed ends
+    /// this. Waits; costs 16 bytes per world from then on.
+    void reset(const std::vector<StreamKey>& keys, const uint8_t* mask, Stream stream = {});
+    /// The streams that world `env` of this batch has under a seed for all.
+    StreamKey key_of(uint64_t seed, int64_t env) const;
     /// A new episode everywhere, or where `mask` (uint8 [num_envs] on the device) is not 0. Other rows keep their
     /// outputs.
     void reset(const uint8_t* mask = nullptr, Stream stream = {});
@@ -150,7 +156,7 @@ class Batch {
     /// call impossible (`state_error`). The last needs the whole state on the host.
     void set_fields(const std::vector<FieldValue>& values) { set_fields(values, Bindings(*this)); }
     void set_fields(const std::vector<FieldValue>& values, const Bindings& bindings);
-    /// Everything that is needed to go on identically: fields that are not derived, and the seed.
+    /// Everything that is needed to go on identically: fields that are not derived, and the seed or the worlds' own.
     std::vector<FieldValue> save();
     /// Takes up a saved state; checks it like set_fields.
     void restore(const std::vector<FieldValue>& saved) { restore(saved, Bindings(*this)); }
@@ -254,13 +260,18 @@ class Batch {
     void check_rules(const std::vector<FieldValue>& values, const std::vector<char>& tiles);
     std::vector<char> read_tiles();
     void clear_statistics();
+    std::vector<StreamKey> read_keys();
+    void write_keys(const std::vector<StreamKey>& keys);
+    void drop_keys();
     void* allocate(int64_t bytes, const std::string& what);
 
     std::vector<FieldInfo> fields_;
     std::vector<Tensor> observations_, final_observations_, states_, final_states_, action_masks_, outputs_, actions_;
     std::vector<std::string> part_names_;  // of the tensor of each part of the view; "": it is not written
     int first_learner_ = 0;                // agents before it are scripted
-    char* bulk_ = nullptr;                 // all bulk arrays, one after the other
+    std::optional<Buffer> keys_;           // of worlds that have seeds of their own
+    bool uses_keys_ = false;
+    char* bulk_ = nullptr;  // all bulk arrays, one after the other
     std::vector<Buffer> buffers_;
 };
 

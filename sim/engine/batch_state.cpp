@@ -200,6 +200,38 @@ void Batch::set_fields(const std::vector<FieldValue>& values, const Bindings& bi
     launch({Operation::refresh, nullptr, false, 0, 0, &bindings}, {});
 }
 
+namespace {
+constexpr const char* keys_name = "own_seeds";  // [num_envs, 2]: seed, then the lower half env, the upper all_envs
+}  // namespace
+StreamKey Batch::key_of(uint64_t seed, int64_t env) const {
+    return {seed, uint32_t(view_->first_env + env), uint32_t(view_->all_envs)};
+}
+std::vector<StreamKey> Batch::read_keys() {
+    std::vector<StreamKey> keys(static_cast<size_t>(num_envs()));
+    if (uses_keys_) {
+        memory_->to_host(keys.data(), keys_->data(), keys.size() * sizeof(StreamKey));
+        return keys;
+    }
+    uint64_t seed;
+    memory_->to_host(&seed, &view_->control->seed, sizeof seed);
+    for (size_t env = 0; env < keys.size(); ++env) keys[env] = key_of(seed, int64_t(env));
+    return keys;
+}
+void Batch::write_keys(const std::vector<StreamKey>& keys) {
+    const size_t bytes = keys.size() * sizeof(StreamKey);
+    if (!keys_) keys_.emplace(*memory_, bytes, "the seeds of " + std::to_string(num_envs()) + " worlds");
+    memory_->from_host(keys_->data(), keys.data(), bytes);
+    const void* address = keys_->data();
+    memory_->from_host(&view_->control->keys, &address, sizeof address);
+    uses_keys_ = true;
+}
+void Batch::drop_keys() {
+    if (!uses_keys_) return;
+    const void* none = nullptr;
+    memory_->from_host(&view_->control->keys, &none, sizeof none);
+    uses_keys_ = false;
+}
+
 std::vector<FieldValue> Batch::save() {
     check();
     const std::vector<char> tiles = read_tiles();
@@ -209,15 +241,23 @@ std::vector<FieldValue> Batch::save() {
     FieldValue seed{"seed", DType::uint64, {1}, std::vector<char>(8)};
     memory_->to_host(seed.bytes.data(), &view_->control->seed, 8);
     saved.push_back(std::move(seed));
+    if (uses_keys_) {
+        const std::vector<StreamKey> keys = read_keys();
+        FieldValue value{keys_name, DType::uint64, {num_envs(), 2}, std::vector<char>(keys.size() * sizeof keys[0])};
+        memcpy(value.bytes.data(), keys.data(), value.bytes.size());
+        saved.push_back(std::move(value));
+    }
     return saved;
 }
 
 void Batch::restore(const std::vector<FieldValue>& saved, const Bindings& bindings) {
     std::vector<FieldValue> values;
-    const FieldValue* seed = nullptr;
+    const FieldValue *seed = nullptr, *own_seeds = nullptr;
     for (const FieldValue& value : saved) {
         if (value.name == "seed")
             seed = &value;
+        else if (value.name == keys_name)
+            own_seeds = &value;
         else
             values.push_back(value);
     }
@@ -230,8 +270,15 @@ void Batch::restore(const std::vector<FieldValue>& saved, const Bindings& bindin
                 " is missing; it was saved by another environment, other settings or another version");
     }
     if (!seed || seed->bytes.size() != 8) throw std::invalid_argument("state: the seed is missing");
+    std::vector<StreamKey> keys(own_seeds ? size_t(num_envs()) : 0);
+    const std::vector<int64_t> want{num_envs(), 2};
+    if (own_seeds && (own_seeds->dtype != DType::uint64 || own_seeds->shape != want))
+        throw std::invalid_argument("state: " + std::string(keys_name) + ": got " + name_of(own_seeds->dtype) + " " +
+                                    shape_text(own_seeds->shape) + ", want uint64 " + shape_text(want));
+    if (own_seeds) memcpy(keys.data(), own_seeds->bytes.data(), keys.size() * sizeof keys[0]);
     set_fields(values, bindings);
     memory_->from_host(&view_->control->seed, seed->bytes.data(), 8);
+    own_seeds ? write_keys(keys) : drop_keys();
 }
 
 }  // namespace flockstep

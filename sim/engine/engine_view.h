@@ -30,9 +30,15 @@ struct ActionError {
     int64_t env, value;
     int step;
 };
+/// Whose random streams a world draws from: those of world `env` of a run of `all_envs` worlds under `seed`.
+struct StreamKey {
+    uint64_t seed;
+    uint32_t env, all_envs;
+};
 /// What may change between launches of one captured graph: lives at a fixed address on the device.
 struct Control {
     uint64_t seed;
+    const StreamKey* keys;  // [num_envs]; null: every world draws from `seed`, by its own index
     ActionError error;
 };
 

@@ -7,6 +7,9 @@
 
 namespace flockstep {
 
+/// Whether worlds may have seeds of their own, as the compiler knows it.
+enum class Seeds : int { any, shared };
+
 /// One world during a call, by all lanes of a group: what the functions of a step are given, those of world_engine.h
 /// and of the headers that it includes. Unless they say otherwise, all lanes call them together.
 template <class Env, class Group>
@@ -65,7 +68,12 @@ struct WorldCall {
     SIM_HD uint8_t& terminated(int agent) const { return place.rows.template flag<terminated_row>(agent); }
     SIM_HD uint8_t& truncated(int agent) const { return place.rows.template flag<truncated_row>(agent); }
 
+    /// `seeds`: shared where it is known that no world has a seed of its own: then a GPU keeps the seed in registers of
+    /// the warp.
+    template <Seeds seeds = Seeds::any>
     SIM_HD Rng rng(Purpose purpose, uint32_t episode, uint32_t step) const {
+        if constexpr (seeds == Seeds::any)
+            if (const StreamKey* keys = e.control->keys) return {keys[env].seed, keys[env].env, episode, step, purpose};
         return {e.control->seed, uint32_t(e.first_env + env), episode, step, purpose};
     }
 };

@@ -95,6 +95,7 @@ class WorldEngine {
 
     /// A new episode, without outputs; `keeps_state`: only what is derived is built. `seeded`: the first episode after
     /// the batch was seeded.
+    template <Seeds seeds = Seeds::any>
     SIM_HD void begin_episode(bool keeps_state, bool seeded) {
         Group& group = call_.group;
         Header& header = call_.header;
@@ -110,7 +111,9 @@ class WorldEngine {
             });
             clear_participants(call_);
             group.sync();
-            world.rng = call_.rng(Purpose::reset, episode, 0);
+            world.rng = call_.template rng<seeds>(Purpose::reset, episode, 0);
+            if (seeds == Seeds::any && call_.e.control->keys)
+                world.all_envs = call_.e.control->keys[call_.env].all_envs;
             world.elapsed = header.elapsed[0];
             Env::reset(group, world);
             group.sync();
@@ -195,9 +198,12 @@ class WorldEngine {
         }
     }
     SIM_HD void restart() {
-        if constexpr (requires { Group::prefers_inlining; })
-            begin_episode(false, false);
-        else
+        if constexpr (requires { Group::prefers_inlining; }) {
+            if (call_.e.control->keys)
+                begin_episode(false, false);
+            else  // code of its own, or it would need as many registers
+                begin_episode<Seeds::shared>(false, false);
+        } else
             begin_episode_apart<Env, Group>(call_.group, call_.e, call_.env, call_.place);
         call_.group.sync();
         call_.world.elapsed = call_.header.elapsed[0];

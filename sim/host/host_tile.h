@@ -122,6 +122,10 @@ class TileStep {
     /// step_alone(env) is called for the worlds that need it.
     template <class StepAlone>
     void run(StepAlone step_alone) {
+        if (e_.control->keys) {  // worlds with seeds of their own
+            for (int k = 0; k < worlds; ++k) step_alone(first_env_ + k);
+            return;
+        }
         memcpy(before_, tile_, size_t(worlds) * e_.world_bytes);
         take_actions();
         play();

@@ -1,0 +1,35 @@
+"""flockstep.cartpole: the reset options of Gymnasium's CartPole-v1."""
+
+import numpy as np
+
+RESET_OPTIONS = ("low", "high")  # bounds of the first position, velocity, angle and angular velocity
+LOW, HIGH = -0.05, 0.05  # those that the rules draw from
+
+
+def read_reset_options(options):
+    """What puts worlds between options["low"] and options["high"]: a function of an Environment and bool [num_envs], the worlds
+    that were just reset. Their draws are stretched, so that a seed still says how an episode begins.
+
+    Raises ValueError, as Gymnasium does, for a bound that is no number and for low above high.
+    """
+    low, high = (read_bound(name, options.get(name, default)) for name, default in (("low", LOW), ("high", HIGH)))
+    if low > high:
+        raise ValueError(f"options: low: got {low}, want at most high, {high}")
+
+    def apply(environment, worlds):
+        body = environment.get_field("body")
+        drawn = (body[worlds].astype(np.float64) - LOW) / (HIGH - LOW)
+        body[worlds] = np.clip(low + (high - low) * drawn, low, high)
+        environment.set_fields({"body": body})
+
+    return apply
+
+
+def read_bound(name, value):
+    try:
+        bound = float(value)
+    except (TypeError, ValueError):
+        bound = np.nan
+    if not np.isfinite(bound):
+        raise ValueError(f"options: {name}: got {value!r}, want a finite number")
+    return bound
