@@ -1,19 +1,15 @@
 #include "sim/replay.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <map>
 #include <stdexcept>
 #include <string_view>
-#include <system_error>
 
+#include "io/atomic_file.h"
 #include "sim/replay_page.h"
 #include "sim/replay_script.h"
 
@@ -359,31 +355,6 @@ std::string to_json(const Replay& replay) {
     return out + '}';
 }
 
-// ---- The file
-// --------------------------------------------------------------------------------------------------------
-
-[[noreturn]] void fail(const std::filesystem::path& path, int error) {
-    throw std::runtime_error("replay: cannot write " + path.string() + ": " + std::generic_category().message(error));
-}
-
-// Writes and syncs; returns 0 or the error number.
-int write_synced(const std::filesystem::path& path, std::string_view text) {
-    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (file < 0) return errno;
-    int error = 0;
-    while (!text.empty() && error == 0) {
-        const ssize_t written = ::write(file, text.data(), text.size());
-        if (written >= 0) {
-            text.remove_prefix(static_cast<std::size_t>(written));
-        } else if (errno != EINTR) {
-            error = errno;
-        }
-    }
-    if (error == 0 && ::fsync(file) != 0) error = errno;
-    if (::close(file) != 0 && error == 0) error = errno;
-    return error;
-}
-
 }  // namespace
 
 std::string render_replay(const Replay& replay) {
@@ -391,15 +362,6 @@ std::string render_replay(const Replay& replay) {
     return std::string(replay_page) + to_json(replay) + replay_script;
 }
 
-void write_replay(const std::filesystem::path& path, const Replay& replay) {
-    const std::string text = render_replay(replay);
-    std::filesystem::path temporary = path;
-    temporary += ".partial" + std::to_string(::getpid());
-    int error = write_synced(temporary, text);
-    if (error == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
-    if (error == 0) return;
-    ::unlink(temporary.c_str());
-    fail(path, error);
-}
+void write_replay(const std::filesystem::path& path, const Replay& replay) { write_file(path, render_replay(replay)); }
 
 }  // namespace flockstep

@@ -112,8 +112,8 @@ struct Replay {
 /// is not finite, a size or speed is not > 0 (a circle's radius may be 0), a box has no area, or there is no frame.
 std::string render_replay(const Replay& replay);
 
-/// Writes the page to `path`: to a temporary name beside it, synced, then renamed, so that a file of this name is
-/// always complete. Throws as render_replay does, and std::runtime_error when the file cannot be written.
+/// Writes the page by write_file (io/atomic_file.h): a file of this name is always complete. Throws as render_replay
+/// does, and std::runtime_error when the file cannot be written.
 void write_replay(const std::filesystem::path& path, const Replay& replay);
 
 }  // namespace flockstep

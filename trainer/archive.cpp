@@ -1,13 +1,12 @@
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <string_view>
 
+#include "io/atomic_file.h"
 #include "trainer/checkpoint.h"
 
 namespace flockstep {
@@ -29,35 +28,6 @@ const char* type_name(DType dtype) {
         if (type.dtype == dtype) return type.name;
     throw std::logic_error("an archive cannot hold bits");
 }
-
-/// A file descriptor that closes itself.
-class File {
-  public:
-    File(const std::string& path, int flags) : path_(path), descriptor_(open(path.c_str(), flags | O_CLOEXEC, 0644)) {
-        if (descriptor_ < 0) fail("cannot be opened");
-    }
-    ~File() { close(descriptor_); }
-    File(const File&) = delete;
-
-    void write_all(const char* data, size_t bytes) {
-        while (bytes > 0) {
-            const ssize_t written = write(descriptor_, data, bytes);
-            if (written < 0 && errno == EINTR) continue;
-            if (written < 0) fail("cannot be written");
-            data += written, bytes -= size_t(written);
-        }
-    }
-    void sync() {
-        if (fsync(descriptor_) != 0) fail("cannot be synced to disk");
-    }
-
-  private:
-    [[noreturn]] void fail(const char* what) const {
-        throw std::runtime_error(path_ + ": " + what + ": " + strerror(errno));
-    }
-    std::string path_;
-    int descriptor_;
-};
 
 std::string header_of(const Archive& archive) {
     Json header;
@@ -154,19 +124,11 @@ void Archive::add(const std::string& name, DType dtype, std::vector<int64_t> sha
 }
 
 void write_archive(const std::string& path, const Archive& archive) {
-    const std::string temporary = path + ".partial", header = header_of(archive);
-    {
-        File file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
-        const uint64_t header_bytes = header.size();
-        file.write_all(reinterpret_cast<const char*>(&header_bytes), 8);
-        file.write_all(header.data(), header.size());
-        for (const NamedArray& array : archive.arrays) file.write_all(array.bytes.data(), array.bytes.size());
-        file.sync();
-    }
-    if (std::rename(temporary.c_str(), path.c_str()) != 0)
-        throw std::runtime_error(path + ": cannot be renamed from " + temporary + ": " + strerror(errno));
-    const size_t slash = path.rfind('/');
-    File(slash == std::string::npos ? "." : path.substr(0, slash + 1), O_RDONLY | O_DIRECTORY).sync();
+    const std::string header = header_of(archive);
+    const uint64_t header_bytes = header.size();
+    std::vector<std::string_view> pieces{{reinterpret_cast<const char*>(&header_bytes), 8}, header};
+    for (const NamedArray& array : archive.arrays) pieces.emplace_back(array.bytes.data(), array.bytes.size());
+    write_file(path, pieces);
 }
 
 std::string find_checkpoint(const std::string& file_or_run) {

@@ -27,8 +27,8 @@ struct Archive {
     void add(const std::string& name, DType dtype, std::vector<int64_t> shape, const void* data);
 };
 
-/// Writes to a temporary name beside `path`, syncs, and renames: whoever reads `path` finds the old file or the new
-/// one, whenever the process or the machine stops. Throws std::runtime_error that names the file.
+/// By write_file (io/atomic_file.h): a reader finds the old file or the new one. Throws std::runtime_error that names
+/// the file.
 void write_archive(const std::string& path, const Archive& archive);
 /// The checkpoint of a run folder, or the file itself. Throws std::invalid_argument where there is none.
 std::string find_checkpoint(const std::string& file_or_run);

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <stdexcept>
 
+#include "io/atomic_file.h"
 #include "sim/engine/registry.h"
 #include "sim/engine/tune.h"
 #include "trainer/cli_batch.h"
@@ -185,7 +186,7 @@ void report(const TrainTask& task, const RunFolder& run, const std::vector<Evalu
     if (evaluations.empty()) return;
     std::string json;
     for (const Evaluation& evaluation : evaluations) json += to_json(evaluation) + "\n";
-    write_whole_file(run.path() / "evaluation.jsonl", json);
+    write_file(run.path() / "evaluation.jsonl", json);
     std::printf("\nMeans over %lld fresh episodes (seed %lld), +- standard error\n%s\n",
                 static_cast<long long>(task.run.evaluate_episodes), static_cast<long long>(task.run.evaluate_seed),
                 to_text(evaluations).c_str());
@@ -242,7 +243,7 @@ int run_train(const Command& command) {
     const std::string name = task.run.run_name.empty() ? task.environment : task.run.run_name.str();
     const RunFolder run =
         command.resume.empty() ? RunFolder::create(task.run.runs.str(), name) : RunFolder::open(command.resume);
-    write_whole_file(run.config(), to_toml(task));
+    write_file(run.config(), to_toml(task));
     introduce(task, trainer, run);
     return train(task, trainer, run);
 }

@@ -1,9 +1,5 @@
 #include "trainer/run_folder.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstring>
 #include <ctime>
 #include <stdexcept>
@@ -24,15 +20,6 @@ std::string time_stamp() {
 
 [[noreturn]] void fail(const fs::path& path, const std::string& what, int error) {
     throw std::runtime_error(path.string() + ": " + what + ": " + strerror(error));
-}
-
-void write_all(int file, const fs::path& path, const std::string& text) {
-    for (size_t done = 0; done < text.size();) {
-        const ssize_t count = write(file, text.data() + done, text.size() - done);
-        if (count < 0 && errno != EINTR) fail(path, "cannot be written", errno);
-        done += count > 0 ? size_t(count) : 0;
-    }
-    if (fsync(file) != 0) fail(path, "cannot be synced to disk", errno);
 }
 }  // namespace
 
@@ -55,20 +42,6 @@ RunFolder RunFolder::open(const fs::path& path) {
             throw std::invalid_argument("resume: got \"" + path.string() + "\", want a run folder; there is no " +
                                         file.string());
     return run;
-}
-
-void write_whole_file(const fs::path& path, const std::string& text) {
-    const fs::path temporary = path.string() + ".partial";
-    const int file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (file < 0) fail(temporary, "cannot be opened", errno);
-    try {
-        write_all(file, temporary, text);
-    } catch (...) {
-        close(file);
-        throw;
-    }
-    close(file);
-    if (std::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "cannot be renamed", errno);
 }
 
 }  // namespace flockstep

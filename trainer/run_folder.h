@@ -25,8 +25,4 @@ class RunFolder {
     std::filesystem::path path_;
 };
 
-/// Writes to a temporary name beside `path`, syncs, and renames: a file of this name is always complete.
-/// Throws std::runtime_error that names the file.
-void write_whole_file(const std::filesystem::path& path, const std::string& text);
-
 }  // namespace flockstep

@@ -22,10 +22,6 @@ struct Folder {
 };
 
 void write(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
-std::string read(const std::string& path) {
-    std::ifstream stream(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), {}};
-}
 std::string safetensors(const std::string& header, const std::string& data = "") {
     const uint64_t size = header.size();
     return std::string(reinterpret_cast<const char*>(&size), 8) + header + data;
@@ -97,20 +93,15 @@ TEST_CASE("checkpoint: an actor from a file acts as one from the trainer, in oth
     CHECK(to_text(from_file.info().environment_settings.values().at("max_episode_steps")) == "20");
 }
 
-TEST_CASE("checkpoint: a file is replaced as a whole or not at all") {
+TEST_CASE("checkpoint: a file gives back what was written") {
     const Folder folder;
     Archive archive;
     archive.metadata["a"] = "1";
     archive.add("x", DType::int32, {2}, "12345678");
     write_archive(folder.file("it"), archive);
-    CHECK(!std::filesystem::exists(folder.file("it.partial")));
     const Archive back = read_archive(folder.file("it"));
     CHECK(back.metadata == archive.metadata);
     CHECK(back.expect("x", DType::int32, {2}).bytes == std::vector<char>{'1', '2', '3', '4', '5', '6', '7', '8'});
-    const std::string before = read(folder.file("it"));
-    std::filesystem::create_directory(folder.file("it.partial"));  // so that the next write fails
-    CHECK_THROWS_AS(write_archive(folder.file("it"), archive), std::runtime_error);
-    CHECK(read(folder.file("it")) == before);
     CHECK_THROWS_AS(write_archive(folder.file("no/such/folder"), archive), std::runtime_error);
 }
 
