@@ -84,17 +84,25 @@ const Value* Settings::read(const std::string& key) {
     return &found->second;
 }
 
+Settings Settings::unread() const {
+    Settings rest;
+    for (const auto& [key, value] : values_)
+        if (!read_.count(key)) rest.set(key, value);
+    return rest;
+}
+
+std::string unknown_key(const std::string& where, const std::string& key, const std::vector<std::string>& known) {
+    const std::string sentence = where + ": unknown key " + in_quotes(key);
+    const auto nearest = std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
+        return edit_distance(key, a) < edit_distance(key, b);
+    });
+    if (nearest == known.end() || edit_distance(key, *nearest) > 3) return sentence;
+    return sentence + ", did you mean \"" + *nearest + "\"?";
+}
+
 void Settings::refuse_unread(const std::string& where, const std::vector<std::string>& known) const {
-    for (const auto& [key, value] : values_) {
-        if (read_.count(key)) continue;
-        std::string sentence = where + ": unknown key " + in_quotes(key);
-        const auto nearest = std::min_element(known.begin(), known.end(), [&key = key](const auto& a, const auto& b) {
-            return edit_distance(key, a) < edit_distance(key, b);
-        });
-        if (nearest != known.end() && edit_distance(key, *nearest) <= 3)
-            sentence += ", did you mean \"" + *nearest + "\"?";
-        throw std::invalid_argument(sentence);
-    }
+    for (const auto& [key, value] : values_)
+        if (!read_.count(key)) throw std::invalid_argument(unknown_key(where, key, known));
 }
 
 std::string to_text(const Value& value) {
@@ -106,7 +114,11 @@ std::string to_text(const Value& value) {
         const auto end = std::to_chars(buffer, buffer + sizeof buffer, float(*real)).ptr;
         return {buffer, end};
     }
-    return std::get<std::string>(value);
+    if (const auto* text = std::get_if<std::string>(&value)) return *text;
+    std::string joined;
+    for (const Scalar& item : std::get<std::vector<Scalar>>(value))
+        joined += (joined.empty() ? "" : ",") + std::visit([](const auto& v) { return to_text(Value(v)); }, item);
+    return joined;
 }
 
 std::string in_quotes(const std::string& text) {
@@ -178,7 +190,8 @@ int convert_name(const char* name, const Value& value, const FieldRule& rule) {
 }
 
 std::string convert_text(const char* name, const Value& value) {
-    if (const auto* text = std::get_if<std::string>(&value)) return *text;
+    const bool is_text = std::holds_alternative<std::string>(value);
+    if (is_text || std::holds_alternative<std::vector<Scalar>>(value)) return to_text(value);
     refuse(name, value, "a text");
 }
 

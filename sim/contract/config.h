@@ -28,8 +28,11 @@
 ///   settings.refuse_unread("pursuit", {"num_agents", "catch_reward"});  // nothing is left
 namespace flockstep {
 
-/// One value as a TOML file, a command line or Python gives it. A string is read as the type that the field wants.
-using Value = std::variant<bool, int64_t, double, std::string>;
+/// An item of a list.
+using Scalar = std::variant<bool, int64_t, double, std::string>;
+/// One value as a TOML file, a command line or Python gives it. A string is read as the type that the field wants; a
+/// Text takes a list too, with commas between its items.
+using Value = std::variant<bool, int64_t, double, std::string, std::vector<Scalar>>;
 
 /// A text setting inside a Config: a pointer to an interned string that is never freed, so that a Config stays plain
 /// data that kernels take by value. Only the host reads it. Making one takes a lock of the process and a hash lookup.
@@ -85,8 +88,8 @@ class Settings {
     const Value* read(const std::string& key);
     /// All of them, read or not.
     const std::map<std::string, Value>& values() const { return values_; }
-    /// As read() does, for keys that may be missing.
-    void mark_read(const std::string& key) { read_.insert(key); }
+    /// Those that nobody has read.
+    Settings unread() const;
     /// Throws std::invalid_argument that begins with `where` and names the first key that was not read, and the nearest
     /// known one, if at most three letters differ.
     void refuse_unread(const std::string& where, const std::vector<std::string>& known) const;
@@ -96,8 +99,11 @@ class Settings {
     std::set<std::string> read_;
 };
 
-/// "true", "17", "0.5" or the text itself. A double that is a float gives the shortest text that reads back as that
-/// float.
+/// The sentence for a key that is none of `known`, with the nearest of them, if at most three letters differ. It begins
+/// with `where`.
+std::string unknown_key(const std::string& where, const std::string& key, const std::vector<std::string>& known);
+/// "true", "17", "0.5" or the text itself; a list's items with commas between. A double that is a float gives the
+/// shortest text that reads back as that float.
 std::string to_text(const Value& value);
 /// For a sentence: in double quotes, on one line, cut after 200 bytes, at a character's end. Expects UTF-8.
 std::string in_quotes(const std::string& text);

@@ -4,8 +4,8 @@
 
 #include "sim/engine/registry.h"
 #include "tests/catch.h"
-#include "trainer/actor.h"
 #include "trainer/ppo.h"
+#include "trainer/run/actor.h"
 
 using namespace flockstep;
 
