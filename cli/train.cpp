@@ -26,7 +26,7 @@ struct RunConfig {
     float log_every = 1.0f;
     int64_t evaluate_episodes = 0;
     int64_t evaluate_seed = 1'000'000;
-    Text baseline;
+    TextList baseline;
     bool replay = true;
     template <class F>
     void fields(F f) {
@@ -191,7 +191,7 @@ int train(const TrainTask& task, Trainer& trainer, const RunFolder& run) {
     const bool is_finished = TrainingLoop(trainer, run, task).run();
     if (is_finished && evaluates) {
         evaluations.push_back(play_trained(task, "trained", trainer));
-        for (const std::string& name : split_list(task.run.baseline.str()))
+        for (const std::string& name : task.run.baseline)
             if (!StopSignals::received())
                 evaluations.push_back(play(task, name, [&](Batch& batch) { return scripted_policy(batch, name); }));
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <map>
 #include <set>
@@ -47,6 +48,28 @@ struct Text {
     bool empty() const { return *c_str == 0; }
 };
 
+/// A list inside a Config, interned like a Text and for the same reason. Given as a list, or as a text with commas
+/// between its items.
+template <class T>
+struct List {
+    const std::vector<T>* items = &none;
+    List() = default;
+    List(std::vector<T> items);
+    List(std::initializer_list<T> items) : List(std::vector<T>(items)) {}
+    /// The items, in order; they are never freed.
+    auto begin() const { return items->begin(); }
+    auto end() const { return items->end(); }
+    const T& operator[](size_t i) const { return (*items)[i]; }
+    /// Number of items.
+    size_t size() const { return items->size(); }
+
+  private:
+    static inline const std::vector<T> none{};
+};
+/// Lists that there are: of texts, and of integers that keep the field's rule one by one.
+using TextList = List<std::string>;
+using IntegerList = List<int64_t>;
+
 /// What a field accepts: numbers from low to high, both included, and never NaN; a bool or a Text whatever it is. A
 /// field of 32 bits or fewer needs bounds within its own type: the value is converted after the check, and wraps.
 struct FieldRule {
@@ -72,7 +95,7 @@ FieldRule between(double low, double high);
 FieldRule at_least(double low);
 FieldRule one_of(std::vector<const char*> names);
 
-/// One field as help texts and tables show it. type: bool, integer, number, name or text; wish: what it accepts.
+/// One field as help texts and tables show it. type: bool, integer, number, name, text or list; wish: what it accepts.
 struct FieldDescription {
     std::string name, type, default_value, wish, help;
 };
@@ -114,6 +137,10 @@ int64_t convert_int(const char* name, const Value& value, const FieldRule& rule)
 double convert_float(const char* name, const Value& value, const FieldRule& rule);
 int convert_name(const char* name, const Value& value, const FieldRule& rule);
 std::string convert_text(const char* name, const Value& value);
+TextList convert_words(const char* name, const Value& value);
+IntegerList convert_integers(const char* name, const Value& value, const FieldRule& rule);
+template <class T>
+inline constexpr bool is_list = std::is_same_v<T, TextList> || std::is_same_v<T, IntegerList>;
 
 template <class T>
 constexpr const char* type_name() {
@@ -123,6 +150,8 @@ constexpr const char* type_name() {
         return "name";
     else if constexpr (std::is_same_v<T, Text>)
         return "text";
+    else if constexpr (is_list<T>)
+        return "list";
     else if constexpr (std::is_floating_point_v<T>)
         return "number";
     else
@@ -136,6 +165,8 @@ Value to_value(const T& field, const FieldRule& rule) {
         return std::string(rule.names.at(size_t(field)));
     else if constexpr (std::is_same_v<T, Text>)
         return field.str();
+    else if constexpr (is_list<T>)
+        return to_text(Value(std::vector<Scalar>(field.begin(), field.end())));
     else if constexpr (std::is_same_v<T, float>)
         return std::stod(to_text(double(field)).c_str());
     else if constexpr (std::is_floating_point_v<T>)
@@ -157,6 +188,10 @@ struct FieldReader {
             field = T(convert_name(name, *value, rule));
         else if constexpr (std::is_same_v<T, Text>)
             field = Text(convert_text(name, *value));
+        else if constexpr (std::is_same_v<T, TextList>)
+            field = convert_words(name, *value);
+        else if constexpr (std::is_same_v<T, IntegerList>)
+            field = convert_integers(name, *value, rule);
         else if constexpr (std::is_floating_point_v<T>)
             field = T(convert_float(name, *value, rule));
         else

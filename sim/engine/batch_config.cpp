@@ -5,22 +5,10 @@
 
 namespace flockstep {
 
-std::vector<std::string> split_list(const std::string& text) {
-    std::vector<std::string> words;
-    for (size_t begin = 0; begin <= text.size();) {
-        const size_t comma = std::min(text.find(',', begin), text.size());
-        const size_t first = text.find_first_not_of(" \t", begin),
-                     last = text.find_last_not_of(" \t", comma == 0 ? 0 : comma - 1);
-        if (first < comma) words.push_back(text.substr(first, last + 1 - first));
-        begin = comma + 1;
-    }
-    return words;
-}
-
 namespace {
-std::map<std::string, DType> read_dtypes(const std::string& text) {
+std::map<std::string, DType> read_dtypes(const TextList& words) {
     std::map<std::string, DType> dtypes;
-    for (const std::string& word : split_list(text)) {
+    for (const std::string& word : words) {
         const size_t equals = word.find('=');
         dtypes[equals == std::string::npos ? "*" : word.substr(0, equals)] =
             observation_dtype(word.substr(equals == std::string::npos ? 0 : equals + 1));
@@ -28,9 +16,9 @@ std::map<std::string, DType> read_dtypes(const std::string& text) {
     return dtypes;
 }
 
-std::map<std::string, std::string> read_scripted(const std::string& text) {
+std::map<std::string, std::string> read_scripted(const TextList& words) {
     std::map<std::string, std::string> scripted;
-    for (const std::string& word : split_list(text)) {
+    for (const std::string& word : words) {
         const size_t equals = word.find('=');
         if (equals == std::string::npos || equals == 0 || equals + 1 == word.size())
             throw std::invalid_argument("scripted: got " + in_quotes(word) + ", want ROLE=POLICY or ROLE=none");
@@ -48,11 +36,11 @@ BatchOptions to_options(const BatchConfig& config) {
     options.autoreset_mode = config.autoreset_mode;
     options.spread_phases = config.spread_phases;
     options.statistics = config.statistics;
-    options.outputs = split_list(config.outputs.str());
-    options.dtypes = read_dtypes(config.dtype.str());
+    options.outputs = {config.outputs.begin(), config.outputs.end()};
+    options.dtypes = read_dtypes(config.dtype);
     options.plan = config.plan.str();
     options.illegal_actions = config.illegal_actions;
-    options.scripted = read_scripted(config.scripted.str());
+    options.scripted = read_scripted(config.scripted);
     return options;
 }
 

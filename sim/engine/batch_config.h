@@ -21,7 +21,7 @@ struct BatchConfig {
     AutoresetMode autoreset_mode = AutoresetMode::same_step;
     bool spread_phases = false, statistics = true;
     IllegalActions illegal_actions = IllegalActions::refuse;
-    Text scripted, outputs, dtype;
+    TextList scripted, outputs, dtype;
     Text plan;
     template <class F>
     void fields(F f) {
@@ -59,8 +59,5 @@ auto only(F f, std::vector<std::string> names) {
 
 /// Checks the words of `config` and finds its device. Throws std::invalid_argument.
 BatchOptions to_options(const BatchConfig& config);
-
-/// Words between commas, without blanks around them.
-std::vector<std::string> split_list(const std::string& text);
 
 }  // namespace flockstep

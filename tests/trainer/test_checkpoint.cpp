@@ -29,7 +29,7 @@ std::string safetensors(const std::string& header, const std::string& data = "")
 
 TrainConfig small_config() {
     TrainConfig config;
-    config.num_envs = 16, config.num_steps = 8, config.epochs = 2, config.num_minibatches = 2, config.hidden = "16";
+    config.num_envs = 16, config.num_steps = 8, config.epochs = 2, config.num_minibatches = 2, config.hidden = {16};
     config.total_steps = 16 * 8 * 6, config.normalise_observation = config.normalise_reward = true;
     return config;
 }
@@ -89,7 +89,7 @@ TEST_CASE("checkpoint: an actor from a file acts as one from the trainer, in oth
         one->step(), other->step();
     }
     CHECK(from_file.info().environment == "cartpole");
-    CHECK(from_file.info().config.hidden.str() == "16");
+    CHECK(from_file.info().config.hidden.items == small_config().hidden.items);
     CHECK(to_text(from_file.info().environment_settings.values().at("max_episode_steps")) == "20");
 }
 
@@ -162,7 +162,7 @@ TEST_CASE("checkpoint: a foreign one, or one that does not fit, is refused") {
     refuses(bad, "checkpoint: the array agent.parameter.actor.head.bias is missing");
 
     TrainConfig other = small_config();
-    other.hidden = "32";
+    other.hidden = {32};
     CHECK_THROWS_WITH(trainer(other)->restore(good),
                       "checkpoint: agent.parameter.actor.hidden.0.weight is float32 [16, 8], want float32 [32, 8]");
     other = small_config();

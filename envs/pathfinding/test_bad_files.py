@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 flockstep = pytest.importorskip("flockstep", reason="the Python module is not built")
-BINARY = pathlib.Path(os.environ.get("FLOCKSTEP_BINARY", pathlib.Path(__file__).resolve().parent.parent / "build/flockstep"))
+BINARY = pathlib.Path(os.environ.get("FLOCKSTEP_BINARY", pathlib.Path(__file__).resolve().parents[2] / "build/flockstep"))
 
 MAP = "type octile\nheight 3\nwidth 4\nmap\n....\n.@@.\n....\n"
 PROBLEM = "0\troom.map\t4\t3\t{x}\t{y}\t{goal_x}\t{goal_y}\t3.5\n"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parent
 GOLDEN = Path(os.environ.get("FLOCKSTEP_GOLDEN", REPOSITORY / "../shared/golden"))
 DATA = os.environ.get("FLOCKSTEP_DATA", str(REPOSITORY / "../shared/data/pogema")).split(":")
 REQUIRED = set(os.environ.get("FLOCKSTEP_REQUIRE", "").split(","))
