@@ -4,6 +4,7 @@
 # make bench    steps per second                         make compare  the same beside EnvPool and POGEMA
 # make format   clang-format in place                    make clean    remove build/
 # make sanitize    the engine's tests under compute-sanitizer, on a GPU
+# make travel   copy header-only libraries into travel/, for a machine without packages
 #
 # FLOCKSTEP_PYTHON=python3           use this Python as it is, install nothing (default: a virtual environment, .venv)
 # FLOCKSTEP_NVCC=pip                 compile CUDA with NVIDIA's compiler from PyPI, whatever toolkit is here
@@ -23,7 +24,7 @@ JOBS ?= $(shell nproc)
 TRAIN ?= pathfinding --config configs/pathfinding_warehouse.toml
 BENCH ?= cartpole pathfinding
 
-.PHONY: all setup setup-tests build train test golden bench compare sanitize format clean
+.PHONY: all setup setup-tests build train test golden bench compare sanitize format travel clean
 all: build
 
 setup:
@@ -42,7 +43,7 @@ test: setup-tests build
 	@scripts/test.sh $(PYTHON) $(BUILD)
 
 golden: build
-	@PYTHONPATH=$(BUILD)/python $(PYTHON) -m pytest -m golden tests
+	@PYTHONPATH=$(BUILD)/python $(PYTHON) -m pytest -m golden tests envs
 
 bench: build
 	$(BUILD)/flockstep bench $(BENCH)
@@ -55,6 +56,9 @@ sanitize: build
 
 format:
 	@scripts/check_format.sh --fix
+
+travel:
+	@scripts/travel.sh
 
 clean:
 	rm -rf $(BUILD)

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "sim/engine/batch.h"
-#include "sim/frame.h"
+#include "replay/frame.h"
 
 /// Pictures of worlds for Python.
 namespace flockstep {

@@ -5,7 +5,7 @@
 
 #include "bindings/frame.h"
 #include "sim/engine/registry.h"
-#include "sim/frame.h"
+#include "replay/frame.h"
 
 namespace py = pybind11;
 

@@ -1,10 +1,18 @@
-# build/benchmarks/NAME from each benchmarks/NAME.cpp or NAME.cu.
+# The target flockstep_bench: what `flockstep bench` measures by, without LibTorch; and build/benchmarks/NAME from each
+# benchmarks/NAME_main.cpp.
+flockstep_sources(bench_sources benchmarks)
+set(program_sources ${bench_sources})
+list(FILTER bench_sources EXCLUDE REGEX "_main\\.cpp$")
+list(FILTER program_sources INCLUDE REGEX "_main\\.cpp$")
+add_library(flockstep_bench STATIC ${bench_sources})
+target_link_libraries(flockstep_bench PUBLIC flockstep_sim)
+
 if(FLOCKSTEP_BENCHMARKS)
-    flockstep_sources(benchmark_sources benchmarks)
-    foreach(source ${benchmark_sources})
+    foreach(source ${program_sources})
         get_filename_component(name ${source} NAME_WE)
+        string(REGEX REPLACE "_main$" "" name ${name})
         add_executable(benchmark_${name} ${source})
-        target_link_libraries(benchmark_${name} PRIVATE flockstep_sim flockstep_envs flockstep_exact)
+        target_link_libraries(benchmark_${name} PRIVATE flockstep_bench flockstep_envs)
         if(TARGET flockstep_test_envs)  # of which one stands for large observations
             target_link_libraries(benchmark_${name} PRIVATE flockstep_test_envs)
             target_compile_definitions(benchmark_${name} PRIVATE FLOCKSTEP_WITH_TEST_ENVIRONMENTS=1)

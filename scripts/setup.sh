@@ -33,7 +33,7 @@ if [ -z "${FLOCKSTEP_PYTHON:-}" ] && [ -x .venv/bin/python ] && grep -qxF "$want
 fi
 
 # --- System packages: what is missing, by Debian's name for it ---
-has_header() { echo "#include <$1>" | g++ -std=c++20 -E -x c++ - > /dev/null 2>&1; }
+has_header() { echo "#include <$1>" | g++ -std=c++20 -Itravel/include -E -x c++ - > /dev/null 2>&1; }
 python_says() { "$python" -c "$1" > /dev/null 2>&1; }
 
 missing=()
@@ -48,6 +48,7 @@ fi
 has_header catch2/catch.hpp || has_header catch2/catch_all.hpp || missing+=(catch2)
 has_header CLI/CLI.hpp || missing+=(libcli11-dev)
 has_header nlohmann/json.hpp || missing+=(nlohmann-json3-dev)
+has_header toml++/toml.h || missing+=(libtomlplusplus-dev)
 
 may_install=no
 if [ "$(id -u)" = 0 ] && [ -z "${FLOCKSTEP_PYTHON:-}" ] && grep -qs '^ID=debian' /etc/os-release &&

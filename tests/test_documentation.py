@@ -8,8 +8,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 HEADERS = [
     *sorted((ROOT / "sim/contract").glob("*.h")),
-    ROOT / "sim/drawing.h",
-    ROOT / "sim/replay.h",
+    ROOT / "replay/drawing.h",
+    ROOT / "replay/replay.h",
     *sorted((ROOT / "envs/common").glob("*.h")),
 ]
 

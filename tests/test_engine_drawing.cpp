@@ -1,4 +1,4 @@
-#include "sim/replay.h"
+#include "replay/replay.h"
 #include "tests/test_engine.h"
 
 /// What every environment draws can be shown as a replay page.

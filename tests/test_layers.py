@@ -20,16 +20,40 @@ def includes(folder):
 @pytest.mark.parametrize(
     "folder, forbidden",
     [
-        ("sim", ("torch/", "ATen/", "c10/", "pybind11/", "Python.h", "envs/", "trainer/", "bindings/")),
-        ("envs", ("torch/", "ATen/", "c10/", "pybind11/", "Python.h", "trainer/", "bindings/")),
-        ("tests/envs", ("torch/", "pybind11/", "trainer/", "bindings/")),
-        ("trainer", ("pybind11/", "envs/", "bindings/")),
-        ("bindings", ("envs/",)),
+        ("io", ("torch/", "pybind11/", "sim/", "replay/", "envs/", "trainer/", "bindings/", "benchmarks/", "cli/")),
+        ("sim", ("torch/", "ATen/", "c10/", "pybind11/", "Python.h", "replay/", "envs/", "trainer/", "bindings/", "benchmarks/", "cli/")),
+        ("replay", ("torch/", "pybind11/", "envs/", "trainer/", "bindings/", "benchmarks/", "cli/")),
+        ("envs", ("torch/", "ATen/", "c10/", "pybind11/", "Python.h", "trainer/", "bindings/", "benchmarks/", "cli/")),
+        ("tests/envs", ("torch/", "pybind11/", "trainer/", "bindings/", "benchmarks/", "cli/")),
+        ("benchmarks", ("torch/", "pybind11/", "replay/", "envs/", "trainer/", "bindings/", "cli/")),
+        ("trainer", ("pybind11/", "envs/", "bindings/", "benchmarks/", "cli/")),
+        ("cli", ("torch/", "pybind11/", "envs/", "bindings/")),
+        ("bindings", ("envs/", "benchmarks/", "cli/")),
     ],
 )
 def test_includes_go_one_way(folder, forbidden):
-    wrong = [f"{path} includes {header}" for path, header in includes(folder) if header.startswith(forbidden)]
+    found = list(includes(folder))
+    wrong = [f"{path} includes {header}" for path, header in found if header.startswith(forbidden)]
+    assert found and not wrong
+
+
+def test_no_source_file_is_included():
+    wrong = [f"{path} includes {header}" for folder in ("io", "sim", "replay", "envs", "benchmarks", "trainer", "cli", "bindings", "tests")
+             for path, header in includes(folder) if header.endswith((".cpp", ".cu"))]
     assert not wrong
+
+
+def test_every_source_of_a_room_has_its_header():
+    """What a source file defines is declared in the header of its name; each command of the command line in cli/cli.h."""
+    rooms = ("io", "replay", "benchmarks", "trainer/run", "cli")
+    alone = {path.relative_to(ROOT) for room in rooms for path in (ROOT / room).glob("*.cpp") if not path.with_suffix(".h").exists()}
+    commands = {"bench", "evaluate", "list", "main", "tool", "train"}
+    assert alone == {Path(f"cli/{name}.cpp") for name in commands} | {Path("benchmarks/bench_environment_main.cpp")}
+
+
+def test_the_benchmarks_link_no_libtorch():
+    cmake = (ROOT / "cmake/benchmarks.cmake").read_text()
+    assert "flockstep_bench" in cmake and "trainer" not in cmake and "torch" not in cmake.lower().replace("without libtorch", "")
 
 
 @pytest.mark.parametrize(

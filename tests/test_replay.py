@@ -1,6 +1,6 @@
 """The replay page in a real browser: it draws, seeks, plays, and shows hostile text as text.
 
-Pages: one made here from the template in sim/ (nothing is compiled), and, where $FLOCKSTEP_REPLAY_SAMPLE names the C++
+Pages: one made here from the files of replay/ (nothing is compiled), and, where $FLOCKSTEP_REPLAY_SAMPLE names the C++
 test program (build/flockstep_tests), the pages that it writes. Needs Chromium; without it the tests skip and say so,
 unless $FLOCKSTEP_REQUIRE contains "chromium".
 """
@@ -16,11 +16,12 @@ import struct
 import subprocess
 import zlib
 from collections import Counter
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-SIM = Path(__file__).resolve().parent.parent / "sim"
+REPLAY = Path(__file__).resolve().parent.parent / "replay"
 HOSTILE = "</script><script>document.body.dataset.taken='1'</script><b>\"quoted\" & 'single' \\ \n"
 NUM_AGENTS, NUM_FRAMES, SIZE = 6, 40, 24
 
@@ -65,15 +66,23 @@ def sample_data():
     }
 
 
-def template(header):
-    """The text of the raw strings of a C++ header."""
-    return "".join(re.findall(r'R"page\((.*?)\)page"', (SIM / header).read_text(), re.S))
+def embedded(data):
+    """The page as cmake/replay.cmake embeds it, around this data."""
+    page, style, script = ((REPLAY / f"page.{kind}").read_text() for kind in ("html", "css", "js"))
+    for old, new in {
+        '<link rel="stylesheet" href="page.css">': f"<style>\n{style}</style>",
+        '<script src="page.js"></script>': f"<script>\n{script}</script>",
+        'type="application/json">{}': f'type="application/json">{data}',
+    }.items():
+        assert page.count(old) == 1
+        page = page.replace(old, new)
+    return page
 
 
 def python_page(folder):
     data = json.dumps(sample_data()).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     page = folder / "python.html"
-    page.write_text(template("replay_page.h") + data + template("replay_script.h"))
+    page.write_text(embedded(data))
     return page
 
 
@@ -325,3 +334,64 @@ def test_the_scene_is_painted_in_the_theme_of_the_system(browser, page, theme):
     assert back > 600 if theme == "light" else back < 200
     vivid = {pixel for pixel in pixels if max(pixel) - min(pixel) > 90}
     assert len(vivid) >= 4, "agents should be visible in their colours"
+
+
+# The page's sources
+
+
+def test_the_script_is_valid_and_strict():
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    subprocess.run([node, "--check", REPLAY / "page.js"], check=True)
+    assert (REPLAY / "page.js").read_text().startswith('"use strict";\n')
+
+
+class Elements(HTMLParser):
+    """Ids and classes of a page, and whether its elements are closed in order."""
+
+    VOID = {"meta", "link", "input"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.ids, self.classes = [], [], set()
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.ids += [attributes["id"]] if "id" in attributes else []
+        self.classes |= set(attributes.get("class", "").split())
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_has_what_its_script_and_style_name():
+    page = Elements((REPLAY / "page.html").read_text())
+    script, style = ((REPLAY / f"page.{kind}").read_text() for kind in ("js", "css"))
+    assert not page.open
+    assert len(page.ids) == len(set(page.ids))
+    assert set(re.findall(r'\$\("([\w-]+)"\)', script)) <= set(page.ids)
+    selectors = re.sub(r"\{[^{}]*\}", "", style)
+    assert set(re.findall(r"#([a-z][\w-]*)", selectors)) <= set(page.ids)
+    for name in re.findall(r"\.([a-z][\w-]*)", selectors):
+        assert name in page.classes or re.search(rf"\b{name}\b", script), name
+
+
+def test_the_browser_knows_every_line_of_the_style(browser, pages):
+    browser.open(pages["python"], "#frame=0")
+    style = (REPLAY / "page.css").read_text()
+    rules = re.findall(r"\{([^{}]*)\}", style)
+    lines = [line.split(":", 1) for rule in rules for line in re.sub(r"/\*.*?\*/", "", rule, flags=re.S).split(";") if line.strip()]
+    assert len(lines) > 100 and style.count("{") == style.count("}")
+    lines = [(name.strip(), value.replace("!important", "").strip()) for name, value in lines]
+    unknown = browser.run(f"return {json.dumps(lines)}.filter(([name, value]) => !CSS.supports(name, value))")
+    assert not unknown

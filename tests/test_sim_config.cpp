@@ -15,6 +15,8 @@ struct Sample {
     Weather weather = Weather::wet;
     Text file = "none";
     uint64_t seed = 5;
+    IntegerList widths{64, 64};
+    TextList names;
     template <class F>
     void fields(F f) {
         f("agents", agents, between(2, 10).even(), "how many");
@@ -23,6 +25,8 @@ struct Sample {
         f("weather", weather, one_of({"dry", "wet"}), "a name");
         f("file", file, any_value(), "a text");
         f("seed", seed, at_least(0), "a seed");
+        f("widths", widths, between(1, 100), "integers");
+        f("names", names, any_value(), "texts");
     }
 };
 
@@ -51,6 +55,14 @@ TEST_CASE("settings: values of every type are read, from texts too") {
     CHECK(read("loud", std::string("true")).loud);
     CHECK(read("weather", std::string("dry")).weather == Weather::dry);
     CHECK(read("file", std::string("map.txt")).file.str() == "map.txt");
+    CHECK(read("file", std::vector<Scalar>{int64_t{1}, 0.5}).file.str() == "1,0.5");
+    for (const Value& value : {Value(std::string("16, 8")), Value(std::vector<Scalar>{int64_t{16}, std::string("8")})})
+        CHECK(*read("widths", value).widths.items == std::vector<int64_t>{16, 8});
+    for (const Value& value :
+         {Value(std::string(" a,b c ,")), Value(std::vector<Scalar>{std::string("a"), std::string("b c")})})
+        CHECK(*read("names", value).names.items == std::vector<std::string>{"a", "b c"});
+    CHECK(read("names", std::string()).names.size() == 0);
+    CHECK(IntegerList{3, 4}.items == IntegerList{3, 4}.items);  // interned: equal lists are one
 }
 
 TEST_CASE("settings: what does not fit gets one sentence") {
@@ -65,6 +77,13 @@ TEST_CASE("settings: what does not fit gets one sentence") {
     CHECK(refusal("loud", std::string("maybe")) == "loud: got \"maybe\", want true or false");
     CHECK(refusal("weather", std::string("hail")) == "weather: got \"hail\", want dry or wet");
     CHECK(refusal("file", int64_t{3}) == "file: got 3, want a text");
+    for (const char* text : {"64,x", "64,,64", "0,1", ""})
+        CHECK(refusal("widths", std::string(text)) ==
+              "widths: got \"" + std::string(text) + "\", want integers from 1 to 100, such as 64,64");
+    CHECK(refusal("widths", std::vector<Scalar>{int64_t{64}, int64_t{200}}) ==
+          "widths: got [64,200], want integers from 1 to 100, such as 64,64");
+    CHECK(refusal("names", int64_t{3}) == "names: got 3, want a list, or a text with commas");
+    CHECK(refusal("agents", std::vector<Scalar>{int64_t{8}}) == "agents: got [8], want an even integer from 2 to 10");
     CHECK(refusal("seed", int64_t{-1}) == "seed: got -1, want an integer >= 0");
     CHECK(refusal("weather", std::string("hail\r\n\tsnow")) == "weather: got \"hail\\r\\n snow\", want dry or wet");
     CHECK(in_quotes(std::string(200, 'x')) == "\"" + std::string(200, 'x') + "\"");
@@ -79,12 +98,16 @@ TEST_CASE("settings: written and read again they are the same, and listed with t
     CHECK(again.agents == 4);
     CHECK(again.share == 0.1f);
     CHECK(again.seed == 5);
+    CHECK(std::get<std::string>(settings.values().at("widths")) == "64,64");
     const auto fields = describe_config<Sample>();
-    REQUIRE(fields.size() == 6);
+    REQUIRE(fields.size() == 8);
     CHECK(fields[0].default_value == "4");
     CHECK(fields[1].default_value == "0.1");
     CHECK(fields[3].default_value == "wet");
     CHECK(fields[3].wish == "dry or wet");
+    CHECK(fields[6].default_value == "64,64");
+    CHECK(fields[6].type == std::string("list"));
+    CHECK(fields[7].wish == "a list, or a text with commas");
 }
 
 TEST_CASE("environments: settings that do not exist or do not fit get one sentence") {

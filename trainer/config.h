@@ -37,8 +37,8 @@ struct TrainConfig {
     bool normalise_observation = false;
     bool normalise_reward = false;
     Encoder encoder = Encoder::mlp;
-    Text hidden = "64,64";
-    Text channels = "32,64";
+    IntegerList hidden{64, 64};
+    IntegerList channels{32, 64};
     bool separate = true;
     Activation activation = Activation::tanh;
     Precision precision = Precision::float32;
@@ -76,8 +76,8 @@ struct TrainConfig {
         f("encoder", encoder, one_of({"mlp", "cnn"}),
           "cnn: 3x3 convolutions over the 2- and 3-dimensional parts of equal height and width, before the hidden "
           "layers");
-        f("hidden", hidden, any_value(), "width of each hidden layer");
-        f("channels", channels, any_value(), "cnn: channels of each convolution");
+        f("hidden", hidden, between(1, 65536), "width of each hidden layer");
+        f("channels", channels, between(1, 65536), "cnn: channels of each convolution");
         f("separate", separate, any_value(),
           "actor and critic share no layers; false: they differ in the last one only");
         f("activation", activation, one_of({"tanh", "relu"}), "after each layer but the last");
@@ -96,8 +96,5 @@ struct TrainConfig {
 
 /// Batch options that training wants: `device` and what `config` says; outputs, final observations and phases included.
 BatchOptions training_options(const TrainConfig& config, Device device);
-
-/// "64,64" as numbers. Throws std::invalid_argument that names the field and what was given.
-std::vector<int> layer_widths(const char* field, const std::string& text);
 
 }  // namespace flockstep

@@ -2,12 +2,12 @@
 
 #include <vector>
 
-#include "trainer/checkpoint.h"
 #include "trainer/loss.h"
 #include "trainer/normalise.h"
 #include "trainer/optimiser.h"
 #include "trainer/policy.h"
 #include "trainer/rollout.h"
+#include "trainer/run/checkpoint.h"
 
 namespace flockstep {
 

@@ -62,7 +62,7 @@ struct Policy::Network {
     Memory& memory;
     std::vector<int> part_order;              // parts as they lie in the input
     int channels = 0, height = 0, width = 0;  // of the image at the front of the input; 0: there is none
-    std::vector<int> hidden, convolutions;
+    IntegerList hidden, convolutions;
     InputColumns columns;
     std::vector<Parameter> parameters;
     int64_t size = 0;
@@ -74,7 +74,7 @@ struct Policy::Network {
 
     Network(const PolicySpec& spec, const TrainConfig& config, Memory& memory)
         : spec(spec), config(config), memory(memory) {
-        hidden = layer_widths("hidden", config.hidden.str());
+        hidden = config.hidden;
         order_parts();
         columns = input_columns(spec, part_order, 1, spec.first + spec.count);
         if (config.separate) {
@@ -106,7 +106,7 @@ struct Policy::Network {
         if (channels == 0)
             throw std::invalid_argument("encoder: got cnn, but role " + spec.role +
                                         " sees nothing of 2 or 3 dimensions; want mlp");
-        convolutions = layer_widths("channels", config.channels.str());
+        convolutions = config.channels;
         if (std::min(height, width) < 2 * int(convolutions.size()) + 1)
             throw std::invalid_argument("channels: got " + std::to_string(convolutions.size()) +
                                         " convolutions, which leave nothing of " + std::to_string(height) + "x" +

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "sim/engine/batch.h"
-#include "trainer/checkpoint.h"
 #include "trainer/config.h"
+#include "trainer/run/checkpoint.h"
 
 namespace flockstep {
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "trainer/checkpoint.h"
 #include "trainer/launch.h"
 #include "trainer/policy.h"
+#include "trainer/run/checkpoint.h"
 
 namespace flockstep {
 

@@ -2,7 +2,7 @@
 #include <cstdio>
 
 #include "envs/cartpole/cartpole.h"
-#include "sim/drawing.h"
+#include "replay/drawing.h"
 
 namespace flockstep {
 

@@ -1,6 +1,6 @@
 #include "envs/mpe/spread.h"
 #include "envs/mpe/tag.h"
-#include "sim/drawing.h"
+#include "replay/drawing.h"
 
 namespace flockstep {
 

@@ -1,5 +1,5 @@
 #include "envs/pathfinding/pathfinding.h"
-#include "sim/drawing.h"
+#include "replay/drawing.h"
 
 namespace flockstep {
 

@@ -1,4 +1,3 @@
-#include <fstream>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -6,6 +5,7 @@
 #include "envs/pathfinding/generate.h"
 #include "envs/pathfinding/map.h"
 #include "envs/pathfinding/pathfinding.h"
+#include "io/atomic_file.h"
 #include "sim/contract/tool.h"
 
 namespace flockstep {
@@ -24,10 +24,11 @@ void deliver(const std::string& text, const std::string& path, const std::string
         out << text;
         return;
     }
-    std::ofstream file(path, std::ios::binary);
-    file << text;
-    file.close();
-    if (!file) refuse("output", in_quotes(path), "a file that can be written");
+    try {
+        write_file(path, text);
+    } catch (const std::runtime_error&) {
+        refuse("output", in_quotes(path), "a file that can be written");
+    }
     out << "Wrote " << what << " to " << path << "\n";
 }
 

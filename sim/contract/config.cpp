@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <mutex>
+#include <set>
 #include <stdexcept>
 #include <unordered_set>
 
@@ -25,9 +26,10 @@ std::string number(double value) {
 }
 
 [[noreturn]] void refuse(const char* name, const Value& value, const std::string& wish) {
-    const bool is_text = std::holds_alternative<std::string>(value);
-    throw std::invalid_argument(std::string(name) + ": got " + (is_text ? in_quotes(to_text(value)) : to_text(value)) +
-                                ", want " + wish);
+    std::string got = to_text(value);
+    if (std::holds_alternative<std::string>(value)) got = in_quotes(got);
+    if (std::holds_alternative<std::vector<Scalar>>(value)) got = "[" + got + "]";
+    throw std::invalid_argument(std::string(name) + ": got " + got + ", want " + wish);
 }
 
 int edit_distance(const std::string& a, const std::string& b) {
@@ -45,6 +47,16 @@ int edit_distance(const std::string& a, const std::string& b) {
     return row.back();
 }
 }  // namespace
+
+template <class T>
+List<T>::List(std::vector<T> given) {
+    static std::mutex mutex;
+    static std::set<std::vector<T>> pool;  // never freed, as texts are
+    const std::lock_guard lock(mutex);
+    items = &*pool.insert(std::move(given)).first;
+}
+template struct List<std::string>;
+template struct List<int64_t>;
 
 Text::Text(const char* text) : c_str(intern(text)) {}
 Text::Text(const std::string& text) : c_str(intern(text)) {}
@@ -69,10 +81,15 @@ std::string FieldRule::wish(const char* type) const {
             list += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + std::string(names[i]);
         return list;
     }
+    const auto range = [&] {
+        const bool is_bounded = std::isfinite(low) && std::isfinite(high);
+        return is_bounded ? " from " + number(low) + " to " + number(high) : "";
+    };
+    if (std::string(type) == "list")
+        return range().empty() ? "a list, or a text with commas" : "integers" + range() + ", such as 64,64";
     const std::string kind = std::string(is_even ? "even " : "") + type;
     const std::string article = kind[0] == 'i' || kind[0] == 'e' ? "an " : "a ";
-    if (std::isfinite(low) && std::isfinite(high))
-        return article + kind + " from " + number(low) + " to " + number(high);
+    if (!range().empty()) return article + kind + range();
     if (std::isfinite(low)) return article + kind + " >= " + number(low);
     return article + kind;
 }
@@ -84,17 +101,25 @@ const Value* Settings::read(const std::string& key) {
     return &found->second;
 }
 
+Settings Settings::unread() const {
+    Settings rest;
+    for (const auto& [key, value] : values_)
+        if (!read_.count(key)) rest.set(key, value);
+    return rest;
+}
+
+std::string unknown_key(const std::string& where, const std::string& key, const std::vector<std::string>& known) {
+    const std::string sentence = where + ": unknown key " + in_quotes(key);
+    const auto nearest = std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
+        return edit_distance(key, a) < edit_distance(key, b);
+    });
+    if (nearest == known.end() || edit_distance(key, *nearest) > 3) return sentence;
+    return sentence + ", did you mean \"" + *nearest + "\"?";
+}
+
 void Settings::refuse_unread(const std::string& where, const std::vector<std::string>& known) const {
-    for (const auto& [key, value] : values_) {
-        if (read_.count(key)) continue;
-        std::string sentence = where + ": unknown key " + in_quotes(key);
-        const auto nearest = std::min_element(known.begin(), known.end(), [&key = key](const auto& a, const auto& b) {
-            return edit_distance(key, a) < edit_distance(key, b);
-        });
-        if (nearest != known.end() && edit_distance(key, *nearest) <= 3)
-            sentence += ", did you mean \"" + *nearest + "\"?";
-        throw UnknownKey(sentence, key);
-    }
+    for (const auto& [key, value] : values_)
+        if (!read_.count(key)) throw UnknownKey(unknown_key(where, key, known), key);
 }
 
 std::string to_text(const Value& value) {
@@ -106,7 +131,11 @@ std::string to_text(const Value& value) {
         const auto end = std::to_chars(buffer, buffer + sizeof buffer, float(*real)).ptr;
         return {buffer, end};
     }
-    return std::get<std::string>(value);
+    if (const auto* text = std::get_if<std::string>(&value)) return *text;
+    std::string joined;
+    for (const Scalar& item : std::get<std::vector<Scalar>>(value))
+        joined += (joined.empty() ? "" : ",") + std::visit([](const auto& v) { return to_text(Value(v)); }, item);
+    return joined;
 }
 
 std::string in_quotes(const std::string& text) {
@@ -178,8 +207,51 @@ int convert_name(const char* name, const Value& value, const FieldRule& rule) {
 }
 
 std::string convert_text(const char* name, const Value& value) {
-    if (const auto* text = std::get_if<std::string>(&value)) return *text;
+    const bool is_text = std::holds_alternative<std::string>(value);
+    if (is_text || std::holds_alternative<std::vector<Scalar>>(value)) return to_text(value);
     refuse(name, value, "a text");
+}
+
+namespace {
+/// The items of a list, or of a text between its commas, without blanks around them.
+std::vector<Value> items_of(const Value& value) {
+    std::vector<Value> items;
+    if (const auto* list = std::get_if<std::vector<Scalar>>(&value)) {
+        for (const Scalar& item : *list) items.push_back(std::visit([](const auto& v) { return Value(v); }, item));
+        return items;
+    }
+    const std::string text = to_text(value);
+    for (size_t begin = 0; begin < text.size();) {
+        const size_t comma = std::min(text.find(',', begin), text.size());
+        const size_t first = std::min(text.find_first_not_of(" \t", begin), comma);
+        const size_t last = text.find_last_not_of(" \t", comma - 1);
+        items.push_back(first < comma ? text.substr(first, last + 1 - first) : std::string());
+        begin = comma + 1;
+    }
+    return items;
+}
+}  // namespace
+
+TextList convert_words(const char* name, const Value& value) {
+    const bool is_text = std::holds_alternative<std::string>(value);
+    if (!is_text && !std::holds_alternative<std::vector<Scalar>>(value)) refuse(name, value, FieldRule{}.wish("list"));
+    std::vector<std::string> words;
+    for (const Value& item : items_of(value))
+        if (std::string word = to_text(item); !word.empty()) words.push_back(std::move(word));
+    return words;
+}
+
+IntegerList convert_integers(const char* name, const Value& value, const FieldRule& rule) {
+    std::vector<int64_t> integers;
+    for (const Value& item : items_of(value)) {
+        try {
+            integers.push_back(convert_int(name, item, rule));
+        } catch (const std::invalid_argument&) {
+            refuse(name, value, rule.wish("list"));
+        }
+    }
+    if (integers.empty()) refuse(name, value, rule.wish("list"));
+    return integers;
 }
 
 }  // namespace detail

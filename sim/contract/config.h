@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <map>
 #include <set>
@@ -29,8 +30,11 @@
 ///   settings.refuse_unread("pursuit", {"num_agents", "catch_reward"});  // nothing is left
 namespace flockstep {
 
-/// One value as a TOML file, a command line or Python gives it. A string is read as the type that the field wants.
-using Value = std::variant<bool, int64_t, double, std::string>;
+/// An item of a list.
+using Scalar = std::variant<bool, int64_t, double, std::string>;
+/// One value as a TOML file, a command line or Python gives it. A string is read as the type that the field wants; a
+/// Text takes a list too, with commas between its items.
+using Value = std::variant<bool, int64_t, double, std::string, std::vector<Scalar>>;
 
 /// A text setting inside a Config: a pointer to an interned string that is never freed, so that a Config stays plain
 /// data that kernels take by value. Only the host reads it. Making one takes a lock of the process and a hash lookup.
@@ -44,6 +48,28 @@ struct Text {
     /// Whether it is "", as by default.
     bool empty() const { return *c_str == 0; }
 };
+
+/// A list inside a Config, interned like a Text and for the same reason. Given as a list, or as a text with commas
+/// between its items.
+template <class T>
+struct List {
+    const std::vector<T>* items = &none;
+    List() = default;
+    List(std::vector<T> items);
+    List(std::initializer_list<T> items) : List(std::vector<T>(items)) {}
+    /// The items, in order; they are never freed.
+    auto begin() const { return items->begin(); }
+    auto end() const { return items->end(); }
+    const T& operator[](size_t i) const { return (*items)[i]; }
+    /// Number of items.
+    size_t size() const { return items->size(); }
+
+  private:
+    static inline const std::vector<T> none{};
+};
+/// Lists that there are: of texts, and of integers that keep the field's rule one by one.
+using TextList = List<std::string>;
+using IntegerList = List<int64_t>;
 
 /// What a field accepts: numbers from low to high, both included, and never NaN; a bool or a Text whatever it is. A
 /// field of 32 bits or fewer needs bounds within its own type: the value is converted after the check, and wraps.
@@ -70,7 +96,7 @@ FieldRule between(double low, double high);
 FieldRule at_least(double low);
 FieldRule one_of(std::vector<const char*> names);
 
-/// One field as help texts and tables show it. type: bool, integer, number, name or text; wish: what it accepts.
+/// One field as help texts and tables show it. type: bool, integer, number, name, text or list; wish: what it accepts.
 struct FieldDescription {
     std::string name, type, default_value, wish, help;
 };
@@ -94,8 +120,8 @@ class Settings {
     const Value* read(const std::string& key);
     /// All of them, read or not.
     const std::map<std::string, Value>& values() const { return values_; }
-    /// As read() does, for keys that may be missing.
-    void mark_read(const std::string& key) { read_.insert(key); }
+    /// Those that nobody has read.
+    Settings unread() const;
     /// Throws an UnknownKey whose sentence begins with `where` and names the first key that was not read, and the
     /// nearest known one, if at most three letters differ.
     void refuse_unread(const std::string& where, const std::vector<std::string>& known) const;
@@ -105,8 +131,11 @@ class Settings {
     std::set<std::string> read_;
 };
 
-/// "true", "17", "0.5" or the text itself. A double that is a float gives the shortest text that reads back as that
-/// float.
+/// The sentence for a key that is none of `known`, with the nearest of them, if at most three letters differ. It begins
+/// with `where`.
+std::string unknown_key(const std::string& where, const std::string& key, const std::vector<std::string>& known);
+/// "true", "17", "0.5" or the text itself; a list's items with commas between. A double that is a float gives the
+/// shortest text that reads back as that float.
 std::string to_text(const Value& value);
 /// For a sentence: in double quotes, on one line, cut after 200 bytes, at a character's end. Expects UTF-8.
 std::string in_quotes(const std::string& text);
@@ -117,6 +146,10 @@ int64_t convert_int(const char* name, const Value& value, const FieldRule& rule)
 double convert_float(const char* name, const Value& value, const FieldRule& rule);
 int convert_name(const char* name, const Value& value, const FieldRule& rule);
 std::string convert_text(const char* name, const Value& value);
+TextList convert_words(const char* name, const Value& value);
+IntegerList convert_integers(const char* name, const Value& value, const FieldRule& rule);
+template <class T>
+inline constexpr bool is_list = std::is_same_v<T, TextList> || std::is_same_v<T, IntegerList>;
 
 template <class T>
 constexpr const char* type_name() {
@@ -126,6 +159,8 @@ constexpr const char* type_name() {
         return "name";
     else if constexpr (std::is_same_v<T, Text>)
         return "text";
+    else if constexpr (is_list<T>)
+        return "list";
     else if constexpr (std::is_floating_point_v<T>)
         return "number";
     else
@@ -139,6 +174,8 @@ Value to_value(const T& field, const FieldRule& rule) {
         return std::string(rule.names.at(size_t(field)));
     else if constexpr (std::is_same_v<T, Text>)
         return field.str();
+    else if constexpr (is_list<T>)
+        return to_text(Value(std::vector<Scalar>(field.begin(), field.end())));
     else if constexpr (std::is_same_v<T, float>)
         return std::stod(to_text(double(field)).c_str());
     else if constexpr (std::is_floating_point_v<T>)
@@ -160,6 +197,10 @@ struct FieldReader {
             field = T(convert_name(name, *value, rule));
         else if constexpr (std::is_same_v<T, Text>)
             field = Text(convert_text(name, *value));
+        else if constexpr (std::is_same_v<T, TextList>)
+            field = convert_words(name, *value);
+        else if constexpr (std::is_same_v<T, IntegerList>)
+            field = convert_integers(name, *value, rule);
         else if constexpr (std::is_floating_point_v<T>)
             field = T(convert_float(name, *value, rule));
         else

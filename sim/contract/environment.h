@@ -15,7 +15,7 @@
 
 namespace flockstep {
 class Batch;    // sim/engine/batch.h
-struct Replay;  // sim/replay.h
+struct Replay;  // replay/replay.h
 struct Tool;    // sim/contract/tool.h
 }  // namespace flockstep
 
@@ -122,7 +122,8 @@ struct Tool;    // sim/contract/tool.h
 ///       Fills in actions for all agents; they start from the default choices and from 0. A role that `spaces` declares
 ///       as Role::scripted("name") is played by that policy inside every step.
 ///   static void draw(Batch& batch, int64_t env, Replay& replay)
-///       Host only, defined in the folder's draw.cpp over sim/drawing.h: draws world `env` as it is now, for replays.
+///       Host only, defined in the folder's draw.cpp over replay/drawing.h: draws world `env` as it is now, for
+///       replays.
 ///   static constexpr GymnasiumId gymnasium_ids[] = {{"Name-v0"}, {"NameOther-v0", {{"setting", "value"}, ...}}, ...}
 ///       Ids under which Gymnasium makes the environment after `import flockstep`, each with settings that it stands
 ///       for (see gymnasium_id.h). Where this is left out there is one: flockstep/MpeSpread-v0 for mpe_spread.

@@ -1,7 +1,5 @@
 #include "sim/engine/tune.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -10,9 +8,11 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <stdexcept>
 #include <vector>
 
 #include "build_info.h"
+#include "io/atomic_file.h"
 #include "sim/engine/plan.h"
 #include "sim/engine/registry.h"
 
@@ -66,19 +66,15 @@ std::string read_cache(const std::filesystem::path& path, const std::string& key
     std::getline(file, kept, '\0');
     return kept == key ? plan : "";
 }
-/// By a rename, so that others never read half a file.
+/// Without a cache that can be written, plans are tried again the next time.
 void write_cache(const std::filesystem::path& path, const std::string& key, const std::string& plan) {
     if (path.empty()) return;
     std::error_code error;
     std::filesystem::create_directories(path.parent_path(), error);
-    const std::filesystem::path part = path.string() + "." + std::to_string(getpid());
-    std::ofstream file(part);
-    file << plan << "\n" << key;
-    file.close();
-    if (file)
-        std::filesystem::rename(part, path, error);
-    else
-        std::filesystem::remove(part, error);
+    try {
+        write_file(path, plan + "\n" + key);
+    } catch (const std::runtime_error&) {
+    }
 }
 
 /// Seconds a step takes, the least of some rounds; plans that are hopeless against `best` get one.

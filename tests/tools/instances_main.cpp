@@ -1,4 +1,4 @@
-// Prints pathfinding instances for tests/test_instances.py. Every line of the standard input is one job:
+// Prints pathfinding instances for envs/pathfinding/test_instances.py. Every line of the standard input is one job:
 //   random HEIGHT WIDTH DENSITY SEED AGENTS CHAIN
 //   map PATH SEED AGENTS CHAIN
 // and gives one line of JSON. CHAIN: how many goals to list per agent, walking from goal to goal at obs_radius 5; 0 for

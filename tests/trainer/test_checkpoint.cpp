@@ -6,8 +6,8 @@
 
 #include "sim/engine/registry.h"
 #include "tests/catch.h"
-#include "trainer/actor.h"
 #include "trainer/ppo.h"
+#include "trainer/run/actor.h"
 
 using namespace flockstep;
 
@@ -22,10 +22,6 @@ struct Folder {
 };
 
 void write(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
-std::string read(const std::string& path) {
-    std::ifstream stream(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), {}};
-}
 std::string safetensors(const std::string& header, const std::string& data = "") {
     const uint64_t size = header.size();
     return std::string(reinterpret_cast<const char*>(&size), 8) + header + data;
@@ -33,7 +29,7 @@ std::string safetensors(const std::string& header, const std::string& data = "")
 
 TrainConfig small_config() {
     TrainConfig config;
-    config.num_envs = 16, config.num_steps = 8, config.epochs = 2, config.num_minibatches = 2, config.hidden = "16";
+    config.num_envs = 16, config.num_steps = 8, config.epochs = 2, config.num_minibatches = 2, config.hidden = {16};
     config.total_steps = 16 * 8 * 6, config.normalise_observation = config.normalise_reward = true;
     return config;
 }
@@ -93,24 +89,19 @@ TEST_CASE("checkpoint: an actor from a file acts as one from the trainer, in oth
         one->step(), other->step();
     }
     CHECK(from_file.info().environment == "cartpole");
-    CHECK(from_file.info().config.hidden.str() == "16");
+    CHECK(from_file.info().config.hidden.items == small_config().hidden.items);
     CHECK(to_text(from_file.info().environment_settings.values().at("max_episode_steps")) == "20");
 }
 
-TEST_CASE("checkpoint: a file is replaced as a whole or not at all") {
+TEST_CASE("checkpoint: a file gives back what was written") {
     const Folder folder;
     Archive archive;
     archive.metadata["a"] = "1";
     archive.add("x", DType::int32, {2}, "12345678");
     write_archive(folder.file("it"), archive);
-    CHECK(!std::filesystem::exists(folder.file("it.partial")));
     const Archive back = read_archive(folder.file("it"));
     CHECK(back.metadata == archive.metadata);
     CHECK(back.expect("x", DType::int32, {2}).bytes == std::vector<char>{'1', '2', '3', '4', '5', '6', '7', '8'});
-    const std::string before = read(folder.file("it"));
-    std::filesystem::create_directory(folder.file("it.partial"));  // so that the next write fails
-    CHECK_THROWS_AS(write_archive(folder.file("it"), archive), std::runtime_error);
-    CHECK(read(folder.file("it")) == before);
     CHECK_THROWS_AS(write_archive(folder.file("no/such/folder"), archive), std::runtime_error);
 }
 
@@ -171,7 +162,7 @@ TEST_CASE("checkpoint: a foreign one, or one that does not fit, is refused") {
     refuses(bad, "checkpoint: the array agent.parameter.actor.head.bias is missing");
 
     TrainConfig other = small_config();
-    other.hidden = "32";
+    other.hidden = {32};
     CHECK_THROWS_WITH(trainer(other)->restore(good),
                       "checkpoint: agent.parameter.actor.hidden.0.weight is float32 [16, 8], want float32 [32, 8]");
     other = small_config();

@@ -18,7 +18,7 @@ constexpr int num_steps = 12, num_minibatches = 3;
 
 TrainConfig small_config() {
     TrainConfig config;
-    config.num_envs = 6, config.num_steps = num_steps, config.num_minibatches = num_minibatches, config.hidden = "16";
+    config.num_envs = 6, config.num_steps = num_steps, config.num_minibatches = num_minibatches, config.hidden = {16};
     config.normalise_observation = true;
     return config;
 }

@@ -4,8 +4,8 @@
 
 #include "sim/engine/registry.h"
 #include "tests/catch.h"
-#include "trainer/actor.h"
 #include "trainer/ppo.h"
+#include "trainer/run/actor.h"
 
 using namespace flockstep;
 
@@ -146,7 +146,7 @@ TEST_CASE("PPO trains roles of their own, masked and absent agents, turns, and e
     register_once();
     register_test_environments(registry());
     TrainConfig config;
-    config.num_envs = 6, config.num_steps = 8, config.epochs = 2, config.num_minibatches = 3, config.hidden = "16";
+    config.num_envs = 6, config.num_steps = 8, config.epochs = 2, config.num_minibatches = 3, config.hidden = {16};
     config.total_steps = 1'000'000;
     for (const char* name : {"test_roles", "test_cards", "test_scenes", "pathfinding"}) {
         Settings settings;
@@ -159,7 +159,7 @@ TEST_CASE("PPO trains roles of their own, masked and absent agents, turns, and e
         for (Device device : devices()) {
             INFO(name << " on " << device.name());
             config.encoder = std::string(name) == "pathfinding" ? Encoder::cnn : Encoder::mlp;
-            config.channels = "4";
+            config.channels = {4};
             Trainer trainer(make_batch(name, training_options(config, device), settings), config);
             for (int i = 0; i < 3; ++i) trainer.iterate();
             const IterationMetrics metrics = trainer.read_metrics();  // throws if a forbidden action was taken

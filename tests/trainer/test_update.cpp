@@ -190,7 +190,7 @@ TEST_CASE(
     config.encoder = GENERATE(Encoder::mlp, Encoder::cnn);
     config.separate = GENERATE(true, false);
     config.precision = GENERATE(Precision::float32, Precision::bfloat16);
-    config.hidden = "32,16", config.channels = "4,8";
+    config.hidden = {32, 16}, config.channels = {4, 8};
     const PolicySpec spec{"agent",
                           0,
                           2,
@@ -232,13 +232,10 @@ TEST_CASE("policy: settings that fit no network are refused") {
     const PolicySpec image{"agent", 0, 1, {{"image", DType::uint8, {1, 5, 5}, 1.0f}}, 2, ""};
     Bench bench({});
     TrainConfig config;
-    config.hidden = "64,x";
-    CHECK_THROWS_WITH(Policy(flat, config, *bench.memory),
-                      "hidden: got \"64,x\", want widths from 1 to 65536 with commas between, such as 64,64");
-    config.hidden = "64", config.encoder = Encoder::cnn;
+    config.hidden = {64}, config.encoder = Encoder::cnn;
     CHECK_THROWS_WITH(Policy(flat, config, *bench.memory),
                       "encoder: got cnn, but role agent sees nothing of 2 or 3 dimensions; want mlp");
-    config.channels = "4,4,4";
+    config.channels = {4, 4, 4};
     CHECK_THROWS_WITH(Policy(image, config, *bench.memory),
                       "channels: got 3 convolutions, which leave nothing of 5x5 cells; want fewer");
 }

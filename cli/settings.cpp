@@ -1,0 +1,125 @@
+#include "cli/settings.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "io/toml.h"
+#include "sim/engine/registry.h"
+
+namespace flockstep {
+
+namespace {
+/// "[trainer], [environment]", each once.
+class Tables {
+  public:
+    void add(const std::string& table) {
+        if (!has(table)) names_.push_back(table);
+    }
+    bool has(const std::string& table) const { return std::find(names_.begin(), names_.end(), table) != names_.end(); }
+    size_t size() const { return names_.size(); }
+    std::string text() const {
+        std::string text;
+        for (const std::string& name : names_) text += (text.empty() ? "[" : ", [") + name + "]";
+        return text;
+    }
+
+  private:
+    std::vector<std::string> names_;
+};
+}  // namespace
+
+bool SettingGroup::knows(const std::string& key) const {
+    return std::any_of(fields.begin(), fields.end(), [&](const FieldDescription& field) { return field.name == key; });
+}
+
+SettingGroup environment_group(const std::string& name) { return {"environment", registry().find(name).info.fields}; }
+
+void GivenSettings::set(const std::string& key, Value value) {
+    const size_t dot = key.find('.');
+    Given given{"", key, std::move(value), ""};
+    if (dot != std::string::npos) given.table = key.substr(0, dot), given.key = key.substr(dot + 1);
+    std::erase_if(given_, [&](const Given& other) { return other.table == given.table && other.key == given.key; });
+    given_.push_back(std::move(given));
+}
+
+void GivenSettings::add_file(const std::filesystem::path& path) {
+    for (TomlEntry& entry : read_toml(path))
+        take({entry.table, entry.key, std::move(entry.value), path.string() + ":" + std::to_string(entry.line)});
+}
+
+bool GivenSettings::is_overridden(const Given& given) const {
+    return std::any_of(given_.begin(), given_.end(), [&](const Given& other) {
+        return other.place.empty() && other.key == given.key && (given.table.empty() || other.is_for(given.table));
+    });
+}
+
+void GivenSettings::take(const Given& given) {
+    const bool names_environment =
+        (given.table.empty() && given.key == "environment") || (given.table == "environment" && given.key == "name");
+    if (names_environment) {
+        const auto* name = std::get_if<std::string>(&given.value);
+        if (!name)
+            throw std::invalid_argument(given.place + ": " + given.key + ": got " + to_text(given.value) +
+                                        ", want the name of an environment");
+        environment_ = *name;
+    } else if (given.table.empty() && given.key == "format_version") {
+        if (to_text(given.value) != "1")
+            throw std::invalid_argument(given.place + ": format_version: got " + to_text(given.value) + ", want 1");
+    } else if (!is_overridden(given)) {
+        given_.push_back(given);
+    }
+}
+
+void GivenSettings::choose_device(const std::string& device_table) {
+    std::vector<Given> chosen;
+    for (const Given& given : given_)
+        if (given.table == device_table) chosen.push_back({"", given.key, given.value, given.place});
+    std::erase_if(given_, [&](const Given& given) {
+        const bool is_of_device = given.table == "cpu" || given.table == "cuda";
+        return is_of_device ||
+               std::any_of(chosen.begin(), chosen.end(), [&](const Given& winner) { return winner.key == given.key; });
+    });
+    given_.insert(given_.end(), chosen.begin(), chosen.end());
+}
+
+void GivenSettings::refuse_unknown(const std::vector<SettingGroup>& groups) const {
+    for (const Given& given : given_) {
+        const std::string where = given.place.empty() ? "command line" : given.place;
+        std::vector<std::string> known;
+        Tables tables, owners;
+        for (const SettingGroup& group : groups) {
+            tables.add(group.table);
+            const bool is_of_device = group.table == "cpu" || group.table == "cuda";
+            if (!given.is_for(group.table) || (given.table.empty() && is_of_device)) continue;
+            if (group.knows(given.key)) owners.add(group.table);
+            for (const FieldDescription& field : group.fields) known.push_back(field.name);
+        }
+        if (!given.table.empty() && !tables.has(given.table))
+            throw std::invalid_argument(where + ": got table [" + given.table + "], want one of " + tables.text());
+        if (owners.size() == 0) throw std::invalid_argument(unknown_key(where, given.key, known));
+        if (owners.size() > 1)
+            throw std::invalid_argument(where + ": " + given.key + ": got it without a table, want one of " +
+                                        owners.text());
+    }
+}
+
+const Value* GivenSettings::find(const std::string& table, const std::string& key) const {
+    for (const Given& given : given_)
+        if (given.key == key && given.is_for(table)) return &given.value;
+    return nullptr;
+}
+
+Settings GivenSettings::of(const SettingGroup& group) const {
+    Settings settings;
+    for (const Given& given : given_)
+        if (group.knows(given.key) && given.is_for(group.table)) settings.set(given.key, given.value);
+    return settings;
+}
+
+std::string GivenSettings::with_place(const std::string& sentence) const {
+    for (const Given& given : given_)
+        if (!given.place.empty() && sentence.rfind(given.key + ":", 0) == 0) return given.place + ": " + sentence;
+    return sentence;
+}
+
+}  // namespace flockstep

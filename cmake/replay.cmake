@@ -1,0 +1,30 @@
+# The target flockstep_replay: the page of an episode, and what environments draw over. replay/page.html with its style and
+# script becomes text in the program. Also run as a script: cmake -P.
+if(CMAKE_SCRIPT_MODE_FILE)
+    file(READ ${SOURCE}/page.html page)
+    file(READ ${SOURCE}/page.css style)
+    file(READ ${SOURCE}/page.js script)
+    function(replace_once old new)
+        string(FIND "${page}" "${old}" first)
+        string(FIND "${page}" "${old}" last REVERSE)
+        if(first EQUAL -1 OR NOT first EQUAL last)
+            message(FATAL_ERROR "replay/page.html: want ${old} once")
+        endif()
+        string(REPLACE "${old}" "${new}" page "${page}")
+        set(page "${page}" PARENT_SCOPE)
+    endfunction()
+    replace_once("<link rel=\"stylesheet\" href=\"page.css\">" "<style>\n${style}</style>")
+    replace_once("<script src=\"page.js\"></script>" "<script>\n${script}</script>")
+    replace_once("<script id=\"replay-data\" type=\"application/json\">{}" "<script id=\"replay-data\" type=\"application/json\">)page\";\nextern const char page_after_data[] = R\"page(")
+    file(WRITE ${OUT} "#include \"replay/page.h\"\n\nnamespace flockstep {\n\nextern const char page_before_data[] = R\"page(${page})page\";\n\n}  // namespace flockstep\n")
+    return()
+endif()
+
+set(page ${PROJECT_BINARY_DIR}/generated/replay/page.cpp)
+set(replay ${PROJECT_SOURCE_DIR}/replay)
+add_custom_command(OUTPUT ${page} VERBATIM
+    COMMAND ${CMAKE_COMMAND} -DSOURCE=${replay} -DOUT=${page} -P ${CMAKE_CURRENT_LIST_FILE}
+    DEPENDS ${replay}/page.html ${replay}/page.css ${replay}/page.js ${CMAKE_CURRENT_LIST_FILE})
+flockstep_sources(replay_sources replay)
+add_library(flockstep_replay STATIC ${replay_sources} ${page})
+target_link_libraries(flockstep_replay PUBLIC flockstep_sim)

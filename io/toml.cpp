@@ -1,0 +1,149 @@
+#include "io/toml.h"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+namespace flockstep {
+
+namespace {
+std::string place(const std::filesystem::path& path, const toml::node& node) {
+    return path.string() + ":" + std::to_string(node.source().begin.line) + ": ";
+}
+
+std::string name_of(const toml::node& node) {
+    std::ostringstream text;
+    text << node.type();
+    return text.str();
+}
+
+/// The key whose value line `number` of the text, counted from 1, belongs to; empty where there is none.
+std::string key_at(const std::string& text, size_t number) {
+    std::istringstream lines(text);
+    std::string line, key;
+    for (size_t i = 0; i < number && std::getline(lines, line); ++i) {
+        const size_t first = line.find_first_not_of(" \t"), equals = line.find('=');
+        if (first == std::string::npos || line[first] == '#') continue;
+        if (line[first] == '[' && equals == std::string::npos) key.clear();
+        if (equals != std::string::npos) key = line.substr(first, line.find_last_not_of(" \t=", equals) + 1 - first);
+    }
+    return key;
+}
+
+/// toml++ says "Error while parsing string: expected this, saw that".
+std::string sentence_of(const toml::parse_error& error) {
+    std::string text(error.description());
+    const size_t colon = text.find(": ");
+    if (text.rfind("Error while parsing ", 0) == 0 && colon != std::string::npos) text.erase(0, colon + 2);
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return text;
+}
+
+toml::table parse(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream stream;
+    if (std::filesystem::is_directory(path) || !file || !(stream << file.rdbuf() || file.peek() == EOF))
+        throw std::invalid_argument("config: got \"" + path.string() + "\", want a TOML file that can be read");
+    const std::string text = stream.str();
+    try {
+        return toml::parse(text);
+    } catch (const toml::parse_error& error) {
+        const size_t line = error.source().begin.line;
+        const std::string key = key_at(text, line);
+        throw std::invalid_argument(path.string() + ":" + std::to_string(line) + ": " +
+                                    (key.empty() ? "" : key + ": ") + sentence_of(error));
+    }
+}
+
+/// False for what is no boolean, number or text.
+template <class To>
+bool take_scalar(const toml::node& node, To& to) {
+    return node.visit([&](const auto& value) {
+        if constexpr (toml::is_boolean<decltype(value)> || toml::is_number<decltype(value)> ||
+                      toml::is_string<decltype(value)>)
+            return to = value.get(), true;
+        else
+            return false;
+    });
+}
+
+TomlValue to_value(const toml::node& node, const std::string& where) {
+    TomlValue value;
+    if (take_scalar(node, value)) return value;
+    const toml::array* array = node.as_array();
+    if (!array)
+        throw std::invalid_argument(where + "got a " + name_of(node) +
+                                    ", want true, false, a number, a \"text\" or an array of these");
+    std::vector<TomlScalar> list(array->size());
+    for (size_t i = 0; i < list.size(); ++i)
+        if (!take_scalar((*array)[i], list[i]))
+            throw std::invalid_argument(where + "got an array of " + name_of((*array)[i]) +
+                                        "s, want one of booleans, numbers or texts");
+    return list;
+}
+
+std::string text_of(bool value) { return value ? "true" : "false"; }
+std::string text_of(int64_t value) { return std::to_string(value); }
+std::string text_of(double value) {
+    if (std::isnan(value)) return "nan";
+    if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
+    char buffer[40];
+    std::string text(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
+    return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
+}
+std::string text_of(const std::string& text) {
+    std::string result = "\"";
+    for (const char c : text) {
+        char escape[8];
+        if (c == '"' || c == '\\')
+            result += {'\\', c};
+        else if (c == '\n')
+            result += "\\n";
+        else if (static_cast<unsigned char>(c) < 32 || c == 127)
+            result += (std::snprintf(escape, sizeof escape, "\\u%04X", c), escape);
+        else
+            result += c;
+    }
+    return result + "\"";
+}
+std::string text_of(const std::vector<TomlScalar>& list) {
+    std::string text;
+    for (const TomlScalar& item : list)
+        text += (text.empty() ? "" : ", ") + std::visit([](const auto& value) { return text_of(value); }, item);
+    return "[" + text + "]";
+}
+}  // namespace
+
+std::vector<TomlEntry> read_toml(const std::filesystem::path& path) {
+    const toml::table file = parse(path);
+    std::vector<TomlEntry> entries;
+    const auto add = [&](const std::string& table, const toml::key& key, const toml::node& node) {
+        const std::string name(key.str());
+        entries.push_back(
+            {table, name, to_value(node, place(path, node) + name + ": "), int(node.source().begin.line)});
+    };
+    for (const auto& [key, node] : file) {
+        const toml::table* const table = node.as_table();
+        if (!table) add("", key, node);
+        if (table)
+            for (const auto& [inner, value] : *table) add(std::string(key.str()), inner, value);
+    }
+    std::stable_sort(entries.begin(), entries.end(),
+                     [](const TomlEntry& a, const TomlEntry& b) { return a.line < b.line; });
+    return entries;
+}
+
+std::string to_toml(const std::map<std::string, TomlValue>& values) {
+    std::string text;
+    for (const auto& [key, value] : values)
+        text += key + " = " + std::visit([](const auto& v) { return text_of(v); }, value) + "\n";
+    return text;
+}
+
+}  // namespace flockstep

@@ -1,0 +1,83 @@
+#include "trainer/run/archive.h"
+
+#include <stdexcept>
+
+#include "io/safetensors.h"
+
+namespace flockstep {
+
+namespace {
+struct TypeName {
+    DType dtype;
+    const char* name;
+};
+constexpr TypeName type_names[] = {{DType::uint8, "U8"},    {DType::int8, "I8"},    {DType::bfloat16, "BF16"},
+                                   {DType::float32, "F32"}, {DType::int16, "I16"},  {DType::uint16, "U16"},
+                                   {DType::int32, "I32"},   {DType::uint32, "U32"}, {DType::int64, "I64"},
+                                   {DType::uint64, "U64"},  {DType::float64, "F64"}};
+
+const char* type_name(DType dtype) {
+    for (const TypeName& type : type_names)
+        if (type.dtype == dtype) return type.name;
+    throw std::logic_error("an archive cannot hold bits");
+}
+
+DType dtype_of_name(const std::string& name, const std::string& path) {
+    for (const TypeName& type : type_names)
+        if (name == type.name) return type.dtype;
+    throw std::invalid_argument(path + ": it holds an array of type " + name + ", which is none that Flockstep writes");
+}
+}  // namespace
+
+const NamedArray* Archive::find(const std::string& name) const {
+    for (const NamedArray& array : arrays)
+        if (array.name == name) return &array;
+    return nullptr;
+}
+
+const NamedArray& Archive::expect(const std::string& name, DType dtype, const std::vector<int64_t>& shape) const {
+    const NamedArray* array = find(name);
+    if (!array) throw std::invalid_argument("checkpoint: the array " + name + " is missing");
+    if (array->dtype != dtype || array->shape != shape)
+        throw std::invalid_argument("checkpoint: " + name + " is " + name_of(array->dtype) + " " +
+                                    shape_text(array->shape) + ", want " + name_of(dtype) + " " + shape_text(shape));
+    return *array;
+}
+
+const std::string& Archive::text(const std::string& name) const {
+    const auto found = metadata.find(name);
+    if (found == metadata.end())
+        throw std::invalid_argument("checkpoint: its metadata has no \"" + name + "\"; it is none of Flockstep's");
+    return found->second;
+}
+
+void Archive::add(const std::string& name, DType dtype, std::vector<int64_t> shape, const void* data) {
+    NamedArray array{name, dtype, std::move(shape), {}};
+    int64_t bytes = size_of(dtype);
+    for (int64_t n : array.shape) bytes *= n;
+    const char* from = static_cast<const char*>(data);
+    array.bytes.assign(from, from + bytes);
+    arrays.push_back(std::move(array));
+}
+
+void write_archive(const std::string& path, const Archive& archive) {
+    std::vector<SafetensorsView> views;
+    for (const NamedArray& array : archive.arrays)
+        views.push_back({array.name, type_name(array.dtype), array.shape, {array.bytes.data(), array.bytes.size()}});
+    write_safetensors(path, archive.metadata, views);
+}
+
+Archive read_archive(const std::string& path) {
+    try {
+        Safetensors file = read_safetensors(path);
+        Archive archive{std::move(file.metadata), {}};
+        for (Safetensors::Array& array : file.arrays)
+            archive.arrays.push_back({std::move(array.name), dtype_of_name(array.dtype, path), std::move(array.shape),
+                                      std::move(array.bytes)});
+        return archive;
+    } catch (const std::invalid_argument& error) {
+        throw std::invalid_argument(std::string("checkpoint ") + error.what());
+    }
+}
+
+}  // namespace flockstep
