@@ -13,7 +13,8 @@ namespace flockstep {
 
 /// Where the commands that play episodes run them.
 struct PlayConfig {
-    BatchConfig batch{.seed = evaluation_seed};
+    BatchConfig batch;
+    PlayConfig() { batch.seed = evaluation_seed; }
     template <class F>
     void fields(F f) {
         batch.fields(only(f, {"device"}));
