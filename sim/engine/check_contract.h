@@ -59,6 +59,9 @@ struct NamedAct {
 struct NamedLanes {
     int lanes;
 };
+struct NamedResetLanes {
+    int reset_lanes;
+};
 struct NamedLoad {
     int load;
 };
@@ -144,6 +147,10 @@ inline constexpr bool has_lanes = !requires {
     &Both<Env, NamedLanes>::lanes;
 };
 template <class Env>
+inline constexpr bool names_reset_lanes = !requires {
+    &Both<Env, NamedResetLanes>::reset_lanes;
+};
+template <class Env>
 inline constexpr bool has_load = !requires {
     &Both<Env, NamedLoad>::load;
 };
@@ -197,7 +204,8 @@ inline constexpr bool has_team_scratch = !requires(typename Both<Env, NamedTeamS
 };
 }  // namespace detail
 
-/// The part of check_contract that is about `observe`, or `observe_agent` in its place, and `prepare`.
+/// The part of check_contract that is about what is observed: `observe`, or `observe_agent` in its place, `prepare`,
+/// and `observe_state`.
 template <class Env>
 constexpr void check_observing() {
     using Group = HostGroup&;
@@ -228,6 +236,15 @@ constexpr void check_observing() {
         static_assert(
             requires(Group g, World<Env> & w) { Env::prepare(g, w); },
             "prepare: want `template <class Group> SIM_HD static void prepare(Group&, World<Env>&)`");
+    if constexpr (detail::has_observe_state<Env>) {
+        static_assert(!is_streamed<Env>,
+                      "observe_state: want none where observations are streamed (observe_agent), whose rows have no "
+                      "staged parts beside them");
+        static_assert(
+            requires(Group g, World<Env> & w, const ObservationWriter<Env>& o) { Env::observe_state(g, w, o); },
+            "observe_state: want `template <class Group> SIM_HD static void observe_state(Group&, const World<Env>&, "
+            "const ObservationWriter<Env>&)`");
+    }
 }
 
 /// The part of check_contract that is about what an environment offers beside its rules: drawing, ids, commands.
@@ -255,6 +272,143 @@ constexpr void check_offers() {
                 { &Env::tools } -> std::same_as<std::vector<Tool> (*)()>;
             },
             "tools: want `static std::vector<Tool> tools()`");
+}
+
+/// The part of check_contract that is about which choices are legal.
+template <class Env>
+constexpr void check_choices() {
+    using Config = typename Env::Config;
+    using Const = const World<Env>&;
+    using Mutable = World<Env>&;
+    using Group = HostGroup&;
+    using Shared = const SharedOf<Env>&;
+    if constexpr (detail::has_allowed<Env>)
+        TensorsOf<Env>::for_each([](auto handle) {
+            using H = decltype(handle);
+            if constexpr (is_choice<H>)
+                static_assert(
+                    requires(Const w, H h) {
+                        { Env::allowed(w, 0, h, 0) } -> std::same_as<bool>;
+                    },
+                    "allowed: want `SIM_HD static bool allowed(const World<Env>&, int agent, Discrete<\"...\">, "
+                    "int choice)` for every part of choices");
+        });
+    if constexpr (detail::names_legal_actions<Env>) {
+        static_assert(
+            requires(Group g, Mutable w, const LegalActions<Env>& l) { Env::legal_actions(g, w, l); },
+            "legal_actions: want `template <class Group> SIM_HD static void legal_actions(Group&, const World<Env>&, "
+            "const LegalActions<Env>&)`");
+        static_assert(!detail::has_allowed<Env>, "legal_actions and allowed: want one of them");
+    }
+    if constexpr (detail::has_has_action_mask<Env>) {
+        static_assert(
+            requires(const Config c) {
+                { Env::has_action_mask(c) } -> std::same_as<bool>;
+            } ||
+                requires(const Config c, Shared s) {
+                    { Env::has_action_mask(c, s) } -> std::same_as<bool>;
+                },
+            "has_action_mask: want `static bool has_action_mask(const Config&)` or `has_action_mask(const Config&, "
+            "const Shared&)`");
+        static_assert(detail::has_allowed<Env> || detail::names_legal_actions<Env>,
+                      "has_action_mask: want `allowed` or `legal_actions` beside it");
+    }
+}
+
+/// The part of check_contract that is about metrics.
+template <class Env>
+constexpr void check_metrics() {
+    using Config = typename Env::Config;
+    using Const = const World<Env>&;
+    using Mutable = World<Env>&;
+    using Group = HostGroup&;
+    using Shared = const SharedOf<Env>&;
+    static_assert(detail::has_metrics<Env> == (detail::has_metric<Env> || detail::has_agent_metric<Env>),
+                  "metrics, and metric or agent_metric: want both or neither");
+    if constexpr (detail::has_agent_metric<Env>) {
+        static_assert(detail::has_metric_scope<Env>, "agent_metric: want `metric_scope` beside it");
+        static_assert(
+            requires(Const w) {
+                { Env::agent_metric(w, 0, 0) } -> std::same_as<float>;
+            },
+            "agent_metric: want `SIM_HD static float agent_metric(const World<Env>&, int agent, int m)`");
+    }
+    if constexpr (detail::has_metric_scope<Env>)
+        static_assert(
+            requires(const Config c) {
+                { Env::metric_scope(c, 0) } -> std::same_as<MetricScope>;
+            },
+            "metric_scope: want `static MetricScope metric_scope(const Config&, int m)`");
+    if constexpr (detail::has_metrics<Env>) {
+        static_assert(
+            requires(const Config c) {
+                { Env::metrics(c, 0) } -> std::same_as<const char*>;
+            } ||
+                requires(const Config c, Shared s) {
+                    { Env::metrics(c, s, 0) } -> std::same_as<const char*>;
+                },
+            "metrics: want `static const char* metrics(const Config&, int m)` or `metrics(const Config&, const "
+            "Shared&, int m)`");
+        if constexpr (detail::has_metric<Env>)
+            static_assert(
+                requires(Group g, Mutable w) {
+                    { Env::metric(g, w, 0) } -> std::same_as<float>;
+                },
+                "metric: want `template <class Group> SIM_HD static float metric(Group&, World<Env>&, int m)`");
+    }
+}
+
+/// The part of check_contract that is about scripted policies.
+template <class Env>
+constexpr void check_policies() {
+    using Config = typename Env::Config;
+    using Mutable = World<Env>&;
+    using Group = HostGroup&;
+    using Shared = const SharedOf<Env>&;
+    static_assert(detail::has_policies<Env> == detail::has_act<Env>, "policies and act: want both or neither");
+    if constexpr (detail::has_policies<Env>) {
+        static_assert(
+            requires {
+                { Env::policies(0) } -> std::same_as<const char*>;
+            },
+            "policies: want `static const char* policies(int p)`");
+        static_assert(
+            requires(Group g, Mutable w, const ActionWriter<Env>& a) { Env::act(g, w, 0, a); },
+            "act: want `template <class Group> SIM_HD static void act(Group&, World<Env>&, int p, const "
+            "ActionWriter<Env>&)`");
+    }
+    if constexpr (detail::has_refuses_policy<Env>)
+        static_assert(
+            requires(const Config c) {
+                { Env::refuses_policy(c, 0) } -> std::same_as<const char*>;
+            } ||
+                requires(const Config c, Shared s) {
+                    { Env::refuses_policy(c, s, 0) } -> std::same_as<const char*>;
+                },
+            "refuses_policy: want `static const char* refuses_policy(const Config&, int p)` or `refuses_policy(const "
+            "Config&, const Shared&, int p)`");
+}
+
+/// The part of check_contract that is about how many lanes a world gets.
+template <class Env>
+constexpr void check_lanes() {
+    using Config = typename Env::Config;
+    using Shared = const SharedOf<Env>&;
+    if constexpr (detail::has_lanes<Env>)
+        static_assert(
+            requires(const Config c) {
+                { Env::lanes(c) } -> std::same_as<int>;
+            } ||
+                requires(const Config c, Shared s) {
+                    { Env::lanes(c, s) } -> std::same_as<int>;
+                },
+            "lanes: want `static int lanes(const Config&)` or `lanes(const Config&, const Shared&)`");
+    if constexpr (detail::names_reset_lanes<Env>)
+        static_assert(
+            requires(const Config c, Shared s) {
+                { Env::reset_lanes(c, s, 32) } -> std::same_as<int>;
+            },
+            "reset_lanes: want `static int reset_lanes(const Config&, const Shared&, int lanes)`");
 }
 
 /// Fails to compile, with a sentence for each thing that is wrong. Called once, where batches of Env are made.
@@ -290,51 +444,10 @@ constexpr void check_contract() {
         requires(Group g, Mutable w, const Actions<Env>& a, const Outcome<Env>& o) { Env::step(g, w, a, o); },
         "step: want `template <class Group> SIM_HD static void step(Group&, World<Env>&, const "
         "Actions<Env>&, const Outcome<Env>&)`");
-    check_observing<Env>();
     if constexpr (detail::has_derive<Env>)
         static_assert(
             requires(Group g, Mutable w) { Env::derive(g, w); },
             "derive: want `template <class Group> SIM_HD static void derive(Group&, World<Env>&)`");
-    if constexpr (detail::has_allowed<Env>)
-        TensorsOf<Env>::for_each([](auto handle) {
-            using H = decltype(handle);
-            if constexpr (is_choice<H>)
-                static_assert(
-                    requires(Const w, H h) {
-                        { Env::allowed(w, 0, h, 0) } -> std::same_as<bool>;
-                    },
-                    "allowed: want `SIM_HD static bool allowed(const World<Env>&, int agent, Discrete<\"...\">, "
-                    "int choice)` for every part of choices");
-        });
-    if constexpr (detail::names_legal_actions<Env>) {
-        static_assert(
-            requires(Group g, Mutable w, const LegalActions<Env>& l) { Env::legal_actions(g, w, l); },
-            "legal_actions: want `template <class Group> SIM_HD static void legal_actions(Group&, const World<Env>&, "
-            "const LegalActions<Env>&)`");
-        static_assert(!detail::has_allowed<Env>, "legal_actions and allowed: want one of them");
-    }
-    if constexpr (detail::has_observe_state<Env>) {
-        static_assert(!is_streamed<Env>,
-                      "observe_state: want none where observations are streamed (observe_agent), whose rows have no "
-                      "staged parts beside them");
-        static_assert(
-            requires(Group g, Mutable w, const ObservationWriter<Env>& o) { Env::observe_state(g, w, o); },
-            "observe_state: want `template <class Group> SIM_HD static void observe_state(Group&, const World<Env>&, "
-            "const ObservationWriter<Env>&)`");
-    }
-    if constexpr (detail::has_has_action_mask<Env>) {
-        static_assert(
-            requires(const Config c) {
-                { Env::has_action_mask(c) } -> std::same_as<bool>;
-            } ||
-                requires(const Config c, Shared s) {
-                    { Env::has_action_mask(c, s) } -> std::same_as<bool>;
-                },
-            "has_action_mask: want `static bool has_action_mask(const Config&)` or `has_action_mask(const Config&, "
-            "const Shared&)`");
-        static_assert(detail::has_allowed<Env> || detail::names_legal_actions<Env>,
-                      "has_action_mask: want `allowed` or `legal_actions` beside it");
-    }
     if constexpr (detail::has_active<Env>)
         static_assert(
             requires(Const w) {
@@ -347,70 +460,6 @@ constexpr void check_contract() {
                 { Env::acts(w, 0) } -> std::same_as<bool>;
             },
             "acts: want `SIM_HD static bool acts(const World<Env>&, int agent)`");
-    static_assert(detail::has_metrics<Env> == (detail::has_metric<Env> || detail::has_agent_metric<Env>),
-                  "metrics, and metric or agent_metric: want both or neither");
-    if constexpr (detail::has_agent_metric<Env>) {
-        static_assert(detail::has_metric_scope<Env>, "agent_metric: want `metric_scope` beside it");
-        static_assert(
-            requires(Const w) {
-                { Env::agent_metric(w, 0, 0) } -> std::same_as<float>;
-            },
-            "agent_metric: want `SIM_HD static float agent_metric(const World<Env>&, int agent, int m)`");
-    }
-    if constexpr (detail::has_metric_scope<Env>)
-        static_assert(
-            requires(const Config c) {
-                { Env::metric_scope(c, 0) } -> std::same_as<MetricScope>;
-            },
-            "metric_scope: want `static MetricScope metric_scope(const Config&, int m)`");
-    if constexpr (detail::has_metrics<Env>) {
-        static_assert(
-            requires(const Config c) {
-                { Env::metrics(c, 0) } -> std::same_as<const char*>;
-            } ||
-                requires(const Config c, Shared s) {
-                    { Env::metrics(c, s, 0) } -> std::same_as<const char*>;
-                },
-            "metrics: want `static const char* metrics(const Config&, int m)` or `metrics(const Config&, const "
-            "Shared&, int m)`");
-        if constexpr (detail::has_metric<Env>)
-            static_assert(
-                requires(Group g, Mutable w) {
-                    { Env::metric(g, w, 0) } -> std::same_as<float>;
-                },
-                "metric: want `template <class Group> SIM_HD static float metric(Group&, World<Env>&, int m)`");
-    }
-    static_assert(detail::has_policies<Env> == detail::has_act<Env>, "policies and act: want both or neither");
-    if constexpr (detail::has_policies<Env>) {
-        static_assert(
-            requires {
-                { Env::policies(0) } -> std::same_as<const char*>;
-            },
-            "policies: want `static const char* policies(int p)`");
-        static_assert(
-            requires(Group g, Mutable w, const ActionWriter<Env>& a) { Env::act(g, w, 0, a); },
-            "act: want `template <class Group> SIM_HD static void act(Group&, World<Env>&, int p, const "
-            "ActionWriter<Env>&)`");
-    }
-    if constexpr (detail::has_refuses_policy<Env>)
-        static_assert(
-            requires(const Config c) {
-                { Env::refuses_policy(c, 0) } -> std::same_as<const char*>;
-            } ||
-                requires(const Config c, Shared s) {
-                    { Env::refuses_policy(c, s, 0) } -> std::same_as<const char*>;
-                },
-            "refuses_policy: want `static const char* refuses_policy(const Config&, int p)` or `refuses_policy(const "
-            "Config&, const Shared&, int p)`");
-    if constexpr (detail::has_lanes<Env>)
-        static_assert(
-            requires(const Config c) {
-                { Env::lanes(c) } -> std::same_as<int>;
-            } ||
-                requires(const Config c, Shared s) {
-                    { Env::lanes(c, s) } -> std::same_as<int>;
-                },
-            "lanes: want `static int lanes(const Config&)` or `lanes(const Config&, const Shared&)`");
     static_assert(detail::has_load<Env> || std::is_same_v<SharedOf<Env>, Nothing>, "Shared: want `load` beside it");
     if constexpr (detail::has_load<Env>)
         static_assert(
@@ -424,6 +473,11 @@ constexpr void check_contract() {
                 { Env::state_error(w) } -> std::same_as<std::string>;
             },
             "state_error: want `static std::string state_error(const World<Env>&)`");
+    check_observing<Env>();
+    check_choices<Env>();
+    check_metrics<Env>();
+    check_policies<Env>();
+    check_lanes<Env>();
     check_offers<Env>();
 }
 
