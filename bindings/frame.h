@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "sim/engine/batch.h"
 #include "replay/frame.h"
+#include "sim/engine/batch.h"
 
 /// Pictures of worlds for Python.
 namespace flockstep {

@@ -4,8 +4,8 @@
 #include <stdexcept>
 
 #include "bindings/frame.h"
-#include "sim/engine/registry.h"
 #include "replay/frame.h"
+#include "sim/engine/registry.h"
 
 namespace py = pybind11;
 
