@@ -31,6 +31,11 @@ class Tables {
 bool SettingGroup::knows(const std::string& key) const {
     return std::any_of(fields.begin(), fields.end(), [&](const FieldDescription& field) { return field.name == key; });
 }
+const char* SettingGroup::wanted_for(const std::string& key) const {
+    for (const OtherName& other : other_names)
+        if (other.name == key) return other.wanted;
+    return nullptr;
+}
 
 SettingGroup environment_group(const std::string& name) { return {"environment", registry().find(name).info.fields}; }
 
@@ -63,8 +68,10 @@ void GivenSettings::take(const Given& given) {
                                         ", want the name of an environment");
         environment_ = *name;
     } else if (given.table.empty() && given.key == "format_version") {
-        if (to_text(given.value) != "1")
-            throw std::invalid_argument(given.place + ": format_version: got " + to_text(given.value) + ", want 1");
+        const std::string wanted = std::to_string(config_version);
+        if (to_text(given.value) != wanted)
+            throw std::invalid_argument(given.place + ": format_version: got " + to_text(given.value) + ", want " +
+                                        wanted + ": other versions give settings other names");
     } else if (!is_overridden(given)) {
         given_.push_back(given);
     }
@@ -96,6 +103,10 @@ void GivenSettings::refuse_unknown(const std::vector<SettingGroup>& groups) cons
         }
         if (!given.table.empty() && !tables.has(given.table))
             throw std::invalid_argument(where + ": got table [" + given.table + "], want one of " + tables.text());
+        for (const SettingGroup& group : groups)
+            if (const char* wanted = group.wanted_for(given.key);
+                wanted && owners.size() == 0 && given.is_for(group.table))
+                throw std::invalid_argument(where + ": unknown key " + in_quotes(given.key) + ", want " + wanted);
         if (owners.size() == 0) throw std::invalid_argument(unknown_key(where, given.key, known));
         if (owners.size() > 1)
             throw std::invalid_argument(where + ": " + given.key + ": got it without a table, want one of " +

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sim/contract/config.h"
+#include "trainer/config.h"
 
 namespace flockstep {
 
@@ -12,8 +13,14 @@ namespace flockstep {
 struct SettingGroup {
     std::string table;  // "environment", "trainer", "batch"
     std::vector<FieldDescription> fields;
+    std::vector<OtherName> other_names = {};  // what users of other trainers and earlier versions may write
     bool knows(const std::string& key) const;
+    /// What is wanted in place of a key by another name, or null.
+    const char* wanted_for(const std::string& key) const;
 };
+
+/// Of a run folder's config.toml; counts changes of the names and meanings of settings.
+inline constexpr int config_version = 2;
 
 /// Fields of a Config with the values it holds now as their defaults.
 template <class Config>

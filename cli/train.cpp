@@ -59,9 +59,11 @@ std::vector<SettingGroup> known_groups(const SettingGroup& environment) {
     std::vector<SettingGroup> groups = train_groups();
     groups.push_back(environment);
     SettingGroup all;
-    for (const SettingGroup& group : groups)
+    for (const SettingGroup& group : groups) {
         all.fields.insert(all.fields.end(), group.fields.begin(), group.fields.end());
-    for (const char* device : {"cpu", "cuda"}) groups.push_back({device, all.fields});
+        all.other_names.insert(all.other_names.end(), group.other_names.begin(), group.other_names.end());
+    }
+    for (const char* device : {"cpu", "cuda"}) groups.push_back({device, all.fields, all.other_names});
     return groups;
 }
 
@@ -86,8 +88,9 @@ std::string recipe_of(const TrainTask& task) {
     std::map<std::string, Value> trainer = write_config(task.config).values();
     trainer.merge(std::map(write_config(task.run).values()));
     return "# Settings of a training run, all of them; flockstep train --config THIS_FILE repeats it.\nformat_version "
-           "= 1\n\n[environment]\nname = \"" +
-           task.environment + "\"\n" + to_toml(task.settings.values()) + "\n[trainer]\n" + to_toml(trainer);
+           "= " +
+           std::to_string(config_version) + "\n\n[environment]\nname = \"" + task.environment + "\"\n" +
+           to_toml(task.settings.values()) + "\n[trainer]\n" + to_toml(trainer);
 }
 
 std::unique_ptr<Batch> make_training_batch(const TrainTask& task) {
@@ -216,7 +219,10 @@ void introduce(const TrainTask& task, Trainer& trainer, const RunFolder& run) {
 }  // namespace
 
 std::vector<SettingGroup> train_groups() {
-    return {{"trainer", describe(TrainConfig{})}, {"trainer", describe(RunConfig{})}};
+    return {{"trainer",
+             describe(TrainConfig{}),
+             {std::begin(TrainConfig::other_names), std::end(TrainConfig::other_names)}},
+            {"trainer", describe(RunConfig{})}};
 }
 
 int run_train(const Command& command) {

@@ -19,7 +19,7 @@ BINARY = pathlib.Path(os.environ.get("FLOCKSTEP_BINARY", ROOT / "build" / "flock
 
 pytestmark = pytest.mark.skipif(not BINARY.is_file(), reason=f"{BINARY} is not built")
 
-SMALL = ["--num_envs", "32", "--num_steps", "16", "--hidden", "16", "--device", "cpu"]
+SMALL = ["--num_envs", "32", "--num_steps", "16", "--hidden_sizes", "16", "--device", "cpu"]
 
 
 def flockstep(*words, cwd, timeout=120, env=None):
@@ -127,10 +127,16 @@ BAD_WORDS = [
     (["train"], "want its NAME"),
     (["train", "cartpole", "pathfinding"], "pathfinding"),
     (["train", "cartpole", "--nm_envs", "3"], 'unknown key "nm_envs", did you mean "num_envs"?'),
+    (["train", "cartpole", "--lr", "0.001"], 'unknown key "lr", want learning_rate'),
+    (["train", "cartpole", "--total_timesteps", "9"], 'unknown key "total_timesteps", want total_steps'),
+    (["train", "cartpole", "--clip_range", "0.1"], 'unknown key "clip_range", want clip_coef'),
+    (["train", "cartpole", "--batch_size", "64"], 'unknown key "batch_size", want num_minibatches: '),
+    (["train", "cartpole", "--hidden", "64"], 'unknown key "hidden", want hidden_sizes'),
+    (["train", "cartpole", "--separate", "false"], 'unknown key "separate", want share_layers, its opposite'),
     (["train", "cartpole", "--num_envs", "many"], 'num_envs: got "many", want an integer from 1'),
     (["train", "cartpole", "--num_envs", "0"], 'num_envs: got "0"'),
     (["train", "cartpole", "--num_envs"], "num_envs: got true"),
-    (["train", "cartpole", "--hidden", "64,x"], 'hidden: got "64,x"'),
+    (["train", "cartpole", "--hidden_sizes", "64,x"], 'hidden_sizes: got "64,x"'),
     (["train", "cartpole", "--device", "tpu"], 'device: got "tpu"'),
     (["train", "cartpole", "--device", "cuda:97"], 'device: got "cuda:97", which cannot be used'),
     (["train", "cartpole", "--device", "cuda:x"], 'device: got "cuda:x", want auto, cpu, cuda or cuda:N'),
@@ -183,7 +189,9 @@ BAD_FILES = [
     ("num_envs = 012\n", "config.toml:1: num_envs: leading zeroes are prohibited"),
     ("born = 1979-05-27\n", "config.toml:1: born: got a date, want true, false, a number"),
     ("num_envs = 1 num_steps = 2\n", "config.toml:1: num_envs: expected a comment or whitespace, saw 'n'"),
-    ("format_version = 99\n", "config.toml:1: format_version: got 99, want 1"),
+    ("[trainer]\nentropy = 0.1\n", 'config.toml:2: unknown key "entropy", want ent_coef'),
+    ("[cpu]\nepochs = 3\n", 'config.toml:2: unknown key "epochs", want update_epochs'),
+    ("format_version = 99\n", "config.toml:1: format_version: got 99, want 2: other versions give settings other names"),
     ("seed = 99999999999999999999\n", "config.toml:1: seed: '99999999999999999999' is not representable in 64 bits"),
 ]
 
@@ -287,13 +295,13 @@ def test_config_is_toml_to_python_too(trained):
     tomllib = pytest.importorskip("tomllib")
     config = tomllib.loads((trained[1] / "config.toml").read_text())
     assert config["environment"] == {"name": "cartpole", "max_episode_steps": 500}
-    assert config["trainer"]["num_envs"] == 32 and config["trainer"]["hidden"] == "16"
+    assert config["trainer"]["num_envs"] == 32 and config["trainer"]["hidden_sizes"] == "16"
     assert isinstance(config["trainer"]["gamma"], float) and config["trainer"]["replay"] is True
 
 
 def test_every_kind_of_toml_value_is_understood(tmp_path):
     (tmp_path / "config.toml").write_text(
-        "# a run\nformat_version = 1\nenvironment = 'cartpole'\nmax_episode_steps = 1_00 # flat\n"
+        "# a run\nformat_version = 2\nenvironment = 'cartpole'\nmax_episode_steps = 1_00 # flat\n"
         '[trainer]\ntotal_steps = 2_000\nnum_envs = 0x10\nhidden = [\n  16, # first\n  8,\n]\ngamma = 9.5e-1\n'
         'device = "c\\u0070u"\nreplay = false\nrun_name = """\nlong\\\n  -name"""\n"num_steps" = +16\n'
     )
@@ -342,7 +350,7 @@ def test_resuming_goes_on_to_more_steps_in_the_same_folder(tmp_path):
 def test_a_refused_resume_leaves_the_run_folder_as_it_was(tmp_path):
     succeed("train", "cartpole", "--total_steps", "512", *SMALL, "--replay", "false", cwd=tmp_path)
     run = only_run(tmp_path)
-    refused = [["--nm_envs", "3"], ["--num_envs", "many"], ["--num_envs", "64"], ["--hidden", "8"], ["--device", "cuda:97"]]
+    refused = [["--nm_envs", "3"], ["--num_envs", "many"], ["--num_envs", "64"], ["--hidden_sizes", "8"], ["--device", "cuda:97"]]
     before = {file.name: file.read_bytes() for file in run.iterdir()}
     for words in refused:
         refusal("train", "--resume", run, *words, cwd=tmp_path)
@@ -364,7 +372,7 @@ def test_resuming_another_environment_is_refused(trained, tmp_path):
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_a_checkpoint_that_resumes_bit_for_bit(sent, device, tmp_path):
-    settings = ["--seed", "5", *SMALL[:-1], device, "--schedule", "constant", "--entropy", "0", "--log_every", "0.05"]
+    settings = ["--seed", "5", *SMALL[:-1], device, "--anneal_lr", "false", "--ent_coef", "0", "--log_every", "0.05"]
     words = [BINARY, "train", "cartpole", "--total_steps", "100000000", *settings]
     process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.time() + 60

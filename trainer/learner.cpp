@@ -42,7 +42,7 @@ Learner::Learner(const PolicySpec& spec, const TrainConfig& config, Batch& batch
     square_norm_ = rollout_sums_ + RolloutSums::size;
     adam_ = reinterpret_cast<AdamScalars*>(allocate(sizeof(AdamScalars), "optimiser"));
     moments_ = reinterpret_cast<Moments*>(allocate(input_.columns * int64_t(sizeof(Moments)), "moments"));
-    if (config.normalise_observation)
+    if (config.norm_obs)
         column_sums_ =
             reinterpret_cast<double*>(allocate(int64_t(observation_chunks) * input_.columns * 24, "sums of moments"));
     policy_.initialise(uint64_t(config.seed));
@@ -74,7 +74,7 @@ void Learner::evaluate_final(const Where& where, float* value) {
 
 PolicyOutput Learner::look(const Where& where, const InputColumns& input, const uint8_t* active, const int64_t* index,
                            int64_t first_sample, int64_t rows) {
-    const float limit = config_.normalise_observation ? observation_limit : 0.0f;
+    const float limit = config_.norm_obs ? observation_limit : 0.0f;
     run(where, rows * (input.width / 8),
         GatherInput{input, index, first_sample, shift_, scale_, limit, policy_.is_bfloat16(), network_input_, active});
     return index ? policy_.forward(network_input_, rows) : policy_.evaluate(network_input_, rows);
@@ -101,8 +101,8 @@ void Learner::learn(const Where& where, const Rollout& rollout, const TrainerSta
     loss.value = rollout.value;
     loss.advantage = rollout.advantage, loss.value_target = rollout.value_target;
     loss.rollout_sums = rollout_sums_, loss.entropy_weight = &state->schedule[1];
-    loss.clip = config_.clip, loss.value_clip = config_.value_clip, loss.value_weight = config_.value_loss;
-    loss.num_minibatches = config_.num_minibatches, loss.normalise_advantage = config_.normalise_advantage;
+    loss.clip_coef = config_.clip_coef, loss.clip_vloss = config_.clip_vloss, loss.vf_coef = config_.vf_coef;
+    loss.num_minibatches = config_.num_minibatches, loss.norm_adv = config_.norm_adv;
     const OutputGradient gradient = policy_.output_gradient();
     loss.logits_gradient = gradient.logits, loss.value_gradient = gradient.value;
     sum(where, minibatch_size_, loss, sums_, Store::add);
@@ -110,10 +110,10 @@ void Learner::learn(const Where& where, const Rollout& rollout, const TrainerSta
     policy_.backward();
     sum(where, policy_.size(), SumSquares{policy_.gradient()}, square_norm_, Store::overwrite);
     run(where, 1,
-        PrepareAdam{square_norm_, &state->schedule[0], &state->optimiser_steps, config_.max_gradient_norm, adam_,
+        PrepareAdam{square_norm_, &state->schedule[0], &state->optimiser_steps, config_.max_grad_norm, adam_,
                     sums_ + norm_sum});
     run(where, policy_.size(),
-        AdamStep{policy_.gradient(), adam_, config_.adam_epsilon, policy_.parameter(), policy_.first_moment(),
+        AdamStep{policy_.gradient(), adam_, config_.adam_eps, policy_.parameter(), policy_.first_moment(),
                  policy_.second_moment(), policy_.rounded()});
 }
 
@@ -156,7 +156,7 @@ void Learner::save(Archive& archive) {
         archive.add(policy_.spec().role + "." + name, dtype, std::move(shape), bytes.data());
     };
     add("input.shift_and_scale", DType::float32, {2, input_.width}, shift_);
-    if (config_.normalise_observation) add("input.moments", DType::float64, {input_.columns, 3}, moments_);
+    if (config_.norm_obs) add("input.moments", DType::float64, {input_.columns, 3}, moments_);
 }
 
 void Learner::restore(const Archive& archive) {
@@ -167,7 +167,7 @@ void Learner::restore(const Archive& archive) {
         memory.from_host(data, array.bytes.data(), array.bytes.size());
     };
     take("input.shift_and_scale", DType::float32, {2, input_.width}, shift_);
-    if (config_.normalise_observation) take("input.moments", DType::float64, {input_.columns, 3}, moments_);
+    if (config_.norm_obs) take("input.moments", DType::float64, {input_.columns, 3}, moments_);
 }
 
 }  // namespace flockstep

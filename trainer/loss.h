@@ -56,9 +56,9 @@ struct PpoLoss {
     const float *log_prob, *value, *advantage, *value_target;
     const double* rollout_sums;
     const float* entropy_weight;  // [1]
-    float clip, value_clip, value_weight;
+    float clip_coef, clip_vloss, vf_coef;
     int num_minibatches;
-    bool normalise_advantage;
+    bool norm_adv;
     float* logits_gradient;  // row i starts at i * policy.logits_stride
     float* value_gradient;   // row i at i * policy.value_stride
 
@@ -73,7 +73,7 @@ struct PpoLoss {
         const double count = rollout_sums[RolloutSums::count];
         const float weight = float(double(num_minibatches) / count);
         local[LossSums::count] += 1;
-        value_gradient[i * policy.value_stride] = weight * value_weight * value_slope(i, cell, local);
+        value_gradient[i * policy.value_stride] = weight * vf_coef * value_slope(i, cell, local);
 
         const uint8_t* allowed = mask ? mask + rows.step(sample) * mask_slot + rows.role_row(sample) * n : nullptr;
         const Categorical distribution(policy.logits + i * policy.logits_stride, allowed, n);
@@ -92,20 +92,20 @@ struct PpoLoss {
 
   private:
     SIM_HD float normalised(float gain) const {
-        if (!normalise_advantage) return gain;
+        if (!norm_adv) return gain;
         const double count = rollout_sums[RolloutSums::count], mean = rollout_sums[RolloutSums::advantage] / count;
         const double variance = rollout_sums[RolloutSums::advantage_square] / count - mean * mean;
         return float((gain - mean) / (sqrt(variance > 0 ? variance : 0.0) + 1e-8));
     }
     /// Derivative of the clipped objective by the action's new log-probability.
     SIM_HD float policy_slope(float log_ratio, float gain, double* local) const {
-        const float ratio = expf(log_ratio), clipped_ratio = ratio < 1 - clip   ? 1 - clip
-                                                             : ratio > 1 + clip ? 1 + clip
-                                                                                : ratio;
+        const float ratio = expf(log_ratio), clipped_ratio = ratio < 1 - clip_coef   ? 1 - clip_coef
+                                                             : ratio > 1 + clip_coef ? 1 + clip_coef
+                                                                                     : ratio;
         const float plain = ratio * gain, clipped = clipped_ratio * gain;
         local[LossSums::policy_loss] -= plain < clipped ? plain : clipped;
         local[LossSums::approximate_kl] += (ratio - 1) - log_ratio;
-        local[LossSums::clipped] += ratio < 1 - clip || ratio > 1 + clip;
+        local[LossSums::clipped] += ratio < 1 - clip_coef || ratio > 1 + clip_coef;
         return plain <= clipped ? -plain : 0.0f;
     }
     /// Derivative of half the squared error by the new value.
@@ -113,8 +113,8 @@ struct PpoLoss {
         const float now = policy.value[i * policy.value_stride], before = value[cell], target = value_target[cell];
         const float error = now - target, change = now - before;
         float loss = 0.5f * error * error, slope = error;
-        if (value_clip > 0 && (change > value_clip || change < -value_clip)) {
-            const float clipped_error = before + (change > 0 ? value_clip : -value_clip) - target;
+        if (clip_vloss > 0 && (change > clip_vloss || change < -clip_vloss)) {
+            const float clipped_error = before + (change > 0 ? clip_vloss : -clip_vloss) - target;
             const float clipped_loss = 0.5f * clipped_error * clipped_error;
             if (clipped_loss > loss) loss = clipped_loss, slope = 0.0f;
         }

@@ -74,10 +74,10 @@ struct Policy::Network {
 
     Network(const PolicySpec& spec, const TrainConfig& config, Memory& memory)
         : spec(spec), config(config), memory(memory) {
-        hidden = config.hidden;
+        hidden = config.hidden_sizes;
         order_parts();
         columns = input_columns(spec, part_order, 1, spec.first + spec.count);
-        if (config.separate) {
+        if (!config.share_layers) {
             add_tower("actor.", spec.num_actions, 0.01f, 0);
             add_tower("critic.", 1, 1.0f, 0);
         } else {
@@ -184,7 +184,7 @@ struct Policy::Network {
         outputs.clear(), output_gradients.clear(), next_leaf = 0;
         const auto options = options_for(memory.device(), is_bfloat16() ? torch::kBFloat16 : torch::kFloat32);
         const torch::Tensor input = torch::from_blob(const_cast<void*>(data), {rows, columns.width}, options);
-        if (config.separate) {
+        if (!config.share_layers) {
             logits = tower(input);
             if (!wants_value) return {logits.data_ptr<float>(), logits.stride(0), nullptr, 0};
             value = tower(input);
@@ -281,8 +281,8 @@ OutputGradient Policy::output_gradient() {
         for (const torch::Tensor& output : network.outputs)
             network.output_gradients.push_back(torch::empty_like(output));
     float* logits = network.output_gradients[0].data_ptr<float>();
-    return {logits, network.config.separate ? network.output_gradients[1].data_ptr<float>()
-                                            : logits + network.spec.num_actions};
+    return {logits, !network.config.share_layers ? network.output_gradients[1].data_ptr<float>()
+                                                 : logits + network.spec.num_actions};
 }
 
 void Policy::backward() {

@@ -99,10 +99,10 @@ struct Trainer::Impl {
             collect();
             clock.mark(rollout_end, lane.stream());
         });
-        const int updates = config.epochs * config.num_minibatches;
+        const int updates = config.update_epochs * config.num_minibatches;
         for (int update = 0; update < updates; ++update) update_graph.run(lane, [&] { learn(); });
         end_graph.run(lane, [&] {
-            if (config.normalise_observation)
+            if (config.norm_obs)
                 for (Learner& learner : learners) learner.normalise(where(), rollout);
             clock.mark(iteration_end, lane.stream());
         });
@@ -117,10 +117,11 @@ struct Trainer::Impl {
         return std::min(1.0, config.max_seconds > 0 ? std::max(by_steps, seconds() / config.max_seconds) : by_steps);
     }
     float learning_rate() const {
-        return config.schedule == Schedule::linear ? float(config.learning_rate * (1 - progress()))
-                                                   : config.learning_rate;
+        return config.anneal_lr ? float(config.learning_rate * (1 - progress())) : config.learning_rate;
     }
-    float entropy_weight() const { return float(config.entropy + (config.entropy_end - config.entropy) * progress()); }
+    float entropy_weight() const {
+        return float(config.ent_coef + (config.ent_coef_end - config.ent_coef) * progress());
+    }
 
     /// The rollout: act, step, and the values that advantages need.
     void collect() {
@@ -147,7 +148,7 @@ struct Trainer::Impl {
 
     void estimate_advantages() {
         const int64_t rows = batch->num_envs() * batch->num_agents();
-        if (config.normalise_reward) {
+        if (config.norm_reward) {
             const SumReturns returns{
                 config.num_steps,   rollout.slot_rows(), config.gamma,   rollout.reward,
                 rollout.terminated, rollout.truncated,   rollout.active, static_cast<float*>(carried_returns.data())};
@@ -225,7 +226,7 @@ IterationMetrics Trainer::Impl::read_metrics() {
     }
     const int64_t new_iterations = iterations - iterations_read;
     const double count = losses[LossSums::count],
-                 updates = double(new_iterations * config.epochs * config.num_minibatches);
+                 updates = double(new_iterations * config.update_epochs * config.num_minibatches);
     metrics.policy_loss = ratio(losses[LossSums::policy_loss], count);
     metrics.value_loss = ratio(losses[LossSums::value_loss], count);
     metrics.entropy = ratio(losses[LossSums::entropy], count);
@@ -252,7 +253,7 @@ Archive Trainer::Impl::snapshot() {
     const TrainerState now = read_state();
     archive.add("trainer.steps", DType::int64, {2}, &now.env_steps);
     archive.add("trainer.agent_steps", DType::float64, {1}, &now.agent_steps);
-    if (config.normalise_reward) {
+    if (config.norm_reward) {
         std::vector<float> carried(size_t(rollout.slot_rows()));
         batch->memory().to_host(carried.data(), carried_returns.data(), carried.size() * 4);
         archive.add("trainer.reward_scale", DType::float32, {1}, &now.reward_scale);
@@ -280,7 +281,7 @@ void Trainer::Impl::restore(const Archive& archive) {
     };
     memcpy(&now.env_steps, take("trainer.steps", DType::int64, {2}).data(), 16);
     memcpy(&now.agent_steps, take("trainer.agent_steps", DType::float64, {1}).data(), 8);
-    if (config.normalise_reward) {
+    if (config.norm_reward) {
         memcpy(&now.reward_scale, take("trainer.reward_scale", DType::float32, {1}).data(), 4);
         memcpy(&now.reward_moments, take("trainer.reward_moments", DType::float64, {3}).data(), 24);
         const std::vector<char> carried = take("trainer.discounted_return", DType::float32, {rollout.slot_rows()});

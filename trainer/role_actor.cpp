@@ -36,7 +36,7 @@ RoleActor::RoleActor(const PolicySpec& trained, const PolicySpec& here, const Ch
                      "the policy's input"),
       shift_(memory, size_t(input_.width) * 4, "input shift"),
       scale_(memory, size_t(input_.width) * 4, "input scale"),
-      limit_(info.config.normalise_observation ? observation_limit : 0.0f) {
+      limit_(info.config.norm_obs ? observation_limit : 0.0f) {
     restore_policy(archive, policy_, memory, false);
     const NamedArray& numbers =
         archive.expect(trained.role + ".input.shift_and_scale", DType::float32, {2, input_.width});

@@ -29,8 +29,9 @@ std::string safetensors(const std::string& header, const std::string& data = "")
 
 TrainConfig small_config() {
     TrainConfig config;
-    config.num_envs = 16, config.num_steps = 8, config.epochs = 2, config.num_minibatches = 2, config.hidden = {16};
-    config.total_steps = 16 * 8 * 6, config.normalise_observation = config.normalise_reward = true;
+    config.num_envs = 16, config.num_steps = 8, config.update_epochs = 2, config.num_minibatches = 2,
+    config.hidden_sizes = {16};
+    config.total_steps = 16 * 8 * 6, config.norm_obs = config.norm_reward = true;
     return config;
 }
 std::unique_ptr<Batch> cartpole(const BatchOptions& options, int max_episode_steps = 20) {
@@ -89,7 +90,7 @@ TEST_CASE("checkpoint: an actor from a file acts as one from the trainer, in oth
         one->step(), other->step();
     }
     CHECK(from_file.info().environment == "cartpole");
-    CHECK(from_file.info().config.hidden.items == small_config().hidden.items);
+    CHECK(from_file.info().config.hidden_sizes.items == small_config().hidden.items);
     CHECK(to_text(from_file.info().environment_settings.values().at("max_episode_steps")) == "20");
 }
 
@@ -150,7 +151,7 @@ TEST_CASE("checkpoint: a foreign one, or one that does not fit, is refused") {
     refuses(bad, "checkpoint: its format is \"a\\nweight\", want \"flockstep checkpoint\"");
     bad = good;
     bad.metadata["format_version"] = "99";
-    refuses(bad, "checkpoint: its format version is 99, this Flockstep reads 2");
+    refuses(bad, "checkpoint: its format version is 99, this Flockstep reads 3");
     bad = good;
     bad.metadata["progress"] = "{";
     refuses(bad, "checkpoint: its metadata is damaged");

@@ -18,8 +18,9 @@ constexpr int num_steps = 12, num_minibatches = 3;
 
 TrainConfig small_config() {
     TrainConfig config;
-    config.num_envs = 6, config.num_steps = num_steps, config.num_minibatches = num_minibatches, config.hidden = {16};
-    config.normalise_observation = true;
+    config.num_envs = 6, config.num_steps = num_steps, config.num_minibatches = num_minibatches,
+    config.hidden_sizes = {16};
+    config.norm_obs = true;
     return config;
 }
 std::unique_ptr<Batch> make_herd(const TrainConfig& config, Device device) {

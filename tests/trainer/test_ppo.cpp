@@ -43,8 +43,8 @@ double score(Trainer& trainer) {
 
 TrainConfig quick_config() {
     TrainConfig config;
-    config.total_steps = 60'000, config.num_envs = 64, config.epochs = 10, config.learning_rate = 3e-3f;
-    config.gamma = 0.98f, config.gae_lambda = 0.8f, config.entropy = 0.0f;
+    config.total_steps = 60'000, config.num_envs = 64, config.update_epochs = 10, config.learning_rate = 3e-3f;
+    config.gamma = 0.98f, config.gae_lambda = 0.8f, config.ent_coef = 0.0f;
     return config;
 }
 std::vector<Device> devices() {
@@ -75,8 +75,7 @@ TEST_CASE("PPO learns CartPole") {
 
 TEST_CASE("PPO learns CartPole with shared layers, bfloat16, normalised observations and rewards") {
     TrainConfig config = quick_config();
-    config.separate = false, config.precision = Precision::bfloat16,
-    config.normalise_observation = config.normalise_reward = true;
+    config.share_layers = true, config.precision = Precision::bfloat16, config.norm_obs = config.norm_reward = true;
     for (Device device : devices()) {
         const auto trainer = make_trainer(config, device);
         while (!trainer->is_finished()) trainer->iterate();
@@ -146,7 +145,8 @@ TEST_CASE("PPO trains roles of their own, masked and absent agents, turns, and e
     register_once();
     register_test_environments(registry());
     TrainConfig config;
-    config.num_envs = 6, config.num_steps = 8, config.epochs = 2, config.num_minibatches = 3, config.hidden = {16};
+    config.num_envs = 6, config.num_steps = 8, config.update_epochs = 2, config.num_minibatches = 3,
+    config.hidden_sizes = {16};
     config.total_steps = 1'000'000;
     for (const char* name : {"test_roles", "test_cards", "test_scenes", "pathfinding"}) {
         Settings settings;

@@ -18,14 +18,14 @@ torch::Tensor tensor(const std::vector<float>& values) { return torch::tensor(va
 /// PPO's loss written with LibTorch's operators; all samples count.
 torch::Tensor reference_loss(torch::Tensor logits, torch::Tensor value, torch::Tensor mask, torch::Tensor action,
                              torch::Tensor log_prob, torch::Tensor old_value, torch::Tensor advantage,
-                             torch::Tensor target, double value_clip) {
+                             torch::Tensor target, double clip_vloss) {
     const torch::Tensor log_probs = torch::log_softmax(logits.masked_fill(mask == 0, -1e9), 1);
     const torch::Tensor now = log_probs.gather(1, action.unsqueeze(1)).squeeze(1), ratio = (now - log_prob).exp();
     advantage = (advantage - advantage.mean()) / (advantage.std(false) + 1e-8);
     const torch::Tensor policy_loss = -torch::min(ratio * advantage, ratio.clamp(0.8, 1.2) * advantage).mean();
     torch::Tensor error = (value - target).square();
-    if (value_clip > 0)
-        error = torch::max(error, (old_value + (value - old_value).clamp(-value_clip, value_clip) - target).square());
+    if (clip_vloss > 0)
+        error = torch::max(error, (old_value + (value - old_value).clamp(-clip_vloss, clip_vloss) - target).square());
     const torch::Tensor entropy = -(log_probs.exp() * log_probs).sum(1).mean();
     return policy_loss + 0.5 * 0.5 * error.mean() - 0.01 * entropy;
 }
@@ -34,7 +34,7 @@ torch::Tensor reference_loss(torch::Tensor logits, torch::Tensor value, torch::T
 TEST_CASE("loss: its gradient equals autograd's") {
     const int64_t size = 333;
     const int n = 5;
-    const float value_clip = GENERATE(0.0f, 0.3f);
+    const float clip_vloss = GENERATE(0.0f, 0.3f);
     std::vector<uint8_t> mask(size_t(size * n), 1), active(size_t(size), 1);
     std::vector<int32_t> action(static_cast<size_t>(size));
     std::vector<int64_t> index(static_cast<size_t>(size));
@@ -58,7 +58,7 @@ TEST_CASE("loss: its gradient equals autograd's") {
         reference_loss(reference_logits, reference_value, masks.index_select(0, order),
                        torch::tensor(action).to(torch::kInt64).index_select(0, order),
                        tensor(shifted_log_prob).index_select(0, order), tensor(old_value).index_select(0, order),
-                       tensor(advantage).index_select(0, order), tensor(target).index_select(0, order), value_clip);
+                       tensor(advantage).index_select(0, order), tensor(target).index_select(0, order), clip_vloss);
     loss.backward();
 
     for (Device device : test_devices()) {
@@ -90,7 +90,7 @@ TEST_CASE("loss: its gradient equals autograd's") {
                      rollout_sums.data(),
                      entropy_weight.data(),
                      0.2f,
-                     value_clip,
+                     clip_vloss,
                      0.5f,
                      1,
                      true,
@@ -188,9 +188,9 @@ TEST_CASE(
     "everywhere") {
     TrainConfig config;
     config.encoder = GENERATE(Encoder::mlp, Encoder::cnn);
-    config.separate = GENERATE(true, false);
+    config.share_layers = GENERATE(false, true);
     config.precision = GENERATE(Precision::float32, Precision::bfloat16);
-    config.hidden = {32, 16}, config.channels = {4, 8};
+    config.hidden_sizes = {32, 16}, config.channels = {4, 8};
     const PolicySpec spec{"agent",
                           0,
                           2,
@@ -232,7 +232,7 @@ TEST_CASE("policy: settings that fit no network are refused") {
     const PolicySpec image{"agent", 0, 1, {{"image", DType::uint8, {1, 5, 5}, 1.0f}}, 2, ""};
     Bench bench({});
     TrainConfig config;
-    config.hidden = {64}, config.encoder = Encoder::cnn;
+    config.hidden_sizes = {64}, config.encoder = Encoder::cnn;
     CHECK_THROWS_WITH(Policy(flat, config, *bench.memory),
                       "encoder: got cnn, but role agent sees nothing of 2 or 3 dimensions; want mlp");
     config.channels = {4, 4, 4};

@@ -9,7 +9,7 @@
 
 namespace flockstep {
 
-inline constexpr int checkpoint_version = 2;
+inline constexpr int checkpoint_version = 3;
 
 /// What every checkpoint's metadata holds.
 struct CheckpointInfo {
