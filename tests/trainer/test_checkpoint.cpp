@@ -90,7 +90,7 @@ TEST_CASE("checkpoint: an actor from a file acts as one from the trainer, in oth
         one->step(), other->step();
     }
     CHECK(from_file.info().environment == "cartpole");
-    CHECK(from_file.info().config.hidden_sizes.items == small_config().hidden.items);
+    CHECK(from_file.info().config.hidden_sizes.items == small_config().hidden_sizes.items);
     CHECK(to_text(from_file.info().environment_settings.values().at("max_episode_steps")) == "20");
 }
 
@@ -163,7 +163,7 @@ TEST_CASE("checkpoint: a foreign one, or one that does not fit, is refused") {
     refuses(bad, "checkpoint: the array agent.parameter.actor.head.bias is missing");
 
     TrainConfig other = small_config();
-    other.hidden = {32};
+    other.hidden_sizes = {32};
     CHECK_THROWS_WITH(trainer(other)->restore(good),
                       "checkpoint: agent.parameter.actor.hidden.0.weight is float32 [16, 8], want float32 [32, 8]");
     other = small_config();
