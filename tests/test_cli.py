@@ -184,7 +184,7 @@ BAD_FILES = [
     ("[environment]\nnum_envs = 3\n", 'config.toml:2: unknown key "num_envs"'),
     ('num_envs = "many"\n', 'config.toml:1: num_envs: got "many", want an integer from 1'),
     ("[trainer]\n\nlearning_rate = -1.0\n", "config.toml:3: learning_rate: got -1, want a number >= 0"),
-    ('schedule = "cubic"\n', 'config.toml:1: schedule: got "cubic", want constant or linear'),
+    ('activation = "cubic"\n', 'config.toml:1: activation: got "cubic", want tanh or relu'),
     ('runs = "unfinished\n', "config.toml:1: runs: unescaped control characters"),
     ("num_envs = 012\n", "config.toml:1: num_envs: leading zeroes are prohibited"),
     ("born = 1979-05-27\n", "config.toml:1: born: got a date, want true, false, a number"),
@@ -302,12 +302,12 @@ def test_config_is_toml_to_python_too(trained):
 def test_every_kind_of_toml_value_is_understood(tmp_path):
     (tmp_path / "config.toml").write_text(
         "# a run\nformat_version = 2\nenvironment = 'cartpole'\nmax_episode_steps = 1_00 # flat\n"
-        '[trainer]\ntotal_steps = 2_000\nnum_envs = 0x10\nhidden = [\n  16, # first\n  8,\n]\ngamma = 9.5e-1\n'
+        '[trainer]\ntotal_steps = 2_000\nnum_envs = 0x10\nhidden_sizes = [\n  16, # first\n  8,\n]\ngamma = 9.5e-1\n'
         'device = "c\\u0070u"\nreplay = false\nrun_name = """\nlong\\\n  -name"""\n"num_steps" = +16\n'
     )
     succeed("train", "--config", "config.toml", "--gamma", "0.9", cwd=tmp_path)
     text = (only_run(tmp_path) / "config.toml").read_text()
-    for line in ['name = "cartpole"', "max_episode_steps = 100", "num_envs = 16", 'hidden = "16,8"', "gamma = 0.9", "num_steps = 16"]:
+    for line in ['name = "cartpole"', "max_episode_steps = 100", "num_envs = 16", 'hidden_sizes = "16,8"', "gamma = 0.9", "num_steps = 16"]:
         assert line in text.splitlines()
     assert only_run(tmp_path).name.startswith("long-name-")
     assert not (only_run(tmp_path) / "replay.html").exists()
@@ -315,7 +315,7 @@ def test_every_kind_of_toml_value_is_understood(tmp_path):
 
 def test_a_file_may_hold_settings_for_a_kind_of_device(tmp_path):
     (tmp_path / "config.toml").write_text(
-        'total_steps = 512\nnum_envs = 64\nnum_steps = 16\nhidden = "16"\ngamma = 0.5\nreplay = false\n'
+        'total_steps = 512\nnum_envs = 64\nnum_steps = 16\nhidden_sizes = "16"\ngamma = 0.5\nreplay = false\n'
         "[cpu]\nnum_envs = 32\nmax_episode_steps = 77\ngamma = 0.6\n[cuda]\nnum_steps = 8\n"
     )
     succeed("train", "cartpole", "--config", "config.toml", "--device", "cpu", "--gamma", "0.7", cwd=tmp_path)
