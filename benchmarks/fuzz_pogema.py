@@ -53,8 +53,8 @@ def draw_map(rng, kind, restart):
     if kind == "by hand":
         pairs = min(some, len(free) // 2)
         goals = [list(cell) for cell in free[pairs : 2 * pairs]]
-        if restart:
-            goals = [[list(free[i]) for i in rng.integers(len(free), size=rng.integers(2, 5))] for _ in range(pairs)]
+        if restart:  # one goal twice in a row, which POGEMA pays for standing still, is refused here
+            goals = [[list(free[i]) for i in rng.permutation(len(free))[: rng.integers(2, 5)]] for _ in range(pairs)]
         cells = {"agents_xy": [list(cell) for cell in free[:pairs]], "targets_xy": goals, "num_agents": pairs}
         return {"map": (grid == "#").astype(int).tolist(), **cells}
     if kind == "list":
