@@ -160,16 +160,16 @@ class CudaBatch final : public TypedBatch<Env> {
         plan_.blocks = std::clamp<int64_t>(engine_.num_agents / plan_.threads, 1, blocks_at_once(kernels().step, 0));
     }
     void take_up_queue() {
-        const auto allocate = [&](int64_t bytes, const char* purpose) {
-            return working_memory_.emplace_back(*this->memory_, size_t(bytes), purpose).data();
-        };
-        const int64_t agents = engine_.num_envs * engine_.num_agents,
-                      scratch_bytes = (plan_.scratch_bytes + 15) / 16 * 16;
-        plan_.queue.agents = static_cast<QueuedAgent*>(
-            allocate(agents * int64_t(sizeof(QueuedAgent)), "the list of agents that are observed"));
-        plan_.queue.count = static_cast<int32_t*>(allocate(4, "their number"));
-        plan_.kept_scratch =
-            static_cast<char*>(allocate(engine_.num_envs * scratch_bytes + 16, "scratch memory of all worlds"));
+        const char* const purpose = "the queue of agents that are observed";
+        const int64_t agents = engine_.num_envs * engine_.num_agents;
+        plan_.queue.agents = static_cast<QueuedAgent*>(allocate(agents * int64_t(sizeof(QueuedAgent)), purpose));
+        plan_.queue.count = static_cast<int32_t*>(allocate(4, purpose));
+        plan_.kept_scratch_bytes = (plan_.scratch_bytes + 15) / 16 * 16;
+        plan_.kept_scratch = static_cast<char*>(
+            allocate(engine_.num_envs * plan_.kept_scratch_bytes + 16, "scratch memory of all worlds"));
+    }
+    void* allocate(int64_t bytes, const char* purpose) {
+        return working_memory_.emplace_back(*this->memory_, size_t(bytes), purpose).data();
     }
     int most_agents_of_a_role() const {
         int most = 1;
@@ -242,6 +242,7 @@ class CudaBatch final : public TypedBatch<Env> {
     /// limit go first; or wherever these get more lanes.
     void plan_order() {
         if (plan_.kind == GroupKind::grid) return;
+        if (taken_.has_queue) observe_blocks_ = blocks_at_once(kernels().observe, engine_.stream.world_bytes);
         const int64_t at_once = blocks_at_once(kernels().step, plan_.bytes);
         const bool blocks_wait = plan_.blocks > at_once;
         if (blocks_wait) plan_.ahead = int(at_once);
@@ -262,17 +263,15 @@ class CudaBatch final : public TypedBatch<Env> {
     void list_early_blocks() {
         const int64_t expected = std::min(plan_.blocks, plan_.blocks * plan_.worlds / engine_.max_episode_steps);
         const int most = int(std::min(plan_.blocks, 2 * expected + 64));
-        const auto allocate = [&](int64_t bytes) {
-            return working_memory_.emplace_back(*this->memory_, size_t(bytes), "the order of blocks").data();
-        };
+        const char* const purpose = "the order of blocks";
         plan_.early = {engine_.tiles + this->field("elapsed").offset * tile_worlds_,
                        engine_.world_bytes,
                        tile_worlds_,
                        plan_.worlds,
                        most,
-                       static_cast<int32_t*>(allocate(int64_t{most} * 4)),
-                       static_cast<int32_t*>(allocate(4)),
-                       static_cast<uint8_t*>(allocate(plan_.blocks))};
+                       static_cast<int32_t*>(allocate(int64_t{most} * 4, purpose)),
+                       static_cast<int32_t*>(allocate(4, purpose)),
+                       static_cast<uint8_t*>(allocate(plan_.blocks, purpose))};
         const std::vector<int32_t> none(size_t(most), -1);
         this->memory_->from_host(plan_.early.block, none.data(), none.size() * 4);
         plan_.early_blocks = most;
@@ -317,9 +316,8 @@ class CudaBatch final : public TypedBatch<Env> {
     }
     void observe_listed(const KernelSet& set, const EngineView<Env>& view, cudaStream_t stream) {
         void* arguments[] = {const_cast<EngineView<Env>*>(&view), &plan_};
-        const int bytes = engine_.stream.world_bytes;
-        cuda_check(cudaLaunchKernel(set.observe, dim3(unsigned(blocks_at_once(set.observe, bytes))),
-                                    dim3(unsigned(plan_.threads)), arguments, size_t(bytes), stream),
+        cuda_check(cudaLaunchKernel(set.observe, dim3(unsigned(observe_blocks_)), dim3(unsigned(plan_.threads)),
+                                    arguments, size_t(engine_.stream.world_bytes), stream),
                    "launching the observation of agents");
     }
     /// Beside the other worlds, and begun before them.
@@ -337,7 +335,8 @@ class CudaBatch final : public TypedBatch<Env> {
     std::vector<Plan> possible_;
     Plan taken_;
     StagingPlan plan_{}, early_plan_{};
-    int early_lanes_ = 0;  // of a block of early_plan_
+    int early_lanes_ = 0;         // of a block of early_plan_
+    int64_t observe_blocks_ = 0;  // of the kernel that observes the queue: as many as the GPU holds at once
     std::optional<SideStream> early_stream_;
     std::vector<Buffer> working_memory_;
 };

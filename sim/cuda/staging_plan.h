@@ -18,13 +18,14 @@ struct StagingPlan {
     int tiles, scratch, actions, agent_rows, env_rows, stage, bytes;
     int action_words;  // per world, those of scripted policies included
     int64_t blocks;
-    int64_t tiled_worlds;  // num_envs, and worlds that only fill the last tile
-    char* global;          // grid: memory that stands in for the shared memory, and the lanes' exchange
-    int scratch_bytes;     // per world
-    AgentQueue queue;      // of a plan with a queue; else null
-    char* kept_scratch;    // of all worlds, where a second kernel reads it
-    EarlyBlocks early;     // steps: up to `most` blocks begin first
-    int early_blocks;      // in front of the others; 0: as a launch of their own
+    int64_t tiled_worlds;    // num_envs, and worlds that only fill the last tile
+    char* global;            // grid: memory that stands in for the shared memory, and the lanes' exchange
+    int scratch_bytes;       // per world
+    AgentQueue queue;        // of a plan with a queue; else null
+    char* kept_scratch;      // of all worlds, where a second kernel reads it
+    int kept_scratch_bytes;  // from one world's to the next
+    EarlyBlocks early;       // steps: up to `most` blocks begin first
+    int early_blocks;        // in front of the others; 0: as a launch of their own
     int ahead;  // steps: block b fetches the tile of block b + ahead to the cache; the blocks resident at once
 };
 

@@ -243,7 +243,7 @@ __device__ __forceinline__ void move_observations(const Crew<kind>& crew, const 
 }
 
 __device__ __forceinline__ char* kept_scratch(const StagingPlan& plan, int64_t env) {
-    return plan.kept_scratch + env * ((plan.scratch_bytes + 15) / 16 * 16);
+    return plan.kept_scratch + env * plan.kept_scratch_bytes;
 }
 
 /// Lanes of the largest block that runs a kernel, and how many such blocks a multiprocessor shall hold at once: what
