@@ -29,14 +29,14 @@ if importlib.util.find_spec("flockstep") is None:
 
 
 def miss(kind, reason):
-    """Skips with a word; fails where FLOCKSTEP_REQUIRE asks for `kind` ("golden", "gpu", "clients")."""
+    """Skips and says so; fails where FLOCKSTEP_REQUIRE asks for `kind` ("golden", "gpu", "clients")."""
     if kind in REQUIRED:
         pytest.fail(f"{reason}, and FLOCKSTEP_REQUIRE asks for {kind}")
     pytest.skip(reason, allow_module_level=True)
 
 
 def require_client(name):
-    """A module of a library that drives environments; the whole file of tests skips with a word where it is not installed."""
+    """A module of a library that drives environments; the whole file of tests is skipped where it is not installed."""
     if importlib.util.find_spec(name.split(".")[0]) is None:
         miss("clients", f"{name} is not installed (scripts/test_clients.sh installs it)")
     import torch
@@ -74,7 +74,7 @@ def count_golden(environment, device, path, transitions):
 
 
 def require_device(name):
-    """The device's name as batches report it; skips with a word where it cannot be used."""
+    """The device's name as batches report it; skips where it cannot be used."""
     flockstep = pytest.importorskip("flockstep", reason="the Python module is not built")
     if name != "cpu":
         why = flockstep.why_no_gpu()

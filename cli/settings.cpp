@@ -94,19 +94,19 @@ void GivenSettings::refuse_unknown(const std::vector<SettingGroup>& groups) cons
         const std::string where = given.place.empty() ? "command line" : given.place;
         std::vector<std::string> known;
         Tables tables, owners;
+        const char* wanted = nullptr;  // where the key is another name of one that is known
         for (const SettingGroup& group : groups) {
             tables.add(group.table);
             const bool is_of_device = group.table == "cpu" || group.table == "cuda";
             if (!given.is_for(group.table) || (given.table.empty() && is_of_device)) continue;
             if (group.knows(given.key)) owners.add(group.table);
+            if (!wanted) wanted = group.wanted_for(given.key);
             for (const FieldDescription& field : group.fields) known.push_back(field.name);
         }
         if (!given.table.empty() && !tables.has(given.table))
             throw std::invalid_argument(where + ": got table [" + given.table + "], want one of " + tables.text());
-        for (const SettingGroup& group : groups)
-            if (const char* wanted = group.wanted_for(given.key);
-                wanted && owners.size() == 0 && given.is_for(group.table))
-                throw std::invalid_argument(where + ": unknown key " + in_quotes(given.key) + ", want " + wanted);
+        if (owners.size() == 0 && wanted)
+            throw std::invalid_argument(where + ": unknown key " + in_quotes(given.key) + ", want " + wanted);
         if (owners.size() == 0) throw std::invalid_argument(unknown_key(where, given.key, known));
         if (owners.size() > 1)
             throw std::invalid_argument(where + ": " + given.key + ": got it without a table, want one of " +

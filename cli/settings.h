@@ -37,7 +37,7 @@ SettingGroup environment_group(const std::string& name);
 /// table that it was given for and the place that it came from, so that a refusal can name it.
 class GivenSettings {
   public:
-    /// `--key value` of the command line, for whoever knows the key; `--table.key value` for one table.
+    /// `--key value` of the command line, for every table that has the key; `--table.key value` for one table.
     void set(const std::string& key, Value value);
     /// All of a TOML file: keys in front of the first table belong to whoever knows them, others to the group of their
     /// table. `environment = "NAME"`, or `name` in [environment], names the environment. Command-line values stay.
