@@ -53,8 +53,8 @@ class CheckpointPolicy {
         const py::gil_scoped_release free;
         prepare(num_envs, specs_for(counts, dtypes));
         for (size_t r = 0, next = 0; r < roles_.size(); ++r) {
-            for (size_t p = 0; p < shapes[r].parts.size(); ++p) roles_[r].look_at(p, given[next++].data());
-            roles_[r].use_mask(allowed[r]);
+            for (size_t p = 0; p < shapes[r].parts.size(); ++p) roles_[r].bind_observation(p, given[next++].data());
+            roles_[r].bind_action_mask(allowed[r]);
             roles_[r].act({device(), stream, nullptr}, {deterministic, seed, 0, counter},
                           static_cast<int32_t*>(const_cast<void*>(given.back().data())));
         }

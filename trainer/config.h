@@ -14,14 +14,14 @@ enum class Encoder : int { mlp, cnn };
 enum class Activation : int { tanh, relu };
 enum class Precision : int { float32, bfloat16 };
 
-/// What other trainers or earlier versions call a setting, and what is wanted here.
+/// What other trainers or earlier versions call a setting, and its name here.
 struct OtherName {
     std::string_view name;
     const char* wanted;
 };
 
-/// Settings of a training run. PPO: Schulman et al. 2017; details as in CleanRL's and Stable-Baselines3's, except where
-/// a field says otherwise. One agent that takes one step is one agent-step.
+/// Settings of a training run. PPO: Schulman et al. 2017; details as in CleanRL and Stable-Baselines3, except where a
+/// field says otherwise. One agent taking one step is one agent-step.
 struct TrainConfig {
     static constexpr OtherName other_names[] = {
         {"total_timesteps", "total_steps"},
@@ -86,48 +86,51 @@ struct TrainConfig {
     template <class F>
     void fields(F f) {
         f("total_steps", total_steps, at_least(1), "agent-steps to train for, rounded up to whole rollouts");
-        f("num_envs", num_envs, between(1, 1 << 30), "worlds that are stepped together");
-        f("num_steps", num_steps, between(1, 65536), "steps of every world per rollout (horizon)");
+        f("num_envs", num_envs, between(1, 1 << 30), "worlds stepped in parallel");
+        f("num_steps", num_steps, between(1, 65536), "steps of each world per rollout (horizon)");
         f("update_epochs", update_epochs, between(1, 1000), "epochs over each rollout");
-        f("num_minibatches", num_minibatches, between(1, 1 << 20), "optimiser steps per pass");
+        f("num_minibatches", num_minibatches, between(1, 1 << 20), "optimiser steps per epoch");
         f("gamma", gamma, between(0, 1), "discount per step");
-        f("gae_lambda", gae_lambda, between(0, 1), "decay of generalised advantage estimation");
+        f("gae_lambda", gae_lambda, between(0, 1), "lambda of generalised advantage estimation");
         f("clip_coef", clip_coef, between(0, 10), "clipping range of the probability ratio");
-        f("clip_vloss", clip_vloss, at_least(0), "clipping range of the value loss; 0: not clipped");
-        f("vf_coef", vf_coef, at_least(0), "weight of the value loss, half the mean squared error");
-        f("ent_coef", ent_coef, at_least(0), "weight of the entropy bonus at the start");
-        f("ent_coef_end", ent_coef_end, at_least(0),
-          "weight of the entropy bonus at the end; changes linearly in between");
-        f("learning_rate", learning_rate, at_least(0), "Adam's step size at the start");
-        f("anneal_lr", anneal_lr, any_value(), "the learning rate falls linearly to 0 at the end");
-        f("max_grad_norm", max_grad_norm, at_least(0), "clips the global norm of the gradient; 0: never");
+        f("clip_vloss", clip_vloss, at_least(0), "clipping range of the value loss; 0: no clipping");
+        f("vf_coef", vf_coef, at_least(0), "coefficient of the value loss, which is half the mean squared error");
+        f("ent_coef", ent_coef, at_least(0), "entropy coefficient at the start of training");
+        f("ent_coef_end", ent_coef_end, at_least(0), "entropy coefficient at the end of training; linear in between");
+        f("learning_rate", learning_rate, at_least(0), "Adam's learning rate at the start of training");
+        f("anneal_lr", anneal_lr, any_value(), "anneal the learning rate linearly to 0");
+        f("max_grad_norm", max_grad_norm, at_least(0), "clip the global norm of the gradient; 0: no clipping");
         f("adam_eps", adam_eps, at_least(0), "Adam's epsilon");
-        f("norm_adv", norm_adv, any_value(), "to mean 0 and deviation 1 over each rollout");
+        f("norm_adv", norm_adv, any_value(),
+          "normalise advantages to zero mean and unit standard deviation over each rollout");
         f("norm_obs", norm_obs, any_value(),
-          "float observations to mean 0 and deviation 1 of all that was seen, clipped to 10");
-        f("norm_reward", norm_reward, any_value(), "divide rewards by the deviation of the discounted return");
+          "normalise float observations by their running mean and standard deviation, clipped to +-10");
+        f("norm_reward", norm_reward, any_value(),
+          "divide rewards by the running standard deviation of the discounted return");
         f("encoder", encoder, one_of({"mlp", "cnn"}),
-          "cnn: 3x3 convolutions over the 2- and 3-dimensional parts of equal height and width, before the hidden "
-          "layers");
+          "cnn: 3x3 convolutions over the 2- and 3-dimensional observation parts of equal height and width, then the "
+          "hidden layers");
         f("hidden_sizes", hidden_sizes, between(1, 65536), "width of each hidden layer");
         f("channels", channels, between(1, 65536), "cnn: channels of each convolution");
         f("share_layers", share_layers, any_value(),
-          "actor and critic share all layers but the last; false: they share none");
-        f("activation", activation, one_of({"tanh", "relu"}), "after each layer but the last");
+          "actor and critic share all layers except the last; false: separate networks");
+        f("activation", activation, one_of({"tanh", "relu"}), "activation function after each layer except the last");
         f("precision", precision, one_of({"float32", "bfloat16"}),
-          "of matrix products and activations; weights, losses and the optimiser are float32 throughout");
-        f("spread_phases", spread_phases, any_value(), "the first episodes begin at random points of their time limit");
+          "of matrix multiplications and activations; weights, losses and the optimiser stay float32");
+        f("spread_phases", spread_phases, any_value(),
+          "stagger the first episodes: each starts at a random point of its time limit");
         f("cuda_graphs", cuda_graphs, any_value(),
-          "replay captured graphs; false: launch each kernel, to look for errors");
-        f("seed", seed, at_least(0), "of worlds, weights, actions and minibatches");
+          "capture and replay CUDA graphs; false: launch each kernel, for debugging");
+        f("seed", seed, at_least(0), "seed of worlds, initial weights, actions and minibatches");
         f("max_seconds", max_seconds, at_least(0),
-          "training ends after this time, and schedules with it; 0: no limit. Such a run cannot be repeated bit for "
-          "bit");
-        f("checkpoint_every", checkpoint_every, at_least(0), "seconds between checkpoints; 0: at the end only");
+          "stop after this many seconds, and scale the schedules to that; 0: no limit. Such a run is not "
+          "reproducible bit for bit");
+        f("checkpoint_every", checkpoint_every, at_least(0), "seconds between checkpoints; 0: only at the end");
     }
 };
 
-/// Batch options that training wants: `device` and what `config` says; outputs, final observations and phases included.
+/// The batch options that training requires: `device`, what `config` says, and final observations of truncated
+/// episodes.
 BatchOptions training_options(const TrainConfig& config, Device device);
 
 }  // namespace flockstep

@@ -14,36 +14,36 @@ namespace flockstep {
 
 #ifdef FLOCKSTEP_TORCH_WITH_CUDA
 
-struct Lane::Impl {
+struct TrainerStream::Impl {
     std::optional<c10::cuda::CUDAStream> stream;
 };
-Lane::Lane(Device device) : device_(device), impl_(std::make_unique<Impl>()) {
+TrainerStream::TrainerStream(Device device) : device_(device), impl_(std::make_unique<Impl>()) {
     if (!device.is_cuda()) return;
     impl_->stream = c10::cuda::getStreamFromPool(false, c10::DeviceIndex(device.index));
-    // of two algorithms for a convolution the one that gives the same bits every time
+    // convolution algorithms that give the same bits every time
     at::globalContext().setDeterministicCuDNN(true);
     at::globalContext().setBenchmarkCuDNN(false);
-    // LibTorch computes gradients in a thread of its own. A first kernel gives that thread its context; a first matrix
-    // product would warn on the terminal that there is none.
+    // LibTorch runs the backward pass in a thread of its own. This first kernel creates the thread's CUDA context;
+    // cuBLAS would print a warning if it came first.
     const torch::Tensor one = torch::ones(
         {1}, torch::TensorOptions(torch::Device(torch::kCUDA, c10::DeviceIndex(device.index))).requires_grad(true));
     torch::autograd::grad({one * 2.0}, {one});
 }
-Stream Lane::stream() const { return {impl_->stream ? static_cast<void*>(impl_->stream->stream()) : nullptr}; }
+Stream TrainerStream::handle() const { return {impl_->stream ? static_cast<void*>(impl_->stream->stream()) : nullptr}; }
 
-struct Lane::Scope::Guard {
+struct TrainerStream::Scope::Guard {
     explicit Guard(c10::cuda::CUDAStream stream) : guard(stream) {}
     c10::cuda::CUDAStreamGuard guard;
 };
-Lane::Scope::Scope(const Lane& lane) {
-    if (lane.impl_->stream) guard_ = std::make_unique<Guard>(*lane.impl_->stream);
+TrainerStream::Scope::Scope(const TrainerStream& stream) {
+    if (stream.impl_->stream) guard_ = std::make_unique<Guard>(*stream.impl_->stream);
 }
 
 struct Graph::Impl {
     std::optional<at::cuda::CUDAGraph> graph;
 };
-void Graph::run(const Lane& lane, const std::function<void()>& work) {
-    if (!captures_ || !lane.device().is_cuda()) return work();
+void Graph::run(const TrainerStream& stream, const std::function<void()>& work) {
+    if (!captures_ || !stream.device().is_cuda()) return work();
     if (!impl_->graph) {
         impl_->graph.emplace();
         impl_->graph->capture_begin();
@@ -55,21 +55,21 @@ void Graph::run(const Lane& lane, const std::function<void()>& work) {
 
 #else
 
-struct Lane::Impl {};
-Lane::Lane(Device device) : device_(device) {
+struct TrainerStream::Impl {};
+TrainerStream::TrainerStream(Device device) : device_(device) {
     if (device.is_cuda())
-        throw std::invalid_argument("device: got " + device.name() + ", but this LibTorch is built for the CPU alone");
+        throw std::invalid_argument("device: got " + device.name() + ", but this LibTorch is built without CUDA");
 }
-Stream Lane::stream() const { return {}; }
-struct Lane::Scope::Guard {};
-Lane::Scope::Scope(const Lane&) {}
+Stream TrainerStream::handle() const { return {}; }
+struct TrainerStream::Scope::Guard {};
+TrainerStream::Scope::Scope(const TrainerStream&) {}
 struct Graph::Impl {};
-void Graph::run(const Lane&, const std::function<void()>& work) { work(); }
+void Graph::run(const TrainerStream&, const std::function<void()>& work) { work(); }
 
 #endif
 
-Lane::~Lane() = default;
-Lane::Scope::~Scope() = default;
+TrainerStream::~TrainerStream() = default;
+TrainerStream::Scope::~Scope() = default;
 Graph::Graph(bool captures) : captures_(captures), impl_(std::make_unique<Impl>()) {}
 Graph::~Graph() = default;
 

@@ -7,19 +7,19 @@
 
 namespace flockstep {
 
-/// The stream that a trainer works on, its own on a GPU. On the CPU it does nothing.
-class Lane {
+/// The CUDA stream that a trainer works on. On the CPU it does nothing.
+class TrainerStream {
   public:
-    /// Throws std::invalid_argument for a GPU where LibTorch is built for the CPU alone.
-    explicit Lane(Device device);
-    ~Lane();
+    /// Throws std::invalid_argument for a GPU if LibTorch is built without CUDA.
+    explicit TrainerStream(Device device);
+    ~TrainerStream();
     Device device() const { return device_; }
-    Stream stream() const;
+    Stream handle() const;
 
-    /// Makes the stream LibTorch's current one for as long as it lives.
+    /// Makes the stream LibTorch's current stream during its lifetime.
     class Scope {
       public:
-        explicit Scope(const Lane& lane);
+        explicit Scope(const TrainerStream& stream);
         ~Scope();
 
       private:
@@ -34,16 +34,16 @@ class Lane {
     std::unique_ptr<Impl> impl_;
 };
 
-/// A fixed sequence of kernels. On a GPU the first run captures it as a CUDA graph and every run replays that:
-/// pointers, sizes and plain arguments are those of the capture, so what changes must be read on the device. On the
-/// CPU, or where graphs are switched off, every run does the work.
+/// A fixed sequence of kernels. On a GPU the first run captures it as a CUDA graph, and every run replays the graph:
+/// pointers, sizes and arguments are those of the capture, so anything that changes must be read on the device. On the
+/// CPU, or with graphs disabled, every run calls `work`.
 class Graph {
   public:
     explicit Graph(bool captures = true);
     ~Graph();
-    /// To be called within a Lane::Scope. Everything the work needs must have run once before (libraries allocate and
-    /// load kernels when they are first used). Does not wait.
-    void run(const Lane& lane, const std::function<void()>& work);
+    /// Call it within a TrainerStream::Scope, after the work has run once outside of a graph: libraries allocate memory
+    /// and load kernels on first use. Asynchronous on a GPU.
+    void run(const TrainerStream& stream, const std::function<void()>& work);
 
   private:
     struct Impl;

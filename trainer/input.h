@@ -9,20 +9,19 @@
 namespace flockstep {
 
 inline constexpr int max_input_parts = 16;
-inline constexpr float observation_limit = 10.0f;  // where observations are normalised
+inline constexpr float observation_limit = 10.0f;  // clipping range of normalised observations
 
-/// One observation part as it lies in memory: [steps][slot_bytes] of [role rows, elements]; or one flag of it, which is
-/// 0 or 1.
+/// One observation part in memory, [steps][slot_bytes] of [role rows, elements], or one bit flag of it as 0 or 1.
 struct InputPart {
     const void* data = nullptr;
     DType dtype = DType::float32;
     int elements = 0;
     int first_column = 0;
     int64_t slot_bytes = 0;
-    int source = 0;  // which part of the role's PolicySpec it is
-    int flag = -1;   // which bit of its integers; -1: all of the number
+    int source = 0;  // index of the part in the role's PolicySpec
+    int flag = -1;   // bit of its integers; -1: the whole number
 
-    /// `N` numbers of one sample from `element` on.
+    /// `N` elements of one sample, starting at `element`.
     template <int N>
     SIM_HD void read(int64_t step, int64_t role_row, int element, float* number) const {
         read_whole<N>(step, role_row, element, number);
@@ -58,28 +57,28 @@ struct InputPart {
     }
 };
 
-/// A role's observation parts side by side, as the columns of a matrix, flags as a part for each; its width is rounded
-/// up to a multiple of 8 by columns of zeros, since matrix products want aligned rows.
+/// A role's observation parts as the columns of a matrix, each bit flag a part of its own. The width is padded with
+/// columns of zeros to a multiple of 8, since matrix multiplications want aligned rows.
 struct InputColumns {
     RoleRows rows;
     InputPart parts[max_input_parts];
     int num_parts = 0;
-    int columns = 0;  // that mean something
+    int columns = 0;  // without padding
     int width = 0;
 };
 
-/// Writes rows of the network's input: chosen samples, converted, shifted and scaled. Item: 8 columns of one row.
+/// Gathers samples into rows of the network's input: converted, shifted and scaled. Item: 8 columns of one row.
 struct GatherInput {
-    static constexpr int cost = 32;
+    static constexpr int nanoseconds = 32;
     InputColumns input;
-    const int64_t* index;  // sample of each row (-1: any); null: first_sample + row
+    const int64_t* index;  // sample of each row (-1: padding); null: first_sample + row
     int64_t first_sample;
     const float *shift, *scale;  // [width]: (number - shift) * scale
-    float limit;                 // results are clipped to +-limit; 0: not clipped
+    float limit;                 // results are clipped to +-limit; 0: no clipping
     bool is_bfloat16;
     void* output;  // [rows, width], float32 or bfloat16
-    // [steps][slot_rows]; null: all are. Rows of agents that are not active may hold anything, NaN too: they are not
-    // read, and zeros take their place, since a gradient of 0 does not hide a NaN.
+    // [steps][slot_rows]; null: all rows are active. Rows of inactive agents may hold anything, NaN included. They are
+    // replaced by zeros, since 0 * NaN in the backward pass would still be NaN.
     const uint8_t* active = nullptr;
 
     SIM_HD void operator()(int64_t i) const {
@@ -88,7 +87,7 @@ struct GatherInput {
         const int first = int(i % groups) * 8;
         int64_t sample = index ? index[row] : first_sample + row;
         if (sample < 0) sample = 0;
-        if (active && !active[input.rows.cell(sample)]) {
+        if (active && !active[input.rows.flat_index(sample)]) {
             const float none[8] = {};
             return store(row * input.width + first, none);
         }
@@ -107,7 +106,7 @@ struct GatherInput {
     }
 
   private:
-    /// Eight columns of several parts, or with columns of zeros behind.
+    /// Eight columns that span several parts or reach into the padding.
     SIM_HD void read_across(int p, int64_t step, int64_t role_row, int first, float* number) const {
         SIM_UNROLL
         for (int k = 0; k < 8; ++k) {

@@ -20,7 +20,7 @@ __global__ void __launch_bounds__(threads) run_kernel(const __grid_constant__ It
     for (int64_t i = int64_t(blockIdx.x) * threads + threadIdx.x; i < n; i += stride) item(i);
 }
 
-/// Adds the threads' sums of one block by a fixed tree; the result is in thread 0's `local`.
+/// Reduces the threads' sums of one block in a fixed order; the result is in thread 0's `local`.
 template <int num_sums>
 __device__ void add_threads(double* local) {
     __shared__ double lane_sums[threads / 32][num_sums];
@@ -57,7 +57,7 @@ __global__ void __launch_bounds__(threads)
 }
 static_assert(max_sum_chunks <= threads, "fold_kernel reads one chunk per thread");
 
-int64_t blocks_for(int64_t n, int64_t most) { return std::clamp<int64_t>((n + threads - 1) / threads, 1, most); }
+int64_t blocks_for(int64_t n, int64_t max) { return std::clamp<int64_t>((n + threads - 1) / threads, 1, max); }
 
 template <class Kernel>
 void load(Kernel* kernel) {
@@ -67,19 +67,21 @@ void load(Kernel* kernel) {
 }  // namespace
 
 template <class Item>
-void run_on_cuda(const Where& where, int64_t n, const Item& item) {
-    const int64_t most_blocks = 1 << 20;
+void run_on_cuda(const ExecutionContext& context, int64_t n, const Item& item) {
+    const int64_t max_blocks = 1 << 20;
     run_kernel<Item>
-        <<<unsigned(blocks_for(n, most_blocks)), threads, 0, static_cast<cudaStream_t>(where.stream.handle)>>>(item, n);
+        <<<unsigned(blocks_for(n, max_blocks)), threads, 0, static_cast<cudaStream_t>(context.stream.handle)>>>(item,
+                                                                                                                n);
     cuda_check(cudaGetLastError(), "launching a kernel of the trainer");
 }
 
 template <class Item>
-void sum_on_cuda(const Where& where, int64_t n, const Item& item, double* sums, Store store) {
-    const auto stream = static_cast<cudaStream_t>(where.stream.handle);
+void sum_on_cuda(const ExecutionContext& context, int64_t n, const Item& item, double* sums, Store store) {
+    const auto stream = static_cast<cudaStream_t>(context.stream.handle);
     const int64_t chunks = blocks_for(n, max_sum_chunks);
-    sum_kernel<Item><<<unsigned(chunks), threads, 0, stream>>>(item, n, where.partials);
-    fold_kernel<Item::num_sums><<<1, threads, 0, stream>>>(where.partials, int(chunks), sums, store == Store::add);
+    sum_kernel<Item><<<unsigned(chunks), threads, 0, stream>>>(item, n, context.partials);
+    fold_kernel<Item::num_sums>
+        <<<1, threads, 0, stream>>>(context.partials, int(chunks), sums, store == Store::accumulate);
     cuda_check(cudaGetLastError(), "launching a sum of the trainer");
 }
 
@@ -94,31 +96,32 @@ struct SumItems {
 };
 }  // namespace
 
-void load_kernels(const Where& where) {
-    if (!where.device.is_cuda()) return;
-    const DeviceScope scope(where.device.index);
-    RunItems<ChooseActions, KeepValues, ChooseMinibatch, ComputeAdvantage, GatherInput, PrepareAdam, AdamStep, Advance,
-             AddNumber, SetPair, CopyVector, SumColumns, MergeColumns, MergeReturns>::load_all();
+void load_kernels(const ExecutionContext& context) {
+    if (!context.device.is_cuda()) return;
+    const DeviceScope scope(context.device.index);
+    RunItems<SampleActions, StoreValues, MinibatchIndices, ComputeAdvantage, GatherInput, PrepareAdam, AdamStep,
+             IncrementCounter, AccumulateScalar, SetSchedule, CopyVector, SumColumns, MergeColumns,
+             MergeReturns>::load_all();
     SumItems<SumRollout, PpoLoss, SumSquares, SumReturns>::load_all();
 }
 
-template void run_on_cuda(const Where&, int64_t, const ChooseActions&);
-template void run_on_cuda(const Where&, int64_t, const KeepValues&);
-template void run_on_cuda(const Where&, int64_t, const ChooseMinibatch&);
-template void run_on_cuda(const Where&, int64_t, const ComputeAdvantage&);
-template void run_on_cuda(const Where&, int64_t, const GatherInput&);
-template void run_on_cuda(const Where&, int64_t, const PrepareAdam&);
-template void run_on_cuda(const Where&, int64_t, const AdamStep&);
-template void run_on_cuda(const Where&, int64_t, const Advance&);
-template void run_on_cuda(const Where&, int64_t, const AddNumber&);
-template void run_on_cuda(const Where&, int64_t, const SetPair&);
-template void run_on_cuda(const Where&, int64_t, const CopyVector&);
-template void run_on_cuda(const Where&, int64_t, const SumColumns&);
-template void run_on_cuda(const Where&, int64_t, const MergeColumns&);
-template void run_on_cuda(const Where&, int64_t, const MergeReturns&);
-template void sum_on_cuda(const Where&, int64_t, const SumRollout&, double*, Store);
-template void sum_on_cuda(const Where&, int64_t, const PpoLoss&, double*, Store);
-template void sum_on_cuda(const Where&, int64_t, const SumSquares&, double*, Store);
-template void sum_on_cuda(const Where&, int64_t, const SumReturns&, double*, Store);
+template void run_on_cuda(const ExecutionContext&, int64_t, const SampleActions&);
+template void run_on_cuda(const ExecutionContext&, int64_t, const StoreValues&);
+template void run_on_cuda(const ExecutionContext&, int64_t, const MinibatchIndices&);
+template void run_on_cuda(const ExecutionContext&, int64_t, const ComputeAdvantage&);
+template void run_on_cuda(const ExecutionContext&, int64_t, const GatherInput&);
+template void run_on_cuda(const ExecutionContext&, int64_t, const PrepareAdam&);
+template void run_on_cuda(const ExecutionContext&, int64_t, const AdamStep&);
+template void run_on_cuda(const ExecutionContext&, int64_t, const IncrementCounter&);
+template void run_on_cuda(const ExecutionContext&, int64_t, const AccumulateScalar&);
+template void run_on_cuda(const ExecutionContext&, int64_t, const SetSchedule&);
+template void run_on_cuda(const ExecutionContext&, int64_t, const CopyVector&);
+template void run_on_cuda(const ExecutionContext&, int64_t, const SumColumns&);
+template void run_on_cuda(const ExecutionContext&, int64_t, const MergeColumns&);
+template void run_on_cuda(const ExecutionContext&, int64_t, const MergeReturns&);
+template void sum_on_cuda(const ExecutionContext&, int64_t, const SumRollout&, double*, Store);
+template void sum_on_cuda(const ExecutionContext&, int64_t, const PpoLoss&, double*, Store);
+template void sum_on_cuda(const ExecutionContext&, int64_t, const SumSquares&, double*, Store);
+template void sum_on_cuda(const ExecutionContext&, int64_t, const SumReturns&, double*, Store);
 
 }  // namespace flockstep

@@ -21,7 +21,7 @@ Learner::Learner(const PolicySpec& spec, const TrainConfig& config, Batch& batch
     input_ = final_input_ = policy_.input(batch.num_envs(), batch.num_agents());
     for (int i = 0; i < input_.num_parts; ++i) {
         const size_t p = size_t(input_.parts[i].source);
-        const Rollout::Slots& slots = rollout.part(role, p);
+        const Rollout::StepBuffer& slots = rollout.part(role, p);
         input_.parts[i].data = slots.data, input_.parts[i].slot_bytes = slots.slot_bytes;
         for (const Tensor& tensor : batch.final_observations())
             if (tensor.name == spec.parts[p].name) final_input_.parts[i].data = tensor.data;
@@ -31,7 +31,7 @@ Learner::Learner(const PolicySpec& spec, const TrainConfig& config, Batch& batch
             buffers_.emplace_back(batch.memory(), size_t(bytes), std::string("the policy's ") + what).data());
     };
     network_input_ =
-        allocate(std::max(rows_.size(), minibatch_size_) * input_.width * policy_.input_number_bytes(), "input");
+        allocate(std::max(rows_.size(), minibatch_size_) * input_.width * policy_.input_element_bytes(), "input");
     index_ = reinterpret_cast<int64_t*>(allocate(minibatch_size_ * 8, "minibatch"));
     shift_ = reinterpret_cast<float*>(allocate(input_.width * 8, "input scale"));
     scale_ = shift_ + input_.width;
@@ -48,84 +48,84 @@ Learner::Learner(const PolicySpec& spec, const TrainConfig& config, Batch& batch
     policy_.initialise(uint64_t(config.seed));
 }
 
-void Learner::act(const Where& where, const Rollout& rollout, int step, const TrainerState* state) {
-    ChooseActions choose{};
-    choose.rows = rows_;
-    choose.policy = look(where, input_, rollout.active, nullptr, step * rows_.size(), rows_.size());
-    choose.n = policy_.spec().num_actions;
-    if (const Rollout::Slots* mask = rollout.mask(role_))
-        choose.mask = reinterpret_cast<const uint8_t*>(mask->data + step * mask->slot_bytes);
-    choose.seed = uint64_t(config_.seed), choose.first_env = batch_.options().first_env;
-    choose.counter = &state->env_steps, choose.counter_offset = step;
+void Learner::act(const ExecutionContext& context, const Rollout& rollout, int step, const TrainerState* state) {
+    SampleActions sample{};
+    sample.rows = rows_;
+    sample.policy = forward(context, input_, rollout.active, nullptr, step * rows_.size(), rows_.size());
+    sample.n = policy_.spec().num_actions;
+    if (const Rollout::StepBuffer* mask = rollout.mask(role_))
+        sample.mask = reinterpret_cast<const uint8_t*>(mask->data + step * mask->slot_bytes);
+    sample.seed = uint64_t(config_.seed), sample.first_env = batch_.options().first_env;
+    sample.counter = &state->env_steps, sample.counter_offset = step;
     const int64_t at = step * rollout.slot_rows();
-    choose.action = rollout.action + at, choose.log_prob = rollout.log_prob + at, choose.value = rollout.value + at;
-    run(where, rows_.size(), choose);
+    sample.action = rollout.action + at, sample.log_prob = rollout.log_prob + at, sample.value = rollout.value + at;
+    run(context, rows_.size(), sample);
 }
 
-void Learner::evaluate(const Where& where, const Rollout& rollout, int slot) {
-    const PolicyOutput output = look(where, input_, rollout.active, nullptr, slot * rows_.size(), rows_.size());
-    run(where, rows_.size(), KeepValues{rows_, output, rollout.value + slot * rollout.slot_rows()});
+void Learner::compute_values(const ExecutionContext& context, const Rollout& rollout, int slot) {
+    const PolicyOutput output = forward(context, input_, rollout.active, nullptr, slot * rows_.size(), rows_.size());
+    run(context, rows_.size(), StoreValues{rows_, output, rollout.value + slot * rollout.slot_rows()});
 }
 
-void Learner::evaluate_final(const Where& where, float* value) {
-    const PolicyOutput output = look(where, final_input_, nullptr, nullptr, 0, rows_.size());
-    run(where, rows_.size(), KeepValues{rows_, output, value});
+void Learner::compute_final_values(const ExecutionContext& context, float* value) {
+    const PolicyOutput output = forward(context, final_input_, nullptr, nullptr, 0, rows_.size());
+    run(context, rows_.size(), StoreValues{rows_, output, value});
 }
 
-PolicyOutput Learner::look(const Where& where, const InputColumns& input, const uint8_t* active, const int64_t* index,
-                           int64_t first_sample, int64_t rows) {
+PolicyOutput Learner::forward(const ExecutionContext& context, const InputColumns& input, const uint8_t* active,
+                              const int64_t* index, int64_t first_sample, int64_t rows) {
     const float limit = config_.norm_obs ? observation_limit : 0.0f;
-    run(where, rows * (input.width / 8),
+    run(context, rows * (input.width / 8),
         GatherInput{input, index, first_sample, shift_, scale_, limit, policy_.is_bfloat16(), network_input_, active});
-    return index ? policy_.forward(network_input_, rows) : policy_.evaluate(network_input_, rows);
+    return index ? policy_.forward(network_input_, rows) : policy_.forward_no_grad(network_input_, rows);
 }
 
-void Learner::sum_rollout(const Where& where, const Rollout& rollout, TrainerState* state) {
-    sum(where, num_samples_, SumRollout{rows_, rollout.active, rollout.advantage, rollout.value_target}, rollout_sums_,
-        Store::overwrite);
-    run(where, 1, AddNumber{rollout_sums_ + RolloutSums::count, &state->agent_steps});
+void Learner::sum_rollout(const ExecutionContext& context, const Rollout& rollout, TrainerState* state) {
+    sum(context, num_samples_, SumRollout{rows_, rollout.active, rollout.advantage, rollout.value_target},
+        rollout_sums_, Store::overwrite);
+    run(context, 1, AccumulateScalar{rollout_sums_ + RolloutSums::count, &state->agent_steps});
 }
 
-void Learner::learn(const Where& where, const Rollout& rollout, const TrainerState* state) {
-    run(where, minibatch_size_,
-        ChooseMinibatch{&state->optimiser_steps, uint64_t(config_.seed), num_samples_, minibatch_size_,
-                        config_.num_minibatches, uint32_t(role_), index_});
+void Learner::learn(const ExecutionContext& context, const Rollout& rollout, const TrainerState* state) {
+    run(context, minibatch_size_,
+        MinibatchIndices{&state->optimiser_steps, uint64_t(config_.seed), num_samples_, minibatch_size_,
+                         config_.num_minibatches, uint32_t(role_), index_});
 
     PpoLoss loss{};
     loss.rows = rows_, loss.index = index_;
-    loss.policy = look(where, input_, rollout.active, index_, 0, minibatch_size_);
+    loss.policy = forward(context, input_, rollout.active, index_, 0, minibatch_size_);
     loss.n = policy_.spec().num_actions;
-    if (const Rollout::Slots* mask = rollout.mask(role_))
+    if (const Rollout::StepBuffer* mask = rollout.mask(role_))
         loss.mask = reinterpret_cast<const uint8_t*>(mask->data), loss.mask_slot = mask->slot_bytes;
     loss.active = rollout.active, loss.action = rollout.action, loss.log_prob = rollout.log_prob,
     loss.value = rollout.value;
     loss.advantage = rollout.advantage, loss.value_target = rollout.value_target;
-    loss.rollout_sums = rollout_sums_, loss.entropy_weight = &state->schedule[1];
+    loss.rollout_sums = rollout_sums_, loss.ent_coef = &state->schedule[1];
     loss.clip_coef = config_.clip_coef, loss.clip_vloss = config_.clip_vloss, loss.vf_coef = config_.vf_coef;
     loss.num_minibatches = config_.num_minibatches, loss.norm_adv = config_.norm_adv;
     const OutputGradient gradient = policy_.output_gradient();
     loss.logits_gradient = gradient.logits, loss.value_gradient = gradient.value;
-    sum(where, minibatch_size_, loss, sums_, Store::add);
+    sum(context, minibatch_size_, loss, sums_, Store::accumulate);
 
     policy_.backward();
-    sum(where, policy_.size(), SumSquares{policy_.gradient()}, square_norm_, Store::overwrite);
-    run(where, 1,
+    sum(context, policy_.size(), SumSquares{policy_.gradient()}, square_norm_, Store::overwrite);
+    run(context, 1,
         PrepareAdam{square_norm_, &state->schedule[0], &state->optimiser_steps, config_.max_grad_norm, adam_,
                     sums_ + norm_sum});
-    run(where, policy_.size(),
+    run(context, policy_.size(),
         AdamStep{policy_.gradient(), adam_, config_.adam_eps, policy_.parameter(), policy_.first_moment(),
-                 policy_.second_moment(), policy_.rounded()});
+                 policy_.second_moment(), policy_.bf16_copy()});
 }
 
-void Learner::normalise(const Where& where, const Rollout& rollout) {
-    run(where, int64_t(observation_chunks) * input_.columns,
+void Learner::normalise(const ExecutionContext& context, const Rollout& rollout) {
+    run(context, int64_t(observation_chunks) * input_.columns,
         SumColumns{input_, rollout.active, num_samples_, column_sums_});
-    run(where, input_.columns, MergeColumns{input_, column_sums_, moments_, shift_, scale_});
+    run(context, input_.columns, MergeColumns{input_, column_sums_, moments_, shift_, scale_});
 }
 
 void Learner::warm_up() {
     for (int i = 0; i < 2; ++i) {
-        policy_.evaluate(network_input_, rows_.size());
+        policy_.forward_no_grad(network_input_, rows_.size());
         policy_.forward(network_input_, minibatch_size_);
         policy_.output_gradient();
         policy_.backward();

@@ -5,30 +5,31 @@
 
 #include "trainer/input.h"
 
-/// Running means and variances of observations and of discounted returns. Chan, Golub, LeVeque 1979 merge what was seen
-/// with a rollout's own moments; the formulas are Gymnasium's NormalizeObservation and NormalizeReward.
+/// Running means and variances of observations and of discounted returns. A rollout's moments are merged into the
+/// running ones as in Chan, Golub, LeVeque 1979; the formulas are those of Gymnasium's NormalizeObservation and
+/// NormalizeReward.
 namespace flockstep {
 
-/// Number, mean, and sum of squared differences from the mean.
+/// Count, mean, and sum of squared deviations from the mean.
 struct Moments {
-    double count, mean, spread;
+    double count, mean, m2;
 
     SIM_HD void merge(double n, double sum, double square_sum) {
         if (n <= 0) return;
         const double other = sum / n, difference = other - mean, total = count + n;
-        const double other_spread = square_sum - sum * other;
-        spread += (other_spread > 0 ? other_spread : 0.0) + difference * difference * count * n / total;
+        const double other_m2 = square_sum - sum * other;
+        m2 += (other_m2 > 0 ? other_m2 : 0.0) + difference * difference * count * n / total;
         mean += difference * n / total;
         count = total;
     }
-    SIM_HD float inverse_deviation() const { return float(1.0 / sqrt(spread / count + 1e-8)); }
+    SIM_HD float inverse_std() const { return float(1.0 / sqrt(m2 / count + 1e-8)); }
 };
 
 inline constexpr int observation_chunks = 1024;
 
 /// Moments of each column over one chunk of a rollout's samples. Item: chunk * columns + column.
 struct SumColumns {
-    static constexpr int cost = 1024;
+    static constexpr int nanoseconds = 1024;
     InputColumns input;
     const uint8_t* active;  // [num_steps][slot_rows]
     int64_t num_samples;
@@ -40,7 +41,7 @@ struct SumColumns {
         while (p + 1 < input.num_parts && column >= input.parts[p + 1].first_column) ++p;
         double n = 0, total = 0, squares = 0;
         for (int64_t sample = i / input.columns; sample < num_samples; sample += observation_chunks) {
-            if (!active[input.rows.cell(sample)]) continue;
+            if (!active[input.rows.flat_index(sample)]) continue;
             const double x = input.parts[p].number(input.rows.step(sample), input.rows.role_row(sample),
                                                    column - input.parts[p].first_column);
             n += 1, total += x, squares += x * x;
@@ -49,10 +50,10 @@ struct SumColumns {
     }
 };
 
-/// Takes the chunks into a column's running moments, and sets its shift and scale. Integer parts keep theirs. Item:
+/// Merges the chunks into a column's running moments, and sets its shift and scale; integer parts keep theirs. Item:
 /// column.
 struct MergeColumns {
-    static constexpr int cost = 4096;
+    static constexpr int nanoseconds = 4096;
     InputColumns input;
     const double* partial;
     Moments* moments;  // [columns]
@@ -70,13 +71,14 @@ struct MergeColumns {
         moments[column].merge(n, total, squares);
         if (moments[column].count == 0) return;
         shift[column] = float(moments[column].mean);
-        scale[column] = moments[column].inverse_deviation();
+        scale[column] = moments[column].inverse_std();
     }
 };
 
-/// Discounted returns as they grow along a rollout, carried over to the next one. Item: position in a slot.
+/// Sums over the running discounted returns of a rollout; each carries over to the next rollout. Item: index into a
+/// slot.
 struct SumReturns {
-    static constexpr int cost = 128, num_sums = 3;
+    static constexpr int nanoseconds = 128, num_sums = 3;
     int num_steps;
     int64_t slot_rows;
     float gamma;
@@ -87,14 +89,14 @@ struct SumReturns {
     SIM_HD void operator()(int64_t row, double* local) const {
         float running = carried[row];
         for (int t = 0; t < num_steps; ++t) {
-            const int64_t cell = t * slot_rows + row;
-            if (!active[cell]) {
+            const int64_t flat_index = t * slot_rows + row;
+            if (!active[flat_index]) {
                 running = 0.0f;
                 continue;
             }
-            running = gamma * running + reward[cell];
+            running = gamma * running + reward[flat_index];
             local[0] += 1, local[1] += running, local[2] += double(running) * running;
-            if (terminated[cell] || truncated[cell]) running = 0.0f;
+            if (terminated[flat_index] || truncated[flat_index]) running = 0.0f;
         }
         carried[row] = running;
     }
@@ -102,14 +104,14 @@ struct SumReturns {
 
 /// Item: 0.
 struct MergeReturns {
-    static constexpr int cost = 1;
+    static constexpr int nanoseconds = 1;
     const double* sums;
     Moments* moments;
     float* reward_scale;
 
     SIM_HD void operator()(int64_t) const {
         moments->merge(sums[0], sums[1], sums[2]);
-        if (moments->count > 0) *reward_scale = moments->inverse_deviation();
+        if (moments->count > 0) *reward_scale = moments->inverse_std();
     }
 };
 

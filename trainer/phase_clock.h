@@ -7,14 +7,14 @@
 
 namespace flockstep {
 
-/// Marks points in time along a stream, also inside a graph that is being captured: each replay marks them again.
-/// On the CPU the moment of the call counts.
+/// Timestamps along a stream, also within a captured graph, where each replay records them again. On the CPU it records
+/// the time of the call.
 class PhaseClock {
   public:
     PhaseClock(Device device, int num_marks);
     ~PhaseClock();
     void mark(int mark, Stream stream);
-    /// Between two marks, as they were last passed. The device must have been waited for.
+    /// Seconds between the latest records of two marks. The device must have been synchronised.
     double seconds(int from, int to) const;
 
   private:

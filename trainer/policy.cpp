@@ -10,16 +10,16 @@
 namespace flockstep {
 
 namespace {
-constexpr int64_t alignment = 64;  // numbers between the starts of parameters: 256 bytes, 128 of bfloat16
+constexpr int64_t alignment = 64;  // of parameters, in elements: 256 bytes, 128 of bfloat16
 
 torch::TensorOptions options_for(Device device, torch::ScalarType dtype) {
-    const torch::Device where =
+    const torch::Device context =
         device.is_cuda() ? torch::Device(torch::kCUDA, c10::DeviceIndex(device.index)) : torch::Device(torch::kCPU);
-    return torch::TensorOptions().dtype(dtype).device(where);
+    return torch::TensorOptions().dtype(dtype).device(context);
 }
 
-/// Small products are left to one thread: two that wait for each other gain little there, and lose much where other
-/// programs run. `products`: multiplications per pass.
+/// Runs small matrix multiplications on one thread: threads that wait for each other gain little, and lose much on a
+/// busy machine. `products`: multiplications per pass.
 class ThreadScope {
   public:
     explicit ThreadScope(int64_t products) : before_(at::get_num_threads()) {
@@ -33,8 +33,8 @@ class ThreadScope {
 };
 
 /// A matrix with orthonormal rows or columns, whichever are fewer, times `gain`: the Q of a matrix of normal numbers,
-/// with the signs that make it uniformly distributed (Saxe et al. 2014). Drawn from our own streams: equal on all
-/// machines with the same LAPACK.
+/// with the signs that make it uniformly distributed (Saxe et al. 2014). Drawn from our own random streams, so that it
+/// is the same on all machines with the same LAPACK.
 torch::Tensor orthogonal(int64_t rows, int64_t columns, float gain, const Rng& rng) {
     const int64_t tall = std::max(rows, columns), wide = std::min(rows, columns);
     torch::Tensor normal = torch::empty({tall, wide}, torch::kFloat64);
@@ -60,13 +60,13 @@ struct Policy::Network {
     PolicySpec spec;
     TrainConfig config;
     Memory& memory;
-    std::vector<int> part_order;              // parts as they lie in the input
-    int channels = 0, height = 0, width = 0;  // of the image at the front of the input; 0: there is none
+    std::vector<int> part_order;              // order of the parts in the input
+    int channels = 0, height = 0, width = 0;  // of the image at the front of the input; 0: no image
     IntegerList hidden, convolutions;
     InputColumns columns;
     std::vector<Parameter> parameters;
     int64_t size = 0;
-    std::vector<Buffer> buffers;  // parameter, gradient, first and second moment, rounded
+    std::vector<Buffer> buffers;  // parameter, gradient, first and second moment, bfloat16 copy
     std::vector<torch::Tensor> leaves, gradient_views;
     size_t next_leaf = 0;
     torch::Tensor logits, value;  // of the last call, float32; value [rows, 1]
@@ -87,7 +87,7 @@ struct Policy::Network {
     }
     bool is_bfloat16() const { return config.precision == Precision::bfloat16; }
 
-    /// Finds the image: the parts that share the first 2- or 3-dimensional part's height and width.
+    /// Finds the image: the parts with the height and width of the first 2- or 3-dimensional part.
     void order_parts() {
         std::vector<int> rest;
         for (size_t p = 0; p < spec.parts.size(); ++p) {
@@ -105,24 +105,24 @@ struct Policy::Network {
         if (config.encoder != Encoder::cnn) return;
         if (channels == 0)
             throw std::invalid_argument("encoder: got cnn, but role " + spec.role +
-                                        " sees nothing of 2 or 3 dimensions; want mlp");
+                                        " has no 2- or 3-dimensional observation part; want mlp");
         convolutions = config.channels;
         if (std::min(height, width) < 2 * int(convolutions.size()) + 1)
             throw std::invalid_argument("channels: got " + std::to_string(convolutions.size()) +
-                                        " convolutions, which leave nothing of " + std::to_string(height) + "x" +
-                                        std::to_string(width) + " cells; want fewer");
+                                        " convolutions, too many for an image of " + std::to_string(height) + "x" +
+                                        std::to_string(width) + " cells (each removes 2 rows and 2 columns)");
     }
 
-    void add(const std::string& name, std::vector<int64_t> shape, float gain, int first_rows = 0) {
-        parameters.push_back({name, std::move(shape), size, gain, first_rows});
+    void add(const std::string& name, std::vector<int64_t> shape, float gain, int head_split = 0) {
+        parameters.push_back({name, std::move(shape), size, gain, head_split});
         size += (parameters.back().count() + alignment - 1) / alignment * alignment;
     }
-    void add_layer(const std::string& name, std::vector<int64_t> shape, float gain, int first_rows = 0) {
+    void add_layer(const std::string& name, std::vector<int64_t> shape, float gain, int head_split = 0) {
         const int64_t outputs = shape[0];
-        add(name + ".weight", std::move(shape), gain, first_rows);
+        add(name + ".weight", std::move(shape), gain, head_split);
         add(name + ".bias", {outputs}, 0.0f);
     }
-    void add_tower(const std::string& prefix, int outputs, float gain, int first_rows) {
+    void add_tower(const std::string& prefix, int outputs, float gain, int head_split) {
         int64_t wide = columns.width, in = channels;
         for (size_t i = 0; i < convolutions.size(); ++i) {
             add_layer(prefix + "convolution." + std::to_string(i), {convolutions[i], in, 3, 3}, std::sqrt(2.0f));
@@ -134,18 +134,18 @@ struct Policy::Network {
             add_layer(prefix + "hidden." + std::to_string(i), {hidden[i], wide}, std::sqrt(2.0f));
             wide = hidden[i];
         }
-        add_layer(prefix + "head", {outputs, wide}, gain, first_rows);
+        add_layer(prefix + "head", {outputs, wide}, gain, head_split);
     }
 
     void allocate() {
         for (const char* what : {"parameters", "gradients", "first moments", "second moments"})
             buffers.emplace_back(memory, size_t(size) * 4, std::string("the policy's ") + what);
-        if (is_bfloat16()) buffers.emplace_back(memory, size_t(size) * 2, "the policy's rounded parameters");
+        if (is_bfloat16()) buffers.emplace_back(memory, size_t(size) * 2, "the policy's bfloat16 parameters");
         const auto number = options_for(memory.device(), torch::kFloat32),
-                   rounded = options_for(memory.device(), torch::kBFloat16);
+                   bf16 = options_for(memory.device(), torch::kBFloat16);
         for (const Parameter& p : parameters) {
             torch::Tensor leaf =
-                is_bfloat16() ? torch::from_blob(static_cast<uint16_t*>(buffers[4].data()) + p.offset, p.shape, rounded)
+                is_bfloat16() ? torch::from_blob(static_cast<uint16_t*>(buffers[4].data()) + p.offset, p.shape, bf16)
                               : torch::from_blob(numbers(0) + p.offset, p.shape, number);
             leaves.push_back(leaf.requires_grad_());
             gradient_views.push_back(torch::from_blob(numbers(1) + p.offset, p.shape, number));
@@ -158,7 +158,7 @@ struct Policy::Network {
         return config.activation == Activation::tanh ? x.tanh_() : x.relu_();
     }
 
-    /// One tower up to its head. Takes its leaves in the order in which add_tower made them.
+    /// One tower, head included. Consumes leaves in the order in which add_tower created them.
     torch::Tensor tower(const torch::Tensor& input) {
         torch::Tensor x = input;
         if (channels) {
@@ -210,7 +210,7 @@ float* Policy::parameter() const { return network_->numbers(0); }
 float* Policy::gradient() const { return network_->numbers(1); }
 float* Policy::first_moment() const { return network_->numbers(2); }
 float* Policy::second_moment() const { return network_->numbers(3); }
-uint16_t* Policy::rounded() const {
+uint16_t* Policy::bf16_copy() const {
     return network_->is_bfloat16() ? static_cast<uint16_t*>(network_->buffers[4].data()) : nullptr;
 }
 
@@ -221,10 +221,10 @@ void Policy::initialise(uint64_t seed) {
         const Parameter& p = network.parameters[i];
         if (p.shape.size() < 2) continue;
         const int64_t outputs = p.shape[0], stride = p.count() / outputs;
-        // the columns of zeros at the end of the input have no weights
+        // no weights for the input's padding
         const int64_t inputs =
             network.channels == 0 && stride == network.columns.width ? network.columns.columns : stride;
-        const int64_t apart = p.first_rows ? p.first_rows : outputs;
+        const int64_t apart = p.head_split ? p.head_split : outputs;
         for (int64_t first = 0; first < outputs; first += apart) {
             const Rng rng{seed, uint32_t(network.spec.first), uint32_t(i), uint32_t(first), Purpose::initialise};
             const int64_t rows = std::min(apart, outputs - first);
@@ -243,7 +243,7 @@ void Policy::refresh() {
     const Device device = network_->memory.device();
     const torch::NoGradGuard no_gradient;
     network_->memory.synchronize();
-    torch::from_blob(rounded(), {size()}, options_for(device, torch::kBFloat16))
+    torch::from_blob(bf16_copy(), {size()}, options_for(device, torch::kBFloat16))
         .copy_(torch::from_blob(parameter(), {size()}, options_for(device, torch::kFloat32)));
     network_->memory.synchronize();
 }
@@ -262,11 +262,11 @@ std::vector<float> Policy::input_scale() const {
     return scale;
 }
 
-PolicyOutput Policy::evaluate(const void* input, int64_t rows) {
+PolicyOutput Policy::forward_no_grad(const void* input, int64_t rows) {
     const torch::NoGradGuard no_gradient;
     return network_->run(input, rows);
 }
-PolicyOutput Policy::choose(const void* input, int64_t rows) {
+PolicyOutput Policy::forward_actor(const void* input, int64_t rows) {
     const torch::NoGradGuard no_gradient;
     return network_->run(input, rows, false);
 }

@@ -30,7 +30,7 @@ void check_batch(const Batch& batch, const TrainConfig& config) {
     for (const char* output : {"reward", "terminated", "truncated", "active"}) batch.output(output);
 }
 
-/// Steps in which a world is cut by the time limit at most once: it has one row of final observations.
+/// Number of steps within which a world is truncated at most once, so that one row of final observations suffices.
 int segment_steps(const Batch& batch, const TrainConfig& config) {
     const auto found = batch.settings().values().find("max_episode_steps");
     if (found == batch.settings().values().end()) return config.num_steps;
@@ -41,7 +41,7 @@ int segment_steps(const Batch& batch, const TrainConfig& config) {
 struct Trainer::Impl {
     TrainConfig config;
     std::unique_ptr<Batch> batch;
-    Lane lane;
+    TrainerStream stream;
     std::vector<PolicySpec> specs;
     Rollout rollout;
     Buffer state_buffer, partials, final_values, carried_returns;
@@ -50,14 +50,14 @@ struct Trainer::Impl {
     PhaseClock clock;
     int segment, timed_steps;
     int64_t iterations = 0, iterations_read = 0;
-    double seconds_before = 0;               // of training, before this process
-    std::optional<Clock::time_point> began;  // by the first iteration: what is done before it is no training
+    double seconds_before = 0;               // of training in earlier processes
+    std::optional<Clock::time_point> began;  // at the first iteration
     PhaseSeconds phases;
 
     Impl(std::unique_ptr<Batch> given, const TrainConfig& config)
         : config(config),
           batch(checked(std::move(given), config)),
-          lane(batch->memory().device()),
+          stream(batch->memory().device()),
           specs(policy_specs(*batch)),
           rollout(*batch, config.num_steps, specs),
           state_buffer(batch->memory(), sizeof(TrainerState), "the trainer's state"),
@@ -70,14 +70,14 @@ struct Trainer::Impl {
           clock(batch->memory().device(), first_step + 2 * config.num_steps),
           segment(segment_steps(*batch, config)),
           timed_steps(batch->memory().device().is_cuda() ? std::min(config.num_steps, 4) : config.num_steps) {
-        const Lane::Scope scope(lane);
+        const TrainerStream::Scope scope(stream);
         for (size_t r = 0; r < specs.size(); ++r) learners.emplace_back(specs[r], this->config, *batch, rollout, r);
         const float unscaled = 1.0f;
         batch->memory().from_host(&state()->reward_scale, &unscaled, 4);
-        load_kernels(where());
+        load_kernels(context());
         for (Learner& learner : learners) learner.warm_up();
         batch->memory().synchronize();
-        batch->reset(uint64_t(config.seed), rollout.last_bindings(), lane.stream());
+        batch->reset(uint64_t(config.seed), rollout.last_bindings(), stream.handle());
     }
     static std::unique_ptr<Batch> checked(std::unique_ptr<Batch> batch, const TrainConfig& config) {
         check_batch(*batch, config);
@@ -88,30 +88,32 @@ struct Trainer::Impl {
         return (config.num_steps + steps - 1) / steps;
     }
     TrainerState* state() { return static_cast<TrainerState*>(state_buffer.data()); }
-    Where where() const { return {batch->memory().device(), lane.stream(), static_cast<double*>(partials.data())}; }
+    ExecutionContext context() const {
+        return {batch->memory().device(), stream.handle(), static_cast<double*>(partials.data())};
+    }
 
     void iterate() {
         if (!began) began = Clock::now();
-        const Lane::Scope scope(lane);
+        const TrainerStream::Scope scope(stream);
         set_schedule();
-        rollout_graph.run(lane, [&] {
-            clock.mark(start, lane.stream());
+        rollout_graph.run(stream, [&] {
+            clock.mark(start, stream.handle());
             collect();
-            clock.mark(rollout_end, lane.stream());
+            clock.mark(rollout_end, stream.handle());
         });
         const int updates = config.update_epochs * config.num_minibatches;
-        for (int update = 0; update < updates; ++update) update_graph.run(lane, [&] { learn(); });
-        end_graph.run(lane, [&] {
+        for (int update = 0; update < updates; ++update) update_graph.run(stream, [&] { learn(); });
+        end_graph.run(stream, [&] {
             if (config.norm_obs)
-                for (Learner& learner : learners) learner.normalise(where(), rollout);
-            clock.mark(iteration_end, lane.stream());
+                for (Learner& learner : learners) learner.normalise(context(), rollout);
+            clock.mark(iteration_end, stream.handle());
         });
         ++iterations;
-        if (!where().device.is_cuda()) add_phases(1);
+        if (!context().device.is_cuda()) add_phases(1);
     }
 
-    /// Learning rate and entropy follow the share of the run that is over.
-    void set_schedule() { run(where(), 1, SetPair{state()->schedule, learning_rate(), entropy_weight()}); }
+    /// Sets learning rate and entropy coefficient by the run's progress.
+    void set_schedule() { run(context(), 1, SetSchedule{state()->schedule, learning_rate(), ent_coef()}); }
     double progress() const {
         const double by_steps = double(iterations) / double(total_iterations());
         return std::min(1.0, config.max_seconds > 0 ? std::max(by_steps, seconds() / config.max_seconds) : by_steps);
@@ -119,30 +121,28 @@ struct Trainer::Impl {
     float learning_rate() const {
         return config.anneal_lr ? float(config.learning_rate * (1 - progress())) : config.learning_rate;
     }
-    float entropy_weight() const {
-        return float(config.ent_coef + (config.ent_coef_end - config.ent_coef) * progress());
-    }
+    float ent_coef() const { return float(config.ent_coef + (config.ent_coef_end - config.ent_coef) * progress()); }
 
-    /// The rollout: act, step, and the values that advantages need.
+    /// The rollout: act, step, and compute the values and advantages.
     void collect() {
-        rollout.begin(where());
+        rollout.begin(context());
         for (int t = 0; t < config.num_steps; ++t) {
-            for (Learner& learner : learners) learner.act(where(), rollout, t, state());
+            for (Learner& learner : learners) learner.act(context(), rollout, t, state());
             step_worlds(t);
-            if ((t + 1) % segment == 0 || t + 1 == config.num_steps) evaluate_final(t / segment);
+            if ((t + 1) % segment == 0 || t + 1 == config.num_steps) compute_final_values(t / segment);
         }
-        for (Learner& learner : learners) learner.evaluate(where(), rollout, config.num_steps);
-        run(where(), 1, Advance{&state()->env_steps, config.num_steps});
+        for (Learner& learner : learners) learner.compute_values(context(), rollout, config.num_steps);
+        run(context(), 1, IncrementCounter{&state()->env_steps, config.num_steps});
         estimate_advantages();
     }
     void step_worlds(int t) {
-        if (t < timed_steps) clock.mark(first_step + 2 * t, lane.stream());
-        batch->step(rollout.step_bindings(t), lane.stream());
-        if (t < timed_steps) clock.mark(first_step + 2 * t + 1, lane.stream());
+        if (t < timed_steps) clock.mark(first_step + 2 * t, stream.handle());
+        batch->step(rollout.step_bindings(t), stream.handle());
+        if (t < timed_steps) clock.mark(first_step + 2 * t + 1, stream.handle());
     }
-    void evaluate_final(int segment_index) {
+    void compute_final_values(int segment_index) {
         for (Learner& learner : learners)
-            learner.evaluate_final(where(), final_value() + segment_index * rollout.slot_rows());
+            learner.compute_final_values(context(), final_value() + segment_index * rollout.slot_rows());
     }
     float* final_value() { return static_cast<float*>(final_values.data()); }
 
@@ -152,8 +152,8 @@ struct Trainer::Impl {
             const SumReturns returns{
                 config.num_steps,   rollout.slot_rows(), config.gamma,   rollout.reward,
                 rollout.terminated, rollout.truncated,   rollout.active, static_cast<float*>(carried_returns.data())};
-            sum(where(), rows, returns, state()->return_sums, Store::overwrite);
-            run(where(), 1, MergeReturns{state()->return_sums, &state()->reward_moments, &state()->reward_scale});
+            sum(context(), rows, returns, state()->return_sums, Store::overwrite);
+            run(context(), 1, MergeReturns{state()->return_sums, &state()->reward_moments, &state()->reward_scale});
         }
         ComputeAdvantage gae{};
         gae.num_steps = config.num_steps, gae.slot_rows = rollout.slot_rows(), gae.segment_steps = segment;
@@ -162,14 +162,14 @@ struct Trainer::Impl {
         gae.reward_scale = &state()->reward_scale;
         gae.terminated = rollout.terminated, gae.truncated = rollout.truncated, gae.active = rollout.active;
         gae.advantage = rollout.advantage, gae.value_target = rollout.value_target;
-        run(where(), rows, gae);
-        for (Learner& learner : learners) learner.sum_rollout(where(), rollout, state());
+        run(context(), rows, gae);
+        for (Learner& learner : learners) learner.sum_rollout(context(), rollout, state());
     }
 
-    /// One minibatch of every role.
+    /// One optimiser step of every role.
     void learn() {
-        for (Learner& learner : learners) learner.learn(where(), rollout, state());
-        run(where(), 1, Advance{&state()->optimiser_steps, 1});
+        for (Learner& learner : learners) learner.learn(context(), rollout, state());
+        run(context(), 1, IncrementCounter{&state()->optimiser_steps, 1});
     }
 
     int64_t total_iterations() const {
@@ -180,7 +180,7 @@ struct Trainer::Impl {
         return seconds_before + (began ? std::chrono::duration<double>(Clock::now() - *began).count() : 0.0);
     }
 
-    /// The last iteration's phases, `times` over.
+    /// Adds the last iteration's phases, multiplied by `times`.
     void add_phases(int64_t times) {
         double stepping = 0;
         for (int t = 0; t < timed_steps; ++t) stepping += clock.seconds(first_step + 2 * t, first_step + 2 * t + 1);
@@ -240,7 +240,7 @@ IterationMetrics Trainer::Impl::read_metrics() {
     metrics.env_steps = now.env_steps * batch->num_envs();
     metrics.learning_rate = now.schedule[0], metrics.entropy_weight = now.schedule[1];
     metrics.seconds = seconds();
-    if (where().device.is_cuda() && new_iterations > 0) add_phases(new_iterations);
+    if (context().device.is_cuda() && new_iterations > 0) add_phases(new_iterations);
     metrics.phases = phases;
     phases = {}, iterations_read = iterations;
     return metrics;
@@ -270,9 +270,9 @@ Archive Trainer::Impl::snapshot() {
 void Trainer::Impl::restore(const Archive& archive) {
     const CheckpointInfo info = read_info(archive);
     if (info.environment != batch->environment())
-        throw std::invalid_argument("checkpoint: it is of the environment " + info.environment + ", want " +
+        throw std::invalid_argument("checkpoint: it was trained on the environment " + info.environment + ", want " +
                                     batch->environment());
-    const Lane::Scope scope(lane);
+    const TrainerStream::Scope scope(stream);
     batch->memory().synchronize();
     for (Learner& learner : learners) learner.restore(archive), learner.clear_sums();
     TrainerState now = read_state();

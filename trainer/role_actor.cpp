@@ -32,7 +32,7 @@ RoleActor::RoleActor(const PolicySpec& trained, const PolicySpec& here, const Ch
                      const Archive& archive, Memory& memory, int64_t num_envs, int num_agents)
     : policy_(joined(trained, here), info.config, memory),
       input_(policy_.input(num_envs, num_agents)),
-      network_input_(memory, size_t(input_.rows.size() * input_.width * policy_.input_number_bytes()),
+      network_input_(memory, size_t(input_.rows.size() * input_.width * policy_.input_element_bytes()),
                      "the policy's input"),
       shift_(memory, size_t(input_.width) * 4, "input shift"),
       scale_(memory, size_t(input_.width) * 4, "input scale"),
@@ -44,23 +44,23 @@ RoleActor::RoleActor(const PolicySpec& trained, const PolicySpec& here, const Ch
     memory.from_host(scale_.data(), numbers.bytes.data() + input_.width * 4, size_t(input_.width) * 4);
 }
 
-void RoleActor::look_at(size_t p, const void* data) {
+void RoleActor::bind_observation(size_t p, const void* data) {
     for (int i = 0; i < input_.num_parts; ++i)
         if (input_.parts[i].source == int(p)) input_.parts[i].data = data;
 }
 
-void RoleActor::act(const Where& where, const Draw& draw, int32_t* action) {
+void RoleActor::act(const ExecutionContext& context, const Draw& draw, int32_t* action) {
     const int64_t rows = input_.rows.size();
-    run(where, rows * (input_.width / 8),
+    run(context, rows * (input_.width / 8),
         GatherInput{input_, nullptr, 0, static_cast<float*>(shift_.data()), static_cast<float*>(scale_.data()), limit_,
                     policy_.is_bfloat16(), network_input_.data()});
-    ChooseActions choose{};
-    choose.rows = input_.rows;
-    choose.policy = policy_.choose(network_input_.data(), rows);
-    choose.mask = mask_, choose.n = policy_.spec().num_actions, choose.deterministic = draw.deterministic;
-    choose.seed = draw.seed, choose.first_env = draw.first_env, choose.counter_offset = draw.counter;
-    choose.action = action;
-    run(where, rows, choose);
+    SampleActions sample{};
+    sample.rows = input_.rows;
+    sample.policy = policy_.forward_actor(network_input_.data(), rows);
+    sample.mask = mask_, sample.n = policy_.spec().num_actions, sample.deterministic = draw.deterministic;
+    sample.seed = draw.seed, sample.first_env = draw.first_env, sample.counter_offset = draw.counter;
+    sample.action = action;
+    run(context, rows, sample);
 }
 
 }  // namespace flockstep

@@ -19,7 +19,7 @@ const Tensor* find_tensor(const std::vector<Tensor>& list, const std::string& na
     return found == list.end() ? nullptr : &*found;
 }
 
-/// Integers and bits are divided by their largest possible size; floats and flags are taken as they are.
+/// Integers are divided by their largest possible magnitude; floats and bit flags are not scaled.
 float scale_of(const ObservationPart& part) {
     if (part.written == DType::float32 || part.num_flags) return 1.0f;
     float largest = 1.0f;
@@ -85,11 +85,11 @@ Rollout::Rollout(Batch& batch, int num_steps, const std::vector<PolicySpec>& spe
     active = allocate_rows<uint8_t>(num_steps + 1, "active agents");
     action = allocate_rows<int32_t>(num_steps, "actions");
     for (const PolicySpec& spec : specs) {
-        std::vector<Slots>& parts = parts_.emplace_back();
+        std::vector<StepBuffer>& parts = parts_.emplace_back();
         for (const PolicySpec::Part& part : spec.parts)
-            parts.push_back(allocate_slots(*find_tensor(batch.observations(), part.name)));
+            parts.push_back(allocate_step_buffer(*find_tensor(batch.observations(), part.name)));
         const Tensor* mask = find_tensor(batch.action_masks(), spec.action_mask);
-        masks_.push_back(mask ? allocate_slots(*mask) : Slots{"", nullptr, 0});
+        masks_.push_back(mask ? allocate_step_buffer(*mask) : StepBuffer{"", nullptr, 0});
     }
     for (int step = 0; step < num_steps; ++step) bindings_.push_back(bind(step));
 }
@@ -102,7 +102,7 @@ T* Rollout::allocate_rows(int slots, const char* what) {
             .data());
 }
 
-Rollout::Slots Rollout::allocate_slots(const Tensor& tensor) {
+Rollout::StepBuffer Rollout::allocate_step_buffer(const Tensor& tensor) {
     const int64_t slot_bytes = round_up(tensor.bytes(), 16);
     Buffer& buffer =
         buffers_.emplace_back(batch_.memory(), size_t((num_steps_ + 1) * slot_bytes), "the rollout's " + tensor.name);
@@ -122,22 +122,22 @@ Bindings Rollout::bind(int step) const {
         .write_output("truncated", truncated + row)
         .write_output("active", active + slot * slot_rows_);
     for (const auto& parts : parts_)
-        for (const Slots& slots : parts) bindings.write_output(slots.output, slots.data + slot * slots.slot_bytes);
-    for (const Slots& slots : masks_)
+        for (const StepBuffer& slots : parts) bindings.write_output(slots.output, slots.data + slot * slots.slot_bytes);
+    for (const StepBuffer& slots : masks_)
         if (slots.data) bindings.write_output(slots.output, slots.data + slot * slots.slot_bytes);
     return bindings;
 }
 
-void Rollout::begin(const Where& where) {
+void Rollout::begin(const ExecutionContext& context) {
     const auto copy = [&](char* data, int64_t bytes) {
-        run(where, bytes / 16,
+        run(context, bytes / 16,
             CopyVector{reinterpret_cast<const Vector16*>(data + num_steps_ * bytes),
                        reinterpret_cast<Vector16*>(data)});
     };
     copy(reinterpret_cast<char*>(active), slot_rows_);
     for (const auto& parts : parts_)
-        for (const Slots& slots : parts) copy(slots.data, slots.slot_bytes);
-    for (const Slots& slots : masks_)
+        for (const StepBuffer& slots : parts) copy(slots.data, slots.slot_bytes);
+    for (const StepBuffer& slots : masks_)
         if (slots.data) copy(slots.data, slots.slot_bytes);
 }
 

@@ -9,32 +9,32 @@
 
 namespace flockstep {
 
-/// What one role sees and may choose; all that a policy needs to know of an environment. Comes from a batch or from a
-/// checkpoint.
+/// One role's observation parts and actions: all that a policy needs to know about an environment. Comes from a batch
+/// or from a checkpoint.
 struct PolicySpec {
     struct Part {
         std::string name;  // the batch's name of the tensor
         DType dtype;
         std::vector<int> shape;  // of one agent
-        float scale;             // the network sees number * scale: integers come to -1 .. 1
-        int num_flags = 0;       // > 0: it sees that many lowest bits of each number apart, as 0 or 1
+        float scale;             // the network's input is number * scale, so that integers map to -1 .. 1
+        int num_flags = 0;       // > 0: the lowest num_flags bits of each number become inputs of their own, 0 or 1
         int elements() const;
-        int planes() const { return num_flags ? num_flags : 1; }  // columns of the network's input for each element
+        int planes() const { return num_flags ? num_flags : 1; }  // input columns per element
     };
     std::string role;
     int first = 0, count = 0;
     std::vector<Part> parts;
     int num_actions = 0;
-    std::string action_mask;  // the batch's name of the tensor; empty: every action is allowed
+    std::string action_mask;  // the batch's name of the tensor; empty: every action is legal
 };
-/// One per role, in order. Throws std::invalid_argument where an action is not one Discrete part.
+/// One per role, in order. Throws std::invalid_argument unless each role's action is one Discrete.
 std::vector<PolicySpec> policy_specs(const Batch& batch);
 
 /// Columns of the network's input, parts in this order (by index). Data pointers are null.
 InputColumns input_columns(const PolicySpec& spec, const std::vector<int>& order, int64_t num_envs, int num_agents);
 
-/// What a rollout leaves behind, on the batch's device; the engine writes into it directly. Row arrays are
-/// [steps][slot_rows] as in rows.h. Arrays marked + have a slot more, for what comes after the last step.
+/// The rollout buffer, on the batch's device; the engine writes into it directly. Row arrays are [steps][slot_rows] as
+/// in rows.h. Arrays marked + have one more slot, for what follows the last step.
 class Rollout {
   public:
     Rollout(Batch& batch, int num_steps, const std::vector<PolicySpec>& specs);
@@ -44,38 +44,39 @@ class Rollout {
     int64_t slot_rows() const { return slot_rows_; }
     RoleRows rows(const PolicySpec& spec) const;
 
-    /// For the step that reads the actions of a step and writes its outcome, and the observation that follows it.
+    /// Bindings of step `step`: reads its actions, writes its rewards and flags, and the observation that follows.
     const Bindings& step_bindings(int step) const { return bindings_[size_t(step)]; }
-    /// For a reset or a restored state: its observation goes to the slot after the last step, where begin() looks.
+    /// Bindings for a reset or a restored state: its observation goes to the slot after the last step, from which
+    /// begin() copies.
     const Bindings& last_bindings() const { return bindings_.back(); }
-    /// Moves what comes after the last step to the first slot, if that is not where it is.
-    void begin(const Where& where);
+    /// Copies the slot after the last step to the first slot.
+    void begin(const ExecutionContext& context);
 
     float *reward, *log_prob, *advantage, *value_target;
     float* value;                              // +
     uint8_t *terminated, *truncated, *active;  // active +
     int32_t* action;
     /// Observation part `p` of role `r`, and its action mask: [steps +][slot_bytes].
-    struct Slots {
+    struct StepBuffer {
         std::string output;
         char* data;
         int64_t slot_bytes;
     };
-    const Slots& part(size_t r, size_t p) const { return parts_[r][p]; }
-    const Slots* mask(size_t r) const { return masks_[r].data ? &masks_[r] : nullptr; }
+    const StepBuffer& part(size_t r, size_t p) const { return parts_[r][p]; }
+    const StepBuffer* mask(size_t r) const { return masks_[r].data ? &masks_[r] : nullptr; }
 
   private:
     template <class T>
     T* allocate_rows(int slots, const char* what);
-    Slots allocate_slots(const Tensor& tensor);
+    StepBuffer allocate_step_buffer(const Tensor& tensor);
     Bindings bind(int step) const;
 
     Batch& batch_;
     int num_steps_;
     int64_t slot_rows_;
     std::vector<Buffer> buffers_;
-    std::vector<std::vector<Slots>> parts_;
-    std::vector<Slots> masks_;
+    std::vector<std::vector<StepBuffer>> parts_;
+    std::vector<StepBuffer> masks_;
     std::vector<Bindings> bindings_;  // by step
 };
 

@@ -6,8 +6,9 @@
 
 namespace flockstep {
 
-/// How one role's samples lie in a rollout. Arrays with one number per agent and step are [steps][slot_rows]: a slot
-/// holds [num_envs, num_agents] and is padded to a multiple of 16 numbers, so that the engine can write into it.
+/// Memory layout of one role's samples in a rollout. Arrays with one element per agent and step are
+/// [steps][slot_rows]: a slot holds [num_envs, num_agents], padded to a multiple of 16 elements so that the engine can
+/// write into it.
 ///
 /// A role row is env * count + agent within the role; sample number = step * role rows + role row.
 struct RoleRows {
@@ -19,13 +20,13 @@ struct RoleRows {
     SIM_HD int64_t size() const { return num_envs * count; }
     SIM_HD int64_t step(int64_t sample) const { return sample / size(); }
     SIM_HD int64_t role_row(int64_t sample) const { return sample % size(); }
-    /// Position of a role row within a slot.
+    /// Index of a role row within a slot.
     SIM_HD int64_t in_slot(int64_t role_row) const {
         if (count == num_agents) return role_row;
         return role_row / count * num_agents + first + role_row % count;
     }
-    /// Position of a sample within an array [steps][slot_rows].
-    SIM_HD int64_t cell(int64_t sample) const { return step(sample) * slot_rows + in_slot(role_row(sample)); }
+    /// Index of a sample in an array [steps][slot_rows].
+    SIM_HD int64_t flat_index(int64_t sample) const { return step(sample) * slot_rows + in_slot(role_row(sample)); }
 };
 
 }  // namespace flockstep

@@ -8,7 +8,7 @@
 
 namespace flockstep {
 
-/// What a categorical policy says of some rows: float32, device. Logits of row i start at i * logits_stride.
+/// Outputs of a categorical policy for some rows: float32, on the device. Logits of row i start at i * logits_stride.
 struct PolicyOutput {
     const float* logits = nullptr;
     int64_t logits_stride = 0;
@@ -16,18 +16,18 @@ struct PolicyOutput {
     int64_t value_stride = 0;
 };
 
-/// Softmax over the choices that a mask allows (null: all). Forbidden ones have probability 0 and take no part in
-/// anything. Where nothing is allowed, choice 0 is.
+/// Softmax over the actions that a mask allows (null: all). Masked actions have probability 0 and contribute to neither
+/// entropy nor gradient. If the mask allows nothing, action 0 is taken.
 class Categorical {
   public:
     SIM_HD Categorical(const float* logits, const uint8_t* mask, int n) : logits_(logits), mask_(mask), n_(n) {
-        largest_ = -HUGE_VALF;
+        max_logit_ = -HUGE_VALF;
         for (int k = 0; k < n_; ++k)
-            if (allows(k) && logits_[k] > largest_) largest_ = logits_[k];
+            if (allows(k) && logits_[k] > max_logit_) max_logit_ = logits_[k];
         float total = 0.0f, weighted = 0.0f;
         for (int k = 0; k < n_; ++k) {
             if (!allows(k)) continue;
-            const float shifted = logits_[k] - largest_, weight = expf(shifted);
+            const float shifted = logits_[k] - max_logit_, weight = expf(shifted);
             total += weight, weighted += weight * shifted;
         }
         is_empty_ = !(total > 0.0f);
@@ -36,11 +36,11 @@ class Categorical {
     }
     SIM_HD bool allows(int k) const { return !mask_ || mask_[k]; }
     SIM_HD bool is_empty() const { return is_empty_; }
-    SIM_HD float log_prob(int k) const { return is_empty_ ? 0.0f : logits_[k] - largest_ - log_total_; }
+    SIM_HD float log_prob(int k) const { return is_empty_ ? 0.0f : logits_[k] - max_logit_ - log_total_; }
     SIM_HD float probability(int k) const { return is_empty_ || !allows(k) ? 0.0f : expf(log_prob(k)); }
     SIM_HD float entropy() const { return entropy_; }
 
-    /// The choice at `uniform` in [0, 1) of the cumulative distribution.
+    /// Inverse-CDF sample; `uniform` in [0, 1).
     SIM_HD int sample(float uniform) const {
         float cumulative = 0.0f;
         int last = 0;
@@ -52,10 +52,10 @@ class Categorical {
         }
         return last;
     }
-    /// The most probable choice, the first of equals.
-    SIM_HD int best() const {
+    /// The most probable action; ties go to the lowest index.
+    SIM_HD int mode() const {
         for (int k = 0; k < n_; ++k)
-            if (allows(k) && logits_[k] == largest_) return k;
+            if (allows(k) && logits_[k] == max_logit_) return k;
         return 0;
     }
 
@@ -63,15 +63,15 @@ class Categorical {
     const float* logits_;
     const uint8_t* mask_;
     int n_;
-    float largest_, log_total_, entropy_;
+    float max_logit_, log_total_, entropy_;
     bool is_empty_;
 };
 
-/// Chooses the actions of one role, and keeps what PPO needs of the moment. Item: role row.
-/// Random numbers: Rng of (seed, global env index, counter), Purpose::action, agent, so that a row's action depends on
-/// its logits alone, not on how many worlds there are. The 64-bit counter fills the episode and step words.
-struct ChooseActions {
-    static constexpr int cost = 64;
+/// Samples one role's actions and stores the log-probabilities and values that PPO needs. Item: role row.
+/// Random numbers: Rng of (seed, global env index, counter), Purpose::action, agent. A row's action therefore depends
+/// on its logits and not on the number of worlds. The 64-bit counter fills the episode and step words.
+struct SampleActions {
+    static constexpr int nanoseconds = 64;
     RoleRows rows;
     PolicyOutput policy;  // [role rows]
     const uint8_t* mask;  // [role rows, n], 1 = allowed; null: all are
@@ -82,13 +82,13 @@ struct ChooseActions {
     const int64_t* counter;  // [1]; null: 0
     int64_t counter_offset;
     int32_t* action;  // slot [num_envs, num_agents]
-    float* log_prob;  // the same; null: not wanted
-    float* value;     // the same; null: not wanted
+    float* log_prob;  // the same; null: not stored
+    float* value;     // the same; null: not stored
 
     SIM_HD void operator()(int64_t i) const {
         const Categorical distribution(policy.logits + i * policy.logits_stride, mask ? mask + i * n : nullptr, n);
         const int64_t row = rows.in_slot(i);
-        const int chosen = deterministic ? distribution.best() : distribution.sample(uniform(i));
+        const int chosen = deterministic ? distribution.mode() : distribution.sample(uniform(i));
         action[row] = chosen;
         if (log_prob) log_prob[row] = distribution.log_prob(chosen);
         if (value) value[row] = policy.value[i * policy.value_stride];
@@ -101,9 +101,9 @@ struct ChooseActions {
     }
 };
 
-/// Keeps the values of a role's rows. Item: role row.
-struct KeepValues {
-    static constexpr int cost = 2;
+/// Stores the values of a role's rows. Item: role row.
+struct StoreValues {
+    static constexpr int nanoseconds = 2;
     RoleRows rows;
     PolicyOutput policy;
     float* value;  // slot

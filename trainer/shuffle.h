@@ -7,10 +7,10 @@
 
 namespace flockstep {
 
-/// Chooses the samples of the minibatch that the optimiser's step counter says: index[i] is a sample number, or -1
-/// where the last minibatch of a pass has no more. Every sample is in one minibatch of each pass.
-struct ChooseMinibatch {
-    static constexpr int cost = 32;
+/// Sample indices of the minibatch that the optimiser's step counter selects; -1 pads the last minibatch of an epoch.
+/// Every sample is in exactly one minibatch of each epoch. Item: row of the minibatch.
+struct MinibatchIndices {
+    static constexpr int nanoseconds = 32;
     const int64_t* optimiser_steps;  // [1], done so far
     uint64_t seed;
     int64_t num_samples, minibatch_size;
@@ -19,9 +19,9 @@ struct ChooseMinibatch {
     int64_t* index;  // [minibatch_size]
 
     SIM_HD void operator()(int64_t i) const {
-        const int64_t pass = *optimiser_steps / num_minibatches,
+        const int64_t epoch = *optimiser_steps / num_minibatches,
                       position = *optimiser_steps % num_minibatches * minibatch_size + i;
-        const Rng rng{seed, role, uint32_t(pass >> 24), uint32_t(pass & 0xFFFFFF), Purpose::shuffle};
+        const Rng rng{seed, role, uint32_t(epoch >> 24), uint32_t(epoch & 0xFFFFFF), Purpose::shuffle};
         index[i] = position < num_samples
                        ? int64_t(Permutation(uint64_t(num_samples), rng.four(0, 0))(uint64_t(position)))
                        : -1;

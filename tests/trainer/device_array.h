@@ -26,7 +26,7 @@ class Bench {
   public:
     explicit Bench(Device device)
         : memory(make_memory(device)), partials_(*memory, max_sum_chunks * max_sums * sizeof(double), "sums") {}
-    Where where() const { return {memory->device(), {}, static_cast<double*>(partials_.data())}; }
+    ExecutionContext context() const { return {memory->device(), {}, static_cast<double*>(partials_.data())}; }
     std::unique_ptr<Memory> memory;
 
   private:

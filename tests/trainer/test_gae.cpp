@@ -30,12 +30,12 @@ struct Example {
 double advantage_by_definition(const Example& e, int64_t t, int64_t row, double gamma, double decay) {
     double total = 0, weight = 1;
     for (; t < Example::num_steps; ++t, weight *= gamma * decay) {
-        const int64_t cell = t * Example::slot_rows + row, after = cell + Example::slot_rows;
-        const bool ends = e.terminated[cell] || e.truncated[cell] || !e.active[after];
+        const int64_t flat_index = t * Example::slot_rows + row, after = flat_index + Example::slot_rows;
+        const bool ends = e.terminated[flat_index] || e.truncated[flat_index] || !e.active[after];
         double next = ends ? 0.0 : e.value[after];
-        if (e.truncated[cell] && !e.terminated[cell])
+        if (e.truncated[flat_index] && !e.terminated[flat_index])
             next = e.final_value[t / Example::segment_steps * Example::slot_rows + row];
-        total += weight * (e.reward[cell] + gamma * next - e.value[cell]);
+        total += weight * (e.reward[flat_index] + gamma * next - e.value[flat_index]);
         if (ends) break;
     }
     return total;
@@ -49,17 +49,17 @@ TEST_CASE("advantage: the recursion equals its definition, with terminations, ti
         DeviceArray<float> reward(bench, e.reward), value(bench, e.value), final_value(bench, e.final_value);
         DeviceArray<uint8_t> terminated(bench, e.terminated), truncated(bench, e.truncated), active(bench, e.active);
         DeviceArray<float> advantage(bench, e.reward.size()), target(bench, e.reward.size());
-        run(bench.where(), e.rows,
+        run(bench.context(), e.rows,
             ComputeAdvantage{e.num_steps, e.slot_rows, e.segment_steps, 0.97f, 0.9f, reward.data(), value.data(),
                              final_value.data(), nullptr, terminated.data(), truncated.data(), active.data(),
                              advantage.data(), target.data()});
         const std::vector<float> got = advantage.read(), targets = target.read();
         for (int64_t t = 0; t < e.num_steps; ++t)
             for (int64_t row = 0; row < e.rows; ++row) {
-                const size_t cell = size_t(t * e.slot_rows + row);
-                const double want = e.active[cell] ? advantage_by_definition(e, t, row, 0.97f, 0.9f) : 0.0;
-                REQUIRE(got[cell] == Catch::Approx(want).margin(1e-5));
-                REQUIRE(targets[cell] == Catch::Approx(want + e.value[cell]).margin(1e-5));
+                const size_t flat_index = size_t(t * e.slot_rows + row);
+                const double want = e.active[flat_index] ? advantage_by_definition(e, t, row, 0.97f, 0.9f) : 0.0;
+                REQUIRE(got[flat_index] == Catch::Approx(want).margin(1e-5));
+                REQUIRE(targets[flat_index] == Catch::Approx(want + e.value[flat_index]).margin(1e-5));
             }
     }
 }
@@ -72,7 +72,7 @@ TEST_CASE("advantage: the time limit bootstraps from the final observation, a te
     DeviceArray<uint8_t> terminated(bench, std::vector<uint8_t>{0, 1, 1}),
         truncated(bench, std::vector<uint8_t>{1, 0, 1});
     DeviceArray<uint8_t> active(bench, std::vector<uint8_t>(6, 1));
-    run(bench.where(), 3,
+    run(bench.context(), 3,
         ComputeAdvantage{1, 3, 1, 0.5f, 0.9f, reward.data(), value.data(), final_value.data(), scale.data(),
                          terminated.data(), truncated.data(), active.data(), advantage.data(), target.data()});
     CHECK(advantage.read() == std::vector<float>{7, 2, 2});  // 2 * 1 + 0.5 * 10; 2 * 1; 2 * 1

@@ -63,42 +63,44 @@ class Run {
         for (int iteration = 0; iteration < 2; ++iteration) {
             collect();
             for (int update = 0; update < 2 * num_minibatches; ++update) {
-                for (Learner& learner : learners_) learner.learn(where(), rollout_, state());
-                run(where(), 1, Advance{&state()->optimiser_steps, 1});
+                for (Learner& learner : learners_) learner.learn(context(), rollout_, state());
+                run(context(), 1, IncrementCounter{&state()->optimiser_steps, 1});
             }
-            for (Learner& learner : learners_) learner.normalise(where(), rollout_);
+            for (Learner& learner : learners_) learner.normalise(context(), rollout_);
         }
         return read();
     }
 
   private:
-    void fill(const Rollout::Slots& slots, int filling) {
+    void fill(const Rollout::StepBuffer& slots, int filling) {
         const std::vector<char> bytes(size_t((num_steps + 1) * slots.slot_bytes), char(filling));
         batch_->memory().from_host(slots.data, bytes.data(), bytes.size());
     }
     TrainerState* state() { return static_cast<TrainerState*>(state_.data()); }
-    Where where() const { return {batch_->memory().device(), lane_.stream(), static_cast<double*>(partials_.data())}; }
+    ExecutionContext context() const {
+        return {batch_->memory().device(), lane_.stream(), static_cast<double*>(partials_.data())};
+    }
 
     void collect() {
         float* const final_value = static_cast<float*>(final_value_.data());
-        rollout_.begin(where());
+        rollout_.begin(context());
         for (int t = 0; t < num_steps; ++t) {
-            for (Learner& learner : learners_) learner.act(where(), rollout_, t, state());
+            for (Learner& learner : learners_) learner.act(context(), rollout_, t, state());
             batch_->step(rollout_.step_bindings(t), lane_.stream());
             if (t == 8 || t + 1 == num_steps)
                 for (Learner& learner : learners_)
-                    learner.evaluate_final(where(), final_value + (t / 9) * rollout_.slot_rows());
+                    learner.compute_final_values(context(), final_value + (t / 9) * rollout_.slot_rows());
         }
-        for (Learner& learner : learners_) learner.evaluate(where(), rollout_, num_steps);
-        run(where(), 1, Advance{&state()->env_steps, num_steps});
+        for (Learner& learner : learners_) learner.compute_values(context(), rollout_, num_steps);
+        run(context(), 1, IncrementCounter{&state()->env_steps, num_steps});
         ComputeAdvantage gae{};
         gae.num_steps = num_steps, gae.slot_rows = rollout_.slot_rows(), gae.segment_steps = 9;
         gae.gamma = 0.9f, gae.gae_lambda = 0.9f;
         gae.reward = rollout_.reward, gae.value = rollout_.value, gae.final_value = final_value;
         gae.terminated = rollout_.terminated, gae.truncated = rollout_.truncated, gae.active = rollout_.active;
         gae.advantage = rollout_.advantage, gae.value_target = rollout_.value_target;
-        run(where(), batch_->num_envs() * batch_->num_agents(), gae);
-        for (Learner& learner : learners_) learner.sum_rollout(where(), rollout_, state());
+        run(context(), batch_->num_envs() * batch_->num_agents(), gae);
+        for (Learner& learner : learners_) learner.sum_rollout(context(), rollout_, state());
     }
     Trained read() {
         batch_->check();
@@ -121,8 +123,8 @@ class Run {
 
     const TrainConfig config_ = small_config();
     std::unique_ptr<Batch> batch_;
-    Lane lane_;
-    Lane::Scope scope_;
+    TrainerStream lane_;
+    TrainerStream::Scope scope_;
     std::vector<PolicySpec> specs_;
     Rollout rollout_;
     Buffer state_, partials_, final_value_;

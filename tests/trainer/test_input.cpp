@@ -23,7 +23,7 @@ TEST_CASE("input: parts are joined, scaled and shuffled; the last columns are ze
         DeviceArray<int64_t> index(bench, std::vector<int64_t>{11, 0, 7, -1, 4});
         InputColumns input{
             rows, {{first.data(), DType::uint8, 3, 0, 64}, {second.data(), DType::float32, 2, 3, 128}}, 2, 5, 8};
-        run(bench.where(), 5,
+        run(bench.context(), 5,
             GatherInput{input, index.data(), 0, shift.data(), scale.data(), 8.0f, false, output.data()});
         const std::vector<float> got = output.read();
         const int64_t wanted[] = {11, 0, 7, 0, 4};
@@ -34,7 +34,7 @@ TEST_CASE("input: parts are joined, scaled and shuffled; the last columns are ze
             for (int k = 5; k < 8; ++k) CHECK(got[i * 8 + size_t(k)] == 0.0f);
         }
         DeviceArray<uint16_t> rounded(bench, 5 * 8);
-        run(bench.where(), 5,
+        run(bench.context(), 5,
             GatherInput{input, index.data(), 0, shift.data(), scale.data(), 0.0f, true, rounded.data()});
         CHECK(rounded.read()[8 + 4] == bfloat16_bits(-0.25f));
     }
@@ -61,7 +61,7 @@ TEST_CASE("input: every flag of an integer is a part, whatever type it is stored
         }
         DeviceArray<float> scale(bench, std::vector<float>(size_t(input.width), 1.0f)),
             shift(bench, size_t(input.width)), output(bench, size_t(2 * input.width));
-        run(bench.where(), 2 * input.width / 8,
+        run(bench.context(), 2 * input.width / 8,
             GatherInput{input, nullptr, 0, shift.data(), scale.data(), 0.0f, false, output.data()});
         const std::vector<float> got = output.read();
         for (size_t row = 0; row < 2; ++row) {
@@ -95,9 +95,9 @@ TEST_CASE("normalisation: running moments equal those of everything seen") {
             DeviceArray<float> data(bench, values);
             DeviceArray<uint8_t> d_active(bench, active);
             InputColumns input{{rows, 1, 0, 1, rows}, {{data.data(), DType::float32, 2, 0, rows * 8}}, 1, 2, 8};
-            run(bench.where(), int64_t(observation_chunks) * 2,
+            run(bench.context(), int64_t(observation_chunks) * 2,
                 SumColumns{input, d_active.data(), steps * rows, partial.data()});
-            run(bench.where(), 2, MergeColumns{input, partial.data(), moments.data(), shift.data(), scale.data()});
+            run(bench.context(), 2, MergeColumns{input, partial.data(), moments.data(), shift.data(), scale.data()});
         }
         for (size_t k = 0; k < 2; ++k) {
             double mean = 0, variance = 0;
@@ -117,9 +117,9 @@ TEST_CASE("normalisation: discounted returns go on from rollout to rollout and e
     DeviceArray<double> sums(bench, 3);
     const SumReturns item{
         2, 2, 0.5f, reward.data(), terminated.data(), truncated.data(), active.data(), carried.data()};
-    sum(bench.where(), 2, item, sums.data(), Store::overwrite);
+    sum(bench.context(), 2, item, sums.data(), Store::overwrite);
     CHECK(carried.read() == std::vector<float>{2.5f, 2.0f});
     CHECK(sums.read() == std::vector<double>{4, 1 + 2.5 + 1 + 2, 1 + 6.25 + 1 + 4});
-    sum(bench.where(), 2, item, sums.data(), Store::overwrite);
+    sum(bench.context(), 2, item, sums.data(), Store::overwrite);
     CHECK(carried.read() == std::vector<float>{0.5f * 2.25f + 2, 2.0f});
 }

@@ -28,14 +28,14 @@ Draws draw(Device device, int64_t num_envs, int64_t first_env, const std::vector
     DeviceArray<uint8_t> device_mask(bench, all_masks);
     DeviceArray<int32_t> action(bench, size_t(2 * num_envs));
     DeviceArray<int64_t> steps(bench, std::vector<int64_t>{counter});
-    ChooseActions choose{};
-    choose.rows = {num_envs, 2, 0, 2, 2 * num_envs};
-    choose.policy = {device_logits.data(), n, device_logits.data(), n};
-    choose.mask = mask.empty() ? nullptr : device_mask.data();
-    choose.n = n, choose.deterministic = deterministic, choose.seed = 3, choose.first_env = first_env,
-    choose.counter = steps.data();
-    choose.action = action.data(), choose.log_prob = log_prob.data();
-    run(bench.where(), 2 * num_envs, choose);
+    SampleActions sample{};
+    sample.rows = {num_envs, 2, 0, 2, 2 * num_envs};
+    sample.policy = {device_logits.data(), n, device_logits.data(), n};
+    sample.mask = mask.empty() ? nullptr : device_mask.data();
+    sample.n = n, sample.deterministic = deterministic, sample.seed = 3, sample.first_env = first_env,
+    sample.counter = steps.data();
+    sample.action = action.data(), sample.log_prob = log_prob.data();
+    run(bench.context(), 2 * num_envs, sample);
     return {action.read(), log_prob.read()};
 }
 }  // namespace
@@ -118,8 +118,8 @@ TEST_CASE("shuffling: the minibatches of a pass hold every sample once, also whe
         std::vector<int64_t> first_of_pass;
         for (int64_t step = 8; step < 16; ++step) {
             DeviceArray<int64_t> steps(bench, std::vector<int64_t>{step}), index(bench, size_t(minibatch_size));
-            run(bench.where(), minibatch_size,
-                ChooseMinibatch{steps.data(), 9, num_samples, minibatch_size, 4, 0, index.data()});
+            run(bench.context(), minibatch_size,
+                MinibatchIndices{steps.data(), 9, num_samples, minibatch_size, 4, 0, index.data()});
             for (int64_t sample : index.read())
                 if (sample >= 0) seen.insert(sample);
             if (step % 4 == 0) first_of_pass.push_back(index.read()[0]);

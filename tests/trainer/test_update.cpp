@@ -73,7 +73,7 @@ TEST_CASE("loss: its gradient equals autograd's") {
         DeviceArray<int32_t> d_action(bench, action);
         DeviceArray<int64_t> d_index(bench, index);
         DeviceArray<double> rollout_sums(bench, size_t(RolloutSums::size)), sums(bench, size_t(LossSums::size));
-        sum(bench.where(), size, SumRollout{rows, d_active.data(), d_advantage.data(), d_target.data()},
+        sum(bench.context(), size, SumRollout{rows, d_active.data(), d_advantage.data(), d_target.data()},
             rollout_sums.data(), Store::overwrite);
         PpoLoss item{rows,
                      d_index.data(),
@@ -96,7 +96,7 @@ TEST_CASE("loss: its gradient equals autograd's") {
                      true,
                      logits_gradient.data(),
                      value_gradient.data()};
-        sum(bench.where(), size, item, sums.data(), Store::overwrite);
+        sum(bench.context(), size, item, sums.data(), Store::overwrite);
         const std::vector<float> got = logits_gradient.read(), got_value = value_gradient.read();
         CHECK((tensor(got).view({size, n}) - reference_logits.grad()).abs().max().item<double>() < 2e-6);
         CHECK((tensor(got_value) - reference_value.grad()).abs().max().item<double>() < 2e-6);
@@ -116,7 +116,7 @@ TEST_CASE("loss: inactive agents and samples beyond the end have no gradient and
     DeviceArray<int32_t> action(bench, 4);
     DeviceArray<int64_t> index(bench, std::vector<int64_t>{0, 1, -1, 3});
     DeviceArray<double> rollout_sums(bench, size_t(RolloutSums::size)), sums(bench, size_t(LossSums::size));
-    sum(bench.where(), 4, SumRollout{rows, active.data(), ones.data(), ones.data()}, rollout_sums.data(),
+    sum(bench.context(), 4, SumRollout{rows, active.data(), ones.data(), ones.data()}, rollout_sums.data(),
         Store::overwrite);
     CHECK(rollout_sums.read()[RolloutSums::count] == 3);
     PpoLoss item{rows,
@@ -140,7 +140,7 @@ TEST_CASE("loss: inactive agents and samples beyond the end have no gradient and
                  false,
                  logits_gradient.data(),
                  value_gradient.data()};
-    sum(bench.where(), 4, item, sums.data(), Store::overwrite);
+    sum(bench.context(), 4, item, sums.data(), Store::overwrite);
     CHECK(sums.read()[LossSums::count] == 2);
     for (size_t i : {2, 3, 4, 5}) CHECK(logits_gradient.read()[i] == 0.0f);
     CHECK(value_gradient.read()[1] == 0.0f);
@@ -168,13 +168,13 @@ TEST_CASE("optimiser: fifty steps equal torch::optim::Adam with clip_grad_norm_"
         DeviceArray<AdamScalars> scalars(bench, 1);
         for (const std::vector<float>& values : gradients) {
             DeviceArray<float> gradient(bench, values);
-            sum(bench.where(), int64_t(size), SumSquares{gradient.data()}, square.data(), Store::overwrite);
-            run(bench.where(), 1,
+            sum(bench.context(), int64_t(size), SumSquares{gradient.data()}, square.data(), Store::overwrite);
+            run(bench.context(), 1,
                 PrepareAdam{square.data(), rate.data(), steps.data(), 0.5f, scalars.data(), norms.data()});
-            run(bench.where(), int64_t(size),
+            run(bench.context(), int64_t(size),
                 AdamStep{gradient.data(), scalars.data(), 1e-5f, parameter.data(), first.data(), second.data(),
                          rounded.data()});
-            run(bench.where(), 1, Advance{steps.data(), 1});
+            run(bench.context(), 1, IncrementCounter{steps.data(), 1});
         }
         CHECK((tensor(parameter.read()) - reference.detach()).abs().max().item<double>() < 2e-5);
         CHECK(norms.read()[0] > 50 / 2 * 10);  // every other gradient has a norm of about 18

@@ -20,9 +20,9 @@ struct Actor::Impl {
             roles.emplace_back(trained, here, info, archive, batch.memory(), batch.num_envs(), batch.num_agents());
         for (size_t p = 0; p < here.parts.size(); ++p)
             for (const Tensor& tensor : batch.observations())
-                if (tensor.name == here.parts[p].name) role.look_at(p, tensor.data);
+                if (tensor.name == here.parts[p].name) role.bind_observation(p, tensor.data);
         for (const Tensor& tensor : batch.action_masks())
-            if (tensor.name == here.action_mask) role.use_mask(static_cast<const uint8_t*>(tensor.data));
+            if (tensor.name == here.action_mask) role.bind_action_mask(static_cast<const uint8_t*>(tensor.data));
     }
 };
 
@@ -39,9 +39,9 @@ const CheckpointInfo& Actor::info() const { return impl_->info; }
 
 void Actor::act(bool deterministic) {
     Batch& batch = impl_->batch;
-    const Where where{batch.memory().device(), {}, nullptr};
+    const ExecutionContext context{batch.memory().device(), {}, nullptr};
     const RoleActor::Draw draw{deterministic, impl_->seed, batch.options().first_env, impl_->calls};
-    for (RoleActor& role : impl_->roles) role.act(where, draw, static_cast<int32_t*>(batch.actions()[0].data));
+    for (RoleActor& role : impl_->roles) role.act(context, draw, static_cast<int32_t*>(batch.actions()[0].data));
     ++impl_->calls;
 }
 
