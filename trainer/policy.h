@@ -4,21 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "trainer/config.h"
-#include "trainer/rollout.h"
+#include "trainer/network_layout.h"
 #include "trainer/sampling.h"
 
 namespace flockstep {
-
-/// One weight or bias within a policy's flat arrays of parameters.
-struct Parameter {
-    std::string name;  // such as "actor.hidden.0.weight"
-    std::vector<int64_t> shape;
-    int64_t offset = 0;  // in numbers; between parameters there is padding, which stays 0
-    float gain = 1.0f;   // of the orthogonal initialisation; biases begin at 0
-    int first_rows = 0;  // > 0: the rows from there on (of the critic's head) are initialised apart, with gain 1
-    int64_t count() const;
-};
 
 /// Where the gradient of the loss by the network's output goes; strides as in PolicyOutput.
 struct OutputGradient {

@@ -30,6 +30,16 @@ void check_batch(const Batch& batch, const TrainConfig& config) {
     for (const char* output : {"reward", "terminated", "truncated", "active"}) batch.output(output);
 }
 
+/// Every minibatch has at least one sample of each role.
+std::vector<PolicySpec> check_minibatches(std::vector<PolicySpec> specs, const TrainConfig& config) {
+    for (const PolicySpec& spec : specs)
+        if (const int64_t samples = config.num_envs * config.num_steps * spec.count; config.num_minibatches > samples)
+            throw std::invalid_argument("num_minibatches: got " + std::to_string(config.num_minibatches) +
+                                        ", want at most " + std::to_string(samples) + ", the samples of a rollout of " +
+                                        spec.role);
+    return specs;
+}
+
 /// Steps in which a world is cut by the time limit at most once: it has one row of final observations.
 int segment_steps(const Batch& batch, const TrainConfig& config) {
     const auto found = batch.settings().values().find("max_episode_steps");
@@ -58,7 +68,7 @@ struct Trainer::Impl {
         : config(config),
           batch(checked(std::move(given), config)),
           lane(batch->memory().device()),
-          specs(policy_specs(*batch)),
+          specs(check_minibatches(policy_specs(*batch), config)),
           rollout(*batch, config.num_steps, specs),
           state_buffer(batch->memory(), sizeof(TrainerState), "the trainer's state"),
           partials(batch->memory(), max_sum_chunks * max_sums * 8, "sums"),
@@ -90,17 +100,20 @@ struct Trainer::Impl {
     TrainerState* state() { return static_cast<TrainerState*>(state_buffer.data()); }
     Where where() const { return {batch->memory().device(), lane.stream(), static_cast<double*>(partials.data())}; }
 
-    void iterate() {
+    bool iterate(const std::function<bool()>& stops) {
         if (!began) began = Clock::now();
         const Lane::Scope scope(lane);
         set_schedule();
         rollout_graph.run(lane, [&] {
             clock.mark(start, lane.stream());
-            collect();
+            collect(stops);
             clock.mark(rollout_end, lane.stream());
         });
         const int updates = config.update_epochs * config.num_minibatches;
-        for (int update = 0; update < updates; ++update) update_graph.run(lane, [&] { learn(); });
+        for (int update = 0; update < updates; ++update) {
+            if (stops && stops()) return false;
+            update_graph.run(lane, [&] { learn(); });
+        }
         end_graph.run(lane, [&] {
             if (config.norm_obs)
                 for (Learner& learner : learners) learner.normalise(where(), rollout);
@@ -108,6 +121,7 @@ struct Trainer::Impl {
         });
         ++iterations;
         if (!where().device.is_cuda()) add_phases(1);
+        return true;
     }
 
     /// Learning rate and entropy follow the share of the run that is over.
@@ -123,10 +137,12 @@ struct Trainer::Impl {
         return float(config.ent_coef + (config.ent_coef_end - config.ent_coef) * progress());
     }
 
-    /// The rollout: act, step, and the values that advantages need.
-    void collect() {
+    /// The rollout: act, step, and the values that advantages need. On a GPU it is captured whole, and never cut short.
+    void collect(const std::function<bool()>& stops) {
+        const bool may_stop = stops && !where().device.is_cuda();
         rollout.begin(where());
         for (int t = 0; t < config.num_steps; ++t) {
+            if (may_stop && stops()) return;
             for (Learner& learner : learners) learner.act(where(), rollout, t, state());
             step_worlds(t);
             if ((t + 1) % segment == 0 || t + 1 == config.num_steps) evaluate_final(t / segment);
@@ -251,8 +267,7 @@ Archive Trainer::Impl::snapshot() {
     write_info(archive, {batch->environment(), batch->settings(), config, specs, iterations, seconds()});
     for (Learner& learner : learners) learner.save(archive);
     const TrainerState now = read_state();
-    archive.add("trainer.steps", DType::int64, {2}, &now.env_steps);
-    archive.add("trainer.agent_steps", DType::float64, {1}, &now.agent_steps);
+    save_progress(archive, {now.env_steps, now.optimiser_steps, now.agent_steps});
     if (config.norm_reward) {
         std::vector<float> carried(size_t(rollout.slot_rows()));
         batch->memory().to_host(carried.data(), carried_returns.data(), carried.size() * 4);
@@ -270,17 +285,18 @@ Archive Trainer::Impl::snapshot() {
 void Trainer::Impl::restore(const Archive& archive) {
     const CheckpointInfo info = read_info(archive);
     if (info.environment != batch->environment())
-        throw std::invalid_argument("checkpoint: it is of the environment " + info.environment + ", want " +
+        throw std::invalid_argument(archive.place() + "it is of the environment " + info.environment + ", want " +
                                     batch->environment());
     const Lane::Scope scope(lane);
     batch->memory().synchronize();
     for (Learner& learner : learners) learner.restore(archive), learner.clear_sums();
     TrainerState now = read_state();
+    const TrainingProgress progress = read_progress(archive, batch->num_envs());
+    now.env_steps = progress.env_steps, now.optimiser_steps = progress.optimiser_steps;
+    now.agent_steps = progress.agent_steps;
     const auto take = [&](const char* name, DType dtype, std::vector<int64_t> shape) {
-        return archive.expect(name, dtype, shape).bytes;
+        return archive.expect_numbers(name, dtype, shape).bytes;
     };
-    memcpy(&now.env_steps, take("trainer.steps", DType::int64, {2}).data(), 16);
-    memcpy(&now.agent_steps, take("trainer.agent_steps", DType::float64, {1}).data(), 8);
     if (config.norm_reward) {
         memcpy(&now.reward_scale, take("trainer.reward_scale", DType::float32, {1}).data(), 4);
         memcpy(&now.reward_moments, take("trainer.reward_moments", DType::float64, {3}).data(), 24);
@@ -303,7 +319,7 @@ void Trainer::Impl::restore(const Archive& archive) {
 Trainer::Trainer(std::unique_ptr<Batch> batch, const TrainConfig& config)
     : impl_(std::make_unique<Impl>(std::move(batch), config)) {}
 Trainer::~Trainer() = default;
-void Trainer::iterate() { impl_->iterate(); }
+bool Trainer::iterate(const std::function<bool()>& stops) { return impl_->iterate(stops); }
 int64_t Trainer::total_iterations() const { return impl_->total_iterations(); }
 int64_t Trainer::iterations() const { return impl_->iterations; }
 double Trainer::progress() const { return impl_->progress(); }

@@ -56,7 +56,7 @@ Evaluation evaluate(Batch& batch, const std::string& policy, const std::function
     batch.reset(batch.options().seed);
     batch.statistics(true);
     do {
-        for (int step = 0; step < steps_between_looks; ++step) {
+        for (int step = 0; step < steps_between_looks && (!goes_on || goes_on()); ++step) {
             act();
             batch.step();
         }

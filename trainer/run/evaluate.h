@@ -49,7 +49,7 @@ struct Evaluation {
 BatchOptions evaluation_options(int64_t episodes, uint64_t seed, Device device);
 
 /// Plays the batch's worlds, made with evaluation_options, from a reset until each has ended an episode. `act` fills
-/// the batch's actions for its present observations. `goes_on` is asked now and then; where it says false, the
+/// the batch's actions for its present observations. `goes_on` is asked before each step; where it says false, the
 /// evaluation ends early with the episodes that are over. Waits.
 Evaluation evaluate(Batch& batch, const std::string& policy, const std::function<void()>& act,
                     const std::function<bool()>& goes_on = {});

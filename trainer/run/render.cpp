@@ -45,7 +45,8 @@ BatchOptions recording_options(uint64_t seed, Device device) {
     return options;
 }
 
-Replay record_episode(Batch& batch, const std::string& policy, const std::function<void()>& act) {
+Replay record_episode(Batch& batch, const std::string& policy, const std::function<void()>& act,
+                      const std::function<bool()>& goes_on) {
     const DrawWorld draw = registry().find(batch.environment()).info.draw;
     if (!draw) throw std::invalid_argument("render: " + batch.environment() + " has no drawing");
     Replay replay;
@@ -54,7 +55,7 @@ Replay record_episode(Batch& batch, const std::string& policy, const std::functi
     batch.reset(batch.options().seed);
     batch.statistics(true);
     draw(batch, 0, replay);
-    while (replay.metrics.empty()) {
+    while (replay.metrics.empty() && (!goes_on || goes_on())) {
         act();
         batch.step();
         draw(batch, 0, replay);

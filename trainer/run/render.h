@@ -13,7 +13,9 @@ namespace flockstep {
 BatchOptions recording_options(uint64_t seed, Device device);
 
 /// Plays one episode of a batch made with recording_options, and draws every step. `act` fills the batch's actions.
-/// Throws std::invalid_argument where the environment has no drawing. Waits.
-Replay record_episode(Batch& batch, const std::string& policy, const std::function<void()>& act);
+/// `goes_on` is asked before each step; where it says false, the replay ends there. Throws std::invalid_argument where
+/// the environment has no drawing. Waits.
+Replay record_episode(Batch& batch, const std::string& policy, const std::function<void()>& act,
+                      const std::function<bool()>& goes_on = {});
 
 }  // namespace flockstep
