@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +14,7 @@
 #include "io/toml.h"
 #include "sim/engine/registry.h"
 #include "sim/engine/tune.h"
+#include "trainer/memory_plan.h"
 #include "trainer/run/evaluate.h"
 #include "trainer/run/log.h"
 #include "trainer/run/render.h"
@@ -97,9 +99,22 @@ std::string recipe_of(const TrainTask& task) {
            to_toml(task.settings.values()) + "\n[trainer]\n" + to_toml(trainer);
 }
 
+/// Refuses what the host has no room for before any of it is filled; returns the one world that it looked at, whose
+/// shared data the batch then uses, too. A GPU refuses by itself.
+std::unique_ptr<Batch> check_room(const TrainTask& task, BatchOptions options) {
+    constexpr int64_t few_worlds = 16;  // as quick to try
+    if (task.device.is_cuda() || task.config.num_envs < few_worlds) return nullptr;
+    options.num_envs = 1, options.plan = "";
+    std::unique_ptr<Batch> world = make_batch(task.environment, options, task.settings);
+    const double bytes = training_bytes(*world, task.config) * double(task.config.num_envs);
+    check_host_room(size_t(std::min(bytes, 9e18)), "training with num_envs = " + std::to_string(task.config.num_envs));
+    return world;
+}
+
 std::unique_ptr<Batch> make_training_batch(const TrainTask& task) {
     BatchOptions options = training_options(task.config, task.device);
     options.dtypes = to_options(task.run.batch).dtypes;
+    const std::unique_ptr<Batch> world = check_room(task, options);
     options.plan = task.run.plan.str();
     if (options.plan == "tune") {
         options.plan = "";

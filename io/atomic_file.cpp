@@ -112,7 +112,7 @@ void remove_partial_files(const fs::path& folder) {
         const size_t mark = name.rfind(partial_mark);
         if (mark == std::string::npos) continue;
         const std::string process = name.substr(mark + std::string_view(partial_mark).size());
-        const bool is_number = process.find_first_not_of("0123456789") == std::string::npos;
+        const bool is_number = !process.empty() && process.find_first_not_of("0123456789") == std::string::npos;
         std::error_code ignored;
         if (is_number && entry.is_regular_file(ignored)) fs::remove(entry.path(), ignored);
     }

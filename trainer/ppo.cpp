@@ -104,11 +104,13 @@ struct Trainer::Impl {
         if (!began) began = Clock::now();
         const Lane::Scope scope(lane);
         set_schedule();
+        bool is_whole = true;
         rollout_graph.run(lane, [&] {
             clock.mark(start, lane.stream());
-            collect(stops);
+            is_whole = collect(stops);
             clock.mark(rollout_end, lane.stream());
         });
+        if (!is_whole) return false;
         const int updates = config.update_epochs * config.num_minibatches;
         for (int update = 0; update < updates; ++update) {
             if (stops && stops()) return false;
@@ -138,11 +140,12 @@ struct Trainer::Impl {
     }
 
     /// The rollout: act, step, and the values that advantages need. On a GPU it is captured whole, and never cut short.
-    void collect(const std::function<bool()>& stops) {
+    /// False where it was.
+    bool collect(const std::function<bool()>& stops) {
         const bool may_stop = stops && !where().device.is_cuda();
         rollout.begin(where());
         for (int t = 0; t < config.num_steps; ++t) {
-            if (may_stop && stops()) return;
+            if (may_stop && stops()) return false;
             for (Learner& learner : learners) learner.act(where(), rollout, t, state());
             step_worlds(t);
             if ((t + 1) % segment == 0 || t + 1 == config.num_steps) evaluate_final(t / segment);
@@ -150,6 +153,7 @@ struct Trainer::Impl {
         for (Learner& learner : learners) learner.evaluate(where(), rollout, config.num_steps);
         run(where(), 1, Advance{&state()->env_steps, config.num_steps});
         estimate_advantages();
+        return true;
     }
     void step_worlds(int t) {
         if (t < timed_steps) clock.mark(first_step + 2 * t, lane.stream());

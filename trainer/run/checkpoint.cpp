@@ -69,13 +69,13 @@ TrainingProgress read_progress(const Archive& archive, int64_t num_envs) {
     memcpy(&progress.env_steps, archive.expect("trainer.steps", DType::int64, {2}).bytes.data(), 16);
     memcpy(&progress.agent_steps, archive.expect_numbers("trainer.agent_steps", DType::float64, {1}, 0).bytes.data(),
            8);
-    const auto check = [&](const std::string& name, double value, int64_t high) {
-        if (value < 0 || value > double(high))
-            throw DamagedCheckpoint(archive.place() + name + ": got " + to_text(value) + ", want a number from 0 to " +
-                                    std::to_string(high));
+    const auto check = [&](const char* name, const auto& value, int64_t high) {
+        if (value < 0 || double(value) > double(high))
+            throw DamagedCheckpoint(archive.place() + name + ": got " + to_text(value) +
+                                    ", want an integer from 0 to " + std::to_string(high));
     };
-    check("trainer.steps[0]", double(progress.env_steps), most / num_envs);
-    check("trainer.steps[1]", double(progress.optimiser_steps), most);
+    check("trainer.steps[0]", progress.env_steps, most / num_envs);
+    check("trainer.steps[1]", progress.optimiser_steps, most);
     check("trainer.agent_steps", progress.agent_steps, most);
     return progress;
 }
