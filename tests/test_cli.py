@@ -3,6 +3,7 @@
 Runs $FLOCKSTEP_BINARY, or build/flockstep; without one, everything here is skipped.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -452,13 +453,13 @@ def test_nohup_is_obeyed(tmp_path):
     assert process.returncode == 128 + signal.SIGTERM
 
 
-def test_a_signal_ends_an_iteration_of_minutes_within_two_seconds(tmp_path):
+def test_a_signal_ends_an_iteration_of_minutes_within_two_seconds(device, tmp_path):
     """It is abandoned: the checkpoint is that of its beginning, and goes on as if nothing had happened."""
-    long = ["--num_envs", "64", "--num_steps", "1600", "--update_epochs", "10", "--hidden_sizes", "16", "--device", "cpu"]
+    long = ["--num_envs", "64", "--num_steps", "1600", "--update_epochs", "10", "--hidden_sizes", "16", "--device", device]
     minibatches = ["--num_minibatches", "100000"]
     words = [BINARY, "train", "cartpole", *long, *minibatches, "--total_steps", "100000000"]
     process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout.readline().startswith("cartpole on CPU")
+    assert process.stdout.readline().startswith("cartpole on ")
     time.sleep(3)  # in the midst of the first iteration
     begin = time.time()
     process.send_signal(signal.SIGTERM)
@@ -476,14 +477,28 @@ def test_a_signal_ends_an_iteration_of_minutes_within_two_seconds(tmp_path):
 
 
 def test_a_second_signal_ends_at_once(tmp_path):
-    """While an evaluation, which is left at the next step, is stopped so that it cannot be left."""
-    process = start("train", "cartpole", *ENDLESS, cwd=tmp_path)
-    process.send_signal(signal.SIGSTOP)
+    """While the first waits for a reader of the output that does not read."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(writing, b"x" * 4096):
+            pass
+    os.set_blocking(writing, True)
+    process = subprocess.Popen([BINARY, "train", "cartpole", *ENDLESS], cwd=tmp_path, stdout=writing, stderr=subprocess.DEVNULL)
+    wait_for(lambda: list(tmp_path.glob("runs/*/config.toml")))
+
+    def is_handled():
+        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+        return int(re.search(r"SigCgt:\s*(\w+)", status).group(1), 16) >> (signal.SIGTERM - 1) & 1
+
+    assert is_handled()
     process.send_signal(signal.SIGTERM)
-    process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGCONT)
-    process.communicate(timeout=60)
-    assert process.returncode in (-signal.SIGINT, -signal.SIGTERM)
+    wait_for(lambda: not is_handled())
+    time.sleep(0.1)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=10) == -signal.SIGTERM
+    os.close(reading), os.close(writing)
 
 
 def test_one_process_trains_in_a_run_folder(tmp_path):
