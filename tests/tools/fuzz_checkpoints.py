@@ -32,6 +32,7 @@ SOURCES = {
     "pathfinding": "--num_agents 3 --size 6 --observation windows,cost_to_go --mask_obstacles true".split(),
     "mpe_tag": [],
 }
+AGENTS = {"adversary": 3}  # of a world, by role; 1 in the others that act here
 ROOM = 1 << 30  # bytes of address space beyond what the libraries take
 SECONDS = 20
 NUMBERS = [0, -1, 1, 3, 17, 65536, 2**31 - 1, 2**31, 2**63 - 1, 2**64 - 1, -(2**63), 1e300, -1e300, 0.5]
@@ -156,7 +157,7 @@ def play(path):
         policy = flockstep.load_policy(path, device="cpu")
         parts, masks = {}, {}
         for name, role in policy.roles.items():
-            count = 1 if len(policy.roles) == 1 else 3
+            count = AGENTS.get(name, 1)
             parts[name] = {part: np.ones((2, count, *shape), np.float32) for part, shape in role["observation"].items()}
             if role["has_action_mask"]:
                 masks[name] = np.ones((2, count, role["num_actions"]), bool)
