@@ -15,7 +15,7 @@ namespace {
 /// A world's moment as a replay of one frame.
 Replay drawing_of(Batch& batch, int64_t env) {
     const DrawWorld draw = registry().find(batch.environment()).info.draw;
-    if (!draw) throw std::invalid_argument("render: " + batch.environment() + " has no drawing");
+    if (!draw) throw std::invalid_argument("render: " + batch.environment() + " cannot be drawn");
     if (env < 0 || env >= batch.num_envs())
         throw std::invalid_argument("world: got " + std::to_string(env) + ", want an integer from 0 to " +
                                     std::to_string(batch.num_envs() - 1));

@@ -24,7 +24,8 @@ class CheckpointPolicy {
         : archive_(read_archive(find_checkpoint(path))),
           info_(read_info(archive_)),
           memory_(make_memory(find_device(device))) {
-        prepare(1, specs_for({}, {}));  // what is wrong with the file is said now
+        // One agent each, however many the file says: what is wrong with it is said now, and memory is taken later.
+        prepare(1, specs_for(std::vector<int>(info_.policies.size(), 1), {}));
     }
 
     const CheckpointInfo& info() const { return info_; }

@@ -1,3 +1,7 @@
+#include <fcntl.h>
+
+#include <cerrno>
+#include <csignal>
 #include <cstdlib>
 
 #include "cli/cli.h"
@@ -12,4 +16,15 @@ void spin_less(int, char**, char**) {
 [[gnu::section(".preinit_array"), gnu::used]] void (*const before_libraries)(int, char**, char**) = spin_less;
 }  // namespace
 
-int main(int count, char** words) { return flockstep::run_command_line(count, words); }
+/// Where standard input, output or error are closed, the next file that is opened would take their place, and what is
+/// meant for the terminal would be written into it.
+static void open_standard_streams() {
+    for (int stream = 0; stream <= 2; ++stream)
+        if (fcntl(stream, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) != stream) std::abort();
+}
+
+int main(int count, char** words) {
+    open_standard_streams();
+    std::signal(SIGXFSZ, SIG_IGN);  // a file that outgrows its limit (ulimit -f) is a write that fails
+    return flockstep::run_command_line(count, words);
+}

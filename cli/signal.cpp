@@ -5,11 +5,22 @@
 namespace flockstep {
 
 namespace {
+constexpr int stop_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 volatile std::sig_atomic_t received_signal = 0;
 
+bool is_ignored(int signal) {
+    struct sigaction action = {};
+    return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+void end_at_once_from_now_on() {
+    for (const int signal : stop_signals)
+        if (signal != SIGPIPE && !is_ignored(signal)) std::signal(signal, SIG_DFL);
+}
+
 void note(int signal) {
-    received_signal = signal;
-    std::signal(signal, SIG_DFL);
+    if (received_signal == 0) received_signal = signal;
+    if (signal != SIGPIPE) end_at_once_from_now_on();
 }
 }  // namespace
 
@@ -17,12 +28,12 @@ StopSignals::StopSignals() {
     struct sigaction action = {};
     action.sa_handler = note;
     action.sa_flags = SA_RESTART;  // writes to files and terminal go on undisturbed
-    sigaction(SIGINT, &action, nullptr);
-    sigaction(SIGTERM, &action, nullptr);
+    for (const int signal : stop_signals)
+        if (!is_ignored(signal)) sigaction(signal, &action, nullptr);
 }
 StopSignals::~StopSignals() {
-    std::signal(SIGINT, SIG_DFL);
-    std::signal(SIGTERM, SIG_DFL);
+    for (const int signal : stop_signals)
+        if (!is_ignored(signal)) std::signal(signal, SIG_DFL);
 }
 int StopSignals::received() { return received_signal; }
 

@@ -1,5 +1,9 @@
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <limits>
+#include <optional>
 #include <stdexcept>
 
 #include "cli/device.h"
@@ -10,9 +14,11 @@
 #include "io/toml.h"
 #include "sim/engine/registry.h"
 #include "sim/engine/tune.h"
+#include "trainer/memory_plan.h"
 #include "trainer/run/evaluate.h"
 #include "trainer/run/log.h"
 #include "trainer/run/render.h"
+#include "trainer/run/run_lock.h"
 
 namespace flockstep {
 
@@ -93,9 +99,22 @@ std::string recipe_of(const TrainTask& task) {
            to_toml(task.settings.values()) + "\n[trainer]\n" + to_toml(trainer);
 }
 
+/// Refuses what the host has no room for before any of it is filled; returns the one world that it looked at, whose
+/// shared data the batch then uses, too. A GPU refuses by itself.
+std::unique_ptr<Batch> check_room(const TrainTask& task, BatchOptions options) {
+    constexpr int64_t few_worlds = 16;  // as quick to try
+    if (task.device.is_cuda() || task.config.num_envs < few_worlds) return nullptr;
+    options.num_envs = 1, options.plan = "";
+    std::unique_ptr<Batch> world = make_batch(task.environment, options, task.settings);
+    const double bytes = training_bytes(*world, task.config) * double(task.config.num_envs);
+    check_host_room(size_t(std::min(bytes, 9e18)), "training with num_envs = " + std::to_string(task.config.num_envs));
+    return world;
+}
+
 std::unique_ptr<Batch> make_training_batch(const TrainTask& task) {
     BatchOptions options = training_options(task.config, task.device);
     options.dtypes = to_options(task.run.batch).dtypes;
+    const std::unique_ptr<Batch> world = check_room(task, options);
     options.plan = task.run.plan.str();
     if (options.plan == "tune") {
         options.plan = "";
@@ -104,13 +123,32 @@ std::unique_ptr<Batch> make_training_batch(const TrainTask& task) {
     return make_batch(task.environment, options, task.settings);
 }
 
+bool keep_going() { return StopSignals::received() == 0; }
+
+/// Refuses what would be refused after hours of training, too.
+std::unique_ptr<Trainer> make_trainer(TrainTask& task) {
+    std::unique_ptr<Batch> batch = make_training_batch(task);
+    for (const std::string& name : task.run.baseline) batch->find_policy(name);
+    task.settings = batch->settings();
+    return std::make_unique<Trainer>(std::move(batch), task.config);
+}
+
+void restore(Trainer& trainer, const RunFolder& run) {
+    const Archive archive = run.load_checkpoint();
+    try {
+        trainer.restore(archive);
+    } catch (const DamagedCheckpoint& error) {
+        throw DamagedCheckpoint(error.what() + run.recovery_hint());
+    }
+}
+
 /// Plays the evaluation's episodes by whatever `acting` makes of the batch.
 Evaluation play(const TrainTask& task, const std::string& policy,
                 const std::function<std::function<void()>(Batch&)>& acting) {
     const std::unique_ptr<Batch> batch = make_batch(
         task.environment, evaluation_options(task.run.evaluate_episodes, uint64_t(task.run.evaluate_seed), task.device),
         task.settings);
-    return evaluate(*batch, policy, acting(*batch), [] { return StopSignals::received() == 0; });
+    return evaluate(*batch, policy, acting(*batch), keep_going);
 }
 Evaluation play_trained(const TrainTask& task, const std::string& policy, Trainer& trainer) {
     const Archive archive = trainer.snapshot();
@@ -128,34 +166,44 @@ class TrainingLoop {
 
     /// False if a signal ended it.
     bool run() {
-        while (!trainer_.is_finished() && !StopSignals::received()) {
+        while (!trainer_.is_finished() && keep_going()) {
             const Clock::time_point begin = Clock::now();
             int64_t done = 0;
-            for (; done < iterations_per_record_ && !trainer_.is_finished() && !StopSignals::received(); ++done)
-                trainer_.iterate();
-            const bool is_last = trainer_.is_finished() || StopSignals::received();
-            log_.write(trainer_.read_metrics(), trainer_.progress(), is_last);
-            const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-            plan(seconds / double(done));
+            for (; done < iterations_per_record_ && !trainer_.is_finished() && keep_going(); ++done)
+                if (!iterate()) return false;
+            log_.write(trainer_.read_metrics(), trainer_.progress(), trainer_.is_finished() || !keep_going());
+            seconds_per_iteration_ = std::chrono::duration<double>(Clock::now() - begin).count() / double(done);
+            plan();
             save_if_due();
         }
-        trainer_.save(run_.checkpoint());
+        run_.save_checkpoint(trainer_.snapshot());
         return trainer_.is_finished();
     }
 
   private:
     using Clock = std::chrono::steady_clock;
+    /// Longer iterations are not waited for when a signal comes.
+    static constexpr double long_iteration = 0.5;
 
+    /// A long iteration is abandoned when a signal comes, and what the run was before it, kept on the host, is saved.
+    /// How long the first one takes is not known. False if it was abandoned.
+    bool iterate() {
+        if (seconds_per_iteration_ < long_iteration) return trainer_.iterate();
+        const Archive before = trainer_.snapshot();
+        const bool is_whole = trainer_.iterate([] { return !keep_going(); });
+        if (!is_whole) run_.save_checkpoint(before);
+        return is_whole;
+    }
     /// As many iterations as fill the time between two records: reading metrics waits for the device, iterating does
     /// not.
-    void plan(double seconds_per_iteration) {
-        const double fit = double(task_.run.log_every) / std::max(seconds_per_iteration, 1e-6);
+    void plan() {
+        const double fit = double(task_.run.log_every) / std::max(seconds_per_iteration_, 1e-6);
         iterations_per_record_ = std::max<int64_t>(1, int64_t(std::min(fit, 2.0 * double(iterations_per_record_))));
     }
     void save_if_due() {
         const std::chrono::duration<double> since = Clock::now() - saved_;
         if (task_.config.checkpoint_every <= 0 || since.count() < double(task_.config.checkpoint_every)) return;
-        trainer_.save(run_.checkpoint());
+        run_.save_checkpoint(trainer_.snapshot());
         saved_ = Clock::now();
     }
 
@@ -164,6 +212,7 @@ class TrainingLoop {
     const TrainTask& task_;
     TrainingLog log_;
     int64_t iterations_per_record_ = 1;
+    double seconds_per_iteration_ = std::numeric_limits<double>::infinity();
     Clock::time_point saved_ = Clock::now();
 };
 
@@ -172,7 +221,9 @@ void write_run_replay(const TrainTask& task, const RunFolder& run, Trainer& trai
     const std::unique_ptr<Batch> batch =
         make_batch(task.environment, recording_options(uint64_t(task.run.evaluate_seed), task.device), task.settings);
     const Archive archive = trainer.snapshot();
-    write_replay(run.replay(), record_episode(*batch, "trained policy", trained_policy(archive, *batch, false)));
+    const Replay replay = record_episode(*batch, "trained policy", trained_policy(archive, *batch, false), keep_going);
+    if (!keep_going()) return;
+    write_replay(run.replay(), replay);
     std::printf("Replay: %s\n", run.replay().c_str());
 }
 
@@ -186,6 +237,15 @@ void report(const TrainTask& task, const RunFolder& run, const std::vector<Evalu
                 to_text(evaluations).c_str());
 }
 
+/// Says how to go on. Returns the exit code.
+int interrupted(const TrainTask& task, const RunFolder& run) {
+    std::printf("Interrupted; the checkpoint is saved. Go on with: flockstep train --resume %s\n", run.path().c_str());
+    const int code = 128 + StopSignals::received();
+    // The GPU may have seconds of an abandoned iteration in its queue; releasing its memory would wait for them.
+    if (task.device.is_cuda()) std::fflush(nullptr), std::_Exit(code);
+    return code;
+}
+
 /// Trains, evaluates, draws. Returns the exit code.
 int train(const TrainTask& task, Trainer& trainer, const RunFolder& run) {
     const bool evaluates = task.run.evaluate_episodes > 0;
@@ -195,17 +255,18 @@ int train(const TrainTask& task, Trainer& trainer, const RunFolder& run) {
     if (is_finished && evaluates) {
         evaluations.push_back(play_trained(task, "trained", trainer));
         for (const std::string& name : task.run.baseline)
-            if (!StopSignals::received())
+            if (keep_going())
                 evaluations.push_back(play(task, name, [&](Batch& batch) { return scripted_policy(batch, name); }));
     }
-    if (is_finished && !StopSignals::received()) {
+    if (is_finished && keep_going()) {
         report(task, run, evaluations);
         write_run_replay(task, run, trainer);
+    }
+    if (is_finished && keep_going()) {
         std::printf("Run: %s\n", run.path().c_str());
         return 0;
     }
-    std::printf("Interrupted; the checkpoint is saved. Go on with: flockstep train --resume %s\n", run.path().c_str());
-    return 128 + StopSignals::received();
+    return interrupted(task, run);
 }
 
 void introduce(const TrainTask& task, Trainer& trainer, const RunFolder& run) {
@@ -226,23 +287,30 @@ std::vector<SettingGroup> train_groups() {
 }
 
 int run_train(const Command& command) {
+    const bool resumes = !command.resume.empty();
+    std::optional<RunFolder> run;
+    std::optional<RunLock> lock;
     GivenSettings given = command.given;
-    if (!command.resume.empty()) given.add_file(RunFolder::open(command.resume).config());
+    if (resumes) {
+        run = RunFolder::open(command.resume);
+        lock.emplace(run->path());
+        given.add_file(run->config());
+    }
     TrainTask task = read_train_task(command.name(), given);
-    if (!command.resume.empty() && given.environment() != task.environment)
+    if (resumes && given.environment() != task.environment)
         throw std::invalid_argument("resume: " + command.resume + " trains " + given.environment() + ", not " +
                                     task.environment);
+    const std::unique_ptr<Trainer> trainer = make_trainer(task);
+    if (resumes) restore(*trainer, *run);
     const StopSignals signals;
-    std::unique_ptr<Batch> batch = make_training_batch(task);
-    task.settings = batch->settings();
-    Trainer trainer(std::move(batch), task.config);
-    if (!command.resume.empty()) trainer.load(RunFolder::open(command.resume).checkpoint());
-    const std::string name = task.run.run_name.empty() ? task.environment : task.run.run_name.str();
-    const RunFolder run =
-        command.resume.empty() ? RunFolder::create(task.run.runs.str(), name) : RunFolder::open(command.resume);
-    write_file(run.config(), recipe_of(task));
-    introduce(task, trainer, run);
-    return train(task, trainer, run);
+    if (!resumes) {
+        const std::string name = task.run.run_name.empty() ? task.environment : task.run.run_name.str();
+        run = RunFolder::create(task.run.runs.str(), name);
+        lock.emplace(run->path());
+    }
+    write_file(run->config(), recipe_of(task));
+    introduce(task, *trainer, *run);
+    return train(task, *trainer, *run);
 }
 
 }  // namespace flockstep

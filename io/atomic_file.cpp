@@ -16,6 +16,8 @@ namespace flockstep {
 namespace fs = std::filesystem;
 
 namespace {
+constexpr const char* partial_mark = ".partial";  // between a file's name and the number of the process
+
 [[noreturn]] void fail(const fs::path& path, int error) {
     throw std::runtime_error(path.string() + ": cannot be written: " + std::generic_category().message(error));
 }
@@ -64,9 +66,15 @@ struct PartialFile {
     }
 };
 
+/// Gives a file a second name, so that the first is never missing; where the file system has no links, moves it there.
+void keep(const fs::path& file, const fs::path& previous, const fs::path& path) {
+    check(unlink(previous.c_str()) == 0 || errno == ENOENT, path);
+    check(link(file.c_str(), previous.c_str()) == 0 || rename(file.c_str(), previous.c_str()) == 0, path);
+}
+
 void replace(const fs::path& target, const struct stat* old, const std::vector<std::string_view>& pieces,
-             const fs::path& path) {
-    PartialFile partial{target.string() + ".partial" + std::to_string(getpid())};
+             const fs::path& previous, const fs::path& path) {
+    PartialFile partial{target.string() + partial_mark + std::to_string(getpid())};
     {
         Descriptor file(partial.path, O_WRONLY | O_CREAT | O_TRUNC, path);
         if (old) check(fchmod(file.number(), old->st_mode & 07777) == 0, path);
@@ -74,6 +82,7 @@ void replace(const fs::path& target, const struct stat* old, const std::vector<s
         file.sync();
         file.finish();
     }
+    if (old && !previous.empty()) keep(target, previous, path);
     check(rename(partial.path.c_str(), target.c_str()) == 0, path);
     partial.path.clear();
     const fs::path folder = target.has_parent_path() ? target.parent_path() : ".";
@@ -81,7 +90,7 @@ void replace(const fs::path& target, const struct stat* old, const std::vector<s
 }
 }  // namespace
 
-void write_file(const fs::path& path, const std::vector<std::string_view>& pieces) {
+void write_file(const fs::path& path, const std::vector<std::string_view>& pieces, const fs::path& previous) {
     struct stat old;
     const bool exists = stat(path.c_str(), &old) == 0;
     check(exists || errno == ENOENT, path);
@@ -93,7 +102,20 @@ void write_file(const fs::path& path, const std::vector<std::string_view>& piece
     if (exists && (!S_ISREG(old.st_mode) || !has_name))
         Descriptor(path, O_WRONLY, path).write_all(pieces);
     else
-        replace(target, exists ? &old : nullptr, pieces, path);
+        replace(target, exists ? &old : nullptr, pieces, previous, path);
+}
+
+void remove_partial_files(const fs::path& folder) {
+    std::error_code error;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
+        const std::string name = entry.path().filename().string();
+        const size_t mark = name.rfind(partial_mark);
+        if (mark == std::string::npos) continue;
+        const std::string process = name.substr(mark + std::string_view(partial_mark).size());
+        const bool is_number = !process.empty() && process.find_first_not_of("0123456789") == std::string::npos;
+        std::error_code ignored;
+        if (is_number && entry.is_regular_file(ignored)) fs::remove(entry.path(), ignored);
+    }
 }
 
 void write_file(const fs::path& path, std::string_view text) { write_file(path, std::vector{text}); }

@@ -1,10 +1,12 @@
 #include "io/safetensors.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
+#include <tuple>
 
 #include "io/atomic_file.h"
 #include "io/json.h"
@@ -57,29 +59,42 @@ class Reader {
     uint64_t size_ = 0;
 };
 
-/// `first`: where the arrays begin in the file.
-Safetensors::Array read_array(const std::string& name, const Json& entry, Reader& file, uint64_t first) {
-    const uint64_t data_bytes = file.size() - first;
-    Safetensors::Array array{name, entry.at("dtype"), entry.at("shape").get<std::vector<int64_t>>(), {}};
-    const auto begin = entry.at("data_offsets").at(0).get<uint64_t>(),
-               end = entry.at("data_offsets").at(1).get<uint64_t>();
-    if (begin > end || end > data_bytes)
-        throw std::invalid_argument("it ends before the array " + name + " does: the file is cut short");
-    uint64_t numbers = 1;
-    for (const int64_t n : array.shape) {
-        if (n < 0 || (n > 0 && numbers > data_bytes / uint64_t(n)))
-            throw std::invalid_argument("the shape of " + name + " is impossible");
-        numbers *= uint64_t(n);
-    }
-    if (numbers * bytes_of(array.dtype) != end - begin)
-        throw std::invalid_argument("the shape " + shape_text(array.shape) + " of " + name + " does not fit its " +
-                                    std::to_string(end - begin) + " bytes");
-    array.bytes.resize(end - begin);
-    file.read(first + begin, array.bytes.data(), end - begin);
-    return array;
+/// Unlike Json sorted by key: a header of a million keys is read in n log n.
+using Header = nlohmann::json;
+
+/// An array's entry in the header; `begin` and `end` count from the end of the header.
+struct Entry {
+    std::string name, dtype;
+    std::vector<int64_t> shape;
+    uint64_t begin, end;
+};
+
+uint64_t whole_number(const Header& json, const std::string& name) {
+    if (!json.is_number_unsigned() || json.get<uint64_t>() > uint64_t{1} << 62)
+        throw std::invalid_argument("the entry of " + name + " in its header is malformed");
+    return json.get<uint64_t>();
 }
 
-Json read_header(Reader& file, uint64_t& first) {
+Entry read_entry(const std::string& name, const Header& json, uint64_t data_bytes) {
+    Entry entry{name, json.at("dtype"), {}, 0, 0};
+    entry.begin = whole_number(json.at("data_offsets").at(0), name);
+    entry.end = whole_number(json.at("data_offsets").at(1), name);
+    if (entry.begin > entry.end || entry.end > data_bytes)
+        throw std::invalid_argument("it ends before the array " + name + " does: the file is cut short");
+    uint64_t numbers = 1;
+    for (const Header& size : json.at("shape")) {
+        const uint64_t n = whole_number(size, name);
+        if (n > 0 && numbers > data_bytes / n) throw std::invalid_argument("the shape of " + name + " is impossible");
+        numbers *= n;
+        entry.shape.push_back(int64_t(n));
+    }
+    if (numbers * bytes_of(entry.dtype) != entry.end - entry.begin)
+        throw std::invalid_argument("the shape " + shape_text(entry.shape) + " of " + name + " does not fit its " +
+                                    std::to_string(entry.end - entry.begin) + " bytes");
+    return entry;
+}
+
+Header read_header(Reader& file, uint64_t& first) {
     if (file.size() < 8)
         throw std::invalid_argument("it has " + std::to_string(file.size()) + " bytes, too few for a safetensors file");
     uint64_t bytes = 0;
@@ -87,25 +102,49 @@ Json read_header(Reader& file, uint64_t& first) {
     if (bytes > (uint64_t{1} << 40)) throw std::invalid_argument("it is no safetensors file");
     if (bytes > file.size() - 8)
         throw std::invalid_argument("it ends within its header: the file is cut short, or no safetensors file");
+    if (bytes > max_safetensors_header)
+        throw std::invalid_argument("its header has " + std::to_string(bytes) + " bytes, want at most " +
+                                    std::to_string(max_safetensors_header));
     std::string text(bytes, ' ');
     file.read(8, text.data(), bytes);
-    Json header = Json::parse(text, nullptr, false);
+    Header header = Header::parse(text, nullptr, false);
     if (!header.is_object())
         throw std::invalid_argument("its header is not JSON: it is damaged, or no safetensors file");
     first = 8 + bytes;
     return header;
 }
 
+/// In the order of their bytes, each of which belongs to one array: no more is allocated than the file holds.
+std::vector<Entry> read_entries(const Header& header, uint64_t data_bytes) {
+    std::vector<Entry> entries;
+    for (const auto& [name, json] : header.items())
+        if (name != "__metadata__") entries.push_back(read_entry(name, json, data_bytes));
+    std::sort(entries.begin(), entries.end(),
+              [](const Entry& a, const Entry& b) { return std::tie(a.begin, a.end) < std::tie(b.begin, b.end); });
+    uint64_t at = 0;
+    for (const Entry& entry : entries) {
+        if (entry.begin != at)
+            throw std::invalid_argument("the array " + entry.name + " begins at byte " + std::to_string(entry.begin) +
+                                        " of the data, want " + std::to_string(at) + ", where the one before it ends");
+        at = entry.end;
+    }
+    if (at != data_bytes)
+        throw std::invalid_argument("it has " + std::to_string(data_bytes - at) + " bytes after its last array");
+    return entries;
+}
+
 Safetensors read_all(const std::string& path) {
     Reader file(path);
     uint64_t first = 0;
-    const Json header = read_header(file, first);
+    const Header header = read_header(file, first);
     Safetensors result;
-    for (const auto& [name, entry] : header.items()) {
-        if (name == "__metadata__")
-            result.metadata = entry.get<std::map<std::string, std::string>>();
-        else
-            result.arrays.push_back(read_array(name, entry, file, first));
+    if (const auto metadata = header.find("__metadata__"); metadata != header.end())
+        result.metadata = metadata->get<std::map<std::string, std::string>>();
+    for (Entry& entry : read_entries(header, file.size() - first)) {
+        std::vector<char> bytes(entry.end - entry.begin);
+        file.read(first + entry.begin, bytes.data(), bytes.size());
+        result.arrays.push_back(
+            {std::move(entry.name), std::move(entry.dtype), std::move(entry.shape), std::move(bytes)});
     }
     return result;
 }
@@ -122,12 +161,15 @@ Safetensors read_safetensors(const std::string& path) {
 }
 
 void write_safetensors(const std::string& path, const std::map<std::string, std::string>& metadata,
-                       const std::vector<SafetensorsView>& arrays) {
+                       const std::vector<SafetensorsView>& arrays, const std::string& previous) {
     const std::string header = header_of(metadata, arrays);
+    if (header.size() > max_safetensors_header)
+        throw std::runtime_error(path + ": its header would have " + std::to_string(header.size()) +
+                                 " bytes, at most " + std::to_string(max_safetensors_header) + " can be read back");
     const uint64_t header_bytes = header.size();
     std::vector<std::string_view> pieces{{reinterpret_cast<const char*>(&header_bytes), 8}, header};
     for (const SafetensorsView& array : arrays) pieces.push_back(array.bytes);
-    write_file(path, pieces);
+    write_file(path, pieces, previous);
 }
 
 }  // namespace flockstep

@@ -140,3 +140,34 @@ TEST_CASE("files: one that has lost its name is written by the link that leads t
     close(file);
     CHECK(folder.num_files() == 0);
 }
+
+TEST_CASE("files: what is replaced is kept where asked for, and only once the new file is written") {
+    const Folder folder;
+    const fs::path path = folder.path / "it", previous = folder.path / "before";
+    const std::string first(60'000, 'x'), second(100'000, 'y');
+    write_file(path, {"zero"}, previous);
+    CHECK_FALSE(fs::exists(previous));
+    write_file(path, {first}, previous);
+    CHECK(read(previous) == "zero");
+    {
+        const SmallDisk disk(80'000);
+        CHECK_THROWS_AS(write_file(path, {second}, previous), std::runtime_error);
+    }
+    CHECK(read(path) == first);
+    CHECK(read(previous) == "zero");
+    write_file(path, {second}, previous);
+    CHECK(read(path) == second);
+    CHECK(read(previous) == first);
+    CHECK(folder.num_files() == 2);
+}
+
+TEST_CASE("files: what killed processes left behind is removed, and nothing else") {
+    const Folder folder;
+    for (const char* name : {"a.partial123", "b.toml.partial9", "c.partial", "d.partial12x", "e"})
+        write_file(folder.path / name, "text");
+    fs::create_directories(folder.path / "f.partial7");
+    remove_partial_files(folder.path);
+    for (const char* name : {"a.partial123", "b.toml.partial9"}) CHECK_FALSE(fs::exists(folder.path / name));
+    for (const char* name : {"c.partial", "d.partial12x", "e", "f.partial7"}) CHECK(fs::exists(folder.path / name));
+    remove_partial_files(folder.path / "absent");
+}

@@ -3,12 +3,15 @@
 Runs $FLOCKSTEP_BINARY, or build/flockstep; without one, everything here is skipped.
 """
 
+import contextlib
 import json
 import math
 import os
 import pathlib
 import re
+import resource
 import signal
+import struct
 import subprocess
 import time
 
@@ -397,6 +400,223 @@ def test_a_signal_saves_a_checkpoint_that_resumes_bit_for_bit(sent, device, tmp_
     assert parameters
     for name in parameters:
         assert resumed[name].tobytes() == uninterrupted[name].tobytes(), name
+
+
+def start(*words, cwd, **options):
+    """A training run under way: its process, once the first record of its log is there."""
+    process = subprocess.Popen([BINARY, *map(str, words)], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    wait_for(lambda: any(metric_lines(log.parent) for log in cwd.glob("runs/*/metrics.jsonl")))
+    return process
+
+
+def wait_for(condition):
+    deadline = time.time() + 60
+    while not condition():
+        assert time.time() < deadline
+        time.sleep(0.02)
+
+
+def arrays_of(run):
+    safetensors = pytest.importorskip("safetensors.numpy")
+    return {name: array.tobytes() for name, array in safetensors.load_file(run / "checkpoint.safetensors").items()}
+
+
+ENDLESS = ["--total_steps", "100000000", *SMALL, "--log_every", "0.05"]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGHUP, signal.SIGPIPE])
+def test_a_terminal_or_reader_that_goes_away_leaves_a_checkpoint(sent, tmp_path):
+    process = start("train", "cartpole", *ENDLESS, cwd=tmp_path)
+    process.send_signal(sent)
+    process.communicate(timeout=60)
+    assert process.returncode == 128 + sent
+    succeed("train", "--resume", only_run(tmp_path), "--total_steps", "1", cwd=tmp_path)
+
+
+def test_a_closed_pipe_ends_training_with_a_checkpoint(tmp_path):
+    process = start("train", "cartpole", *ENDLESS, cwd=tmp_path, restore_signals=True)
+    process.stdout.close()
+    wait_for(lambda: process.poll() is not None)
+    assert process.returncode in (128 + signal.SIGPIPE, -signal.SIGPIPE)
+    process.stderr.close()
+    assert (only_run(tmp_path) / "checkpoint.safetensors").is_file()
+
+
+def test_nohup_is_obeyed(tmp_path):
+    ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # noqa: E731
+    process = start("train", "cartpole", *ENDLESS, cwd=tmp_path, preexec_fn=ignore)
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+
+
+def test_a_signal_ends_an_iteration_of_minutes_within_two_seconds(device, tmp_path):
+    """It is abandoned: the checkpoint is that of its beginning, and goes on as if nothing had happened."""
+    long = ["--num_envs", "64", "--num_steps", "1600", "--update_epochs", "10", "--hidden_sizes", "16", "--device", device]
+    minibatches = ["--num_minibatches", "100000"]
+    words = [BINARY, "train", "cartpole", *long, *minibatches, "--total_steps", "100000000"]
+    process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline().startswith("cartpole on ")
+    time.sleep(3)  # in the midst of the first iteration
+    begin = time.time()
+    process.send_signal(signal.SIGTERM)
+    said, wrong = process.communicate(timeout=60)
+    assert time.time() - begin < 2
+    assert process.returncode == 128 + signal.SIGTERM, wrong
+    run = only_run(tmp_path)
+    assert f"--resume runs/{run.name}" in said
+    fewer = ["--num_minibatches", "4", "--update_epochs", "1", "--total_steps", "204800", "--replay=false"]
+    succeed("train", "--resume", run, *fewer, cwd=tmp_path)
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    succeed("train", "cartpole", *long, *fewer, cwd=whole)
+    assert arrays_of(run) == arrays_of(only_run(whole))
+
+
+def test_a_second_signal_ends_at_once(tmp_path):
+    """While the first waits for a reader of the output that does not read."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(writing, b"x" * 4096):
+            pass
+    os.set_blocking(writing, True)
+    process = subprocess.Popen([BINARY, "train", "cartpole", *ENDLESS], cwd=tmp_path, stdout=writing, stderr=subprocess.DEVNULL)
+    wait_for(lambda: list(tmp_path.glob("runs/*/config.toml")))
+
+    def is_handled():
+        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+        return int(re.search(r"SigCgt:\s*(\w+)", status).group(1), 16) >> (signal.SIGTERM - 1) & 1
+
+    assert is_handled()
+    process.send_signal(signal.SIGTERM)
+    wait_for(lambda: not is_handled())
+    time.sleep(0.1)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=10) == -signal.SIGTERM
+    os.close(reading), os.close(writing)
+
+
+def test_one_process_trains_in_a_run_folder(tmp_path):
+    process = start("train", "cartpole", *ENDLESS, cwd=tmp_path)
+    run = only_run(tmp_path)
+    wait_for((run / ".lock").read_text)
+    says = refusal("train", "--resume", run, cwd=tmp_path)
+    assert says == f"flockstep: {run}: in use by process {process.pid}, want a run folder in which no other process trains"
+    assert process.poll() is None
+    process.kill()
+    process.communicate()
+    assert "there is no" in refusal("train", "--resume", run, cwd=tmp_path)  # no checkpoint was due yet
+    again = start("train", "cartpole", *ENDLESS, "--checkpoint_every", "0.01", cwd=tmp_path)
+    runs = sorted((tmp_path / "runs").iterdir())
+    wait_for(lambda: any((run / "checkpoint.previous.safetensors").exists() for run in runs))
+    again.kill()
+    again.communicate()
+    killed = next(run for run in runs if (run / "checkpoint.previous.safetensors").exists())
+    (killed / "checkpoint.safetensors.partial1").write_bytes(b"half")
+    succeed("train", "--resume", killed, "--total_steps", "1", cwd=tmp_path)
+    assert not list(killed.glob("*.partial*"))
+    assert (killed / ".lock").read_text() == ""
+
+
+def test_the_checkpoint_before_the_last_is_kept_and_named_where_the_last_is_damaged(tmp_path):
+    succeed("train", "cartpole", "--total_steps", "512", *SMALL, "--replay", "false", cwd=tmp_path)
+    run = only_run(tmp_path)
+    last, previous = run / "checkpoint.safetensors", run / "checkpoint.previous.safetensors"
+    assert not previous.exists()
+    first = last.read_bytes()
+    succeed("train", "--resume", run, "--total_steps", "1024", cwd=tmp_path)
+    assert previous.read_bytes() == first
+    succeed("eval", "--checkpoint", previous, "--episodes", "2", "--device", "cpu", cwd=tmp_path)
+    whole = last.read_bytes()
+    last.write_bytes(whole[:1000])
+    says = refusal("train", "--resume", run, cwd=tmp_path)
+    assert says.endswith(f"the file is cut short, or no safetensors file; to restore the previous checkpoint: mv {previous} {last}")
+    os.replace(previous, last)
+    succeed("train", "--resume", run, "--total_steps", "1024", cwd=tmp_path)
+    metadata = lambda data: data[: 8 + int.from_bytes(data[:8], "little")].split(b'\\"seconds')[0]  # noqa: E731
+    assert metadata(last.read_bytes()) == metadata(whole)
+
+
+def test_a_checkpoint_with_impossible_progress_is_refused(tmp_path):
+    safetensors = pytest.importorskip("safetensors.numpy")
+    succeed("train", "cartpole", "--total_steps", "512", *SMALL, "--replay", "false", cwd=tmp_path)
+    file = only_run(tmp_path) / "checkpoint.safetensors"
+    data = file.read_bytes()
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    arrays = safetensors.load(data)
+    arrays["trainer.steps"] = arrays["trainer.steps"] * 0 - 1
+    file.write_bytes(safetensors.save(arrays, header["__metadata__"]))
+    says = refusal("train", "--resume", only_run(tmp_path), "--total_steps", "1024", cwd=tmp_path)
+    assert f"{file}: trainer.steps[0]: got -1, want an integer from 0 to 144115188075855872" in says
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_and_nothing_else(tmp_path):
+    succeed("train", "cartpole", "--total_steps", "512", *SMALL, "--replay", "false", cwd=tmp_path)
+    run = only_run(tmp_path)
+    before = (run / "checkpoint.safetensors").read_bytes()
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # noqa: E731
+    words = [BINARY, "train", "--resume", run, "--total_steps", "1024"]
+    result = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60, preexec_fn=limit)
+    assert (result.returncode, result.stderr) == (2, f"flockstep: {run}/checkpoint.safetensors: cannot be written: File too large\n")
+    assert (run / "checkpoint.safetensors").read_bytes() == before
+    assert not list(run.glob("*.partial*")) and not list(run.glob("*previous*"))
+
+
+def test_closed_standard_streams_are_not_taken_by_files(tmp_path):
+    words = ["train", "cartpole", "--total_steps", "512", *SMALL, "--replay", "false"]
+    closed = subprocess.run(["bash", "-c", 'exec "$@" <&- >&- 2>&-', "bash", BINARY, *words], cwd=tmp_path, timeout=60)
+    assert closed.returncode == 0
+    events = next(only_run(tmp_path).glob("events.out.tfevents.*")).read_bytes()
+    at = 0
+    while at < len(events):  # frames of length, checksum, data, checksum from end to end, and nothing else
+        at += 16 + struct.unpack_from("<Q", events, at)[0]
+    assert at == len(events)
+
+
+@pytest.mark.parametrize("baseline, says", [("x", 'policy: got "x", want one of: random'), ("random,pibt", 'policy: got "pibt", want one of: random')])
+def test_a_baseline_that_cannot_play_is_refused_before_training(baseline, says, tmp_path):
+    words = ["--total_steps", "100000000", *SMALL, "--evaluate_episodes", "1", "--baseline", baseline]
+    assert says in refusal("train", "cartpole", *words, cwd=tmp_path)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_scripted_policy_that_lacks_what_it_needs_is_refused_before_training(tmp_path):
+    words = ["--total_steps", "100000000", *SMALL, "--evaluate_episodes", "1", "--baseline", "pibt"]
+    assert 'policy: got "pibt", but' in refusal("train", "pathfinding", *words, cwd=tmp_path)
+
+
+def test_training_that_does_not_fit_is_refused_before_memory_is_touched(tmp_path):
+    def peak(*words):
+        """Mebibytes that a refusal took."""
+        process = subprocess.Popen([BINARY, *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        says = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.stdout.close(), process.stderr.close()
+        assert os.waitstatus_to_exitcode(status) == 2, says
+        return says, usage.ru_maxrss >> 10
+
+    says, mebibytes = peak("train", "cartpole", "--num_envs", "1073741824", "--device", "cpu")
+    assert re.fullmatch(r"flockstep: memory: training with num_envs = 1073741824 needs \d+ MiB, free are \d+ MiB\n", says)
+    assert mebibytes < 600
+    says, mebibytes = peak("bench", "cartpole", "--num_envs", "1073741824", "--device", "cpu")
+    assert re.fullmatch(r"flockstep: memory: .* needs \d+ MiB, free are \d+ MiB\n", says)
+    assert mebibytes < 600
+    says, mebibytes = peak("bench", "pathfinding", "--generator", "maze", "--size", "4096", "--num_maps", "1048576", "--device", "cpu")
+    assert "a pool of generated maps needs" in says and mebibytes < 600
+
+
+def test_the_limit_of_the_address_space_counts_as_memory(tmp_path):
+    room = 3 << 30
+    limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (room, room))  # noqa: E731
+    words = [BINARY, "train", "cartpole", "--num_envs", str(1 << 23), "--device", "cpu"]
+    result = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60, preexec_fn=limit)
+    free = re.search(r"memory: training with num_envs = 8388608 needs \d+ MiB, free are (\d+) MiB", result.stderr)
+    assert result.returncode == 2 and free and int(free.group(1)) < room >> 20, result.stderr
 
 
 # Evaluation, benchmarks, replays

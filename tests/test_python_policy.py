@@ -6,6 +6,7 @@ Trains tiny checkpoints with $FLOCKSTEP_BINARY, or build/flockstep; without one,
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from conftest import require_device, to_device, to_numpy
 
 torch = pytest.importorskip("torch")
+safetensors = pytest.importorskip("safetensors.numpy")
 flockstep = pytest.importorskip("flockstep", reason="the Python module is not built")
 pytest.importorskip("flockstep._flockstep_policy", reason="the policy module is not built")
 
@@ -244,12 +246,11 @@ def damaged(file, tmp_path, change):
 
 
 def without_array(data):
-    """The file's header without the first array of weights."""
+    """The file without its first array of weights."""
+    arrays = safetensors.load(data)
+    arrays.pop(next(name for name in sorted(arrays) if ".parameter." in name))
     size = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + size])
-    header.pop(next(name for name in header if ".parameter." in name))
-    text = json.dumps(header).encode()
-    return len(text).to_bytes(8, "little") + text + data[8 + size :]
+    return safetensors.save(arrays, json.loads(data[8 : 8 + size])["__metadata__"])
 
 
 @pytest.mark.parametrize(
@@ -261,7 +262,7 @@ def without_array(data):
         (lambda data: data[:8] + b"#" * (len(data) - 8), "its header is not JSON"),
         (lambda data: data.replace(b"flockstep checkpoint", b"somebody's checkpint"), "want \"flockstep checkpoint\""),
         (lambda data: data.replace(b'num_actions\\":2', b'num_actions\\":3'), "want float32 [3, 16]"),
-        (lambda data: data.replace(b'num_actions\\":2', b'num_axtions\\":2'), "its metadata is damaged"),
+        (lambda data: data.replace(b'num_actions\\":2', b'num_axtions\\":2'), 'policies[0]: got an object, want an object with "num_actions"'),
         (without_array, "is missing"),
     ],
 )
@@ -269,6 +270,121 @@ def test_a_malformed_checkpoint_gets_one_sentence(cartpole_run, tmp_path, change
     file = damaged(cartpole_run / "checkpoint.safetensors", tmp_path, change)
     sentence = refusal(lambda: flockstep.load_policy(file, device="cpu"))
     assert sentence.startswith("checkpoint") and says in sentence
+
+
+def with_metadata(data, key, text):
+    """The file with another text for a key of its metadata."""
+    size = int.from_bytes(data[:8], "little")
+    metadata = json.loads(data[8 : 8 + size])["__metadata__"]
+    return safetensors.save(safetensors.load(data), {**metadata, key: text(metadata[key]) if callable(text) else text})
+
+
+def first_policy(**changes):
+    """The text of `policies` with other values in the first of them; those of its first part begin with part_."""
+
+    def text(old):
+        policies = json.loads(old)
+        for name, value in changes.items():
+            where = policies[0]["parts"][0] if name.startswith("part_") else policies[0]
+            where[name.removeprefix("part_")] = value
+        return json.dumps(policies)
+
+    return text
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "says"),
+    [
+        ("format_version", "9" * 5000 + "\x1b[2J", 'its format version is "' + "9" * 200 + '...", this Flockstep reads 3'),
+        ("policies", "[]", "policies: got a list of 0, want a list of 1 to 8 items"),
+        ("policies", "null", "policies: got null, want a list of 1 to 8 items"),
+        ("policies", "{}", "policies: got an object, want a list of 1 to 8 items"),
+        ("policies", "[" * 1_000_000, "policies: it is not JSON"),
+        ("policies", "[" * 1_000_000 + "]" * 1_000_000, "policies[0]: got a list of 1, want an object"),
+        ("policies", lambda old: json.dumps(json.loads(old) * 2), 'policies[1].role: got "agent", want another name than the roles before it'),
+        ("policies", first_policy(num_actions=-1), "policies[0].num_actions: got -1, want an integer from 1 to 16777216"),
+        ("policies", first_policy(num_actions=1e300), "policies[0].num_actions: got 1e+300, want an integer from 1 to 16777216"),
+        ("policies", first_policy(num_actions=3), "agent.parameter.actor.head.weight is float32 [2, 16], want float32 [3, 16]"),
+        ("policies", first_policy(count=2**64 - 1), "policies[0].count: got 18446744073709551615, want an integer from 0 to 16777216"),
+        ("policies", first_policy(first=-1), "policies[0].first: got -1, want an integer from 0 to 16777216"),
+        ("policies", first_policy(parts=[]), "policies[0].parts: got a list of 0, want a list of 1 to 16 items"),
+        ("policies", first_policy(part_num_flags=17), "policies[0].parts[0].num_flags: got 17, want an integer from 0 to 16"),
+        ("policies", first_policy(part_num_flags=-1), "policies[0].parts[0].num_flags: got -1, want an integer from 0 to 16"),
+        ("policies", first_policy(part_scale="1"), 'policies[0].parts[0].scale: got "1", want a number from -1e+30 to 1e+30'),
+        ("policies", first_policy(part_dtype="int64"), 'policies[0].parts[0].dtype: got "int64", want uint8, int8, bfloat16 or float32'),
+        ("policies", first_policy(part_shape=[65536, 65536]), "policies[0].parts[0].shape: got a list of 2, want at most 16777216 numbers"),
+        ("policies", first_policy(part_shape=[0]), "policies[0].parts[0].shape[0]: got 0, want an integer from 1 to 16777216"),
+        ("progress", '{"iterations": 1e300, "seconds": 0}', "progress.iterations: got 1e+300, want an integer from 0 to 1099511627776"),
+        ("progress", '{"iterations": 1, "seconds": -1}', "progress.seconds: got -1, want a number from 0 to 10000000000"),
+        ("training_settings", '{"hidden_sizes": [65536, 65536]}', "agent.parameter.actor.hidden.0.weight is float32 [16, 8], want float32 [65536, 8]"),
+        ("training_settings", json.dumps({"hidden_sizes": [16] * 65}), "training_settings.hidden_sizes: got 65 layers, want at most 64"),
+        ("training_settings", '{"num_steps": 0}', "training_settings.num_steps: got 0, want an integer from 1 to 65536"),
+        ("environment_settings", '{"size": {}}', "environment_settings.size: got an object, want true, false, a number, a text or a list of these"),
+    ],
+)
+def test_every_value_of_the_metadata_is_checked(cartpole_run, tmp_path, key, text, says):
+    file = damaged(cartpole_run / "checkpoint.safetensors", tmp_path, lambda data: with_metadata(data, key, text))
+    sentence = f"checkpoint {file}: {says}"
+    assert refusal(lambda: flockstep.load_policy(file, device="cpu")) == sentence
+    result = subprocess.run([BINARY, "eval", "--checkpoint", file, "--episodes", "2", "--device", "cpu"], capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stderr) == (2, f"flockstep: {sentence}\n")
+
+
+def test_a_checkpoint_may_hold_a_policy_that_sees_flags(cartpole_run, tmp_path):
+    """Flags of a part are columns of their own: 16 would need weights that are not there, and 1 needs just these."""
+    for flags, says in (16, "is float32 [16, 8], want float32 [16, 64]"), (1, None):
+        file = damaged(
+            cartpole_run / "checkpoint.safetensors", tmp_path, lambda data: with_metadata(data, "policies", first_policy(part_num_flags=flags))
+        )
+        if says:
+            assert says in refusal(lambda: flockstep.load_policy(file, device="cpu"))
+        else:
+            assert flockstep.load_policy(file, device="cpu").act(np.full((3, 1, 4), 1e38, np.float32)).shape == (3, 1)
+
+
+def with_array(data, name, change):
+    arrays = safetensors.load(data)
+    arrays[name] = change(arrays[name].copy())
+    size = int.from_bytes(data[:8], "little")
+    return safetensors.save(arrays, json.loads(data[8 : 8 + size])["__metadata__"])
+
+
+def put(value):
+    def change(array):
+        array.flat[-1] = value
+        return array
+
+    return change
+
+
+def test_weights_that_are_not_finite_are_refused(cartpole_run, tmp_path):
+    name = "agent.parameter.actor.head.weight"
+    file = damaged(cartpole_run / "checkpoint.safetensors", tmp_path, lambda data: with_array(data, name, put(np.nan)))
+    sentence = f"checkpoint {file}: {name}: number 31 is not finite; the file is damaged, or training diverged"
+    assert refusal(lambda: flockstep.load_policy(file, device="cpu")) == sentence
+
+
+def test_arrays_that_share_bytes_are_refused(cartpole_run, tmp_path):
+    """Else a file of megabytes could claim terabytes."""
+
+    def change(data):
+        size = int.from_bytes(data[:8], "little")
+        header = json.loads(data[8 : 8 + size])
+        header["again"] = header["agent.parameter.actor.hidden.0.weight"]
+        text = json.dumps(header).encode()
+        return len(text).to_bytes(8, "little") + text + data[8 + size :]
+
+    sentence = refusal(lambda: flockstep.load_policy(damaged(cartpole_run / "checkpoint.safetensors", tmp_path, change), device="cpu"))
+    assert re.search(r"the array [a-z0-9_.]+ begins at byte \d+ of the data, want \d+, where the one before it ends$", sentence)
+
+
+def test_a_header_that_is_too_long_is_refused_before_it_is_read(tmp_path):
+    file = tmp_path / "long.safetensors"
+    with file.open("wb") as out:
+        out.write((2**30).to_bytes(8, "little"))
+        out.truncate(2**31)
+    sentence = f"checkpoint {file}: its header has 1073741824 bytes, want at most 16777216"
+    assert refusal(lambda: flockstep.load_policy(file, device="cpu")) == sentence
 
 
 def test_a_checkpoint_that_is_not_there_gets_one_sentence(tmp_path):

@@ -163,7 +163,7 @@ void Learner::restore(const Archive& archive) {
     Memory& memory = batch_.memory();
     restore_policy(archive, policy_, memory, true);
     const auto take = [&](const char* name, DType dtype, std::vector<int64_t> shape, void* data) {
-        const NamedArray& array = archive.expect(policy_.spec().role + "." + name, dtype, shape);
+        const NamedArray& array = archive.expect_numbers(policy_.spec().role + "." + name, dtype, shape);
         memory.from_host(data, array.bytes.data(), array.bytes.size());
     };
     take("input.shift_and_scale", DType::float32, {2, input_.width}, shift_);

@@ -10,8 +10,6 @@
 namespace flockstep {
 
 namespace {
-constexpr int64_t alignment = 64;  // of parameters, in elements: 256 bytes, 128 of bfloat16
-
 torch::TensorOptions options_for(Device device, torch::ScalarType dtype) {
     const torch::Device context =
         device.is_cuda() ? torch::Device(torch::kCUDA, c10::DeviceIndex(device.index)) : torch::Device(torch::kCPU);
@@ -50,22 +48,10 @@ torch::Tensor orthogonal(int64_t rows, int64_t columns, float gain, const Rng& r
 }
 }  // namespace
 
-int64_t Parameter::count() const {
-    int64_t product = 1;
-    for (int64_t n : shape) product *= n;
-    return product;
-}
-
-struct Policy::Network {
+struct Policy::Network : NetworkLayout {
     PolicySpec spec;
     TrainConfig config;
     Memory& memory;
-    std::vector<int> part_order;              // order of the parts in the input
-    int channels = 0, height = 0, width = 0;  // of the image at the front of the input; 0: no image
-    IntegerList hidden, convolutions;
-    InputColumns columns;
-    std::vector<Parameter> parameters;
-    int64_t size = 0;
     std::vector<Buffer> buffers;  // parameter, gradient, first and second moment, bfloat16 copy
     std::vector<torch::Tensor> leaves, gradient_views;
     size_t next_leaf = 0;
@@ -73,69 +59,10 @@ struct Policy::Network {
     std::vector<torch::Tensor> outputs, output_gradients;
 
     Network(const PolicySpec& spec, const TrainConfig& config, Memory& memory)
-        : spec(spec), config(config), memory(memory) {
-        hidden = config.hidden_sizes;
-        order_parts();
-        columns = input_columns(spec, part_order, 1, spec.first + spec.count);
-        if (!config.share_layers) {
-            add_tower("actor.", spec.num_actions, 0.01f, 0);
-            add_tower("critic.", 1, 1.0f, 0);
-        } else {
-            add_tower("", spec.num_actions + 1, 0.01f, spec.num_actions);
-        }
+        : NetworkLayout(spec, config), spec(spec), config(config), memory(memory) {
         allocate();
     }
     bool is_bfloat16() const { return config.precision == Precision::bfloat16; }
-
-    /// Finds the image: the parts with the height and width of the first 2- or 3-dimensional part.
-    void order_parts() {
-        std::vector<int> rest;
-        for (size_t p = 0; p < spec.parts.size(); ++p) {
-            const std::vector<int>& shape = spec.parts[p].shape;
-            const bool is_image = config.encoder == Encoder::cnn && (shape.size() == 2 || shape.size() == 3);
-            const int h = is_image ? shape[shape.size() - 2] : 0, w = is_image ? shape.back() : 0;
-            if (is_image && (channels == 0 || (h == height && w == width))) {
-                channels += (shape.size() == 3 ? shape[0] : 1) * spec.parts[p].planes(), height = h, width = w;
-                part_order.push_back(int(p));
-            } else {
-                rest.push_back(int(p));
-            }
-        }
-        part_order.insert(part_order.end(), rest.begin(), rest.end());
-        if (config.encoder != Encoder::cnn) return;
-        if (channels == 0)
-            throw std::invalid_argument("encoder: got cnn, but role " + spec.role +
-                                        " has no 2- or 3-dimensional observation part; want mlp");
-        convolutions = config.channels;
-        if (std::min(height, width) < 2 * int(convolutions.size()) + 1)
-            throw std::invalid_argument("channels: got " + std::to_string(convolutions.size()) +
-                                        " convolutions, too many for an image of " + std::to_string(height) + "x" +
-                                        std::to_string(width) + " cells (each removes 2 rows and 2 columns)");
-    }
-
-    void add(const std::string& name, std::vector<int64_t> shape, float gain, int head_split = 0) {
-        parameters.push_back({name, std::move(shape), size, gain, head_split});
-        size += (parameters.back().count() + alignment - 1) / alignment * alignment;
-    }
-    void add_layer(const std::string& name, std::vector<int64_t> shape, float gain, int head_split = 0) {
-        const int64_t outputs = shape[0];
-        add(name + ".weight", std::move(shape), gain, head_split);
-        add(name + ".bias", {outputs}, 0.0f);
-    }
-    void add_tower(const std::string& prefix, int outputs, float gain, int head_split) {
-        int64_t wide = columns.width, in = channels;
-        for (size_t i = 0; i < convolutions.size(); ++i) {
-            add_layer(prefix + "convolution." + std::to_string(i), {convolutions[i], in, 3, 3}, std::sqrt(2.0f));
-            in = convolutions[i];
-        }
-        const int lost = 2 * int(convolutions.size());
-        if (channels) wide = in * (height - lost) * (width - lost) + columns.width - channels * height * width;
-        for (size_t i = 0; i < hidden.size(); ++i) {
-            add_layer(prefix + "hidden." + std::to_string(i), {hidden[i], wide}, std::sqrt(2.0f));
-            wide = hidden[i];
-        }
-        add_layer(prefix + "head", {outputs, wide}, gain, head_split);
-    }
 
     void allocate() {
         for (const char* what : {"parameters", "gradients", "first moments", "second moments"})

@@ -4,21 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "trainer/config.h"
-#include "trainer/rollout.h"
+#include "trainer/network_layout.h"
 #include "trainer/sampling.h"
 
 namespace flockstep {
-
-/// One weight or bias in a policy's flat parameter array.
-struct Parameter {
-    std::string name;  // such as "actor.hidden.0.weight"
-    std::vector<int64_t> shape;
-    int64_t offset = 0;  // in elements; padding between parameters stays 0
-    float gain = 1.0f;   // of the orthogonal initialisation; biases start at 0
-    int head_split = 0;  // > 0: rows from here on are the critic's head, initialised with gain 1
-    int64_t count() const;
-};
 
 /// Where to write the gradient of the loss with respect to the network's output; strides as in PolicyOutput.
 struct OutputGradient {

@@ -30,6 +30,16 @@ void check_batch(const Batch& batch, const TrainConfig& config) {
     for (const char* output : {"reward", "terminated", "truncated", "active"}) batch.output(output);
 }
 
+/// Every minibatch has at least one sample of each role.
+std::vector<PolicySpec> check_minibatches(std::vector<PolicySpec> specs, const TrainConfig& config) {
+    for (const PolicySpec& spec : specs)
+        if (const int64_t samples = config.num_envs * config.num_steps * spec.count; config.num_minibatches > samples)
+            throw std::invalid_argument("num_minibatches: got " + std::to_string(config.num_minibatches) +
+                                        ", want at most " + std::to_string(samples) + ", the samples of a rollout of " +
+                                        spec.role);
+    return specs;
+}
+
 /// Number of steps within which a world is truncated at most once, so that one row of final observations suffices.
 int segment_steps(const Batch& batch, const TrainConfig& config) {
     const auto found = batch.settings().values().find("max_episode_steps");
@@ -58,7 +68,7 @@ struct Trainer::Impl {
         : config(config),
           batch(checked(std::move(given), config)),
           stream(batch->memory().device()),
-          specs(policy_specs(*batch)),
+          specs(check_minibatches(policy_specs(*batch), config)),
           rollout(*batch, config.num_steps, specs),
           state_buffer(batch->memory(), sizeof(TrainerState), "the trainer's state"),
           partials(batch->memory(), max_sum_chunks * max_sums * 8, "sums"),
@@ -92,17 +102,22 @@ struct Trainer::Impl {
         return {batch->memory().device(), stream.handle(), static_cast<double*>(partials.data())};
     }
 
-    void iterate() {
+    bool iterate(const std::function<bool()>& stops) {
         if (!began) began = Clock::now();
         const TrainerStream::Scope scope(stream);
         set_schedule();
+        bool is_whole = true;
         rollout_graph.run(stream, [&] {
             clock.mark(start, stream.handle());
-            collect();
+            is_whole = collect(stops);
             clock.mark(rollout_end, stream.handle());
         });
+        if (!is_whole) return false;
         const int updates = config.update_epochs * config.num_minibatches;
-        for (int update = 0; update < updates; ++update) update_graph.run(stream, [&] { learn(); });
+        for (int update = 0; update < updates; ++update) {
+            if (stops && stops()) return false;
+            update_graph.run(stream, [&] { learn(); });
+        }
         end_graph.run(stream, [&] {
             if (config.norm_obs)
                 for (Learner& learner : learners) learner.normalise(context(), rollout);
@@ -110,6 +125,7 @@ struct Trainer::Impl {
         });
         ++iterations;
         if (!context().device.is_cuda()) add_phases(1);
+        return true;
     }
 
     /// Sets learning rate and entropy coefficient by the run's progress.
@@ -123,10 +139,13 @@ struct Trainer::Impl {
     }
     float ent_coef() const { return float(config.ent_coef + (config.ent_coef_end - config.ent_coef) * progress()); }
 
-    /// The rollout: act, step, and compute the values and advantages.
-    void collect() {
+    /// The rollout: act, step, and compute the values and advantages. On a GPU it is
+    /// captured as a whole and cannot be interrupted. Returns false if it was interrupted.
+    bool collect(const std::function<bool()>& stops) {
+        const bool may_stop = stops && !context().device.is_cuda();
         rollout.begin(context());
         for (int t = 0; t < config.num_steps; ++t) {
+            if (may_stop && stops()) return false;
             for (Learner& learner : learners) learner.act(context(), rollout, t, state());
             step_worlds(t);
             if ((t + 1) % segment == 0 || t + 1 == config.num_steps) compute_final_values(t / segment);
@@ -134,6 +153,7 @@ struct Trainer::Impl {
         for (Learner& learner : learners) learner.compute_values(context(), rollout, config.num_steps);
         run(context(), 1, IncrementCounter{&state()->env_steps, config.num_steps});
         estimate_advantages();
+        return true;
     }
     void step_worlds(int t) {
         if (t < timed_steps) clock.mark(first_step + 2 * t, stream.handle());
@@ -251,8 +271,7 @@ Archive Trainer::Impl::snapshot() {
     write_info(archive, {batch->environment(), batch->settings(), config, specs, iterations, seconds()});
     for (Learner& learner : learners) learner.save(archive);
     const TrainerState now = read_state();
-    archive.add("trainer.steps", DType::int64, {2}, &now.env_steps);
-    archive.add("trainer.agent_steps", DType::float64, {1}, &now.agent_steps);
+    save_progress(archive, {now.env_steps, now.optimiser_steps, now.agent_steps});
     if (config.norm_reward) {
         std::vector<float> carried(size_t(rollout.slot_rows()));
         batch->memory().to_host(carried.data(), carried_returns.data(), carried.size() * 4);
@@ -270,17 +289,18 @@ Archive Trainer::Impl::snapshot() {
 void Trainer::Impl::restore(const Archive& archive) {
     const CheckpointInfo info = read_info(archive);
     if (info.environment != batch->environment())
-        throw std::invalid_argument("checkpoint: it was trained on the environment " + info.environment + ", want " +
-                                    batch->environment());
+        throw std::invalid_argument(archive.place() + "it was trained on the environment " + info.environment +
+                                    ", want " + batch->environment());
     const TrainerStream::Scope scope(stream);
     batch->memory().synchronize();
     for (Learner& learner : learners) learner.restore(archive), learner.clear_sums();
     TrainerState now = read_state();
+    const TrainingProgress progress = read_progress(archive, batch->num_envs());
+    now.env_steps = progress.env_steps, now.optimiser_steps = progress.optimiser_steps;
+    now.agent_steps = progress.agent_steps;
     const auto take = [&](const char* name, DType dtype, std::vector<int64_t> shape) {
-        return archive.expect(name, dtype, shape).bytes;
+        return archive.expect_numbers(name, dtype, shape).bytes;
     };
-    memcpy(&now.env_steps, take("trainer.steps", DType::int64, {2}).data(), 16);
-    memcpy(&now.agent_steps, take("trainer.agent_steps", DType::float64, {1}).data(), 8);
     if (config.norm_reward) {
         memcpy(&now.reward_scale, take("trainer.reward_scale", DType::float32, {1}).data(), 4);
         memcpy(&now.reward_moments, take("trainer.reward_moments", DType::float64, {3}).data(), 24);
@@ -303,7 +323,7 @@ void Trainer::Impl::restore(const Archive& archive) {
 Trainer::Trainer(std::unique_ptr<Batch> batch, const TrainConfig& config)
     : impl_(std::make_unique<Impl>(std::move(batch), config)) {}
 Trainer::~Trainer() = default;
-void Trainer::iterate() { impl_->iterate(); }
+bool Trainer::iterate(const std::function<bool()>& stops) { return impl_->iterate(stops); }
 int64_t Trainer::total_iterations() const { return impl_->total_iterations(); }
 int64_t Trainer::iterations() const { return impl_->iterations; }
 double Trainer::progress() const { return impl_->progress(); }

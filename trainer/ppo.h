@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -44,8 +45,10 @@ class Trainer {
     Trainer(std::unique_ptr<Batch> batch, const TrainConfig& config);
     ~Trainer();
 
-    /// Enqueues one iteration; asynchronous on a GPU.
-    void iterate();
+    /// Enqueues one iteration; asynchronous on a GPU. `stops` is asked before each minibatch, on the CPU
+    /// before each step, too; where it says true the iteration is abandoned and false returned. The trainer is then to
+    /// be restored from a snapshot or thrown away.
+    bool iterate(const std::function<bool()>& stops = {});
     /// Iterations that total_steps take, each num_envs * num_agents * num_steps agent-steps, inactive agents included.
     int64_t total_iterations() const;
     int64_t iterations() const;
@@ -60,7 +63,7 @@ class Trainer {
     Archive snapshot();
     void save(const std::string& path) { write_archive(path, snapshot()); }
     /// Continues from a snapshot(). Throws std::invalid_argument if it comes from another environment, number of
-    /// worlds or network; the trainer must then be discarded.
+    /// worlds or network, DamagedCheckpoint for values that cannot be; the trainer must then be discarded.
     void restore(const Archive& archive);
     void load(const std::string& path) { restore(read_archive(path)); }
 

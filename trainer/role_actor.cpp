@@ -5,9 +5,9 @@
 namespace flockstep {
 
 namespace {
-void check_same(const PolicySpec& got, const PolicySpec& want) {
+void check_same(const Archive& archive, const PolicySpec& got, const PolicySpec& want) {
     const auto differs = [&](const std::string& what) {
-        throw std::invalid_argument("checkpoint: its role " + got.role + " and the environment's " + want.role +
+        throw std::invalid_argument(archive.place() + "its role " + got.role + " and the environment's " + want.role +
                                     " differ in " + what);
     };
     if (got.role != want.role) differs("name");
@@ -19,18 +19,19 @@ void check_same(const PolicySpec& got, const PolicySpec& want) {
         if (got.parts[p].name != want.parts[p].name || got.parts[p].shape != want.parts[p].shape)
             differs("name or shape of the observation part " + want.parts[p].name);
 }
-/// Agents and number types of `here`; scales and flags as trained.
-PolicySpec joined(const PolicySpec& trained, PolicySpec here) {
-    check_same(trained, here);
+/// Agents and number types of `here`; scales and flags as trained. Its network is the one whose parameters are there.
+PolicySpec joined(const PolicySpec& trained, PolicySpec here, const TrainConfig& config, const Archive& archive) {
+    check_same(archive, trained, here);
     for (size_t p = 0; p < here.parts.size(); ++p)
         here.parts[p].scale = trained.parts[p].scale, here.parts[p].num_flags = trained.parts[p].num_flags;
+    check_policy(archive, here, config);
     return here;
 }
 }  // namespace
 
 RoleActor::RoleActor(const PolicySpec& trained, const PolicySpec& here, const CheckpointInfo& info,
                      const Archive& archive, Memory& memory, int64_t num_envs, int num_agents)
-    : policy_(joined(trained, here), info.config, memory),
+    : policy_(joined(trained, here, info.config, archive), info.config, memory),
       input_(policy_.input(num_envs, num_agents)),
       network_input_(memory, size_t(input_.rows.size() * input_.width * policy_.input_element_bytes()),
                      "the policy's input"),
@@ -39,7 +40,7 @@ RoleActor::RoleActor(const PolicySpec& trained, const PolicySpec& here, const Ch
       limit_(info.config.norm_obs ? observation_limit : 0.0f) {
     restore_policy(archive, policy_, memory, false);
     const NamedArray& numbers =
-        archive.expect(trained.role + ".input.shift_and_scale", DType::float32, {2, input_.width});
+        archive.expect_numbers(trained.role + ".input.shift_and_scale", DType::float32, {2, input_.width});
     memory.from_host(shift_.data(), numbers.bytes.data(), size_t(input_.width) * 4);
     memory.from_host(scale_.data(), numbers.bytes.data() + input_.width * 4, size_t(input_.width) * 4);
 }

@@ -87,6 +87,9 @@ class Policy:
             lead = (num_envs, count)
             parts[i] = [self._with_axes(array, lead, shape) for array, (_, shape) in zip(arrays, role["parts"], strict=True)]
             masks[i] = None if masks[i] is None else self._with_axes(masks[i], lead, (role["num_actions"],))
+            for array, (name, shape) in zip(parts[i], role["parts"], strict=True):
+                if len(self._roles) > 1 and tuple(array.shape) != (*lead, *shape):
+                    raise ValueError(f"{name}: got shape {list(array.shape)}, want {[*lead, *shape]}")
         action = self._torch.empty((num_envs, sum(counts)), dtype=self._torch.int32, device=self.device)
         self._policy.act(parts, masks, action, num_envs=num_envs, counts=counts, deterministic=bool(deterministic), **drawing)
         if seed is None:

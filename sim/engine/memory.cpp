@@ -1,27 +1,74 @@
 #include "sim/engine/memory.h"
 
 #include <omp.h>
-#include <unistd.h>
+#include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <new>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <mutex>
 #include <stdexcept>
 
 #include "sim/contract/config.h"
 #include "sim/cuda/memory_cuda.h"
+#include "sim/engine/free_memory.h"
 
 namespace flockstep {
 
-size_t free_host_bytes() {
-    size_t kilobytes = 0;
-    if (FILE* info = std::fopen("/proc/meminfo", "r")) {
-        char line[128];
-        while (std::fgets(line, sizeof line, info))
-            if (std::sscanf(line, "MemAvailable: %zu kB", &kilobytes) == 1) break;
-        std::fclose(info);
+namespace {
+/// Memory that the system hands out zeroed, and fills when it is first touched: large blocks, so that a plan which is
+/// too large is refused before other programs have to make room for its beginning.
+class LazyBlocks {
+  public:
+    static constexpr size_t least = size_t{256} << 20;
+
+    /// Null where there is no room.
+    void* allocate(size_t bytes) {
+        void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (data == MAP_FAILED) return nullptr;
+        const std::lock_guard guard(mutex_);
+        blocks_[data] = bytes, total_ += bytes;
+        return data;
     }
-    return kilobytes ? kilobytes << 10 : ~size_t{0};
+    /// False where it is not one of these.
+    bool release(void* data) {
+        const std::lock_guard guard(mutex_);
+        const auto block = blocks_.find(data);
+        if (block == blocks_.end()) return false;
+        munmap(data, block->second);
+        total_ -= block->second;
+        blocks_.erase(block);
+        return true;
+    }
+    /// Bytes that were handed out and are not filled yet: at least so many, since others take memory, too.
+    size_t untouched() {
+        const std::lock_guard guard(mutex_);
+        return total_ == 0 ? 0 : total_ - std::min(total_, resident_bytes());
+    }
+
+  private:
+    std::mutex mutex_;
+    std::map<void*, size_t> blocks_;
+    size_t total_ = 0;
+};
+LazyBlocks& lazy_blocks() {
+    static LazyBlocks blocks;
+    return blocks;
+}
+
+std::string text_of(const char* path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+}  // namespace
+
+size_t free_host_bytes() {
+    const size_t pages = std::min(machine_room(), cgroup_room("/sys/fs/cgroup", text_of("/proc/self/cgroup")));
+    const size_t promised = pages == SIZE_MAX ? 0 : lazy_blocks().untouched();
+    return std::min(pages - std::min(pages, promised), address_room());
 }
 
 namespace {
@@ -37,17 +84,22 @@ void check_host_room(size_t bytes, const std::string& what) {
 
 namespace {
 class HostMemory final : public Memory {
+    static constexpr size_t worth_asking = size_t{1} << 20;  // what the system has free, from several files
+
   public:
     Device device() const override { return {}; }
     void* allocate(size_t bytes, const std::string& what) override {
         const size_t rounded = (bytes + 255) / 256 * 256;
-        check_host_room(rounded, what);
-        void* data = std::aligned_alloc(256, rounded);
+        if (rounded >= worth_asking) check_host_room(rounded, what);
+        const bool is_lazy = rounded >= LazyBlocks::least;
+        void* data = is_lazy ? lazy_blocks().allocate(rounded) : std::aligned_alloc(256, rounded);
         if (!data) throw no_room(bytes, what);
-        memset(data, 0, rounded);
+        if (!is_lazy) memset(data, 0, rounded);
         return data;
     }
-    void release(void* data) override { std::free(data); }
+    void release(void* data) override {
+        if (!lazy_blocks().release(data)) std::free(data);
+    }
     void to_host(void* host, const void* data, size_t bytes) override { memcpy(host, data, bytes); }
     void from_host(void* data, const void* host, size_t bytes) override { memcpy(data, host, bytes); }
     void zero(void* data, size_t bytes) override { memset(data, 0, bytes); }

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include "sim/engine/registry.h"
 #include "tests/catch.h"
@@ -75,6 +76,32 @@ TEST_CASE("checkpoint: three iterations, a file, and three more equal six, bit f
     }
 }
 
+TEST_CASE("checkpoint: an iteration that was abandoned anywhere leaves the snapshot before it exactly as good") {
+    const auto whole = trainer(small_config());
+    for (int i = 0; i < 6; ++i) REQUIRE(whole->iterate());
+    for (int stops_at : {1, 8, 9, 12}) {  // steps of the rollout come first, then minibatches
+        const auto first = trainer(small_config()), second = trainer(small_config());
+        for (int i = 0; i < 3; ++i) first->iterate();
+        const Archive before = first->snapshot();
+        int asked = 0;
+        CHECK_FALSE(first->iterate([&] { return ++asked == stops_at; }));
+        CHECK(asked == stops_at);
+        second->restore(before);
+        int times = 0;
+        for (int i = 0; i < 3; ++i) CHECK(second->iterate([&] { return ++times < 0; }));
+        CHECK(times == 3 * (8 + 2 * 2));
+        check_same(second->snapshot(), whole->snapshot());
+    }
+}
+
+TEST_CASE("trainer: more minibatches than samples are refused") {
+    TrainConfig config = small_config();
+    config.num_minibatches = 16 * 8;
+    CHECK_NOTHROW(trainer(config));
+    config.num_minibatches = 16 * 8 + 1;
+    CHECK_THROWS_WITH(trainer(config), "num_minibatches: got 129, want at most 128, the samples of a rollout of agent");
+}
+
 TEST_CASE("checkpoint: an actor from a file acts as one from the trainer, in other numbers of worlds") {
     const Folder folder;
     const auto run = trainer(small_config());
@@ -130,7 +157,16 @@ TEST_CASE("checkpoint: files that are none, or damaged, get one sentence each") 
     CHECK(sentence(safetensors("{\"x\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", "12345678")) ==
           "the shape [3] of x does not fit its 8 bytes");
     CHECK(sentence(safetensors("{\"x\":{\"dtype\":\"F32\",\"shape\":[-3],\"data_offsets\":[0,8]}}", "12345678")) ==
-          "the shape of x is impossible");
+          "the entry of x in its header is malformed");
+    CHECK(sentence(safetensors("{\"x\":{\"dtype\":\"F32\",\"shape\":[3,4611686018427387904],\"data_offsets\":[0,8]}}",
+                               "12345678")) == "the shape of x is impossible");
+    CHECK(sentence(safetensors("{\"x\":{\"dtype\":\"F32\",\"shape\":[1e300],\"data_offsets\":[0,8]}}", "12345678")) ==
+          "the entry of x in its header is malformed");
+    CHECK(sentence(safetensors(entry, "123456789")) == "it has 1 bytes after its last array");
+    const std::string two = "\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[";
+    CHECK(sentence(safetensors("{\"x\":{" + two + "0,4]},\"y\":{" + two + "4,8]}}", "12345678")) == "accepted");
+    CHECK(sentence(safetensors("{\"x\":{" + two + "0,4]},\"y\":{" + two + "2,6]}}", "123456")) ==
+          "the array y begins at byte 2 of the data, want 4, where the one before it ends");
     CHECK(sentence(safetensors("{\"x\":{\"dtype\":\"C64\",\"shape\":[1],\"data_offsets\":[0,8]}}", "12345678")) ==
           "it holds an array of type C64, which is none that Flockstep writes");
     CHECK_THROWS_WITH(read_archive(folder.file("absent")),
@@ -145,22 +181,47 @@ TEST_CASE("checkpoint: a foreign one, or one that does not fit, is refused") {
     };
     Archive bad = good;
     bad.metadata.clear();
-    refuses(bad, "checkpoint: its metadata has no \"format\"; it is none of Flockstep's");
+    refuses(bad, "checkpoint: its metadata has no \"format\": it is not a checkpoint of Flockstep");
     bad = good;
     bad.metadata["format"] = "a\nweight";
     refuses(bad, "checkpoint: its format is \"a\\nweight\", want \"flockstep checkpoint\"");
     bad = good;
     bad.metadata["format_version"] = "99";
-    refuses(bad, "checkpoint: its format version is 99, this Flockstep reads 3");
+    refuses(bad, "checkpoint: its format version is \"99\", this Flockstep reads 3");
     bad = good;
     bad.metadata["progress"] = "{";
-    refuses(bad, "checkpoint: its metadata is damaged");
+    refuses(bad, "checkpoint: progress: it is not JSON");
     bad = good;
     bad.metadata["environment"] = "chess";
-    refuses(bad, "checkpoint: it is of the environment chess, want cartpole");
+    refuses(bad, "checkpoint: it was trained on the environment chess, want cartpole");
     bad = good;
     std::erase_if(bad.arrays, [](const NamedArray& array) { return array.name == "agent.parameter.actor.head.bias"; });
     refuses(bad, "checkpoint: the array agent.parameter.actor.head.bias is missing");
+
+    bad = good;
+    bad.path = "run/checkpoint.safetensors";
+    const auto put = [&](const std::string& name, size_t at, auto number) {
+        bad.arrays = good.arrays;
+        for (NamedArray& array : bad.arrays)
+            if (array.name == name) memcpy(array.bytes.data() + at * sizeof number, &number, sizeof number);
+    };
+    put("trainer.steps", 0, int64_t{-1});
+    refuses(bad,
+            "checkpoint run/checkpoint.safetensors: trainer.steps[0]: got -1, want an integer from 0 to "
+            "288230376151711744");
+    put("trainer.steps", 1, INT64_MIN);
+    refuses(bad,
+            "checkpoint run/checkpoint.safetensors: trainer.steps[1]: got -9223372036854775808, want an integer from 0 "
+            "to 4611686018427387904");
+    put("trainer.agent_steps", 0, std::numeric_limits<double>::quiet_NaN());
+    refuses(
+        bad,
+        "checkpoint run/checkpoint.safetensors: trainer.agent_steps: number 0 is not finite or is below 0; the file "
+        "is damaged, or training diverged");
+    put("agent.second_moment.actor.head.bias", 1, -1.0f);
+    refuses(bad,
+            "checkpoint run/checkpoint.safetensors: agent.second_moment.actor.head.bias: number 1 is not finite or is "
+            "below 0; the file is damaged, or training diverged");
 
     TrainConfig other = small_config();
     other.hidden_sizes = {32};

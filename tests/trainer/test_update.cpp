@@ -234,8 +234,9 @@ TEST_CASE("policy: settings that fit no network are refused") {
     TrainConfig config;
     config.hidden_sizes = {64}, config.encoder = Encoder::cnn;
     CHECK_THROWS_WITH(Policy(flat, config, *bench.memory),
-                      "encoder: got cnn, but role agent sees nothing of 2 or 3 dimensions; want mlp");
+                      "encoder: got cnn, but role agent has no 2- or 3-dimensional observation part; want mlp");
     config.channels = {4, 4, 4};
-    CHECK_THROWS_WITH(Policy(image, config, *bench.memory),
-                      "channels: got 3 convolutions, which leave nothing of 5x5 cells; want fewer");
+    CHECK_THROWS_WITH(
+        Policy(image, config, *bench.memory),
+        "channels: got 3 convolutions, too many for an image of 5x5 cells (each removes 2 rows and 2 columns)");
 }

@@ -30,7 +30,7 @@ Actor::Actor(const Archive& archive, Batch& batch, uint64_t seed)
     : impl_(new Impl{read_info(archive), batch, seed, 0, {}}) {
     const std::vector<PolicySpec> here = policy_specs(batch), &trained = impl_->info.policies;
     if (here.size() != trained.size())
-        throw std::invalid_argument("checkpoint: it has policies for " + std::to_string(trained.size()) +
+        throw std::invalid_argument(archive.place() + "it has policies for " + std::to_string(trained.size()) +
                                     " roles, the environment has " + std::to_string(here.size()));
     for (size_t r = 0; r < here.size(); ++r) impl_->add(trained[r], here[r], archive);
 }

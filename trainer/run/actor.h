@@ -8,17 +8,17 @@
 
 namespace flockstep {
 
-/// Trained policies that act in a batch of their own: for evaluation, replays and other programs.
+/// A checkpoint's policies acting in a batch: for evaluation, replays and other programs.
 class Actor {
   public:
     /// `archive`: Trainer::snapshot() or read_archive(). The batch must outlive the actor and have the same roles,
     /// parts and actions, in any number of worlds, and of agents where there is one role. Works on the batch's device.
-    /// Throws std::invalid_argument where they differ.
+    /// Throws std::invalid_argument if they differ.
     Actor(const Archive& archive, Batch& batch, uint64_t seed);
     ~Actor();
 
-    /// Fills the batch's own action tensor for its present observations. Sampled, or the most probable action. Random
-    /// numbers depend on (seed, world, number of calls). Enqueued on the device's default stream; does not wait.
+    /// Writes actions for the current observations into the batch's action tensor: sampled, or the most probable ones.
+    /// Random numbers depend on (seed, world, number of calls). Enqueued on the device's default stream; asynchronous.
     void act(bool deterministic);
     const CheckpointInfo& info() const;
 

@@ -1,8 +1,11 @@
 #include "trainer/run/archive.h"
 
+#include <cmath>
+#include <cstring>
 #include <stdexcept>
 
 #include "io/safetensors.h"
+#include "io/text_table.h"
 
 namespace flockstep {
 
@@ -37,17 +40,40 @@ const NamedArray* Archive::find(const std::string& name) const {
 
 const NamedArray& Archive::expect(const std::string& name, DType dtype, const std::vector<int64_t>& shape) const {
     const NamedArray* array = find(name);
-    if (!array) throw std::invalid_argument("checkpoint: the array " + name + " is missing");
+    if (!array) throw std::invalid_argument(place() + "the array " + name + " is missing");
     if (array->dtype != dtype || array->shape != shape)
-        throw std::invalid_argument("checkpoint: " + name + " is " + name_of(array->dtype) + " " +
-                                    shape_text(array->shape) + ", want " + name_of(dtype) + " " + shape_text(shape));
+        throw std::invalid_argument(place() + name + " is " + name_of(array->dtype) + " " + shape_text(array->shape) +
+                                    ", want " + name_of(dtype) + " " + shape_text(shape));
     return *array;
+}
+
+namespace {
+/// Of the first number that is not finite or below `low`; -1: there is none.
+template <class T>
+int64_t find_wrong(const NamedArray& array, double low) {
+    for (size_t i = 0; i < array.bytes.size() / sizeof(T); ++i) {
+        T number;
+        memcpy(&number, array.bytes.data() + i * sizeof(T), sizeof(T));
+        if (!std::isfinite(number) || number < low) return int64_t(i);
+    }
+    return -1;
+}
+}  // namespace
+
+const NamedArray& Archive::expect_numbers(const std::string& name, DType dtype, const std::vector<int64_t>& shape,
+                                          double low) const {
+    const NamedArray& array = expect(name, dtype, shape);
+    const int64_t wrong = dtype == DType::float64 ? find_wrong<double>(array, low) : find_wrong<float>(array, low);
+    if (wrong < 0) return array;
+    throw DamagedCheckpoint(place() + name + ": number " + std::to_string(wrong) + " is not finite" +
+                            (std::isfinite(low) ? " or is below " + plain_number(low) : "") +
+                            "; the file is damaged, or training diverged");
 }
 
 const std::string& Archive::text(const std::string& name) const {
     const auto found = metadata.find(name);
     if (found == metadata.end())
-        throw std::invalid_argument("checkpoint: its metadata has no \"" + name + "\"; it is none of Flockstep's");
+        throw DamagedCheckpoint(place() + "its metadata has no \"" + name + "\": it is not a checkpoint of Flockstep");
     return found->second;
 }
 
@@ -60,23 +86,23 @@ void Archive::add(const std::string& name, DType dtype, std::vector<int64_t> sha
     arrays.push_back(std::move(array));
 }
 
-void write_archive(const std::string& path, const Archive& archive) {
+void write_archive(const std::string& path, const Archive& archive, const std::string& previous) {
     std::vector<SafetensorsView> views;
     for (const NamedArray& array : archive.arrays)
         views.push_back({array.name, type_name(array.dtype), array.shape, {array.bytes.data(), array.bytes.size()}});
-    write_safetensors(path, archive.metadata, views);
+    write_safetensors(path, archive.metadata, views, previous);
 }
 
 Archive read_archive(const std::string& path) {
     try {
         Safetensors file = read_safetensors(path);
-        Archive archive{std::move(file.metadata), {}};
+        Archive archive{std::move(file.metadata), {}, path};
         for (Safetensors::Array& array : file.arrays)
             archive.arrays.push_back({std::move(array.name), dtype_of_name(array.dtype, path), std::move(array.shape),
                                       std::move(array.bytes)});
         return archive;
     } catch (const std::invalid_argument& error) {
-        throw std::invalid_argument(std::string("checkpoint ") + error.what());
+        throw DamagedCheckpoint(std::string("checkpoint ") + error.what());
     }
 }
 

@@ -1,35 +1,28 @@
 #pragma once
 
-#include <string>
-#include <vector>
-
-#include "trainer/config.h"
-#include "trainer/rollout.h"
-#include "trainer/run/archive.h"
+#include "trainer/run/checkpoint_info.h"
 
 namespace flockstep {
 
-inline constexpr int checkpoint_version = 3;
-
-/// What every checkpoint's metadata holds.
-struct CheckpointInfo {
-    std::string environment;
-    Settings environment_settings;
-    TrainConfig config;
-    std::vector<PolicySpec> policies;
-    int64_t iterations = 0;
-    double seconds = 0;  // of training
-};
-/// Adds the metadata; `format_version` counts changes of the names and meanings of what policies need. The worlds' own
-/// fields, which a run that goes on needs, are compared by name.
-void write_info(Archive& archive, const CheckpointInfo& info);
-/// Throws std::invalid_argument for archives that are no checkpoint of ours, or of another version.
-CheckpointInfo read_info(const Archive& archive);
-
 class Policy;
 /// A policy's parameters and, for training, Adam's moments, under "role.parameter.", "role.first_moment." and
-/// "role.second_moment.". These wait for the device. restore_policy throws std::invalid_argument where shapes differ.
+/// "role.second_moment.". Both synchronise. restore_policy throws std::invalid_argument if shapes differ,
+/// DamagedCheckpoint if a number is not finite.
 void save_policy(Archive& archive, const Policy& policy, Memory& memory);
 void restore_policy(const Archive& archive, Policy& policy, Memory& memory, bool with_moments);
+
+/// Compares the network described by the metadata with the stored parameters, before memory is allocated for it. Throws
+/// std::invalid_argument if they differ.
+void check_policy(const Archive& archive, const PolicySpec& spec, const TrainConfig& config);
+
+/// Progress of training, in addition to CheckpointInfo.
+struct TrainingProgress {
+    int64_t env_steps = 0;  // of each world
+    int64_t optimiser_steps = 0;
+    double agent_steps = 0;  // of active agents
+};
+void save_progress(Archive& archive, const TrainingProgress& progress);
+/// num_envs: of the trainer that resumes. Throws DamagedCheckpoint for negative or impossibly large counts.
+TrainingProgress read_progress(const Archive& archive, int64_t num_envs);
 
 }  // namespace flockstep

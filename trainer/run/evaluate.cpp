@@ -32,7 +32,7 @@ MeanEstimate estimate_mean(const std::string& name, const std::vector<float>& va
     for (const float value : values)
         if (std::isfinite(value)) sum += value, ++estimate.count;
     const double n = double(estimate.count);
-    estimate.mean = sum / n;  // NaN where nothing was counted
+    estimate.mean = sum / n;  // NaN if there are no values
     for (const float value : values)
         if (std::isfinite(value)) square += (value - estimate.mean) * (value - estimate.mean);
     estimate.standard_error = estimate.count > 1 ? std::sqrt(square / (n - 1) / n) : NAN;
@@ -51,12 +51,12 @@ BatchOptions evaluation_options(int64_t episodes, uint64_t seed, Device device) 
 
 Evaluation evaluate(Batch& batch, const std::string& policy, const std::function<void()>& act,
                     const std::function<bool()>& keep_going) {
-    constexpr int steps_between_looks = 32;  // a look waits for the device
+    constexpr int steps_between_checks = 32;  // a check synchronises
     const auto begin = std::chrono::steady_clock::now();
     batch.reset(batch.options().seed);
     batch.statistics(true);
     do {
-        for (int step = 0; step < steps_between_looks; ++step) {
+        for (int step = 0; step < steps_between_checks && (!keep_going || keep_going()); ++step) {
             act();
             batch.step();
         }

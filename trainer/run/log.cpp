@@ -10,7 +10,7 @@
 namespace flockstep {
 
 namespace {
-/// The one list of numbers behind metrics.jsonl and the curves: name in the file, tag of the curve, value.
+/// The metrics of metrics.jsonl and TensorBoard: name in the file, tag of the curve, value.
 void visit_numbers(const IterationMetrics& m, double rate,
                    const std::function<void(const char*, const char*, double)>& visit) {
     visit("agent_steps_per_second", "speed/agent_steps_per_second", rate);
@@ -57,9 +57,9 @@ void TrainingLog::write_json(const IterationMetrics& metrics) {
               {"num_episodes", metrics.statistics.num_episodes}};
     visit_numbers(metrics, terminal_.rate(), [&](const char* name, const char*, double value) { json[name] = value; });
     for (const Statistics::Metric& metric : metrics.statistics.metrics) {
-        const bool has_any = metrics.statistics.num_episodes > 0;
-        json[metric.name] = has_any ? metric.mean : NAN;
-        json[metric.name + "_standard_error"] = has_any ? metric.standard_error : NAN;
+        const bool has_episodes = metrics.statistics.num_episodes > 0;
+        json[metric.name] = has_episodes ? metric.mean : NAN;
+        json[metric.name + "_standard_error"] = has_episodes ? metric.standard_error : NAN;
     }
     json_ << to_line(json) << std::endl;
     if (!json_) throw std::runtime_error(run_.metrics().string() + ": cannot be written");

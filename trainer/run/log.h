@@ -10,10 +10,10 @@
 
 namespace flockstep {
 
-/// Everything that a training run says: to people, to metrics.jsonl and to TensorBoard.
+/// Logs a training run to the terminal, metrics.jsonl and TensorBoard.
 class TrainingLog {
   public:
-    /// Appends where the folder has a log already. `first`: metrics as the run begins or goes on.
+    /// Appends to an existing log. `first`: metrics when the run starts or resumes.
     TrainingLog(const RunFolder& run, const Trainer& trainer, const std::string& environment,
                 const IterationMetrics& first, double progress);
     /// Throws std::runtime_error if a file cannot be written.

@@ -12,15 +12,15 @@ namespace flockstep {
 /// tensorboard/compat/proto/event.proto and summary.proto; tensorflow/core/lib/io/record_writer.
 class TensorBoardFile {
   public:
-    /// Begins `folder/events.out.tfevents.TIME.HOST.PROCESS`. Throws std::runtime_error if that cannot be written.
+    /// Creates `folder/events.out.tfevents.TIME.HOST.PROCESS`. Throws std::runtime_error if that cannot be written.
     explicit TensorBoardFile(const std::filesystem::path& folder);
     ~TensorBoardFile();
     TensorBoardFile(const TensorBoardFile&) = delete;
     TensorBoardFile& operator=(const TensorBoardFile&) = delete;
 
-    /// One value of a curve. tag: such as "train/entropy"; step: what its x axis counts.
+    /// Adds a point to a curve. tag: such as "train/entropy"; step: position on the x axis.
     void add(const std::string& tag, int64_t step, double value);
-    /// Hands everything to the operating system. Throws std::runtime_error if the disk is full.
+    /// Flushes to the operating system. Throws std::runtime_error if the disk is full.
     void flush();
 
   private:

@@ -8,14 +8,14 @@
 
 namespace flockstep {
 
-/// What people see of a run: on a terminal a block of lines that is drawn again and again, elsewhere (or where TERM is
-/// dumb) one plain line now and then.
+/// Progress of a run. On a terminal a block of lines that is redrawn in place; otherwise (or if TERM is dumb) plain
+/// lines from time to time.
 class TerminalLog {
   public:
-    /// `out`: where to write, usually stdout. `first`, `progress`: of the run before this process trained.
+    /// `out`: usually stdout. `first`, `progress`: of the run before this process trained.
     TerminalLog(std::FILE* out, std::string title, int64_t total_steps, const IterationMetrics& first, double progress);
 
-    /// Shows the metrics; plain lines come at most every few seconds, unless `is_last`.
+    /// Shows the metrics; plain lines are limited to one every few seconds, except for the last.
     void show(const IterationMetrics& metrics, double progress, bool is_last);
     bool is_live() const { return is_live_; }
     /// Agent-steps per second between the last two calls of show().
@@ -38,7 +38,7 @@ class TerminalLog {
     int64_t last_steps_;
 };
 
-/// Share of time in the phases: "environment 31 %, policy 24 %, update 45 %".
+/// Fractions of time per phase: "environment 31 %, policy 24 %, update 45 %".
 std::string phases_text(const PhaseSeconds& phases);
 /// The environment's metrics: "episode_return 187.3 +- 2.1, episode_length 187.3".
 std::string statistics_text(const Statistics& statistics, size_t most);

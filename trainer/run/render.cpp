@@ -18,7 +18,7 @@ double reward_of_step(Batch& batch) {
     return sum;
 }
 
-/// Metrics of the first episode; empty while it goes on.
+/// Metrics of the first episode; empty until it ends.
 std::vector<ReplayText> metrics_of(Batch& batch) {
     std::vector<ReplayText> texts;
     const std::map<std::string, std::vector<float>> metrics = batch.first_episodes();
@@ -30,8 +30,8 @@ std::vector<ReplayText> metrics_of(Batch& batch) {
 std::string settings_text(const Batch& batch) {
     std::string text;
     for (const auto& [key, value] : batch.settings().values()) {
-        const std::string shown = to_text(value);
-        if (!shown.empty() && shown.size() < 40) text += (text.empty() ? "" : ", ") + key + " " + shown;
+        const std::string text_value = to_text(value);
+        if (!text_value.empty() && text_value.size() < 40) text += (text.empty() ? "" : ", ") + key + " " + text_value;
     }
     return text;
 }
@@ -45,16 +45,17 @@ BatchOptions recording_options(uint64_t seed, Device device) {
     return options;
 }
 
-Replay record_episode(Batch& batch, const std::string& policy, const std::function<void()>& act) {
+Replay record_episode(Batch& batch, const std::string& policy, const std::function<void()>& act,
+                      const std::function<bool()>& keep_going) {
     const DrawWorld draw = registry().find(batch.environment()).info.draw;
-    if (!draw) throw std::invalid_argument("render: " + batch.environment() + " has no drawing");
+    if (!draw) throw std::invalid_argument("render: " + batch.environment() + " cannot be drawn");
     Replay replay;
     replay.title = batch.environment() + ", " + policy;
     replay.subtitle = "seed " + std::to_string(batch.options().seed) + ", " + settings_text(batch);
     batch.reset(batch.options().seed);
     batch.statistics(true);
     draw(batch, 0, replay);
-    while (replay.metrics.empty()) {
+    while (replay.metrics.empty() && (!keep_going || keep_going())) {
         act();
         batch.step();
         draw(batch, 0, replay);

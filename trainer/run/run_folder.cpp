@@ -40,8 +40,25 @@ RunFolder RunFolder::open(const fs::path& path) {
     for (const fs::path& file : {run.config(), run.checkpoint()})
         if (!fs::is_regular_file(file))
             throw std::invalid_argument("resume: got \"" + path.string() + "\", want a run folder; there is no " +
-                                        file.string());
+                                        file.string() + (file == run.checkpoint() ? run.recovery_hint() : ""));
     return run;
+}
+
+void RunFolder::save_checkpoint(const Archive& archive) const {
+    write_archive(checkpoint(), archive, previous_checkpoint());
+}
+
+Archive RunFolder::load_checkpoint() const {
+    try {
+        return read_archive(checkpoint());
+    } catch (const DamagedCheckpoint& error) {
+        throw DamagedCheckpoint(error.what() + recovery_hint());
+    }
+}
+
+std::string RunFolder::recovery_hint() const {
+    if (!fs::is_regular_file(previous_checkpoint())) return "";
+    return "; to restore the previous checkpoint: mv " + previous_checkpoint().string() + " " + checkpoint().string();
 }
 
 std::string find_checkpoint(const std::string& file_or_run) {

@@ -3,29 +3,41 @@
 #include <filesystem>
 #include <string>
 
+#include "trainer/run/archive.h"
+
 namespace flockstep {
 
-/// The folder of one training run: config.toml, metrics.jsonl, checkpoint.safetensors, TensorBoard events, replay.html.
+/// The folder of one training run: config.toml, metrics.jsonl, the latest checkpoint and the one before it, TensorBoard
+/// events, replay.html. Only one process trains in it at a time (run_lock.h).
 class RunFolder {
   public:
-    /// Makes `parent/NAME-YYYYMMDD-HHMMSS`, with -2, -3, ... behind it where that exists: nothing is overwritten.
-    /// Throws std::runtime_error if it cannot be made.
+    /// Creates `parent/NAME-YYYYMMDD-HHMMSS`, with a suffix -2, -3, ... if that exists: nothing is overwritten.
+    /// Throws std::runtime_error if it cannot be created.
     static RunFolder create(const std::filesystem::path& parent, const std::string& name);
-    /// One that is there. Throws std::invalid_argument if it is no run folder or has no checkpoint.
+    /// Opens an existing run folder. Throws std::invalid_argument if it is not one or has no checkpoint.
     static RunFolder open(const std::filesystem::path& path);
 
     const std::filesystem::path& path() const { return path_; }
     std::filesystem::path config() const { return path_ / "config.toml"; }
     std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
     std::filesystem::path checkpoint() const { return path_ / "checkpoint.safetensors"; }
+    std::filesystem::path previous_checkpoint() const { return path_ / "checkpoint.previous.safetensors"; }
     std::filesystem::path replay() const { return path_ / "replay.html"; }
+
+    /// Writes a checkpoint and keeps the current one as the previous one. There is a complete checkpoint at any moment;
+    /// the disk needs room for three. Throws std::runtime_error if it cannot be written; both files are then unchanged.
+    void save_checkpoint(const Archive& archive) const;
+    /// Reads the checkpoint. Throws DamagedCheckpoint that also says how to restore the previous one, if there is one.
+    Archive load_checkpoint() const;
+    /// Suffix of the message about a damaged checkpoint: how to restore the previous one; empty if there is none.
+    std::string recovery_hint() const;
 
   private:
     explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
     std::filesystem::path path_;
 };
 
-/// The checkpoint of a run folder, or the file itself. Throws std::invalid_argument where there is none.
+/// The checkpoint file of a run folder, or the file itself. Throws std::invalid_argument if there is none.
 std::string find_checkpoint(const std::string& file_or_run);
 
 }  // namespace flockstep

@@ -1,0 +1,214 @@
+#include "trainer/run/checkpoint_info.h"
+
+#include <cmath>
+#include <set>
+#include <stdexcept>
+
+#include "io/json.h"
+#include "sim/engine/engine_view.h"
+
+namespace flockstep {
+
+namespace {
+constexpr int64_t most_numbers = 1 << 24;  // agents of a world, choices of an action, elements of an observation
+constexpr int64_t most_iterations = int64_t{1} << 40;
+constexpr double most_seconds = 1e10;
+
+/// A value of the metadata and its name in error messages, such as "policies[0].parts[1].num_flags".
+class Entry {
+  public:
+    Entry(const Archive& archive, std::string name, const nlohmann::json& json)
+        : archive_(archive), name_(std::move(name)), json_(json) {
+        if (json_.is_discarded()) throw DamagedCheckpoint(archive.place() + name_ + ": it is not JSON");
+    }
+    Entry at(const char* key) const {
+        if (!json_.is_object()) refuse("an object");
+        const auto found = json_.find(key);
+        if (found == json_.end()) refuse(std::string("an object with \"") + key + "\"");
+        return {archive_, name_ + "." + key, *found};
+    }
+    std::vector<Entry> list(size_t least, size_t most) const {
+        if (!json_.is_array() || json_.size() < least || json_.size() > most)
+            refuse("a list of " + std::to_string(least) + " to " + std::to_string(most) + " items");
+        std::vector<Entry> items;
+        for (size_t i = 0; i < json_.size(); ++i)
+            items.emplace_back(archive_, name_ + "[" + std::to_string(i) + "]", json_[i]);
+        return items;
+    }
+    int64_t integer(int64_t low, int64_t high) const {
+        const bool fits =
+            json_.is_number_integer() && !(json_.is_number_unsigned() && json_.get<uint64_t>() > uint64_t{INT64_MAX});
+        if (!fits || json_.get<int64_t>() < low || json_.get<int64_t>() > high)
+            refuse("an integer from " + std::to_string(low) + " to " + std::to_string(high));
+        return json_.get<int64_t>();
+    }
+    double number(double low, double high) const {
+        const double value = json_.is_number() ? json_.get<double>() : NAN;
+        if (!(value >= low && value <= high)) refuse("a number from " + to_text(low) + " to " + to_text(high));
+        return value;
+    }
+    std::string text() const {
+        if (!json_.is_string()) refuse("a string");
+        return json_.get<std::string>();
+    }
+    Settings settings() const {
+        if (!json_.is_object()) refuse("an object");
+        Settings settings;
+        for (const auto& [key, json] : json_.items())
+            settings.set(key, Entry(archive_, name_ + "." + key, json).value());
+        return settings;
+    }
+    [[noreturn]] void refuse(const std::string& expected) const {
+        throw DamagedCheckpoint(archive_.place() + name_ + ": got " + got() + ", want " + expected);
+    }
+
+  private:
+    std::string got() const {
+        if (json_.is_array()) return "a list of " + std::to_string(json_.size());
+        if (json_.is_object()) return "an object";
+        return json_.is_string() ? in_quotes(json_.get<std::string>()) : json_.dump();
+    }
+    Scalar scalar() const {
+        if (json_.is_boolean()) return json_.get<bool>();
+        if (json_.is_number_integer()) return integer(INT64_MIN, INT64_MAX);
+        if (json_.is_number()) return json_.get<double>();
+        if (!json_.is_string()) refuse("true, false, a number, a string or a list of these");
+        return json_.get<std::string>();
+    }
+    Value value() const {
+        if (!json_.is_array()) return std::visit([](auto&& one) -> Value { return one; }, scalar());
+        std::vector<Scalar> items;
+        for (const Entry& entry : list(0, json_.size())) items.push_back(entry.scalar());
+        return items;
+    }
+
+    const Archive& archive_;
+    std::string name_;
+    const nlohmann::json& json_;  // by reference: copying would recurse as deep as the file nests
+};
+
+/// A metadata string that contains JSON. Keys are sorted, so that reading many of them stays fast.
+class JsonText {
+  public:
+    JsonText(const Archive& archive, const char* key)
+        : json_(nlohmann::json::parse(archive.text(key), nullptr, false)), entry_(archive, key, json_) {}
+    JsonText(const JsonText&) = delete;
+    const Entry* operator->() const { return &entry_; }
+    const Entry& operator*() const { return entry_; }
+
+  private:
+    nlohmann::json json_;
+    Entry entry_;
+};
+
+Json to_json(const std::vector<PolicySpec>& specs) {
+    Json list = Json::array();
+    for (const PolicySpec& spec : specs) {
+        Json parts = Json::array();
+        for (const PolicySpec::Part& part : spec.parts)
+            parts.push_back({{"name", part.name},
+                             {"dtype", name_of(part.dtype)},
+                             {"shape", part.shape},
+                             {"scale", part.scale},
+                             {"num_flags", part.num_flags}});
+        list.push_back({{"role", spec.role},
+                        {"first", spec.first},
+                        {"count", spec.count},
+                        {"parts", parts},
+                        {"num_actions", spec.num_actions},
+                        {"action_mask", spec.action_mask}});
+    }
+    return list;
+}
+
+DType read_dtype(const Entry& entry) {
+    for (DType dtype : {DType::uint8, DType::int8, DType::bfloat16, DType::float32})
+        if (entry.text() == name_of(dtype)) return dtype;
+    entry.refuse("uint8, int8, bfloat16 or float32");
+}
+
+PolicySpec::Part read_part(const Entry& entry) {
+    PolicySpec::Part part{entry.at("name").text(), read_dtype(entry.at("dtype")), {}, 1.0f};
+    int64_t numbers = 1;
+    for (const Entry& size : entry.at("shape").list(0, 8)) {
+        part.shape.push_back(int(size.integer(1, most_numbers)));
+        numbers *= part.shape.back();
+        if (numbers > most_numbers) entry.at("shape").refuse("at most " + std::to_string(most_numbers) + " numbers");
+    }
+    part.scale = float(entry.at("scale").number(-1e30, 1e30));
+    part.num_flags = int(entry.at("num_flags").integer(0, max_input_parts));
+    return part;
+}
+
+PolicySpec read_spec(const Entry& entry) {
+    PolicySpec spec;
+    spec.role = entry.at("role").text();
+    spec.first = int(entry.at("first").integer(0, most_numbers));
+    spec.count = int(entry.at("count").integer(0, most_numbers));
+    spec.num_actions = int(entry.at("num_actions").integer(1, most_numbers));
+    spec.action_mask = entry.at("action_mask").text();
+    int planes = 0;
+    for (const Entry& part : entry.at("parts").list(1, max_input_parts)) {
+        spec.parts.push_back(read_part(part));
+        planes += spec.parts.back().planes();
+    }
+    if (planes > max_input_parts)
+        entry.at("parts").refuse("at most " + std::to_string(max_input_parts) + " parts, each flag counted");
+    return spec;
+}
+
+std::vector<PolicySpec> read_specs(const Entry& entry) {
+    std::vector<PolicySpec> specs;
+    std::set<std::string> roles;
+    for (const Entry& item : entry.list(1, max_roles)) {
+        specs.push_back(read_spec(item));
+        if (!roles.insert(specs.back().role).second) item.at("role").refuse("a unique role name");
+    }
+    return specs;
+}
+
+TrainConfig read_training_settings(const Archive& archive) {
+    Settings settings = JsonText(archive, "training_settings")->settings();
+    TrainConfig config;
+    try {
+        read_config(config, settings);
+    } catch (const std::invalid_argument& error) {
+        throw DamagedCheckpoint(archive.place() + "training_settings." + error.what());
+    }
+    return config;
+}
+
+void check_format(const Archive& archive) {
+    if (archive.text("format") != "flockstep checkpoint")
+        throw DamagedCheckpoint(archive.place() + "its format is " + in_quotes(archive.text("format")) +
+                                ", want \"flockstep checkpoint\"");
+    if (archive.text("format_version") != std::to_string(checkpoint_version))
+        throw DamagedCheckpoint(archive.place() + "its format version is " + in_quotes(archive.text("format_version")) +
+                                ", this Flockstep reads " + std::to_string(checkpoint_version));
+}
+}  // namespace
+
+void write_info(Archive& archive, const CheckpointInfo& info) {
+    archive.metadata["format"] = "flockstep checkpoint";
+    archive.metadata["format_version"] = std::to_string(checkpoint_version);
+    archive.metadata["environment"] = info.environment;
+    archive.metadata["environment_settings"] = to_json(info.environment_settings.values()).dump();
+    archive.metadata["training_settings"] = to_json(write_config(info.config).values()).dump();
+    archive.metadata["policies"] = to_json(info.policies).dump();
+    archive.metadata["progress"] = Json{{"iterations", info.iterations}, {"seconds", info.seconds}}.dump();
+}
+
+CheckpointInfo read_info(const Archive& archive) {
+    check_format(archive);
+    CheckpointInfo info;
+    info.environment = archive.text("environment");
+    info.environment_settings = JsonText(archive, "environment_settings")->settings();
+    info.config = read_training_settings(archive);
+    info.policies = read_specs(*JsonText(archive, "policies"));
+    const JsonText progress(archive, "progress");
+    info.iterations = progress->at("iterations").integer(0, most_iterations);
+    info.seconds = progress->at("seconds").number(0, most_seconds);
+    return info;
+}
+
+}  // namespace flockstep
