@@ -6,7 +6,7 @@
 
 namespace flockstep {
 
-/// As find_device; where "auto" finds no usable GPU, says so on stderr, once.
+/// Like find_device, but prints a note on stderr, once, if "auto" finds no usable GPU.
 Device choose_device(const std::string& name);
 
 }  // namespace flockstep

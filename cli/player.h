@@ -11,7 +11,7 @@
 
 namespace flockstep {
 
-/// Where the commands that play episodes run them.
+/// Device and seed of the commands that play episodes.
 struct PlayConfig {
     BatchConfig batch;
     PlayConfig() { batch.seed = evaluation_seed; }
@@ -19,22 +19,23 @@ struct PlayConfig {
     void fields(F f) {
         batch.fields(only(f, {"device"}));
         f("seed", batch.seed, at_least(0),
-          "of worlds and actions; the default is that of evaluations in training, whose instances it never sees");
+          "seed of worlds and actions; the default is the evaluation seed of training runs, whose instances training "
+          "never sees");
     }
 };
 
-/// What plays: a checkpoint or a scripted policy, in an environment with its settings.
+/// A policy (a checkpoint's or a scripted one) and the environment with the settings that it plays.
 class Player {
   public:
-    /// Reads the checkpoint if one is given (a file, or a run folder that holds one); the environment and its settings
-    /// are then the checkpoint's, with the command's on top. Throws std::invalid_argument.
+    /// Reads the checkpoint (a file or a run folder) if one is given. The environment and its settings are then the
+    /// checkpoint's, overridden by the command's. Throws std::invalid_argument.
     Player(const Command& command, const std::string& policy);
 
     const std::string& environment() const { return environment_; }
-    /// The checkpoint's file, or the scripted policy.
+    /// The checkpoint file, or the name of the scripted policy.
     const std::string& policy() const { return policy_; }
     std::unique_ptr<Batch> make_batch(const BatchOptions& options) const;
-    /// Fills the batch's actions; the batch must outlive it.
+    /// Returns a function that writes the batch's actions; the batch must outlive it.
     std::function<void()> acting(Batch& batch, bool deterministic) const;
 
   private:
@@ -43,7 +44,7 @@ class Player {
     std::shared_ptr<Archive> archive_;
 };
 
-/// Acting by trained policies, with random numbers of the batch's seed.
+/// Acts by trained policies, with random numbers of the batch's seed.
 std::function<void()> trained_policy(const Archive& archive, Batch& batch, bool deterministic);
 
 }  // namespace flockstep

@@ -13,21 +13,21 @@ bool is_ignored(int signal) {
     return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-void end_at_once_from_now_on() {
+void restore_default_actions() {
     for (const int signal : stop_signals)
         if (signal != SIGPIPE && !is_ignored(signal)) std::signal(signal, SIG_DFL);
 }
 
 void note(int signal) {
     if (received_signal == 0) received_signal = signal;
-    if (signal != SIGPIPE) end_at_once_from_now_on();
+    if (signal != SIGPIPE) restore_default_actions();
 }
 }  // namespace
 
 StopSignals::StopSignals() {
     struct sigaction action = {};
     action.sa_handler = note;
-    action.sa_flags = SA_RESTART;  // writes to files and terminal go on undisturbed
+    action.sa_flags = SA_RESTART;  // interrupted writes are restarted
     for (const int signal : stop_signals)
         if (!is_ignored(signal)) sigaction(signal, &action, nullptr);
 }

@@ -66,7 +66,7 @@ struct PartialFile {
     }
 };
 
-/// Gives a file a second name, so that the first is never missing; where the file system has no links, moves it there.
+/// Hard-links a file to `previous`, so that `file` never goes missing; renames it if the file system has no links.
 void keep(const fs::path& file, const fs::path& previous, const fs::path& path) {
     check(unlink(previous.c_str()) == 0 || errno == ENOENT, path);
     check(link(file.c_str(), previous.c_str()) == 0 || rename(file.c_str(), previous.c_str()) == 0, path);

@@ -59,7 +59,7 @@ class Reader {
     uint64_t size_ = 0;
 };
 
-/// Unlike Json sorted by key: a header of a million keys is read in n log n.
+/// Unlike Json it is sorted by key, so that a header with a million keys is parsed in n log n.
 using Header = nlohmann::json;
 
 /// An array's entry in the header; `begin` and `end` count from the end of the header.
@@ -114,7 +114,7 @@ Header read_header(Reader& file, uint64_t& first) {
     return header;
 }
 
-/// In the order of their bytes, each of which belongs to one array: no more is allocated than the file holds.
+/// Entries in the order of their data. Checks that every byte belongs to exactly one array.
 std::vector<Entry> read_entries(const Header& header, uint64_t data_bytes) {
     std::vector<Entry> entries;
     for (const auto& [name, json] : header.items())

@@ -10,10 +10,10 @@
 /// header, and the arrays' bytes, row-major and little-endian: https://github.com/huggingface/safetensors.
 namespace flockstep {
 
-/// Longest header that is written or read, in bytes; as JSON in memory it takes some thirty times as much.
+/// Maximum size of a header in bytes, read or written. Parsed JSON takes about thirty times as much memory.
 inline constexpr uint64_t max_safetensors_header = 16 << 20;
 
-/// What a file holds.
+/// The contents of a file.
 struct Safetensors {
     struct Array {
         std::string name, dtype;  // dtype: "F32", "U8", ...
@@ -24,20 +24,19 @@ struct Safetensors {
     std::vector<Array> arrays;  // in the order of their bytes
 };
 
-/// An array that is to be written; the bytes are somebody else's.
+/// An array to write; a view of its bytes.
 struct SafetensorsView {
     std::string name, dtype;
     std::vector<int64_t> shape;
     std::string_view bytes;
 };
 
-/// Reads all of a file, each array straight into its memory. Throws std::invalid_argument, "PATH: it ends before the
-/// array x does: the file is cut short", for what cannot be read, is damaged, or has arrays that do not fit their
-/// bytes. As the format demands, every byte after the header belongs to exactly one array, so what is allocated is
-/// never more than the file's size and its header as JSON.
+/// Reads a whole file. Throws std::invalid_argument, "PATH: it ends before the array x does: the file is cut short", if
+/// it cannot be read, is damaged, or a shape does not match its bytes. Every byte after the header must belong to
+/// exactly one array, as the format requires, so no more is allocated than the size of the file and its header as JSON.
 Safetensors read_safetensors(const std::string& path);
 
-/// By write_file (io/atomic_file.h), with what is replaced kept as `previous`, and throws as that does.
+/// Writes a file by write_file (io/atomic_file.h), with the same `previous` and errors.
 void write_safetensors(const std::string& path, const std::map<std::string, std::string>& metadata,
                        const std::vector<SafetensorsView>& arrays, const std::string& previous = {});
 

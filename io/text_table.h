@@ -3,14 +3,14 @@
 #include <string>
 #include <vector>
 
-/// Text for people: columns and numbers.
+/// Tables and numbers for the terminal.
 ///
 ///   TextTable table({"key", "default"});
 ///   table.add({"seed", "0"});
 ///   std::printf("%s%s agent-steps/s\n", table.text().c_str(), short_number(2.65e7).c_str());  // 26.5 M
 namespace flockstep {
 
-/// Rows of cells in columns, two blanks apart; the last column is wrapped where the line would pass `width`.
+/// Columns separated by two spaces; the last column is wrapped at `width`.
 class TextTable {
   public:
     explicit TextTable(std::vector<std::string> heading) : rows_{std::move(heading)} {}
@@ -21,11 +21,11 @@ class TextTable {
     std::vector<std::vector<std::string>> rows_;
 };
 
-/// "6.43e+09" style numbers with a unit letter: 6.43 G, 26.5 M, 312.
+/// A number with an SI prefix: 6.43 G, 26.5 M, 312.
 std::string short_number(double value);
 /// "1 h 02 min", "3 min 20 s", "12 s".
 std::string duration_text(double seconds);
-/// A number with as many digits as it deserves: 2.4917, 0.01432, 500.
+/// A number with about four significant digits: 2.4917, 0.01432, 500.
 std::string plain_number(double value);
 
 }  // namespace flockstep

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-/// An episode as one self-contained HTML page: a scene that does not move, entities that do, and what they earned.
-/// The description is plain host data and knows no environment; an environment fills it from its states.
+/// An episode as one self-contained HTML page: a static scene, moving entities, rewards and metrics. The description is
+/// plain host data, independent of any environment; each environment fills it from its state.
 ///
 /// Coordinates are floats in the environment's own units. With a grid one unit is one cell, the cell in row r and
 /// column c is centred on (x = c, y = r), and y points down; without a grid y points up. Per-frame lists have one
@@ -22,17 +22,17 @@
 ///   write_replay("walk.html", replay);
 namespace flockstep {
 
-/// A place in the scene. A point that is not finite stands for "none".
+/// A point in the scene. A non-finite point means "none".
 struct ReplayPoint {
     float x = 0.0f;
     float y = 0.0f;
 };
 
-/// No goal, or no position (allowed where the entity is not visible).
+/// No goal, or no position (allowed if the entity is not visible).
 inline constexpr ReplayPoint no_replay_point{std::numeric_limits<float>::quiet_NaN(),
                                              std::numeric_limits<float>::quiet_NaN()};
 
-/// A name and its value as text: one metric, or one caption of a frame.
+/// A name and a value: one metric, or one caption of a frame.
 struct ReplayText {
     std::string name;
     std::string value;
@@ -45,7 +45,7 @@ struct ReplayGrid {
     std::vector<std::uint8_t> obstacle;
 };
 
-/// The part of the world that is shown. Without it: the whole grid, or else whatever the entities visit.
+/// The visible region. By default the whole grid or, without a grid, the bounding box of all positions.
 struct ReplayBox {
     float x_min = -1.0f;
     float x_max = 1.0f;
@@ -53,44 +53,44 @@ struct ReplayBox {
     float y_max = 1.0f;
 };
 
-/// A round obstacle that does not move.
+/// A static round obstacle.
 struct ReplayCircle {
     ReplayPoint center;
     float radius = 0.1f;
 };
 
-/// A wall, road edge or track that does not move.
+/// A static wall, road edge or track.
 struct ReplaySegment {
     ReplayPoint from;
     ReplayPoint to;
 };
 
-/// How an entity looks. A disc or square that has an end point turns towards it (a heading);
-/// a line reaches from the position to the end point.
+/// Shape of an entity. A disc or square with an end point is rotated towards it (its heading); a line goes from the
+/// position to the end point.
 enum class ReplayShape : std::uint8_t { disc, square, ring, line };
 
-/// Something that moves, or that may come and go: an agent, a ball, food, a landmark, a pole.
+/// Something that may move, appear or disappear: an agent, a ball, food, a landmark, a pole.
 struct ReplayEntity {
-    std::string name;  // shown when pointed at; empty: "agent 7"
+    std::string name;  // shown on hover; empty: "agent 7"
     ReplayShape shape = ReplayShape::disc;
     float radius = 0.38f;  // units; half the side of a square, half the thickness of a line
-    float aspect = 1.0f;   // squares: length along the heading (x without one) over breadth
-    int group = -1;        // index into Replay::groups, which shares a colour; -1: its own colour
-    std::string label;     // one to three letters drawn on it, such as a level; empty: none
+    float aspect = 1.0f;   // squares: length along the heading (or x) divided by width
+    int group = -1;        // index into Replay::groups, whose members share a colour; -1: its own colour
+    std::string label;     // up to three letters drawn on it, such as a level; empty: none
     bool scenery = false;  // not an agent: drawn below the agents, grey unless it has a group
 };
 
-/// One moment. Frame 0 is what reset left; frame t is what step t left.
+/// One time step. Frame 0 is the state after reset; frame t the state after step t.
 struct ReplayFrame {
     std::vector<ReplayPoint> position;   // [num_entities]; finite where visible
-    std::vector<ReplayPoint> end;        // [num_entities], or empty: heading or far end, finite for visible lines
-    std::vector<ReplayPoint> goal;       // [num_entities], or empty: no_replay_point where there is no goal
-    std::vector<std::uint8_t> visible;   // [num_entities], or empty: all; 0 is not drawn
-    float reward = 0.0f;                 // summed over the agents, of the step that led here; 0 in frame 0
-    std::vector<ReplayText> captions{};  // shown beside the scene while this frame is
+    std::vector<ReplayPoint> end;        // [num_entities], or empty: heading or end point, finite for visible lines
+    std::vector<ReplayPoint> goal;       // [num_entities], or empty; no_replay_point: no goal
+    std::vector<std::uint8_t> visible;   // [num_entities], or empty: all visible; 0: not drawn
+    float reward = 0.0f;                 // of the step that led to this frame, summed over agents; 0 in frame 0
+    std::vector<ReplayText> captions{};  // shown next to the scene
 };
 
-/// A whole episode.
+/// An episode.
 struct Replay {
     std::string title;
     std::string subtitle;
@@ -105,15 +105,15 @@ struct Replay {
     float frames_per_second = 6.0f;   // playback at speed 1
 };
 
-/// The page as text. Works from a file, without a network; any text in the replay is shown as text, never as markup.
-/// Coordinates keep three decimals (more where all of them lie within one unit). About 6 bytes per entity and frame
-/// on a grid, at most 11 elsewhere, as much again for goals that move.
-/// Throws std::invalid_argument, "replay: entities[0].radius: got ...", when the lists do not fit each other, a number
-/// is not finite, a size or speed is not > 0 (a circle's radius may be 0), a box has no area, or there is no frame.
+/// The page as HTML. It works offline from a file; all text of the replay is escaped. Coordinates have three decimals
+/// (more if all of them are within one unit). Takes about 6 bytes per entity and frame on a grid, at most 11 otherwise,
+/// and as much again for moving goals. Throws std::invalid_argument, "replay: entities[0].radius: got ...", if list
+/// lengths do not match, a number is not finite, a size or speed is not > 0 (a circle's radius may be 0), a box has no
+/// area, or there is no frame.
 std::string render_replay(const Replay& replay);
 
-/// Writes the page by write_file (io/atomic_file.h): a file of this name is always complete. Throws as render_replay
-/// does, and std::runtime_error when the file cannot be written.
+/// Writes the page atomically by write_file (io/atomic_file.h). Throws like render_replay, and std::runtime_error if
+/// the file cannot be written.
 void write_replay(const std::filesystem::path& path, const Replay& replay);
 
 }  // namespace flockstep
