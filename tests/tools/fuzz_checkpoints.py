@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -33,7 +34,7 @@ SOURCES = {
     "mpe_tag": [],
 }
 AGENTS = {"adversary": 3}  # of a world, by role; 1 in the others that act here
-ROOM = 1 << 30  # bytes of address space beyond what the libraries take
+ROOM = 1 << 30  # bytes that a process may take beyond what the libraries do
 SECONDS = 20
 NUMBERS = [0, -1, 1, 3, 17, 65536, 2**31 - 1, 2**31, 2**63 - 1, 2**64 - 1, -(2**63), 1e300, -1e300, 0.5]
 VALUES = [*NUMBERS, None, True, "", "x", "float32", "9" * 400, "65536,65536", [], {}, [1], [[1]], {"a": 1}]
@@ -180,8 +181,8 @@ def in_a_process(work):
     if process == 0:
         os.close(reading)
         signal.alarm(SECONDS)
-        pages = int(pathlib.Path("/proc/self/statm").read_text().split()[0])
-        resource.setrlimit(resource.RLIMIT_AS, (pages * 4096 + ROOM,) * 2)
+        taken = re.search(r"VmData:\s*(\d+)", pathlib.Path("/proc/self/status").read_text()).group(1)
+        resource.setrlimit(resource.RLIMIT_DATA, ((int(taken) << 10) + ROOM,) * 2)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         try:
             result = work()
@@ -202,7 +203,7 @@ def resume(binary, run):
     """What `flockstep train --resume` makes of a run folder: 'accepted' or 'refused', or what became of it."""
 
     def limit():
-        resource.setrlimit(resource.RLIMIT_AS, (4 * ROOM, 4 * ROOM))
+        resource.setrlimit(resource.RLIMIT_DATA, (2 * ROOM, 2 * ROOM))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     words = [binary, "train", "--resume", run, "--total_steps", "1000", "--device", "cpu", "--replay", "false"]
