@@ -8,7 +8,7 @@
 
 namespace flockstep {
 
-/// Settings of one Config: key, type, default, wish, help.
+/// Settings of one Config: key, type, default, expected, help.
 std::string settings_table(const std::vector<FieldDescription>& fields, const std::string& indent = "  ");
 
 /// Observation and action parts of each role, with dtype, shape and range.

@@ -20,13 +20,13 @@ namespace {
 /// Settings of a training run beside PPO's own.
 struct RunConfig {
     BatchConfig batch;
-    Text plan = "tune";
-    Text runs = "runs";
-    Text run_name;
+    InternedString plan = "tune";
+    InternedString runs = "runs";
+    InternedString run_name;
     float log_every = 1.0f;
     int64_t evaluate_episodes = 0;
     int64_t evaluate_seed = evaluation_seed;
-    TextList baseline;
+    StringList baseline;
     bool replay = true;
     template <class F>
     void fields(F f) {

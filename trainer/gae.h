@@ -33,11 +33,11 @@ struct ComputeAdvantage {
                 value_target[cell] = value[cell];
                 continue;
             }
-            const bool goes_on = !terminated[cell] && !truncated[cell] && active[cell + slot_rows];
-            float next = goes_on ? value[cell + slot_rows] : 0.0f;
+            const bool continues = !terminated[cell] && !truncated[cell] && active[cell + slot_rows];
+            float next = continues ? value[cell + slot_rows] : 0.0f;
             if (truncated[cell] && !terminated[cell]) next = final_value[t / segment_steps * slot_rows + row];
             const float delta = reward[cell] * scale + gamma * next - value[cell];
-            running = delta + (goes_on ? gamma * gae_lambda * running : 0.0f);
+            running = delta + (continues ? gamma * gae_lambda * running : 0.0f);
             advantage[cell] = running;
             value_target[cell] = running + value[cell];
         }

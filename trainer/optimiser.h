@@ -30,7 +30,7 @@ struct PrepareAdam {
     const double* square_norm;   // [1] of the whole gradient
     const float* learning_rate;  // [1]
     const int64_t* steps;        // [1] steps done before this one
-    float max_norm;              // longer gradients are shortened to this; 0: never
+    float max_norm;              // longer gradients are quantized to this; 0: never
     AdamScalars* scalars;
     double* norm_sum;  // [1] the gradient's norm is added
 

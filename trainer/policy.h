@@ -47,7 +47,7 @@ class Policy {
     float *parameter() const, *gradient() const, *first_moment() const, *second_moment() const;
     uint16_t* rounded() const;  // null with float32
     /// Random weights, the same on every device. Waits.
-    void initialise(uint64_t seed);
+    void initialize(uint64_t seed);
     /// To be called when parameters were written from outside.
     void refresh();
 

@@ -50,7 +50,7 @@ BatchOptions evaluation_options(int64_t episodes, uint64_t seed, Device device) 
 }
 
 Evaluation evaluate(Batch& batch, const std::string& policy, const std::function<void()>& act,
-                    const std::function<bool()>& goes_on) {
+                    const std::function<bool()>& continues) {
     constexpr int steps_between_looks = 32;  // a look waits for the device
     const auto begin = std::chrono::steady_clock::now();
     batch.reset(batch.options().seed);
@@ -60,7 +60,7 @@ Evaluation evaluate(Batch& batch, const std::string& policy, const std::function
             act();
             batch.step();
         }
-    } while (!all_ended(batch) && (!goes_on || goes_on()));
+    } while (!all_ended(batch) && (!continues || continues()));
     Evaluation result{batch.environment(),
                       policy,
                       describe_device(batch.options().device),

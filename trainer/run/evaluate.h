@@ -16,7 +16,7 @@ inline constexpr int64_t evaluation_seed = 1'000'000;
 
 /// What is evaluated, and on how much.
 struct EvaluateConfig {
-    Text policy;
+    InternedString policy;
     int64_t episodes = 1000;
     bool deterministic = false;
     template <class F>
@@ -49,10 +49,10 @@ struct Evaluation {
 BatchOptions evaluation_options(int64_t episodes, uint64_t seed, Device device);
 
 /// Plays the batch's worlds, made with evaluation_options, from a reset until each has ended an episode. `act` fills
-/// the batch's actions for its present observations. `goes_on` is asked now and then; where it says false, the
+/// the batch's actions for its present observations. `continues` is asked now and then; where it says false, the
 /// evaluation ends early with the episodes that are over. Waits.
 Evaluation evaluate(Batch& batch, const std::string& policy, const std::function<void()>& act,
-                    const std::function<bool()>& goes_on = {});
+                    const std::function<bool()>& continues = {});
 
 /// Acting by a scripted policy. Throws std::invalid_argument if there is none of that name.
 std::function<void()> scripted_policy(Batch& batch, const std::string& name);
