@@ -77,7 +77,7 @@ def require_device(name):
     """The device's name as batches report it; skips where it cannot be used."""
     flockstep = pytest.importorskip("flockstep", reason="the Python module is not built")
     if name != "cpu":
-        why = flockstep.why_no_gpu()
+        why = flockstep.cuda_unavailable_reason()
         if why:
             miss("gpu", f"no usable GPU: {why}")
     return flockstep.find_device(name)

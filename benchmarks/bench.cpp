@@ -169,7 +169,7 @@ std::string describe_outputs(const Batch& batch) {
 BatchConfig bench_defaults() {
     BatchConfig defaults;
     defaults.num_envs = 0;
-    defaults.spread_phases = true;
+    defaults.stagger_episodes = true;
     return defaults;
 }
 

@@ -10,7 +10,7 @@ namespace flockstep {
 
 /// How stepping is measured.
 struct BenchConfig {
-    Text policy = "random";
+    InternedString policy = "random";
     double seconds = 2.0;
     int repeats = 5, action_sets = 32;
     bool graph = true, tune = false;

@@ -30,7 +30,7 @@ class Flockstep:
     def __init__(self, name, choices, **config):
         import flockstep
 
-        self._make = lambda num_envs: flockstep.make(name, num_envs=num_envs, device="cpu", spread_phases=True, **config)
+        self._make = lambda num_envs: flockstep.make(name, num_envs=num_envs, device="cpu", stagger_episodes=True, **config)
         self._choices = choices
         self.facts = {"name": "flockstep"}
 

@@ -70,7 +70,8 @@ PYBIND11_MODULE(_flockstep, module) {
     module.def(
         "find_device", [](const std::string& name) { return find_device(name).name(); }, py::arg("name"),
         "'cpu' or 'cuda:N' for auto, cpu, cuda or cuda:N. ValueError that says why a GPU cannot be used.");
-    module.def("why_no_gpu", &why_no_gpu, py::arg("index") = 0, "Why no GPU can be used, or an empty text.");
+    module.def("cuda_unavailable_reason", &cuda_unavailable_reason, py::arg("index") = 0,
+               "Why no GPU can be used, or an empty text.");
     module.def(
         "describe_device", [](const std::string& name) { return describe_device(find_device(name)); }, py::arg("name"),
         "One line on a device: its name and driver, or the number of CPU threads.");

@@ -193,10 +193,10 @@ class PyBatch {
 
 std::unique_ptr<PyBatch> make(const std::string& name, int64_t num_envs, const std::string& device, uint64_t seed,
                               const std::string& autoreset_mode, const std::string& final_observation,
-                              int64_t first_env, bool spread_phases, bool statistics, std::vector<std::string> outputs,
-                              const std::map<std::string, std::string>& dtypes, const std::string& plan,
-                              const std::string& illegal_actions, const std::map<std::string, std::string>& scripted,
-                              const py::dict& settings) {
+                              int64_t first_env, bool stagger_episodes, bool statistics,
+                              std::vector<std::string> outputs, const std::map<std::string, std::string>& dtypes,
+                              const std::string& plan, const std::string& illegal_actions,
+                              const std::map<std::string, std::string>& scripted, const py::dict& settings) {
     BatchOptions options;
     options.num_envs = num_envs;
     options.device = find_device(device);
@@ -206,7 +206,7 @@ std::unique_ptr<PyBatch> make(const std::string& name, int64_t num_envs, const s
     options.final_observation =
         FinalObservation(choice_of("final_observation", final_observation, {"none", "all", "truncated"}));
     options.first_env = first_env;
-    options.spread_phases = spread_phases;
+    options.stagger_episodes = stagger_episodes;
     options.statistics = statistics;
     options.outputs = std::move(outputs);
     for (const auto& [part, dtype] : dtypes) options.dtypes[part] = observation_dtype(dtype);
@@ -299,7 +299,7 @@ void bind_batch(py::module_& module) {
         "Worlds of one environment, stepped together. flockstep.make() wraps it; see there for the options.");
     batch.def(py::init(&make), py::arg("name"), py::kw_only(), py::arg("num_envs") = 1, py::arg("device") = "auto",
               py::arg("seed") = 0, py::arg("autoreset_mode") = "same_step", py::arg("final_observation") = "none",
-              py::arg("first_env") = 0, py::arg("spread_phases") = false, py::arg("statistics") = true,
+              py::arg("first_env") = 0, py::arg("stagger_episodes") = false, py::arg("statistics") = true,
               py::arg("outputs") = std::vector<std::string>{}, py::arg("dtypes") = std::map<std::string, std::string>{},
               py::arg("plan") = "", py::arg("illegal_actions") = "refuse",
               py::arg("scripted") = std::map<std::string, std::string>{}, py::arg("settings") = py::dict());

@@ -65,7 +65,7 @@ py::dict part_of(const ActionPart& part) {
     result["size"] = part.size;
     result["low"] = part.low;
     result["high"] = part.high;
-    result["default_choice"] = part.fallback.empty() ? std::vector<int>(part.n.size()) : part.fallback;
+    result["default_choice"] = part.default_choice.empty() ? std::vector<int>(part.n.size()) : part.default_choice;
     return result;
 }
 }  // namespace
@@ -92,7 +92,7 @@ py::dict to_dict(const EnvironmentEntry& entry) {
         line["name"] = field.name;
         line["type"] = field.type;
         line["default"] = field.default_value;
-        line["want"] = field.wish;
+        line["want"] = field.expected;
         line["help"] = field.help;
         settings.append(line);
     }

@@ -8,7 +8,7 @@ Device choose_device(const std::string& name) {
     const Device device = find_device(name);
     static bool has_said = false;
     if (name == "auto" && !device.is_cuda() && !has_said) {
-        std::fprintf(stderr, "No usable GPU (%s): running on the CPU.\n", why_no_gpu().c_str());
+        std::fprintf(stderr, "No usable GPU (%s): running on the CPU.\n", cuda_unavailable_reason().c_str());
         has_said = true;
     }
     return device;

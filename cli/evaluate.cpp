@@ -11,7 +11,7 @@ namespace flockstep {
 
 namespace {
 struct RenderConfig {
-    Text policy;
+    InternedString policy;
     bool deterministic = false;
     template <class F>
     void fields(F f) {

@@ -47,7 +47,7 @@ std::string settings_table(const std::vector<FieldDescription>& fields, const st
     TextTable table({"key", "default", "wants", "what it is"});
     for (const FieldDescription& field : fields)
         table.add({field.name, field.default_value.empty() ? "\"\"" : field.default_value,
-                   field.type == "bool" ? "true or false" : field.wish, field.help});
+                   field.type == "bool" ? "true or false" : field.expected, field.help});
     return table.text(indent);
 }
 
@@ -57,7 +57,7 @@ std::string spaces_text(const Spaces& spaces) {
         text += "Role " + role.name + ", " + std::to_string(role.count) + (role.count == 1 ? " agent\n" : " agents\n");
         TextTable seen({"observation", "dtype", "shape", "range"});
         for (const ObservationPart& part : role.observation_parts) {
-            const std::string dtype = name_of(part.written == DType::bit ? DType::uint8 : part.dtype);
+            const std::string dtype = name_of(part.source_dtype == DType::bit ? DType::uint8 : part.dtype);
             seen.add({part.name, dtype, shape_text(part.shape),
                       range_text(part) + (part.enabled ? "" : " (left out by these settings)")});
         }

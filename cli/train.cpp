@@ -26,13 +26,13 @@ namespace {
 /// Settings of a training run beside PPO's own.
 struct RunConfig {
     BatchConfig batch;
-    Text plan = "tune";
-    Text runs = "runs";
-    Text run_name;
+    InternedString plan = "tune";
+    InternedString runs = "runs";
+    InternedString run_name;
     float log_every = 1.0f;
     int64_t evaluate_episodes = 0;
     int64_t evaluate_seed = evaluation_seed;
-    TextList baseline;
+    StringList baseline;
     bool replay = true;
     template <class F>
     void fields(F f) {
@@ -107,7 +107,7 @@ std::unique_ptr<Batch> check_room(const TrainTask& task, BatchOptions options) {
     options.num_envs = 1, options.plan = "";
     std::unique_ptr<Batch> world = make_batch(task.environment, options, task.settings);
     const double bytes = training_bytes(*world, task.config) * double(task.config.num_envs);
-    check_host_room(size_t(std::min(bytes, 9e18)), "training with num_envs = " + std::to_string(task.config.num_envs));
+    check_free_host_memory(size_t(std::min(bytes, 9e18)), "training with num_envs = " + std::to_string(task.config.num_envs));
     return world;
 }
 

@@ -107,7 +107,7 @@ macro(flockstep_host_group file_name group)
     configure_file(${PROJECT_SOURCE_DIR}/cmake/environment_host_group.cpp.in ${out}_${file_name}.cpp @ONLY)
     list(APPEND sources ${out}_${file_name}.cpp)
     string(APPEND host_groups "extern template void run_world(${group}&, const EngineView<${struct}>&, const Work&, int64_t, "
-        "const Place<${struct}>&);\n")
+        "const EnvMemory<${struct}>&);\n")
 endmacro()
 
 # The sources of an environment's folder, once for all environments in it.

@@ -62,7 +62,7 @@ WRONG = {
     "load that would change settings": ("struct Shared { template <class V> void fields(V&) {} }; static Shared load(Config&, Loader&) { return {}; }", "load: want `static Shared load(const Config&, Loader&)`"),
     "lanes of other shared data": ("static int lanes(const Config&, int) { return 1; }", "or `lanes(const Config&, const Shared&)`"),
     "metrics without a number": ("static const char* metrics(const Config&) { return nullptr; } template <class G> SIM_HD static float metric(G&, World<Pursuit>&, int) { return 0; }", "or `metrics(const Config&, const Shared&, int m)`"),
-    "refuses_policy of another type": ("static bool refuses_policy(const Config&, int) { return false; }", "or `refuses_policy(const Config&, const Shared&, int p)`"),
+    "policy_error of another type": ("static bool policy_error(const Config&, int) { return false; }", "or `policy_error(const Config&, const Shared&, int p)`"),
     "has_action_mask of another type": ("SIM_HD static bool allowed(const World<Pursuit>&, int, Discrete<\"move\">, int) { return true; } static int has_action_mask(const Config&) { return 1; }", "or `has_action_mask(const Config&, const Shared&)`"),
     "observe and observe_agent": ("template <class T> SIM_HD static void observe_agent(T&, const World<Pursuit>&, int, const RowWriter<Pursuit>&) {}", "observe, observe_agent: want one of them, observe_agent for large observations"),
     "observe_agent of a range": ("template <class T> SIM_HD static void observe_agent(T&, const World<Pursuit>&, AgentRange, const RowWriter<Pursuit>&) {}", "observe_agent: want `template <class Team> SIM_HD static void observe_agent(Team&, const World<Env>&, int agent, TeamScratch&, const RowWriter<Env>&)`, without TeamScratch& if there is none"),
@@ -88,22 +88,22 @@ STREAMS = '''
     static constexpr auto random_streams = random_stream_list(place, gust);
 '''
 DRAWN = """world.rng.uniform(place, 3, 1, -1, 1); world.rng.below(gust, 0, gust.at(action.choice(move, 0)), 5);
-           world.rng.four(gust, 0, 0); world.rng.bits(place, 0, 0); (void)(world.rng.seed + world.rng.env + world.rng.episode);"""
+           world.rng.bits4(gust, 0, 0); world.rng.bits(place, 0, 0); (void)(world.rng.seed + world.rng.env + world.rng.episode);"""
 BEYOND = "a draw's index: want one below the number of the stream's draws, or of its blocks of four"
 MISDRAWN = {
     "a bare number": ("world.rng.uniform(3u, 0, -1, 1);", "no matching function for call to"),
     "the bare generator": ("Rng rng = world.rng;", "is an inaccessible base of"),
     "a draw beyond the stream": ("world.rng.uniform(place, 3, 2);", BEYOND),
     "a draw before the stream": ("world.rng.bits(place, 3, -1);", BEYOND),
-    "a block that the stream does not fill": ("world.rng.four(gust, 0, 1);", BEYOND),
+    "a block that the stream does not fill": ("world.rng.bits4(gust, 0, 1);", BEYOND),
     "an index known at run time, unmarked": ("for (int k = 0; k < 2; ++k) world.rng.bits(place, 3, k);", "is not usable in a constant expression"),
     "a stream that is not listed": ('world.rng.bits(RandomStream<"place", Purpose::reset, Draws{0, 2}>{}, 3, 0);', "a random stream: want one of those in the environment's `random_streams`"),
 }
 ODD = 'static constexpr RandomStream<"odd", Purpose::step, Draws{2, 8}> odd{}; static constexpr auto random_streams = random_stream_list(odd);'
 MISDECLARED = {
-    "nothing declared": ("", 'world.rng.bits(RandomStream<"place", Purpose::step, Draws{0, 2}>{}, 3, 0);', "random_streams: want `static constexpr auto random_streams = random_stream_list(...)` of all that the rules draw from"),
-    "something else declared": ("static constexpr int random_streams = 3;", "", "random_streams: want `static constexpr auto random_streams = random_stream_list(...)` of all that the rules draw from"),
-    "blocks of four from draw 2": (ODD, "world.rng.four(odd, 3, 0);", "four: want a stream whose first draw is a multiple of 4"),
+    "nothing declared": ("", 'world.rng.bits(RandomStream<"place", Purpose::step, Draws{0, 2}>{}, 3, 0);', "random_streams: want `static constexpr auto random_streams = random_stream_list(...)` of all streams that the rules use"),
+    "something else declared": ("static constexpr int random_streams = 3;", "", "random_streams: want `static constexpr auto random_streams = random_stream_list(...)` of all streams that the rules use"),
+    "blocks of four from draw 2": (ODD, "world.rng.bits4(odd, 3, 0);", "bits4: want a stream whose first draw is a multiple of 4"),
     "draws beyond the last": ('static constexpr RandomStream<"far", Purpose::step, Draws{16380, 5}> far{};', "", "RandomStream: want at least one draw, and all draws below 16,384"),
     "no draws": ('static constexpr RandomStream<"none", Purpose::step, Draws{3, 0}> none{};', "", "RandomStream: want at least one draw, and all draws below 16,384"),
     "items beyond the last": ('static constexpr RandomStream<"far", Purpose::step, Draws{0, 1}, Items{1 << 20, 1}> far{};', "", "RandomStream: want at least one item, and all items below 1,048,576"),
@@ -138,7 +138,7 @@ SEES_SHARED = """
     static const char* metrics(const Config&, const Shared&, int) { return nullptr; }
     template <class G> SIM_HD static float metric(G&, World<Pursuit>&, int) { return 0; }
     static const char* policies(int) { return nullptr; }
-    static const char* refuses_policy(const Config&, const Shared&, int) { return nullptr; }
+    static const char* policy_error(const Config&, const Shared&, int) { return nullptr; }
     template <class G> SIM_HD static void act(G&, World<Pursuit>&, int, const ActionWriter<Pursuit>&) {}
     static int lanes(const Config&, const Shared& shared) { return shared.size; }
 """
@@ -240,10 +240,10 @@ def test_a_stream_that_cannot_be_is_refused_in_a_sentence(tmp_path, case):
     "purpose, items, name, first, refused",
     [
         ("step", "", "last", 2, ""),
-        ("step", "", "last", 1, "share no draws"),
+        ("step", "", "last", 1, "disjoint draws"),
         ("step", "", "place", 2, "different names"),
-        ("reset", "", "last", 1, "share no draws"),
-        ("reset", "1, 4", "last", 1, "share no draws"),
+        ("reset", "", "last", 1, "disjoint draws"),
+        ("reset", "1, 4", "last", 1, "disjoint draws"),
     ],
 )
 def test_streams_of_one_purpose_are_apart(tmp_path, purpose, items, name, first, refused):

@@ -194,7 +194,7 @@ uint64_t played_hash(Batch& batch, int steps) {
 }
 
 bool gpu_is_there() {
-    const std::string why = why_no_gpu(0);
+    const std::string why = cuda_unavailable_reason(0);
     if (why.empty()) return true;
     if (has_word(std::getenv("FLOCKSTEP_REQUIRE"), "gpu")) FAIL("no GPU: " << why);
     static std::string last;  // a test asks once per section

@@ -141,7 +141,7 @@ TEST_CASE("every environment: CPU equals GPU in every autoreset mode, with sprea
         for (AutoresetMode mode : {AutoresetMode::same_step, AutoresetMode::next_step, AutoresetMode::disabled}) {
             DYNAMIC_SECTION(c.name << ", mode " << int(mode)) {
                 BatchOptions options = some_envs(65);
-                options.autoreset_mode = mode, options.spread_phases = true;
+                options.autoreset_mode = mode, options.stagger_episodes = true;
                 options.final_observation = FinalObservation::truncated;
                 const auto host = make(c, options), device = make(c, on_gpu(options));
                 CHECK(played_difference(*host, *device, 30) == "");
@@ -164,11 +164,12 @@ TEST_CASE("GPU: blocks with worlds whose episode ends begin first, and are stepp
                                     {"max_episode_steps", "16"}})};
     const int num_envs = GENERATE(40003, 203);  // more blocks than a GPU holds at once, or less; the last is not full
     BatchOptions options = some_envs(num_envs);
-    options.spread_phases = GENERATE(true, false);  // few of them end with a step, or more than the lists have room for
+    options.stagger_episodes =
+        GENERATE(true, false);  // few of them end with a step, or more than the lists have room for
     BatchOptions blocks = on_gpu(options);
     blocks.plan = plan;
     const auto host = make(c, options), device = make(c, blocks);
-    CHECK((device->most_early_blocks() > 0) == (num_envs > 203 || plan != "block:64"));
+    CHECK((device->max_early_blocks() > 0) == (num_envs > 203 || plan != "block:64"));
     CHECK(played_difference(*host, *device, 20) == "");
 }
 

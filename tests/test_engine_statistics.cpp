@@ -115,7 +115,7 @@ TEST_CASE("every environment: statistics are the means over the episodes that we
             for (bool spread : {false, true}) {
                 DYNAMIC_SECTION(c.name << (spread ? ", spread phases" : "") << " on " << device.name()) {
                     BatchOptions options = some_envs(7);
-                    options.device = device, options.spread_phases = spread;
+                    options.device = device, options.stagger_episodes = spread;
                     const auto batch = make(c, options);
                     Observer observer(*batch);
                     for (int step = 0; step < 33; ++step) observer.step(spread ? 1 : 0);
@@ -201,7 +201,7 @@ TEST_CASE("statistics: worlds without agents are in no mean, and no metric is in
 TEST_CASE("spread phases: first episodes begin at all points of the time limit, alike on every device") {
     for (Device device : devices()) {
         BatchOptions options = some_envs(4096);
-        options.device = device, options.spread_phases = true;
+        options.device = device, options.stagger_episodes = true;
         const auto batch = make({"", "cartpole", settings_of({{"max_episode_steps", "64"}})}, options);
         const auto elapsed = values_of<int32_t>(batch->get_field("elapsed"));
         std::vector<int> worlds_at(64);

@@ -72,7 +72,7 @@ TEST_CASE("every environment: worlds that are stepped many at a time equal world
         for (AutoresetMode mode : {AutoresetMode::same_step, AutoresetMode::next_step, AutoresetMode::disabled}) {
             DYNAMIC_SECTION(c.name << ", mode " << int(mode)) {
                 BatchOptions options = some_envs(37);
-                options.autoreset_mode = mode, options.spread_phases = mode != AutoresetMode::same_step;
+                options.autoreset_mode = mode, options.stagger_episodes = mode != AutoresetMode::same_step;
                 const auto together = make(c, options), alone = make(c, one_by_one(options));
                 CHECK(played_difference(*together, *alone, 60) == "");
             }

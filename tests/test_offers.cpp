@@ -11,7 +11,7 @@ struct Config {
     int max_episode_steps = 10, num_agents = 1;
     float speed = 0.5f;
     bool is_torus = false;
-    Text map = "";
+    InternedString map = "";
     template <class F>
     void fields(F f) {
         f("max_episode_steps", max_episode_steps, at_least(1), "");

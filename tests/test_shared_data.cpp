@@ -75,7 +75,7 @@ TEST_CASE("shared data: the pool that was used last is still there for the next 
     const EngineCase one = scenes({{"pool_seed", "111"}}), other = scenes({{"pool_seed", "112"}});
     CHECK(loads_of([&] { make(one, on({})), make(one, on({})); }) == 1);
     CHECK(loads_of([&] { make(other, on({})), make(one, on({})); }) == 2);
-    shared_data_cache().forget();
+    shared_data_cache().release_unused();
     CHECK(loads_of([&] { make(one, on({})); }) == 1);
 }
 
@@ -110,7 +110,7 @@ TEST_CASE("shared data: batches may close in any order") {
         const EngineCase c = scenes({{"pool_seed", "131"}});
         auto first = make(c, on(device)), second = make(c, on(device));
         first.reset();
-        shared_data_cache().forget();
+        shared_data_cache().release_unused();
         const auto fresh = make(c, on(device));
         CHECK(played_difference(*second, *fresh, 30) == "");
         second.reset();
@@ -179,7 +179,7 @@ TEST_CASE("shared data: a pool that the machine has no room for is refused befor
 
 TEST_CASE("replacing shared data: worlds go on as if they had begun an episode on it") {
     for (Device device : devices()) {
-        for (const char* order : {"random", "in_order", "weighted", "given"}) {
+        for (const char* order : {"random", "in_order", "weighted", "from_state"}) {
             const Values settings = {{"num_scenes", "40"}, {"scene_order", order}};
             const auto batch = make(scenes(settings), on(device)), untouched = make(scenes(settings), on(device)),
                        twin = make(scenes(settings), on(device));
@@ -308,7 +308,7 @@ TEST_CASE("scenes by weight: drawn as often as they weigh, alike on every device
         const std::vector<uint16_t> drawn = values_of<uint16_t>(batch->get_field("scene"));
         double agents_of[5] = {}, total = 0;
         for (uint32_t scene = 0; scene < 5; ++scene)
-            total += agents_of[scene] = 1 + Rng{0, scene, 0, 0, Purpose::initialise}.below(0, 0, 6);
+            total += agents_of[scene] = 1 + Rng{0, scene, 0, 0, Purpose::initialize}.below(0, 0, 6);
         for (uint16_t scene = 0; scene < 5; ++scene) {
             const double share = double(std::count(drawn.begin(), drawn.end(), scene)) / 20000;
             CHECK(std::abs(share - agents_of[scene] / total) < 0.015);  // 4 standard errors
@@ -317,7 +317,7 @@ TEST_CASE("scenes by weight: drawn as often as they weigh, alike on every device
 }
 
 TEST_CASE("scenes that are given: the state's own, until set_fields names another") {
-    const auto batch = make(scenes({{"num_scenes", "30"}, {"scene_order", "given"}}), on({}));
+    const auto batch = make(scenes({{"num_scenes", "30"}, {"scene_order", "from_state"}}), on({}));
     CHECK(values_of<uint16_t>(batch->get_field("scene")) == std::vector<uint16_t>(5, 0));
     FieldValue scene = batch->get_field("scene");
     const std::vector<uint16_t> wanted = {3, 29, 0, 7, 7};

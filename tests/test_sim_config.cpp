@@ -13,17 +13,17 @@ struct Sample {
     float share = 0.1f;
     bool loud = false;
     Weather weather = Weather::wet;
-    Text file = "none";
+    InternedString file = "none";
     uint64_t seed = 5;
     IntegerList widths{64, 64};
-    TextList names;
+    StringList names;
     template <class F>
     void fields(F f) {
         f("agents", agents, between(2, 10).even(), "how many");
         f("share", share, between(0, 1), "a share");
         f("loud", loud, any_value(), "a flag");
         f("weather", weather, one_of({"dry", "wet"}), "a name");
-        f("file", file, any_value(), "a text");
+        f("file", file, any_value(), "a string");
         f("seed", seed, at_least(0), "a seed");
         f("widths", widths, between(1, 100), "integers");
         f("names", names, any_value(), "texts");
@@ -76,13 +76,13 @@ TEST_CASE("settings: what does not fit gets one sentence") {
     CHECK(refusal("share", std::string("nan")) == "share: got \"nan\", want a number from 0 to 1");
     CHECK(refusal("loud", std::string("maybe")) == "loud: got \"maybe\", want true or false");
     CHECK(refusal("weather", std::string("hail")) == "weather: got \"hail\", want dry or wet");
-    CHECK(refusal("file", int64_t{3}) == "file: got 3, want a text");
+    CHECK(refusal("file", int64_t{3}) == "file: got 3, want a string");
     for (const char* text : {"64,x", "64,,64", "0,1", ""})
         CHECK(refusal("widths", std::string(text)) ==
               "widths: got \"" + std::string(text) + "\", want integers from 1 to 100, such as 64,64");
     CHECK(refusal("widths", std::vector<Scalar>{int64_t{64}, int64_t{200}}) ==
           "widths: got [64,200], want integers from 1 to 100, such as 64,64");
-    CHECK(refusal("names", int64_t{3}) == "names: got 3, want a list, or a text with commas");
+    CHECK(refusal("names", int64_t{3}) == "names: got 3, want a list or a comma-separated string");
     CHECK(refusal("agents", std::vector<Scalar>{int64_t{8}}) == "agents: got [8], want an even integer from 2 to 10");
     CHECK(refusal("seed", int64_t{-1}) == "seed: got -1, want an integer >= 0");
     CHECK(refusal("weather", std::string("hail\r\n\tsnow")) == "weather: got \"hail\\r\\n snow\", want dry or wet");
@@ -104,10 +104,10 @@ TEST_CASE("settings: written and read again they are the same, and listed with t
     CHECK(fields[0].default_value == "4");
     CHECK(fields[1].default_value == "0.1");
     CHECK(fields[3].default_value == "wet");
-    CHECK(fields[3].wish == "dry or wet");
+    CHECK(fields[3].expected == "dry or wet");
     CHECK(fields[6].default_value == "64,64");
     CHECK(fields[6].type == std::string("list"));
-    CHECK(fields[7].wish == "a list, or a text with commas");
+    CHECK(fields[7].expected == "a list or a comma-separated string");
 }
 
 TEST_CASE("environments: settings that do not exist or do not fit get one sentence") {
@@ -127,10 +127,10 @@ TEST_CASE("devices: a name that means none gets one sentence") {
     CHECK(error_of([] { find_device("cuda:x"); }).rfind("device: got \"cuda:x\", want auto", 0) == 0);
     CHECK(find_device("cpu") == Device{-1});
     CHECK(error_of([] { find_device("cuda:99"); }).rfind("device: got \"cuda:99\", which cannot be used: ", 0) == 0);
-    if (why_no_gpu(0).empty()) return;
+    if (cuda_unavailable_reason(0).empty()) return;
     CHECK(find_device("auto") == Device{-1});
     CHECK(error_of([] { make(engine_case("cartpole"), on_gpu(some_envs(2))); }) ==
-          "device: got \"cuda:0\", which cannot be used: " + why_no_gpu(0));
+          "device: got \"cuda:0\", which cannot be used: " + cuda_unavailable_reason(0));
 }
 
 TEST_CASE("memory: a batch that is far too large gets one sentence with what it needs and what is free") {

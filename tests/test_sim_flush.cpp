@@ -19,13 +19,13 @@ uint32_t stored(float value, DType dtype) {
 }
 
 /// Moves `count` elements with several lanes to `offset` elements past a 16-byte boundary and checks every byte.
-void check_move(DType written, DType dtype, int count, int offset, int lanes) {
+void check_move(DType source_dtype, DType dtype, int count, int offset, int lanes) {
     INFO(name_of(written) << " to " << name_of(dtype) << ", " << count << " at " << offset << ", lanes " << lanes);
     alignas(16) static char staged[4096], memory[4096];
-    const int size = size_of(dtype), written_size = written == DType::float32 ? 4 : 1;
+    const int size = size_of(dtype), source_size = written == DType::float32 ? 4 : 1;
     // parts that are stored as written are staged at their destination's offset within 16 bytes
     PartView part{};
-    part.written = written, part.dtype = dtype;
+    part.source_dtype = written, part.dtype = dtype;
     char* from = staged + (part.is_copied() ? offset * size % 16 : 0);
     std::vector<float> values;
     uint32_t* words = reinterpret_cast<uint32_t*>(staged);
@@ -37,7 +37,7 @@ void check_move(DType written, DType dtype, int count, int offset, int lanes) {
         if (written == DType::int8) values.push_back(float(int8_t(hash))), from[i] = char(hash);
         if (written == DType::float32) {
             values.push_back(float(hash) * 0x1p-12f - 1000);
-            memcpy(from + i * written_size, &values.back(), 4);
+            memcpy(from + i * source_size, &values.back(), 4);
         }
     }
     memset(memory, 0x77, sizeof memory);

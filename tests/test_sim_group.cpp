@@ -157,7 +157,7 @@ TEST_CASE("groups: atomics of a team lose nothing") {
 
 TEST_CASE("groups: a sum of few items has the bits of the tree") {
     const float candidates[] = {0.0f, -0.0f, 1.0f, -1.0f, 0x1p-24f, 3.0e38f, -3.0e38f, HUGE_VALF};
-    for (int n = 0; n <= few_items; ++n)
+    for (int n = 0; n <= max_small_sum_items; ++n)
         for (int code = 0; code < 4096; ++code) {
             const float value[] = {candidates[code & 7], candidates[code >> 3 & 7], candidates[code >> 6 & 7],
                                    candidates[code >> 9 & 7]};
@@ -323,8 +323,8 @@ TEST_CASE("groups: all functions give the same by every group of the CPU") {
 }
 
 TEST_CASE("groups: all functions give on the GPU what they give on the CPU, by lanes, warps, blocks and the grid") {
-    if (!why_no_gpu().empty()) {
-        WARN("no GPU: its groups were not tested (" << why_no_gpu() << ")");
+    if (!cuda_unavailable_reason().empty()) {
+        WARN("no GPU: its groups were not tested (" << cuda_unavailable_reason() << ")");
         return;
     }
 #ifdef FLOCKSTEP_WITH_CUDA

@@ -38,11 +38,11 @@ TEST_CASE("random numbers: no two places draw the same block") {
     std::set<Four> seen;
     size_t drawn = 0;
     const auto draw = [&](const Rng& rng, uint32_t agent, uint32_t block) {
-        seen.insert(words(rng.four(agent, block)));
+        seen.insert(words(rng.bits4(agent, block)));
         ++drawn;
     };
     const std::vector<Purpose> purposes = {Purpose::reset, Purpose::step,    Purpose::policy,    Purpose::action,
-                                           Purpose::phase, Purpose::shuffle, Purpose::initialise};
+                                           Purpose::phase, Purpose::shuffle, Purpose::initialize};
     for (uint32_t env : {0u, 1u, 0xFFFFFFFFu})
         for (uint32_t episode : {0u, 1u, 0xFFFFFFFFu})
             for (uint32_t step : {0u, 1u, 255u, 256u, 0xFFFFFFu})
@@ -55,7 +55,7 @@ TEST_CASE("random numbers: no two places draw the same block") {
 
 TEST_CASE("random numbers: a draw is one word of its block") {
     const Rng rng{123, 4, 5, 6, Purpose::step};
-    for (uint32_t draw = 0; draw < 40; ++draw) CHECK(rng.bits(9, draw) == rng.four(9, draw / 4).word[draw % 4]);
+    for (uint32_t draw = 0; draw < 40; ++draw) CHECK(rng.bits(9, draw) == rng.bits4(9, draw / 4).word[draw % 4]);
 }
 
 TEST_CASE("random streams: a draw by name is the one of its number") {
@@ -74,9 +74,9 @@ TEST_CASE("random streams: a draw by name is the one of its number") {
         for (int k = 0; k < 60; ++k) CHECK(in_reset.bits(crew, agent, crew.at(k)) == reset.bits(item, 3 + uint32_t(k)));
         CHECK(in_act.bits(Regatta::helm, agent, 0) == act.bits(item, 16383));
     }
-    CHECK(words(in_step.four(Regatta::wind, 0, 0)) == words(step.four(7, 2)));
-    CHECK(words(in_step.four(Regatta::wind, 0, 1)) == words(step.four(7, 3)));
-    CHECK(words(in_step.four(Regatta::wind, 0, Regatta::wind.block_at(1))) == words(step.four(7, 3)));
+    CHECK(words(in_step.bits4(Regatta::wind, 0, 0)) == words(step.bits4(7, 2)));
+    CHECK(words(in_step.bits4(Regatta::wind, 0, 1)) == words(step.bits4(7, 3)));
+    CHECK(words(in_step.bits4(Regatta::wind, 0, Regatta::wind.block_at(1))) == words(step.bits4(7, 3)));
     const StreamRng<Buoys> of_buoys = reset;
     CHECK(of_buoys.bits(Regatta::buoy, 5, 16383) == reset.bits((1 << 19) + 5, 16383));
     CHECK(in_step.seed == 123);

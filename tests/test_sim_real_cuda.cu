@@ -84,7 +84,7 @@ void fill_inputs(std::vector<float>& x, std::vector<float>& y) {
         for (float b : edges) x.push_back(a), y.push_back(b);
     const Rng rng{1, 0, 0, 0, Purpose::step};
     for (uint32_t i = 0; i < 100'000; ++i) {
-        const Words four = rng.four(i, 0);
+        const Words four = rng.bits4(i, 0);
         const bool ordinary = i & 1;
         x.push_back(ordinary ? rng.uniform(i, 4, -20.0f, 20.0f) : real::from_bits(four.word[0]));
         y.push_back(ordinary ? rng.uniform(i, 5, -20.0f, 20.0f) : real::from_bits(four.word[1]));
@@ -97,8 +97,8 @@ bool same(float a, float b) { return real::bits_of(a) == real::bits_of(b) || (a 
 }  // namespace
 
 TEST_CASE("real: the GPU gives the bits of the CPU, whatever the input") {
-    if (!why_no_gpu().empty()) {
-        WARN("skipped: " << why_no_gpu());
+    if (!cuda_unavailable_reason().empty()) {
+        WARN("skipped: " << cuda_unavailable_reason());
         return;
     }
     std::vector<float> x, y;

@@ -7,7 +7,7 @@ BatchOptions training_options(const TrainConfig& config, Device device) {
     options.num_envs = config.num_envs;
     options.device = device;
     options.seed = uint64_t(config.seed);
-    options.spread_phases = config.spread_phases;
+    options.stagger_episodes = config.stagger_episodes;
     options.final_observation = FinalObservation::truncated;
     return options;
 }

@@ -50,6 +50,7 @@ struct TrainConfig {
         {"hidden", "hidden_sizes"},
         {"net_arch", "hidden_sizes"},
         {"separate", "share_layers, its opposite"},
+        {"spread_phases", "stagger_episodes"},
     };
 
     int64_t total_steps = 1'000'000;
@@ -77,7 +78,7 @@ struct TrainConfig {
     bool share_layers = false;
     Activation activation = Activation::tanh;
     Precision precision = Precision::float32;
-    bool spread_phases = true;
+    bool stagger_episodes = true;
     bool cuda_graphs = true;
     int64_t seed = 1;
     float max_seconds = 0.0f;
@@ -117,7 +118,7 @@ struct TrainConfig {
         f("activation", activation, one_of({"tanh", "relu"}), "activation function after each layer except the last");
         f("precision", precision, one_of({"float32", "bfloat16"}),
           "of matrix multiplications and activations; weights, losses and the optimiser stay float32");
-        f("spread_phases", spread_phases, any_value(),
+        f("stagger_episodes", stagger_episodes, any_value(),
           "stagger the first episodes: each starts at a random point of its time limit");
         f("cuda_graphs", cuda_graphs, any_value(),
           "capture and replay CUDA graphs; false: launch each kernel, for debugging");

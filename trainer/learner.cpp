@@ -45,7 +45,7 @@ Learner::Learner(const PolicySpec& spec, const TrainConfig& config, Batch& batch
     if (config.norm_obs)
         column_sums_ =
             reinterpret_cast<double*>(allocate(int64_t(observation_chunks) * input_.columns * 24, "sums of moments"));
-    policy_.initialise(uint64_t(config.seed));
+    policy_.initialize(uint64_t(config.seed));
 }
 
 void Learner::act(const ExecutionContext& context, const Rollout& rollout, int step, const TrainerState* state) {

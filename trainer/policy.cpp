@@ -38,7 +38,7 @@ torch::Tensor orthogonal(int64_t rows, int64_t columns, float gain, const Rng& r
     torch::Tensor normal = torch::empty({tall, wide}, torch::kFloat64);
     double* numbers = normal.data_ptr<double>();
     for (int64_t i = 0; i < tall * wide; ++i) {
-        const Words words = rng.four(uint32_t(i & 0xFFFFF), uint32_t(i >> 20));
+        const Words words = rng.bits4(uint32_t(i & 0xFFFFF), uint32_t(i >> 20));
         const double radius = std::sqrt(-2.0 * std::log((words.word[0] + 1.0) * 0x1p-32));
         numbers[i] = radius * std::cos(6.283185307179586 * words.word[1] * 0x1p-32);
     }
@@ -141,7 +141,7 @@ uint16_t* Policy::bf16_copy() const {
     return network_->is_bfloat16() ? static_cast<uint16_t*>(network_->buffers[4].data()) : nullptr;
 }
 
-void Policy::initialise(uint64_t seed) {
+void Policy::initialize(uint64_t seed) {
     Network& network = *network_;
     std::vector<float> numbers(size_t(network.size), 0.0f);
     for (size_t i = 0; i < network.parameters.size(); ++i) {
@@ -153,7 +153,7 @@ void Policy::initialise(uint64_t seed) {
             network.channels == 0 && stride == network.columns.width ? network.columns.columns : stride;
         const int64_t apart = p.head_split ? p.head_split : outputs;
         for (int64_t first = 0; first < outputs; first += apart) {
-            const Rng rng{seed, uint32_t(network.spec.first), uint32_t(i), uint32_t(first), Purpose::initialise};
+            const Rng rng{seed, uint32_t(network.spec.first), uint32_t(i), uint32_t(first), Purpose::initialize};
             const int64_t rows = std::min(apart, outputs - first);
             const torch::Tensor matrix = orthogonal(rows, inputs, first ? 1.0f : p.gain, rng);
             for (int64_t row = 0; row < rows; ++row)

@@ -36,7 +36,7 @@ class Policy {
     float *parameter() const, *gradient() const, *first_moment() const, *second_moment() const;
     uint16_t* bf16_copy() const;  // null with float32
     /// Random weights, the same on every device. Synchronises.
-    void initialise(uint64_t seed);
+    void initialize(uint64_t seed);
     /// Updates the bfloat16 copy. Call after writing to parameter().
     void refresh();
 

@@ -21,7 +21,7 @@ const Tensor* find_tensor(const std::vector<Tensor>& list, const std::string& na
 
 /// Integers are divided by their largest possible magnitude; floats and bit flags are not scaled.
 float scale_of(const ObservationPart& part) {
-    if (part.written == DType::float32 || part.num_flags) return 1.0f;
+    if (part.source_dtype == DType::float32 || part.num_flags) return 1.0f;
     float largest = 1.0f;
     for (const auto* bounds : {&part.low, &part.high})
         for (float bound : *bounds) largest = std::max(largest, std::abs(bound));

@@ -23,7 +23,7 @@ struct MinibatchIndices {
                       position = *optimiser_steps % num_minibatches * minibatch_size + i;
         const Rng rng{seed, role, uint32_t(epoch >> 24), uint32_t(epoch & 0xFFFFFF), Purpose::shuffle};
         index[i] = position < num_samples
-                       ? int64_t(Permutation(uint64_t(num_samples), rng.four(0, 0))(uint64_t(position)))
+                       ? int64_t(Permutation(uint64_t(num_samples), rng.bits4(0, 0))(uint64_t(position)))
                        : -1;
     }
 };

@@ -16,7 +16,7 @@ import importlib
 import importlib.util
 import warnings
 
-from ._flockstep import Array, Batch, UnknownKeyword, describe_device, find_device, why_no_gpu
+from ._flockstep import Array, Batch, UnknownKeyword, cuda_unavailable_reason, describe_device, find_device
 from .environment import Environment, environments, make
 from .policy import Policy, load_policy
 
@@ -26,13 +26,13 @@ __all__ = [
     "Environment",
     "Policy",
     "UnknownKeyword",
+    "cuda_unavailable_reason",
     "describe_device",
     "environments",
     "find_device",
     "load_policy",
     "make",
     "parallel_env",
-    "why_no_gpu",
 ]
 
 

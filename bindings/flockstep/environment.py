@@ -90,7 +90,7 @@ class Environment:
     final_observation: "all" keeps the last observation of every episode (default in same_step), "truncated" only of those
         that the time limit cut, "none" saves the memory.
     first_env: index of the first world among all ranks that share a seed.
-    spread_phases: the first episodes begin at random points of their time limit.
+    stagger_episodes: the first episodes begin at random points of their time limit.
     outputs: names of the outputs to write (observation parts, states, action_mask, reward, terminated, truncated, active,
         acts, episode_start, the environment's own); None: all. What is not written is None or missing.
     dtypes: {part: "uint8" | "int8" | "bfloat16" | "float32"} for observation parts, "*" for all.
@@ -129,7 +129,7 @@ class Environment:
         autoreset_mode="same_step",
         final_observation=None,
         first_env=0,
-        spread_phases=False,
+        stagger_episodes=False,
         outputs=None,
         dtypes=None,
         plan="",
@@ -149,7 +149,7 @@ class Environment:
             "autoreset_mode": self.autoreset_mode,
             "final_observation": str(final_observation),
             "first_env": self._first_env,
-            "spread_phases": bool(spread_phases),
+            "stagger_episodes": bool(stagger_episodes),
             "statistics": bool(statistics),
             "outputs": names("outputs", outputs),
             "dtypes": {str(part): dtype_name(dtype) for part, dtype in (dtypes or {}).items()},

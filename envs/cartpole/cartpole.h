@@ -45,7 +45,7 @@ struct CartPole {
     template <class Group>
     SIM_HD static void reset(Group& group, World<CartPole>& world) {
         group.single([&] {
-            const Words draw = world.rng.four(first_body, 0, 0);
+            const Words draw = world.rng.bits4(first_body, 0, 0);
             for (int k = 0; k < 4; ++k) world.state.body[k] = -0.05f + 0.1f * unit_float(draw.word[k]);
         });
     }

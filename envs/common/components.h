@@ -22,8 +22,8 @@ SIM_HD void label_components(Group& group, int width, int height, IsFree&& is_fr
     const int cells = width * height;
     group.for_each(cells, [&](int cell) { label[cell] = is_free(cell) ? cell : -1; });
     group.sync();
-    bool goes_on = true;
-    while (goes_on) {
+    bool continues = true;
+    while (continues) {
         const int changed = group.count(cells, [&](int cell) {
             const int own = label[cell];
             if (own < 0) return 0;
@@ -48,7 +48,7 @@ SIM_HD void label_components(Group& group, int width, int height, IsFree&& is_fr
             while (label[root] != root) root = label[root];
             group.atomic_min(label[cell], root);
         });
-        goes_on = changed > 0;
+        continues = changed > 0;
         group.sync();
     }
 }

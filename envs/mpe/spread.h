@@ -25,7 +25,7 @@ struct MpeSpread {
     };
     using State = mpe::Particles;
     using Scratch = mpe::Forces;
-    using UsualSizes = ConstantSizes<&Config::num_agents, &Config::num_landmarks>;
+    using SpecializedSizes = ConstantSizes<&Config::num_agents, &Config::num_landmarks>;
 
     static constexpr Observation<"observation", float> observation{};
     static constexpr Discrete<"move"> move{};

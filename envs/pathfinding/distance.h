@@ -9,7 +9,7 @@
 namespace flockstep::pathfinding {
 
 inline constexpr uint16_t unreachable = 65535;
-inline constexpr uint8_t near_unreachable = 255, not_near = 254;
+inline constexpr uint8_t near_unreachable = 255, saturated = 254;
 
 template <class W>
 SIM_HD uint16_t* distance_field(const W& world, int agent) {
@@ -17,7 +17,7 @@ SIM_HD uint16_t* distance_field(const W& world, int agent) {
 }
 template <class W>
 SIM_HD uint8_t* near_field(const W& world, int agent) {
-    return &world.state.near_distance[int64_t(agent) * world.shared.cells()];
+    return &world.state.distance_u8[int64_t(agent) * world.shared.cells()];
 }
 /// Steps from a cell to the agent's goal; unreachable for obstacles and cells beyond the map.
 template <class W>
@@ -90,7 +90,7 @@ SIM_HD void search_from_goal(Team& team, int team_index, W& world, int agent) {
     team.single([&] { field[index_of(world, goal)] = 0; });
     for (int wave = 1;; ++wave) {
         const int from = (wave - 1) & 1, to = wave & 1;  // planes 0 and 1 are frontiers, plane 2 is what was visited
-        const bool goes_on = team.count(total, [&](int i) {
+        const bool continues = team.count(total, [&](int i) {
             const int map_row = words == 1 ? i : i / words, word = i - map_row * words;
             const uint32_t own = plane(from, i);
             uint32_t next = own << 1 | own >> 1;
@@ -106,26 +106,26 @@ SIM_HD void search_from_goal(Team& team, int team_index, W& world, int agent) {
             return next != 0;
         }) > 0;
         team.sync();
-        if (!goes_on) return;
+        if (!continues) return;
     }
 }
 
 /// Builds the agent's field of bytes.
 template <class Team, class W>
-SIM_HD void shorten_distances(Team& team, W& world, int agent) {
+SIM_HD void quantize_distances(Team& team, W& world, int agent) {
     const int cells = world.shared.cells();
     const uint16_t* field = distance_field(world, agent);
     uint8_t* near = near_field(world, agent);
-    const auto shortened = [](uint32_t pair) {
+    const auto quantized = [](uint32_t pair) {
         constexpr uint32_t last_reachable = (unreachable - 1) * 65537u;
-        return min_halves(pair, both_halves(not_near)) + (max_halves(pair, last_reachable) - last_reachable);
+        return min_halves(pair, both_halves(saturated)) + (max_halves(pair, last_reachable) - last_reachable);
     };
     const int quads = cells % 4 == 0 ? cells / 4 : 0;
     team.for_each(quads, [&](int i) {
         const uint32_t* four = reinterpret_cast<const uint32_t*>(field) + 2 * i;
-        reinterpret_cast<uint32_t*>(near)[i] = low_bytes(shortened(four[0]), shortened(four[1]));
+        reinterpret_cast<uint32_t*>(near)[i] = low_bytes(quantized(four[0]), quantized(four[1]));
     });
-    team.for_each(cells - 4 * quads, [&](int i) { near[i] = uint8_t(shortened(field[i])); });
+    team.for_each(cells - 4 * quads, [&](int i) { near[i] = uint8_t(quantized(field[i])); });
 }
 
 /// Fields of `count` agents; agent_of(i) names them. scratch.open must be filled. Contains syncs.
@@ -135,7 +135,7 @@ SIM_HD void compute_distances(Group& group, W& world, int count, AgentOf agent_o
         search_from_goal(team, team_index, world, agent_of(i));
         if (!world.shared.shows_cost) return;
         team.sync();
-        shorten_distances(team, world, agent_of(i));
+        quantize_distances(team, world, agent_of(i));
     });
 }
 
@@ -151,7 +151,7 @@ SIM_HD uint8_t nearer_cells(const W& world, int agent) {
     };
     if (world.shared.shows_cost) {
         const int own = near_distance_at(world, agent, here);
-        if (own < not_near) return nearer_than(own, [&](Cell to) { return near_distance_at(world, agent, to); });
+        if (own < saturated) return nearer_than(own, [&](Cell to) { return near_distance_at(world, agent, to); });
     }
     return nearer_than(distance_at(world, agent, here), [&](Cell to) { return distance_at(world, agent, to); });
 }

@@ -6,7 +6,7 @@
 /// `W` is World<Pathfinding> throughout; cells are row-major indices on a map of shared.width columns.
 namespace flockstep::pathfinding {
 
-inline constexpr int nobody = -1, nowhere = -1;
+inline constexpr int no_agent = -1, no_cell = -1;
 
 /// The cell next to `cell`: 0 stays, 1 up, 2 down, 3 left, 4 right.
 SIM_HD Cell neighbour(Cell cell, int action) {
@@ -68,16 +68,16 @@ struct CellTable {
           mask(PathfindingScratch::table_size(world.shared) - 1) {}
 
     /// No entries, or entries that hold `occupant`.
-    SIM_HD void clear(int occupant = nobody) {
+    SIM_HD void clear(int occupant = no_agent) {
         group.for_each(mask + 1, [&](int i) { world.scratch.occupant[i] = occupant; });
-        if (!is_direct) group.for_each(mask + 1, [&](int i) { world.scratch.key[i] = nowhere; });
+        if (!is_direct) group.for_each(mask + 1, [&](int i) { world.scratch.key[i] = no_cell; });
     }
     /// The entry of a cell, made if there is none.
     SIM_HD int insert(int cell) {
         if (is_direct) return cell;
         for (int slot = first_slot(cell);; slot = (slot + 1) & mask) {
-            const int old = group.atomic_exchange_if(world.scratch.key[slot], nowhere, cell);
-            if (old == nowhere || old == cell) return slot;
+            const int old = group.atomic_exchange_if(world.scratch.key[slot], no_cell, cell);
+            if (old == no_cell || old == cell) return slot;
         }
     }
     /// The entry of a cell, or -1.
@@ -86,12 +86,12 @@ struct CellTable {
         for (int slot = first_slot(cell);; slot = (slot + 1) & mask) {
             const int key = world.scratch.key[slot];
             if (key == cell) return slot;
-            if (key == nowhere) return -1;
+            if (key == no_cell) return -1;
         }
     }
     SIM_HD int occupant(int cell) const {
         const int slot = find(cell);
-        return slot < 0 ? nobody : world.scratch.occupant[slot];
+        return slot < 0 ? no_agent : world.scratch.occupant[slot];
     }
     /// Enters all present agents at their cells. Contains a sync before and after.
     SIM_HD void enter_agents() {

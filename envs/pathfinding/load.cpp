@@ -154,7 +154,7 @@ Cell read_cell(const char* name, const nlohmann::json& pair) {
         if (number < 0 || number >= max_map_side) refuse(name, pair.dump(), "a cell of the map");
     return {int16_t(pair[0].get<int>()), int16_t(pair[1].get<int>())};
 }
-nlohmann::json read_list(const char* name, const Text& text) {
+nlohmann::json read_list(const char* name, const InternedString& text) {
     nlohmann::json list = nlohmann::json::parse(text.str(), nullptr, false);
     if (!list.is_array() || list.empty()) refuse(name, in_quotes(text.str()), "a list like [[0, 1], [2, 3]]");
     return list;
@@ -300,7 +300,7 @@ std::vector<GridMap> generate_pool(const PathfindingConfig& c, Loader& loader) {
         return {generate_warehouse({c.shelf_rows, c.shelf_columns, c.shelf_length, c.shelf_height, c.aisle,
                                     c.station_columns, c.station_width})};
     const Frame frame = frame_of(c);
-    loader.check_room(double(c.num_maps) * frame.height * frame.width, "a pool of generated maps");
+    loader.check_free_memory(double(c.num_maps) * frame.height * frame.width, "a pool of generated maps");
     std::vector<GridMap> maps;
     for (int k = 0; k < c.num_maps; ++k) maps.push_back(generate_map(c, frame, c.map_seed + uint64_t(k)));
     return maps;

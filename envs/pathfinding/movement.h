@@ -5,15 +5,15 @@
 /// POGEMA's three collision systems, in a parallel form. Source: POGEMA 2.0, envs and grid; see each function.
 namespace flockstep::pathfinding {
 
-/// Cells that agents want to enter, into scratch.want; nowhere for those that stay or face an obstacle. move(agent):
-/// what the agent chose.
+/// Cells that agents want to enter, into scratch.target_cell; nowhere for those that stay or face an obstacle.
+/// move(agent): what the agent chose.
 template <class Group, class W, class Move>
-SIM_HD void find_wants(Group& group, W& world, Move move) {
+SIM_HD void find_target_cells(Group& group, W& world, Move move) {
     group.for_each(world.shared.num_agents, [&](int agent) {
         const int choice = move(agent);
         const Cell to = neighbour(world.state.position[agent], choice);
         const bool stays = choice == 0 || !is_present(world, agent) || is_wall(world, to);
-        world.scratch.want[agent] = stays ? nowhere : index_of(world, to);
+        world.scratch.target_cell[agent] = stays ? no_cell : index_of(world, to);
     });
 }
 
@@ -23,10 +23,10 @@ SIM_HD void find_wants(Group& group, W& world, Move move) {
 ///   soft        the occupant does not want to swap places
 template <class W>
 SIM_HD bool may_compete(const W& world, int agent, int cell, int occupant) {
-    if (occupant == nobody) return true;
+    if (occupant == no_agent) return true;
     if (world.config.collision_system == CollisionSystem::priority) return occupant < agent;
     if (world.config.collision_system == CollisionSystem::block_both) return false;
-    return world.scratch.want[occupant] != cell;
+    return world.scratch.target_cell[occupant] != cell;
 }
 
 /// Whether an agent gets the cell that it wants, before it is known whether the occupant leaves: the lowest index wins;
@@ -34,43 +34,43 @@ SIM_HD bool may_compete(const W& world, int agent, int cell, int occupant) {
 /// cell of another row, but nobody there wants this cell.
 template <class Group, class W>
 SIM_HD bool wins_cell(const CellTable<Group, W>& table, const W& world, int agent) {
-    const int want = world.scratch.want[agent];
-    if (want == nowhere) return false;
-    const int occupant = table.occupant(want);
+    const int target = world.scratch.target_cell[agent];
+    if (target == no_cell) return false;
+    const int occupant = table.occupant(target);
     if (!may_compete(world, agent, index_of(world, world.state.position[agent]), occupant)) return false;
     const int width = world.shared.width, cells = world.shared.cells();
     const bool refuses_rivals = world.config.collision_system == CollisionSystem::block_both;
     const auto loses_to = [&](int cell) {
         if (cell < 0 || cell >= cells) return false;
         const int rival = table.occupant(cell);
-        if (rival == nobody || rival == agent || world.scratch.want[rival] != want) return false;
+        if (rival == no_agent || rival == agent || world.scratch.target_cell[rival] != target) return false;
         return (refuses_rivals || rival < agent) && may_compete(world, rival, cell, occupant);
     };
-    return !(loses_to(want - width) || loses_to(want + width) || loses_to(want - 1) || loses_to(want + 1));
+    return !(loses_to(target - width) || loses_to(target + width) || loses_to(target - 1) || loses_to(target + 1));
 }
 
 /// Whether an agent really moves: who wins an occupied cell enters it if its occupant moves too. Walking from occupant
 /// to occupant ends at an empty cell, at somebody who stays, or (soft) back here: a cycle rotates. A cell has one
 /// winner, so the walk cannot enter a cycle that it did not start in.
 template <class Group, class W>
-SIM_HD bool moves_on(const CellTable<Group, W>& table, const W& world, int agent) {
+SIM_HD bool can_move(const CellTable<Group, W>& table, const W& world, int agent) {
     for (int walker = agent;;) {
-        if (!world.scratch.moves[walker]) return false;
-        walker = table.occupant(world.scratch.want[walker]);
-        if (walker == nobody || walker == agent) return true;
+        if (!world.scratch.wins_conflict[walker]) return false;
+        walker = table.occupant(world.scratch.target_cell[walker]);
+        if (walker == no_agent || walker == agent) return true;
     }
 }
 
-/// Finds out who moves, into scratch.succeeds; positions stay as they are.
+/// Finds out who moves, into scratch.moved; positions stay as they are.
 template <class Group, class W, class Move>
 SIM_HD void resolve_moves(Group& group, W& world, Move move) {
     const int n = world.shared.num_agents;
     CellTable<Group, W> table(group, world);
-    find_wants(group, world, move);
+    find_target_cells(group, world, move);
     table.enter_agents();
-    group.for_each(n, [&](int agent) { world.scratch.moves[agent] = wins_cell(table, world, agent); });
+    group.for_each(n, [&](int agent) { world.scratch.wins_conflict[agent] = wins_cell(table, world, agent); });
     group.sync();
-    group.for_each(n, [&](int agent) { world.scratch.succeeds[agent] = moves_on(table, world, agent); });
+    group.for_each(n, [&](int agent) { world.scratch.moved[agent] = can_move(table, world, agent); });
 }
 
 template <class W>

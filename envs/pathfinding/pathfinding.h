@@ -156,7 +156,7 @@ struct Pathfinding {
 
     static const char* policies(int p) { return p == 0 ? "pibt" : nullptr; }
     /// Why a policy cannot run under these settings, or null.
-    static const char* refuses_policy(const Config&, const Shared& shared, int) {
+    static const char* policy_error(const Config&, const Shared& shared, int) {
         return shared.needs_distances
                    ? nullptr
                    : "pibt needs distance fields: set distances to true, or observe cost_to_go or intent";
@@ -196,7 +196,7 @@ struct Pathfinding {
         const auto move_one = [&](int agent) {
             const Cell before = world.state.position[agent];
             const Cell now =
-                world.scratch.succeeds[agent] ? pathfinding::neighbour(before, action.choice(move, agent)) : before;
+                world.scratch.moved[agent] ? pathfinding::neighbour(before, action.choice(move, agent)) : before;
             world.state.position[agent] = now;
             if (c.distance_reward != 0.0f && pathfinding::is_present(world, agent))
                 outcome.reward(agent) = c.distance_reward * float(pathfinding::distance_at(world, agent, before) -
@@ -231,8 +231,8 @@ struct Pathfinding {
             world.state.arrival_steps[0] += arrivals * (world.elapsed + 1);
         });
         group.for_each(n, [&](int agent) {
-            world.scratch.succeeds[agent] = arrives(world, agent);
-            if (world.scratch.succeeds[agent]) {
+            world.scratch.moved[agent] = arrives(world, agent);
+            if (world.scratch.moved[agent]) {
                 outcome.reward(agent) += 1.0f;
                 world.state.finished[agent] = 1;
             }
@@ -242,7 +242,7 @@ struct Pathfinding {
         group.sync();
         group.single([&] {
             for (int agent = 0; agent < n; ++agent)
-                if (world.scratch.succeeds[agent])
+                if (world.scratch.moved[agent])
                     pathfinding::mark_legacy_occupancy(world, world.state.position[agent], false);
         });
     }

@@ -16,7 +16,7 @@ SIM_HD void rank_agents(Group& group, W& world) {
     const int n = world.shared.num_agents;
     const auto age = [&](int agent) { return world.elapsed - world.state.last_on_goal[agent]; };
     const auto tie = [&](int agent) { return world.rng.bits(rank_ties, agent, 0); };
-    group.for_each(n, [&](int agent) { world.scratch.want[agent] = int(tie(agent) >> 1); });
+    group.for_each(n, [&](int agent) { world.scratch.target_cell[agent] = int(tie(agent) >> 1); });
     group.sync();
     group.for_each(n, [&](int agent) {
         int ahead = 0;
@@ -27,8 +27,8 @@ SIM_HD void rank_agents(Group& group, W& world) {
                 ahead += other_present;
                 continue;
             }
-            const int mine = age(agent), theirs = age(other), my_tie = world.scratch.want[agent],
-                      their_tie = world.scratch.want[other];
+            const int mine = age(agent), theirs = age(other), my_tie = world.scratch.target_cell[agent],
+                      their_tie = world.scratch.target_cell[other];
             if (theirs != mine)
                 ahead += theirs > mine;
             else if (their_tie != my_tie)
@@ -45,7 +45,7 @@ SIM_HD void rank_agents(Group& group, W& world) {
 /// mark 7.
 template <class W>
 SIM_HD int order_actions(const W& world, int agent) {
-    const Words random = world.rng.four(action_ties, agent, 0);
+    const Words random = world.rng.bits4(action_ties, agent, 0);
     uint32_t key[5];
     int count = 0, order = 0;
     for (int action = 0; action < 5; ++action) {
@@ -76,7 +76,7 @@ struct PibtCore {
     }
     SIM_HD int reserved_by(int cell) const {
         const int slot = table.find(cell);
-        return slot < 0 ? nobody : world.scratch.by_cell[slot];
+        return slot < 0 ? no_agent : world.scratch.by_cell[slot];
     }
     SIM_HD void reserve(int agent, int action) {
         world.scratch.by_cell[table.insert(cell_after(agent, action))] = agent;
@@ -85,16 +85,16 @@ struct PibtCore {
 
     /// Decides `first` and whomever it pushes.
     SIM_HD void decide(int first) {
-        world.scratch.want[first] = nobody;
-        for (int agent = first; agent != nobody;) {
+        world.scratch.target_cell[first] = no_agent;
+        for (int agent = first; agent != no_agent;) {
             const int pushed = advance(agent);
             if (pushed == settled) {
                 agent = succeed(agent);
             } else if (pushed == stuck) {
                 reserve(agent, 0);  // it stays; whoever pushed it tries its next action
-                agent = world.scratch.want[agent];
+                agent = world.scratch.target_cell[agent];
             } else {
-                world.scratch.want[pushed] = agent;
+                world.scratch.target_cell[pushed] = agent;
                 agent = pushed;
             }
         }
@@ -110,21 +110,21 @@ struct PibtCore {
             if (action == 7) return stuck;
             world.scratch.untried[agent] >>= 3;
             const int cell = cell_after(agent, action);
-            if (reserved_by(cell) != nobody) continue;
+            if (reserved_by(cell) != no_agent) continue;
             const int other = table.occupant(cell);
             const bool swaps =
-                other != nobody && other != agent && world.scratch.next_step[other] >= 0 &&
+                other != no_agent && other != agent && world.scratch.next_step[other] >= 0 &&
                 cell_after(other, world.scratch.next_step[other]) == index_of(world, world.state.position[agent]);
             if (swaps) continue;
             reserve(agent, action);
-            if (other == nobody || other == agent || world.scratch.next_step[other] >= 0) return settled;
+            if (other == no_agent || other == agent || world.scratch.next_step[other] >= 0) return settled;
             return other;
         }
     }
     /// Everybody who pushed this agent got its way: back to the bottom of the stack.
     SIM_HD int succeed(int agent) {
-        while (agent != nobody) agent = world.scratch.want[agent];
-        return nobody;
+        while (agent != no_agent) agent = world.scratch.target_cell[agent];
+        return no_agent;
     }
 };
 
@@ -134,7 +134,7 @@ SIM_HD void act_by_pibt(Group& group, W& world, Act act) {
     const int n = world.shared.num_agents;
     rank_agents(group, world);
     CellTable<Group, W> table(group, world);
-    group.for_each(PathfindingScratch::table_size(world.shared), [&](int i) { world.scratch.by_cell[i] = nobody; });
+    group.for_each(PathfindingScratch::table_size(world.shared), [&](int i) { world.scratch.by_cell[i] = no_agent; });
     table.enter_agents();
     group.for_each(n, [&](int agent) {
         world.scratch.untried[agent] = order_actions(world, agent);

@@ -20,13 +20,13 @@ struct PathfindingConfig {
     int min_agents = 0;
     int obs_radius = 5;
     int max_episode_steps = 64;
-    Text observation = "windows";
+    InternedString observation = "windows";
     int cost_clip = 10;
     bool mask_obstacles = false;
     bool distances = false;
     float distance_reward = 0.0f;
     MapGenerator generator = MapGenerator::random;
-    Text map = "";
+    InternedString map = "";
     int size = 8, height = 0, width = 0;
     int min_size = 0;
     double density = 0.3;
@@ -36,7 +36,7 @@ struct PathfindingConfig {
         station_width = 2;
     uint64_t map_seed = 0;
     bool empty_outside = true;
-    Text agents_xy = "", targets_xy = "";
+    InternedString agents_xy = "", targets_xy = "";
 
     template <class F>
     void fields(F f) {

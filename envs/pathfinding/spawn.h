@@ -6,8 +6,9 @@
 /// A new episode's map, starts and goals: drawn on the device, copied from the pool, or rebuilt from POGEMA's seeds.
 namespace flockstep::pathfinding {
 
-/// What a reset draws: of the world, of each agent (a draw for each round of place_apart), and of each row of the map,
-/// two cells a draw. Agents from number 524,288 on share draws with rows of a random map, which assertions refuse.
+/// What a reset draws: of the world, of each agent (a draw for each round of place_without_conflicts), and of each row
+/// of the map, two cells a draw. Agents from number 524,288 on share draws with rows of a random map, which assertions
+/// refuse.
 inline constexpr Items world_item{0, 1}, agent_items{0, 1 << 19}, row_items{1 << 19, 4096};
 inline constexpr int max_rounds = 48;
 inline constexpr RandomStream<"map_size", Purpose::reset, Draws{0, 2}, world_item> drawn_size{};  // rows, columns
@@ -55,48 +56,48 @@ SIM_HD void copy_pool_map(Group& group, W& world, int index) {
 /// Gives every present agent a cell of its own: draw(agent, round) proposes, is_eligible(cell) judges, take(agent,
 /// cell) keeps. Lanes propose together and the lowest index gets a cell, round by round; who has none after
 /// `max_rounds` takes the next free eligible cell behind its last draw. There must be enough eligible cells. Taken
-/// cells: scratch.crowd.
+/// cells: scratch.agent_bits.
 template <class Group, class W, class Draw, class Eligible, class Take>
-SIM_HD void place_apart(Group& group, W& world, Draw draw, Eligible is_eligible, Take take) {
+SIM_HD void place_without_conflicts(Group& group, W& world, Draw draw, Eligible is_eligible, Take take) {
     const int n = world.state.num_present[0], words = world.shared.grid_words, cells = world.shared.cells();
     CellTable<Group, W> table(group, world);  // of the cells that are competed for
     const auto is_taken = [&](int cell) {
         const Cell c = cell_at(cell, world.shared.width);
-        return bit_at(world.scratch.crowd, words, c.row, c.column);
+        return bit_at(world.scratch.agent_bits, words, c.row, c.column);
     };
-    const auto settle = [&](int agent, int cell) {
+    const auto assign = [&](int agent, int cell) {
         const Cell c = cell_at(cell, world.shared.width);
-        set_bit(group, world.scratch.crowd, words, c.row, c.column);
+        set_bit(group, world.scratch.agent_bits, words, c.row, c.column);
         take(agent, c);
-        world.scratch.moves[agent] = 1;
+        world.scratch.wins_conflict[agent] = 1;
     };
-    group.for_each(world.shared.grid_rows * words, [&](int i) { world.scratch.crowd[i] = 0; });
-    group.for_each(n, [&](int agent) { world.scratch.moves[agent] = 0; });
+    group.for_each(world.shared.grid_rows * words, [&](int i) { world.scratch.agent_bits[i] = 0; });
+    group.for_each(n, [&](int agent) { world.scratch.wins_conflict[agent] = 0; });
     group.sync();
     for (int round = 0; round < max_rounds; ++round) {
-        if (!group.any(n, [&](int agent) { return !world.scratch.moves[agent]; })) return;
+        if (!group.any(n, [&](int agent) { return !world.scratch.wins_conflict[agent]; })) return;
         table.clear(INT32_MAX);
         group.sync();
         group.for_each(n, [&](int agent) {
-            const int cell = world.scratch.moves[agent] ? nowhere : draw(agent, round);
-            const bool competes = cell != nowhere && is_eligible(cell, agent) && !is_taken(cell);
-            world.scratch.want[agent] = competes ? cell : nowhere;
+            const int cell = world.scratch.wins_conflict[agent] ? no_cell : draw(agent, round);
+            const bool competes = cell != no_cell && is_eligible(cell, agent) && !is_taken(cell);
+            world.scratch.target_cell[agent] = competes ? cell : no_cell;
             if (competes) group.atomic_min(world.scratch.occupant[table.insert(cell)], agent);
         });
         group.sync();
         group.for_each(n, [&](int agent) {
-            const int cell = world.scratch.want[agent];
-            if (cell != nowhere && table.occupant(cell) == agent) settle(agent, cell);
+            const int cell = world.scratch.target_cell[agent];
+            if (cell != no_cell && table.occupant(cell) == agent) assign(agent, cell);
         });
         group.sync();
     }
     group.single([&] {
         for (int agent = 0; agent < n; ++agent) {
-            if (world.scratch.moves[agent]) continue;
+            if (world.scratch.wins_conflict[agent]) continue;
             int cell = draw(agent, max_rounds);
             for (int tried = 0; tried < cells && (!is_eligible(cell, agent) || is_taken(cell)); ++tried)
                 cell = cell + 1 < cells ? cell + 1 : 0;
-            settle(agent, cell);
+            assign(agent, cell);
         }
     });
     group.sync();
@@ -123,10 +124,10 @@ SIM_HD void place_in_largest_component(Group& group, W& world) {
     const auto draw_from = [&](auto stream) {
         return [&, stream](int agent, int round) { return world.rng.below(stream, agent, stream.at(round), cells); };
     };
-    place_apart(
+    place_without_conflicts(
         group, world, draw_from(drawn_start), [&](int cell, int) { return world.state.component[cell] == main; },
         [&](int agent, Cell cell) { world.state.position[agent] = cell; });
-    place_apart(
+    place_without_conflicts(
         group, world, draw_from(drawn_goal),
         [&](int cell, int agent) {
             return world.state.component[cell] == main && cell != index_of(world, world.state.position[agent]);
@@ -141,7 +142,7 @@ SIM_HD void place_in_pools(Group& group, W& world, int map) {
     choose_num_present(group, world, INT32_MAX);
     const auto shuffled = [&](const View<Cell>& pool, const View<int32_t>& begin, auto stream) {
         const int first = begin[map], count = begin[map + 1] - first;
-        const Permutation order(uint64_t(count), world.rng.four(stream, 0, 0));
+        const Permutation order(uint64_t(count), world.rng.bits4(stream, 0, 0));
         return [=](int agent) { return pool[first + int(order(uint64_t(agent)))]; };
     };
     const auto start = shuffled(shared.start_pool, shared.start_begin, drawn_start);

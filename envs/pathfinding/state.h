@@ -30,7 +30,7 @@ struct PathfindingState {
     Bulk<int32_t> order;           // derived, pogema: [cells] the order in which cells were tried, and working memory
     Bulk<int32_t> num_components;  // derived, pogema
     Bulk<uint16_t> distance;       // [num_agents, cells] derived: steps to the goal, 65535 unreachable
-    Bulk<uint8_t> near_distance;   // the same up to 253, 254 farther, 255 unreachable; where costs are observed
+    Bulk<uint8_t> distance_u8;     // the same up to 253, 254 farther, 255 unreachable; where costs are observed
 
     template <class V>
     SIM_HD void fields(const Config& c, const PathfindingShared& shared, V& visit) {
@@ -64,7 +64,7 @@ struct PathfindingState {
         visit.derived("order", order, pogema ? 3 * shared.cells() + 3 : 0);
         visit.derived("num_components", num_components, int(pogema));
         visit.derived("distance", distance, shared.needs_distances ? n : 0, shared.height, shared.width);
-        visit.derived("near_distance", near_distance, shared.shows_cost ? n : 0, shared.height, shared.width);
+        visit.derived("distance_u8", distance_u8, shared.shows_cost ? n : 0, shared.height, shared.width);
     }
 };
 
@@ -74,10 +74,10 @@ struct PathfindingScratch {
     static constexpr int max_teams = 8;
     Field<int32_t> key, occupant;         // table of cells: see CellTable
     Field<int32_t> by_cell;               // a reset: labels of small maps' cells; pibt: who reserved an entry's cell
-    Field<int32_t> want;                  // [num_agents] cell, or -1: stays
-    Field<uint8_t> moves, succeeds;       // [num_agents]
+    Field<int32_t> target_cell;           // [num_agents] cell, or -1: stays
+    Field<uint8_t> wins_conflict, moved;  // [num_agents]
     Field<int32_t> renewed, num_renewed;  // agents with a new goal
-    Field<uint32_t> walls, crowd;         // [grid_rows, grid_words] obstacles and agents of the bordered grid
+    Field<uint32_t> walls, agent_bits;    // [grid_rows, grid_words] obstacles and agents of the bordered grid
     Field<uint32_t> frontier;             // [teams, 3, height, map_words]
     Field<uint32_t> open;                 // [height, map_words] free cells
     Field<int32_t> rank, next_step, untried;  // [num_agents] pibt
@@ -120,13 +120,13 @@ struct PathfindingScratch {
         visit("occupant", occupant, table);
         const int labels = labels_here(shared) ? shared.cells() : 0, reserved = shared.needs_distances ? table : 0;
         visit("by_cell", by_cell, labels > reserved ? labels : reserved);
-        visit("want", want, n);
-        visit("moves", moves, n);
-        visit("succeeds", succeeds, n);
+        visit("target_cell", target_cell, n);
+        visit("wins_conflict", wins_conflict, n);
+        visit("moved", moved, n);
         visit("renewed", renewed, n);
         visit("num_renewed", num_renewed, 1);
         visit("walls", walls, grid);
-        visit("crowd", crowd, shared.grid_rows * shared.grid_words);
+        visit("agent_bits", agent_bits, shared.grid_rows * shared.grid_words);
         visit("frontier", frontier, shared.needs_distances ? num_teams(shared) * 3 * map : 0);
         visit("open", open, shared.needs_distances ? map : 0);
         visit("rank", rank, planned);

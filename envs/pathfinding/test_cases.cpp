@@ -82,7 +82,7 @@ TEST_CASE("pathfinding: CPU equals GPU over a million agent-steps of each mode a
         for (const EngineCase& c : modes) {
             DYNAMIC_SECTION(c.name << ", " << parts) {
                 BatchOptions options = some_envs(160);
-                options.spread_phases = true;
+                options.stagger_episodes = true;
                 const auto host = make(c, options), device = make(c, on_gpu(options));
                 const bool plans = std::string(parts) != "windows";
                 int64_t agent_steps = 0;

@@ -239,7 +239,7 @@ TEST_CASE("pathfinding maps: errors of YAML files name file and line") {
     CHECK(error("a: |-\n  ..\n  .\n") == " line 3: got 1 characters, want 2 (the first row's width)");
     CHECK(error("a: |-\n  ..\na: |-\n  ..\n") == " line 3: got a second map 'a', want each name once");
     CHECK(error("a: |-\n  . .\n") == " line 2 column 2: got ' ', want one of . # @ $ ! a-z A-Z");
-    CHECK(load_error("nowhere/none.yaml") == "nowhere/none.yaml: got no readable file, want one");
+    CHECK(load_error("no_cell/none.yaml") == "no_cell/none.yaml: got no readable file, want one");
     CHECK(load_error(folder.path.string() + "/.txt") == folder.path.string() + "/.txt: got no readable file, want one");
 }
 

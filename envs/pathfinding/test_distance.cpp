@@ -19,7 +19,7 @@ struct SmallWorld {
     struct {
         std::vector<Cell> goal;
         Bulk<uint16_t> distance;
-        Bulk<uint8_t> near_distance;
+        Bulk<uint8_t> distance_u8;
     } state;
     struct {
         std::vector<uint32_t> open, frontier;
@@ -29,7 +29,7 @@ struct SmallWorld {
 
     SmallWorld(int height, int width, uint32_t seed) : distance(size_t(height * width), 12345) {
         shared.height = height, shared.width = width;
-        const Rng rng{seed, 0, 0, 0, Purpose::initialise};
+        const Rng rng{seed, 0, 0, 0, Purpose::initialize};
         for (int row = 0; row < height; ++row) {
             uint32_t open = 0;
             for (int column = 0; column < width; ++column)
@@ -129,7 +129,7 @@ TEST_CASE("pathfinding distances: a search by one lane and one by lanes with a r
 
 TEST_CASE("pathfinding distances: costs of four cells at a time are the differences from the own cell, clipped") {
     for (const int clip : {1, 10, 126}) {
-        for (const int own : {0, 1, 9, 10, 100, int(pathfinding::not_near) - 1 - clip}) {
+        for (const int own : {0, 1, 9, 10, 100, int(pathfinding::saturated) - 1 - clip}) {
             const pathfinding::RelativeCosts relative(own, clip);
             const auto want = [&](int distance) {
                 return int8_t(distance == pathfinding::near_unreachable ? clip + 1
@@ -151,11 +151,11 @@ TEST_CASE("pathfinding distances: in a byte they are the same, or far, or unreac
     for (const int width : {8, 7}) {  // four cells at a time, and one
         SmallWorld world(3, width, 0);
         std::vector<uint8_t> near(size_t(3 * width));
-        world.state.near_distance.first = near.data();
+        world.state.distance_u8.first = near.data();
         const int some[] = {0, 1, 127, 128, 253, 254, 255, 256, 300, 32768, 65533, 65534, 65535, 510};
         for (int i = 0; i < 3 * width; ++i) world.distance[size_t(i)] = uint16_t(some[i % 14]);
         HostGroup group;
-        pathfinding::shorten_distances(group, world, 0);
+        pathfinding::quantize_distances(group, world, 0);
         for (int i = 0; i < 3 * width; ++i) {
             const int distance = some[i % 14];
             CHECK(near[size_t(i)] == (distance == 65535 ? 255 : std::min(distance, 254)));

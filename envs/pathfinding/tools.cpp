@@ -50,7 +50,7 @@ std::string counted(size_t count, const char* what) {
 /// The environment's own settings of its generators, by the same names, limits and defaults.
 struct GenerateOptions {
     PathfindingConfig settings;
-    Text output = "";
+    InternedString output = "";
     template <class F>
     void fields(F f) {
         settings.fields([&](const char* name, auto& field, const FieldRule& rule, const char* help) {
@@ -95,7 +95,7 @@ void generate(const GenerateOptions& options, std::ostream& out) {
 }
 
 struct ConvertOptions {
-    Text input = "", scenario = "", output = "";
+    InternedString input = "", scenario = "", output = "";
     int num_agents = 0;
     template <class F>
     void fields(F f) {

@@ -14,14 +14,14 @@ SIM_HD void prepare_grids(Group& group, W& world) {
     const bool copies = PathfindingScratch::copies_walls(world.shared);
     group.for_each(total, [&](int i) {
         if (copies) world.scratch.walls[i] = world.state.walls[i];
-        world.scratch.crowd[i] = legacy ? world.state.occupancy[i] : 0;
+        world.scratch.agent_bits[i] = legacy ? world.state.occupancy[i] : 0;
     });
     group.sync();
     if (legacy) return;
     group.for_each(world.shared.num_agents, [&](int agent) {
         if (!is_present(world, agent)) return;
         const Cell cell = world.state.position[agent];
-        set_bit(group, world.scratch.crowd, words, cell.row + r, cell.column + r);
+        set_bit(group, world.scratch.agent_bits, words, cell.row + r, cell.column + r);
     });
     group.sync();
 }
@@ -69,7 +69,7 @@ SIM_HD void observe_windows(Group& group, const W& world, AgentRange range, cons
         const Cell cell = world.state.position[agent];
         BitRun<Group> run(group, out, part, agent, shows_agents ? area : 0);
         if (shows_agents)
-            write_window(run, world.scratch.crowd, words, cell, window);
+            write_window(run, world.scratch.agent_bits, words, cell, window);
         else if (copied)
             write_window(run, world.scratch.walls, words, cell, window);
         else
@@ -89,7 +89,7 @@ SIM_HD void observe_windows(Group& group, const W& world, AgentRange range, cons
 }
 
 /// Distances of four cells at a time, less that of the own cell, clipped; as numbers modulo 256. The own one must be at
-/// most not_near - 1 - clip, so that a cell that is not near is farther than the clip.
+/// most saturated - 1 - clip, so that a cell that is not near is farther than the clip.
 class RelativeCosts {
   public:
     SIM_HD RelativeCosts(int own, int clip)
@@ -101,7 +101,7 @@ class RelativeCosts {
     }
 
   private:
-    static constexpr uint32_t last_reachable = not_near * 65537u;
+    static constexpr uint32_t last_reachable = saturated * 65537u;
     /// Sums of whole words: what the low half borrows, it gives back, since the results fit their halves.
     SIM_HD uint32_t of_halves(uint32_t pair) const {
         const uint32_t clipped = max_halves(min_halves(pair, high_), low_);
@@ -197,7 +197,7 @@ SIM_HD void observe_costs(Group& group, const W& world, AgentRange range, const 
         }
     };
     const auto write = [&](int item, const Request& request) {
-        if (request.own >= not_near - clip) return write_far(item);
+        if (request.own >= saturated - clip) return write_far(item);
         const CostPiece piece(window, pieces, item);
         int8_t* const to = rows + piece.start;
         const RelativeCosts relative(request.own, clip);
@@ -229,12 +229,12 @@ SIM_HD void observe_intent(Group& group, W& world, AgentRange range, const Out& 
         uint8_t* to = out.row(part, agent) + row * window;
         for (int first = 0; first < window; first += 32) {
             const int count = window - first < 32 ? window - first : 32;
-            uint32_t seen = bits_from(world.scratch.crowd, words, cell.row + row, cell.column + first, count);
+            uint32_t seen = bits_from(world.scratch.agent_bits, words, cell.row + row, cell.column + first, count);
             for (int k = 0; k < count; ++k) to[first + k] = 0;
             for (; seen; seen &= seen - 1) {
                 const int k = first + __builtin_ffs(int(seen)) - 1;
                 const int other = table.occupant((cell.row + row - r) * world.shared.width + cell.column + k - r);
-                if (other != nobody) to[k] = world.scratch.bits[other];
+                if (other != no_agent) to[k] = world.scratch.bits[other];
             }
         }
     });

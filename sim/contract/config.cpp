@@ -13,7 +13,7 @@ namespace flockstep {
 namespace {
 const char* intern(const std::string& text) {
     static std::mutex mutex;
-    static std::unordered_set<std::string> pool;  // never freed: a Config may outlive everything
+    static std::unordered_set<std::string> pool;  // never freed: a Config may outlive it otherwise
     const std::lock_guard lock(mutex);
     return pool.insert(text).first->c_str();
 }
@@ -25,11 +25,11 @@ std::string number(double value) {
     return {buffer, end};
 }
 
-[[noreturn]] void refuse(const char* name, const Value& value, const std::string& wish) {
+[[noreturn]] void refuse(const char* name, const Value& value, const std::string& expected) {
     std::string got = to_text(value);
     if (std::holds_alternative<std::string>(value)) got = in_quotes(got);
     if (std::holds_alternative<std::vector<Scalar>>(value)) got = "[" + got + "]";
-    throw std::invalid_argument(std::string(name) + ": got " + got + ", want " + wish);
+    throw std::invalid_argument(std::string(name) + ": got " + got + ", want " + expected);
 }
 
 int edit_distance(const std::string& a, const std::string& b) {
@@ -51,15 +51,15 @@ int edit_distance(const std::string& a, const std::string& b) {
 template <class T>
 List<T>::List(std::vector<T> given) {
     static std::mutex mutex;
-    static std::set<std::vector<T>> pool;  // never freed, as texts are
+    static std::set<std::vector<T>> pool;  // never freed, like strings
     const std::lock_guard lock(mutex);
     items = &*pool.insert(std::move(given)).first;
 }
 template struct List<std::string>;
 template struct List<int64_t>;
 
-Text::Text(const char* text) : c_str(intern(text)) {}
-Text::Text(const std::string& text) : c_str(intern(text)) {}
+InternedString::InternedString(const char* text) : c_str(intern(text)) {}
+InternedString::InternedString(const std::string& text) : c_str(intern(text)) {}
 
 FieldRule any_value() { return {}; }
 FieldRule between(double low, double high) { return {low, high, false, {}}; }
@@ -74,7 +74,7 @@ FieldRule one_of(std::vector<const char*> names) {
     return rule;
 }
 
-std::string FieldRule::wish(const char* type) const {
+std::string FieldRule::expected(const char* type) const {
     if (!names.empty()) {
         std::string list;
         for (size_t i = 0; i < names.size(); ++i)
@@ -86,7 +86,7 @@ std::string FieldRule::wish(const char* type) const {
         return is_bounded ? " from " + number(low) + " to " + number(high) : "";
     };
     if (std::string(type) == "list")
-        return range().empty() ? "a list, or a text with commas" : "integers" + range() + ", such as 64,64";
+        return range().empty() ? "a list or a comma-separated string" : "integers" + range() + ", such as 64,64";
     const std::string kind = std::string(is_even ? "even " : "") + type;
     const std::string article = kind[0] == 'i' || kind[0] == 'e' ? "an " : "a ";
     if (!range().empty()) return article + kind + range();
@@ -109,15 +109,15 @@ Settings Settings::unread() const {
 }
 
 std::string unknown_key(const std::string& where, const std::string& key, const std::vector<std::string>& known) {
-    const std::string sentence = where + ": unknown key " + in_quotes(key);
+    const std::string message = where + ": unknown key " + in_quotes(key);
     const auto nearest = std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
         return edit_distance(key, a) < edit_distance(key, b);
     });
-    if (nearest == known.end() || edit_distance(key, *nearest) > 3) return sentence;
-    return sentence + ", did you mean \"" + *nearest + "\"?";
+    if (nearest == known.end() || edit_distance(key, *nearest) > 3) return message;
+    return message + ", did you mean \"" + *nearest + "\"?";
 }
 
-void Settings::refuse_unread(const std::string& where, const std::vector<std::string>& known) const {
+void Settings::reject_unknown_keys(const std::string& where, const std::vector<std::string>& known) const {
     for (const auto& [key, value] : values_)
         if (!read_.count(key)) throw UnknownKey(unknown_key(where, key, known), key);
 }
@@ -127,7 +127,7 @@ std::string to_text(const Value& value) {
     if (const auto* integer = std::get_if<int64_t>(&value)) return std::to_string(*integer);
     if (const auto* real = std::get_if<double>(&value)) {
         if (double(float(*real)) != *real) return number(*real);
-        char buffer[32];  // the shortest text that reads back as the same float
+        char buffer[32];  // the shortest decimal that parses back to the same float
         const auto end = std::to_chars(buffer, buffer + sizeof buffer, float(*real)).ptr;
         return {buffer, end};
     }
@@ -140,7 +140,7 @@ std::string to_text(const Value& value) {
 
 std::string in_quotes(const std::string& text) {
     size_t length = std::min<size_t>(text.size(), 200);
-    while (length < text.size() && (text[length] & 0xC0) == 0x80) --length;  // no half a character of UTF-8
+    while (length < text.size() && (text[length] & 0xC0) == 0x80) --length;  // do not split a UTF-8 character
     std::string result = "\"";
     for (const char c : text.substr(0, length)) {
         if (c == '\n')
@@ -178,7 +178,7 @@ int64_t convert_int(const char* name, const Value& value, const FieldRule& rule)
         understood = false;
     }
     if (!understood || double(result) < rule.low || double(result) > rule.high || (rule.is_even && result % 2 != 0))
-        refuse(name, value, rule.wish("integer"));
+        refuse(name, value, rule.expected("integer"));
     return result;
 }
 
@@ -195,25 +195,25 @@ double convert_float(const char* name, const Value& value, const FieldRule& rule
     } else {
         understood = false;
     }
-    if (!understood || !(result >= rule.low && result <= rule.high)) refuse(name, value, rule.wish("number"));
+    if (!understood || !(result >= rule.low && result <= rule.high)) refuse(name, value, rule.expected("number"));
     return result;
 }
 
-int convert_name(const char* name, const Value& value, const FieldRule& rule) {
+int convert_enum(const char* name, const Value& value, const FieldRule& rule) {
     const std::string text = to_text(value);
     for (size_t i = 0; i < rule.names.size(); ++i)
         if (text == rule.names[i]) return int(i);
-    refuse(name, value, rule.wish("name"));
+    refuse(name, value, rule.expected("name"));
 }
 
-std::string convert_text(const char* name, const Value& value) {
+std::string convert_string(const char* name, const Value& value) {
     const bool is_text = std::holds_alternative<std::string>(value);
     if (is_text || std::holds_alternative<std::vector<Scalar>>(value)) return to_text(value);
-    refuse(name, value, "a text");
+    refuse(name, value, "a string");
 }
 
 namespace {
-/// The items of a list, or of a text between its commas, without blanks around them.
+/// The items of a list or of a comma-separated string, with surrounding whitespace removed.
 std::vector<Value> items_of(const Value& value) {
     std::vector<Value> items;
     if (const auto* list = std::get_if<std::vector<Scalar>>(&value)) {
@@ -232,9 +232,10 @@ std::vector<Value> items_of(const Value& value) {
 }
 }  // namespace
 
-TextList convert_words(const char* name, const Value& value) {
+StringList convert_strings(const char* name, const Value& value) {
     const bool is_text = std::holds_alternative<std::string>(value);
-    if (!is_text && !std::holds_alternative<std::vector<Scalar>>(value)) refuse(name, value, FieldRule{}.wish("list"));
+    if (!is_text && !std::holds_alternative<std::vector<Scalar>>(value))
+        refuse(name, value, FieldRule{}.expected("list"));
     std::vector<std::string> words;
     for (const Value& item : items_of(value))
         if (std::string word = to_text(item); !word.empty()) words.push_back(std::move(word));
@@ -247,10 +248,10 @@ IntegerList convert_integers(const char* name, const Value& value, const FieldRu
         try {
             integers.push_back(convert_int(name, item, rule));
         } catch (const std::invalid_argument&) {
-            refuse(name, value, rule.wish("list"));
+            refuse(name, value, rule.expected("list"));
         }
     }
-    if (integers.empty()) refuse(name, value, rule.wish("list"));
+    if (integers.empty()) refuse(name, value, rule.expected("list"));
     return integers;
 }
 

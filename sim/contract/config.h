@@ -12,7 +12,7 @@
 #include <vector>
 
 /// Settings of environments and trainers: one `fields` visitor per Config struct is the only list behind TOML keys,
-/// command-line flags, Python keywords, validation messages and the README's tables. All functions here are the host's.
+/// command-line flags, Python keywords, validation messages and the documentation's tables. Host only.
 ///
 ///   struct Config {
 ///       int num_agents = 3;
@@ -27,30 +27,30 @@
 ///   settings.set("num_agents", int64_t{5});
 ///   Config config;
 ///   read_config(config, settings);                                      // config.num_agents == 5
-///   settings.refuse_unread("pursuit", {"num_agents", "catch_reward"});  // nothing is left
+///   settings.reject_unknown_keys("pursuit", {"num_agents", "catch_reward"});  // nothing is left
 namespace flockstep {
 
 /// An item of a list.
 using Scalar = std::variant<bool, int64_t, double, std::string>;
-/// One value as a TOML file, a command line or Python gives it. A string is read as the type that the field wants; a
-/// Text takes a list too, with commas between its items.
+/// One value from a TOML file, a command line or Python. A string is parsed as the field's type; an InternedString also
+/// accepts a list, whose items are joined by commas.
 using Value = std::variant<bool, int64_t, double, std::string, std::vector<Scalar>>;
 
-/// A text setting inside a Config: a pointer to an interned string that is never freed, so that a Config stays plain
-/// data that kernels take by value. Only the host reads it. Making one takes a lock of the process and a hash lookup.
-struct Text {
+/// A string setting inside a Config: a pointer to an interned string that is never freed, so that a Config stays plain
+/// data that kernels take by value. Only the host reads it. Construction takes a process-wide lock and a hash lookup.
+struct InternedString {
     const char* c_str = "";
-    Text() = default;
-    Text(const char* text);
-    Text(const std::string& text);
+    InternedString() = default;
+    InternedString(const char* text);
+    InternedString(const std::string& text);
     /// A copy.
     std::string str() const { return c_str; }
-    /// Whether it is "", as by default.
+    /// Whether it is "", the default.
     bool empty() const { return *c_str == 0; }
 };
 
-/// A list inside a Config, interned like a Text and for the same reason. Given as a list, or as a text with commas
-/// between its items.
+/// A list inside a Config, interned like an InternedString and for the same reason. Settings give it as a list or as a
+/// comma-separated string.
 template <class T>
 struct List {
     const std::vector<T>* items = &none;
@@ -67,89 +67,88 @@ struct List {
   private:
     static inline const std::vector<T> none{};
 };
-/// Lists that there are: of texts, and of integers that keep the field's rule one by one.
-using TextList = List<std::string>;
+/// The supported lists: of strings, and of integers that each satisfy the field's rule.
+using StringList = List<std::string>;
 using IntegerList = List<int64_t>;
 
-/// What a field accepts: numbers from low to high, both included, and never NaN; a bool or a Text whatever it is. A
-/// field of 32 bits or fewer needs bounds within its own type: the value is converted after the check, and wraps.
+/// What a field accepts: numbers from low to high, inclusive, never NaN; any bool or string. A field of 32 bits or
+/// fewer needs bounds within its type: the value is converted after the check, and would wrap.
 struct FieldRule {
     double low = -std::numeric_limits<double>::infinity();
     double high = std::numeric_limits<double>::infinity();
     bool is_even = false;
     std::vector<const char*> names;  // for enums: name of value 0, 1, ...
 
-    /// The same rule for even integers alone.
+    /// The same rule for even integers only.
     FieldRule even() const {
         FieldRule rule = *this;
         rule.is_even = true;
         return rule;
     }
-    /// The end of the sentence "got 15, want ...": "an even integer from 2 to 64", "a number >= 0", "red or blue".
-    /// type: as in FieldDescription. An upper bound without a lower one is not shown.
-    std::string wish(const char* type) const;
+    /// The end of the message "got 15, want ...": "an even integer from 2 to 64", "a number >= 0", "red or blue".
+    /// type: see FieldDescription. An upper bound without a lower one is not shown.
+    std::string expected(const char* type) const;
 };
-/// The rules that `fields` passes: any value of the field's type; low <= value <= high; value >= low; for an enum, the
-/// names of its values 0, 1, ...
+/// Rules for `fields`: any value of the field's type; low <= value <= high; value >= low; for an enum, the names of its
+/// values 0, 1, ...
 FieldRule any_value();
 FieldRule between(double low, double high);
 FieldRule at_least(double low);
 FieldRule one_of(std::vector<const char*> names);
 
-/// One field as help texts and tables show it. type: bool, integer, number, name, text or list; wish: what it accepts.
+/// One field, for help texts and tables. type: bool, integer, number, name, string or list; expected: what it accepts.
 struct FieldDescription {
-    std::string name, type, default_value, wish, help;
+    std::string name, type, default_value, expected, help;
 };
 
-/// A key that nothing knows. The Python module makes an exception of it that is a TypeError as well.
+/// An unknown key. The Python module translates it to an exception that is also a TypeError.
 class UnknownKey : public std::invalid_argument {
   public:
-    UnknownKey(const std::string& sentence, std::string given)
-        : std::invalid_argument(sentence), key(std::move(given)) {}
+    UnknownKey(const std::string& message, std::string key) : std::invalid_argument(message), key(std::move(key)) {}
     std::string key;
 };
 
-/// Keys and values, sorted by key; knows which keys somebody has read, so that the rest can be refused.
+/// Keys and values, sorted by key; tracks which keys have been read, so that the others can be rejected.
 class Settings {
   public:
-    /// Adds or replaces a value; a key that was read stays read.
+    /// Adds or replaces a value; a key that was read stays marked as read.
     void set(const std::string& key, Value value) { values_[key] = std::move(value); }
-    /// Whether the key is there; does not count as reading it.
+    /// Whether the key exists; does not mark it as read.
     bool has(const std::string& key) const { return values_.count(key) > 0; }
-    /// The value of a key, which counts as read from now on, or null. The pointer lasts until the value is replaced.
+    /// The value of a key, which is marked as read, or null. The pointer is valid until the value is replaced.
     const Value* read(const std::string& key);
-    /// All of them, read or not.
+    /// All settings, read or not.
     const std::map<std::string, Value>& values() const { return values_; }
-    /// Those that nobody has read.
+    /// The settings that have not been read.
     Settings unread() const;
-    /// Throws an UnknownKey whose sentence begins with `where` and names the first key that was not read, and the
-    /// nearest known one, if at most three letters differ.
-    void refuse_unread(const std::string& where, const std::vector<std::string>& known) const;
+    /// Throws an UnknownKey whose message starts with `where` and names the first unread key, and the closest known one
+    /// within an edit distance of three.
+    void reject_unknown_keys(const std::string& where, const std::vector<std::string>& known) const;
 
   private:
     std::map<std::string, Value> values_;
     std::set<std::string> read_;
 };
 
-/// The sentence for a key that is none of `known`, with the nearest of them, if at most three letters differ. It begins
+/// The message for a key that is not in `known`, with the closest known key within an edit distance of three. It starts
 /// with `where`.
 std::string unknown_key(const std::string& where, const std::string& key, const std::vector<std::string>& known);
-/// "true", "17", "0.5" or the text itself; a list's items with commas between. A double that is a float gives the
-/// shortest text that reads back as that float.
+/// "true", "17", "0.5" or the string itself; a list as comma-separated items. A double that is exactly a float gives
+/// the shortest decimal that parses back to that float.
 std::string to_text(const Value& value);
-/// For a sentence: in double quotes, on one line, cut after 200 bytes, at a character's end. Expects UTF-8.
+/// For messages: in double quotes, on one line, truncated to 200 bytes at a character boundary. Expects UTF-8.
 std::string in_quotes(const std::string& text);
 
 namespace detail {
 bool convert_bool(const char* name, const Value& value);
 int64_t convert_int(const char* name, const Value& value, const FieldRule& rule);
 double convert_float(const char* name, const Value& value, const FieldRule& rule);
-int convert_name(const char* name, const Value& value, const FieldRule& rule);
-std::string convert_text(const char* name, const Value& value);
-TextList convert_words(const char* name, const Value& value);
+int convert_enum(const char* name, const Value& value, const FieldRule& rule);
+std::string convert_string(const char* name, const Value& value);
+StringList convert_strings(const char* name, const Value& value);
 IntegerList convert_integers(const char* name, const Value& value, const FieldRule& rule);
 template <class T>
-inline constexpr bool is_list = std::is_same_v<T, TextList> || std::is_same_v<T, IntegerList>;
+inline constexpr bool is_list = std::is_same_v<T, StringList> || std::is_same_v<T, IntegerList>;
 
 template <class T>
 constexpr const char* type_name() {
@@ -157,8 +156,8 @@ constexpr const char* type_name() {
         return "bool";
     else if constexpr (std::is_enum_v<T>)
         return "name";
-    else if constexpr (std::is_same_v<T, Text>)
-        return "text";
+    else if constexpr (std::is_same_v<T, InternedString>)
+        return "string";
     else if constexpr (is_list<T>)
         return "list";
     else if constexpr (std::is_floating_point_v<T>)
@@ -172,7 +171,7 @@ Value to_value(const T& field, const FieldRule& rule) {
         return field;
     else if constexpr (std::is_enum_v<T>)
         return std::string(rule.names.at(size_t(field)));
-    else if constexpr (std::is_same_v<T, Text>)
+    else if constexpr (std::is_same_v<T, InternedString>)
         return field.str();
     else if constexpr (is_list<T>)
         return to_text(Value(std::vector<Scalar>(field.begin(), field.end())));
@@ -184,7 +183,7 @@ Value to_value(const T& field, const FieldRule& rule) {
         return int64_t(field);
 }
 
-/// Visitor that takes the fields it is given from Settings and checks them against their rules.
+/// Visitor that reads fields from Settings and checks them against their rules.
 struct FieldReader {
     Settings& settings;
     template <class T>
@@ -194,11 +193,11 @@ struct FieldReader {
         if constexpr (std::is_same_v<T, bool>)
             field = convert_bool(name, *value);
         else if constexpr (std::is_enum_v<T>)
-            field = T(convert_name(name, *value, rule));
-        else if constexpr (std::is_same_v<T, Text>)
-            field = Text(convert_text(name, *value));
-        else if constexpr (std::is_same_v<T, TextList>)
-            field = convert_words(name, *value);
+            field = T(convert_enum(name, *value, rule));
+        else if constexpr (std::is_same_v<T, InternedString>)
+            field = InternedString(convert_string(name, *value));
+        else if constexpr (std::is_same_v<T, StringList>)
+            field = convert_strings(name, *value);
         else if constexpr (std::is_same_v<T, IntegerList>)
             field = convert_integers(name, *value, rule);
         else if constexpr (std::is_floating_point_v<T>)
@@ -211,7 +210,7 @@ struct FieldLister {
     std::vector<FieldDescription>& list;
     template <class T>
     void operator()(const char* name, T& field, const FieldRule& rule, const char* help) {
-        list.push_back({name, type_name<T>(), to_text(to_value(field, rule)), rule.wish(type_name<T>()), help});
+        list.push_back({name, type_name<T>(), to_text(to_value(field, rule)), rule.expected(type_name<T>()), help});
     }
 };
 struct FieldWriter {
@@ -223,14 +222,14 @@ struct FieldWriter {
 };
 }  // namespace detail
 
-/// Fills a Config from the keys it knows; other keys stay unread, fields without a key stay as they are. Throws
-/// std::invalid_argument, "num_agents: got 40, want an integer from 1 to 32", at the first value that its rule refuses;
-/// fields before it are set by then.
+/// Fills a Config from the keys it knows; other keys stay unread, fields without a key keep their values. Throws
+/// std::invalid_argument, "num_agents: got 40, want an integer from 1 to 32", at the first invalid value; preceding
+/// fields are already set then.
 template <class Config>
 void read_config(Config& config, Settings& settings) {
     config.fields(detail::FieldReader{settings});
 }
-/// All fields with their present values. Floats become doubles by their shortest text: 0.1f is 0.1.
+/// All fields with their current values. Floats become doubles through their shortest decimal: 0.1f becomes 0.1.
 template <class Config>
 Settings write_config(Config config) {
     Settings settings;
@@ -246,13 +245,13 @@ std::vector<FieldDescription> describe_config() {
     return list;
 }
 
-/// Fills a Config, and refuses keys that it does not have in a sentence that begins with `where`.
+/// Fills a Config and rejects unknown keys with a message that starts with `where`.
 template <class Config>
 void read_whole_config(Config& config, Settings& settings, const std::string& where) {
     read_config(config, settings);
     std::vector<std::string> known;
     for (const FieldDescription& field : describe_config<Config>()) known.push_back(field.name);
-    settings.refuse_unread(where, known);
+    settings.reject_unknown_keys(where, known);
 }
 
 }  // namespace flockstep

@@ -1,13 +1,13 @@
 #pragma once
 
-/// What an environment declares, looked for by name alone, so that a function of that name with another signature is an
-/// error (see check_contract.h) and not silently absent. Answers are compile-time constants; Env must not be final.
+/// Detects what an environment declares, by name only, so that a member with the wrong signature is an error (see
+/// check_contract.h) rather than silently ignored. Results are compile-time constants; Env must not be final.
 ///
 ///   if constexpr (has_prepare<Env>) Env::prepare(group, world);
 namespace flockstep {
 
 namespace detail {
-/// Whether Env has a member of some name, of whatever kind: where it has, `Both::name` is ambiguous.
+/// Detects whether Env has a member of some name, of any kind: if it has, `Both::name` is ambiguous.
 template <class Env, class Named>
 struct Both : Env, Named {};
 
@@ -19,12 +19,12 @@ struct NamedPrepare {
 };
 }  // namespace detail
 
-/// Env's observations are streamed, agent by agent: it has `observe_agent`.
+/// Env streams its observations agent by agent: it has `observe_agent`.
 template <class Env>
 inline constexpr bool is_streamed = !requires {
     &detail::Both<Env, detail::NamedObserveAgent>::observe_agent;
 };
-/// Env fills scratch memory for what observes: it has `prepare`.
+/// Env computes scratch memory for its observations: it has `prepare`.
 template <class Env>
 inline constexpr bool has_prepare = !requires {
     &detail::Both<Env, detail::NamedPrepare>::prepare;

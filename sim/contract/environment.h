@@ -19,131 +19,134 @@ struct Replay;  // replay/replay.h
 struct Tool;    // sim/contract/tool.h
 }  // namespace flockstep
 
-/// The contract of an environment: include this and nothing else of sim/.
+/// The contract of an environment: the only header of sim/ that rules include.
 ///
 /// An environment is a struct of plain data and static functions, compiled once for the CPU and once for the GPU.
-/// Functions marked HD run on either, by all lanes of the group that works on one world (see group.h):
+/// Functions marked HD run on either backend; all lanes of the group that works on one world call them (see group.h).
 ///
 ///   static constexpr const char* summary = "balance a pole on a cart (Gymnasium's CartPole-v1)";
-///       One line for `flockstep list` and the like.
+///       One line, shown by `flockstep list` and help texts.
 ///   struct Config { ... int max_episode_steps; template <class F> void fields(F f); };
-///       Settings with defaults. `fields` calls f(name, field, rule, help) for each; it is the only list of them.
-///       Field types: int, int64_t, uint64_t, float, bool, Text, enums (rule: one_of). max_episode_steps is the limit.
+///       Settings with defaults. `fields` calls f(name, field, rule, help) for each one; no other list of them exists.
+///       Field types: int, int64_t, uint64_t, float, bool, InternedString, enums (rule: one_of). max_episode_steps is
+///       the time limit.
 ///   struct State { Field<T> ...; Bulk<T> ...; template <class V> HD void fields(const Config&, V& visit); };
-///       What a world remembers: visit(name, field, counts...), or visit.derived(...) for what `derive` rebuilds.
-///       visit(...).between(low, high) says which numbers a state from outside may have: a field that is used as an
-///       index, or whose range a rule relies on, needs it. Floats must be finite unless .any_value() follows.
-///       fields(const Config&, const Shared&, V& visit) where sizes depend on shared data.
+///       The state of a world: visit(name, field, counts...), or visit.derived(...) for fields that `derive` rebuilds.
+///       visit(...).between(low, high) is the range that set_fields and checkpoints may contain: required for a field
+///       that is used as an index, or whose range the rules rely on. Floats must be finite unless .any_value() follows.
+///       fields(const Config&, const Shared&, V& visit) if sizes depend on shared data.
 ///   static constexpr auto tensors = tensor_list(...);
-///       Handles of all observation and action parts, and of outputs beside reward and flags: see tensors.h.
+///       Handles of all observation and action parts, and of outputs other than reward and flags: see tensors.h.
 ///   static Spaces spaces(const Config&)
-///       Roles, and which of these parts each has, with shapes, bounds and numbers of choices.
+///       Roles, and which of these parts each role has, with shapes, bounds and numbers of choices.
 ///   HD static void reset(group, world)
-///       A new episode, derived fields included; random numbers from world.rng, by the names in `random_streams`.
+///       Starts a new episode, derived fields included; random numbers come from world.rng, through `random_streams`.
 ///   HD static void step(group, world, const Actions<Env>&, const Outcome<Env>&)
 ///   HD static void observe(group, world, AgentRange, const ObservationWriter<Env>&)
-///       A function of State, Shared, world.elapsed and what `prepare` made of them.
+///       A function of State, Shared, world.elapsed and the scratch memory that `prepare` computed from them.
 ///
-/// In place of observe, for large observations (from about 1 KB an agent), which are streamed: see row_writer.h
+/// Replaces observe for large observations (about 1 KB per agent and up), which are streamed: see row_writer.h
 ///
 ///   HD static void observe_agent(team, const world, agent, TeamScratch&, const RowWriter<Env>&)
-///       One active agent by all lanes of a team, which is a group itself: a warp of the GPU, or one lane; a team after
-///       the other takes an agent, and they never meet. Rows of agents that are not active are zero in the engine's own
-///       tensors; in tensors that a launch names they are left as they are, and `active` says which those are. State
-///       and Scratch are read, not written. Parts are floats or bytes, none of bits.
+///       Observes one active agent, called by all lanes of a team. A team is a group itself: a warp on the GPU, one
+///       thread on the CPU. Each team processes one agent after another; teams never synchronize with each other. Rows
+///       of inactive agents are zero in the engine's own tensors; tensors bound by a launch keep whatever those rows
+///       held, and `active` tells which rows are valid. State and Scratch are read-only here. Parts are floats or
+///       bytes, not bits.
 ///   struct TeamScratch { int32_t nearest[64]; ... };
-///       May be left out, and then the argument with it. Plain data, for each team its own: it holds garbage before
-///       each call. In a block's shared memory, so a few KB at most: 5.5 KB a warp with the ring's 2 KB and a share of
-///       State and Scratch keep the GPU busy.
+///       Optional; without it the argument goes too. Plain data, one per team, uninitialized before each call. It
+///       lives in the block's shared memory, so keep it to a few KB: 5.5 KB per warp, including the 2 KB ring and the
+///       warp's part of State and Scratch, still keep the GPU busy.
 ///
-/// What may be left out:
+/// Optional members:
 ///
 ///   static constexpr auto random_streams = random_stream_list(...)
-///       All random numbers that reset, step and act draw: handles with a name, a purpose and draws of their own, see
-///       random_streams.h. Only rules that draw nothing leave it out. Handles that share a draw do not compile, nor
-///       does a draw beyond its handle or through one that is not listed.
+///       All random numbers that reset, step and act draw: named handles, each with a purpose and its own draws, see
+///       random_streams.h. Only rules that draw nothing omit it. Handles with overlapping draws do not compile, nor
+///       does a draw beyond its handle or through a handle that is not listed.
 ///   struct Shared { View<T> ...; int ...; template <class V> void fields(V& visit); };
-///       Read-only data of all worlds: arrays, and plain members for sizes and the like that follow from files or from
-///       settings (the map's height). visit(name, member) for each; a member with `fields` of its own (Ragged,
-///       GridIndex) is walked. Arrays lie in memory and may be replaced while worlds run (Batch::replace_shared). Plain
-///       members travel with each launch, as fast to read as settings, and are the same in every pool that a batch
-///       takes up. static Shared load(const Config&, Loader&) builds it on the host, once per process for the same
-///       settings and files, and may refuse settings. It reads files through the loader (see loader.h), and nothing
-///       that may change unseen. See pool.h for pools of scenes.
+///       Read-only data of all worlds: arrays, and plain members for values that follow from files or settings (such as
+///       the map's height). visit(name, member) for each; a member with its own `fields` (Ragged, GridIndex) is visited
+///       recursively. Arrays are in device memory and may be replaced while worlds run (Batch::replace_shared). Plain
+///       members are passed with each launch, as fast to read as settings, and must be equal in all pools that a batch
+///       switches between. static Shared load(const Config&, Loader&) builds it on the host, once per process for the
+///       same settings and files, and may reject settings. It reads files through the loader only (see loader.h), so
+///       that changes are noticed. See pool.h for pools of scenes.
 ///   static constexpr const char* load_ignores[] = {"max_episode_steps", ...}
-///       Settings that `load` does not look at (it sees their defaults): batches that differ in them share one load.
+///       Settings that `load` does not read (it sees their defaults): batches that differ only in them share one load.
 ///   static constexpr const char* pool_settings[] = {"map", ...}
-///       Settings that `load` alone looks at, no rule: they may change when shared data are replaced.
+///       Settings that only `load` reads, not the rules: they may change when shared data is replaced.
 ///   struct Scratch { Field<T> ...; Bulk<T> ...; };
-///       Working memory of one call, with `fields` as in State. Bulk is memory of every world at once.
+///       Working memory of one call, with `fields` as in State. Bulk fields are allocated for every world.
 ///   HD static void prepare(group, world)
-///       Fills Scratch with what every agent's observation needs (sines, neighbours): called after step, reset, derive
-///       alike, in front of observe, whose every call finds it there until the last. What step left in Scratch is gone.
-///       A function of State, Shared and world.elapsed alone. Scratch that observe_agent reads must not be written by
-///       it.
+///       Computes in Scratch what all agents' observations need (sines, neighbors). Called after step, reset and
+///       derive, before the observe calls, all of which see its results. Overwrites what step left in Scratch. A
+///       function of State, Shared and world.elapsed only. observe_agent must not write the Scratch fields it reads.
 ///   HD static void derive(group, world)
-///       Rebuilds derived fields after others were set from outside; not called after reset.
+///       Rebuilds derived fields after set_fields or restore; not called after reset.
 ///   static std::string state_error(const World<Env>&)
-///       Host only. What the rules object to in a state from outside whose numbers are within their limits ("position
-///       of agent 3: got [0, 5], want a free cell of the map"), or "". What is derived is not there yet. Whatever
-///       this lets pass, and `fields` with it, must be safe to step.
+///       Host only. What is wrong with a state whose values are all within their limits ("position of agent 3: got
+///       [0, 5], want a free cell of the map"), or "". Derived fields are not available. Every state that passes the
+///       limits and this check must be safe to step.
 ///   HD static void observe_state(group, world, const ObservationWriter<Env>&)
-///       Writes the global state, which `spaces` describes by Spaces::state(handle, shape): out.row(handle, 0).
+///       Writes the global state declared by Spaces::state(handle, shape): out.row(handle, 0).
 ///   HD static void legal_actions(group, world, const LegalActions<Env>&)
-///       Says which choices are legal in this state, all at once: they become action masks, and the next actions are
-///       judged by them. Draws nothing. A choice that is illegal is replaced by the part's default choice (see
-///       Role::default_choice) and reported, unless BatchOptions::illegal_actions passes it to `step`; which takes
+///       Marks the legal choices in this state, all at once: they become the action masks, and the next actions are
+///       validated against them. Draws no random numbers. An illegal choice is replaced by the part's default choice
+///       (see Role::default_choice) and reported, unless BatchOptions::illegal_actions passes it to `step`, which
+///       requires
 ///       static constexpr bool defines_illegal_actions = true
-///       where `step` says what illegal choices mean.
+///       in environments whose `step` gives illegal choices a meaning.
 ///   HD static bool allowed(world, agent, Discrete<"...">, choice)
-///       The simple form of it, in place of legal_actions: whether one choice is legal. One for each part of choices,
-///       told apart by the handle's type. Choices of a MultiDiscrete part are counted through its integers.
+///       A simpler alternative to legal_actions: whether one choice is legal. One overload per part with choices,
+///       selected by the handle's type. Choices of a MultiDiscrete part are numbered across its integers.
 ///   static bool has_action_mask(const Config&)
-///       False: under these settings everything is legal.
-///       This one, spaces, metrics, refuses_policy and lanes may take `const Shared&` after the Config, where files
-///       decide.
+///       False: everything is legal under these settings.
+///       This one, spaces, metrics, policy_error and lanes may take `const Shared&` after the Config if the answer
+///       depends on files.
 ///   HD static bool active(world, agent)
-///       False: padding, or has left.
+///       False for padding and for agents that have left.
 ///   HD static bool acts(world, agent)
 ///       False while it is another agent's turn.
 ///   static const char* metrics(const Config&, int m)
-///       Name of metric m, null past the last. Sums of own outputs are metrics without this.
+///       Name of metric m, null past the last. Sums of the environment's own outputs are metrics automatically.
 ///   HD static float metric(group, world, m)
-///       Its value; called when an episode ends, by all lanes together; world.elapsed counts the last step.
+///       Its value; called by all lanes together when an episode ends; world.elapsed includes the last step.
 ///   static MetricScope metric_scope(const Config&, int m)
-///       env: metric() gives it, as for all where this is left out. agent, role: agent_metric() does, and the metric is
-///       the mean over the agents that took part, of all roles or of each.
+///       env (the default): computed by metric(). agent or role: computed by agent_metric(), and the metric is the mean
+///       over the agents that took part, of all roles or of each role.
 ///   HD static float agent_metric(world, agent, m)
 ///   static const char* policies(int p)
 ///       Name of scripted policy p, null past the last.
-///   static const char* refuses_policy(const Config&, int p)
-///       Why it cannot run under these settings, or null.
+///   static const char* policy_error(const Config&, int p)
+///       Why policy p cannot run under these settings, or null.
 ///   HD static void act(group, world, p, const ActionWriter<Env>&)
-///       Fills in actions for all agents; they start from the default choices and from 0. A role that `spaces` declares
-///       as Role::scripted("name") is played by that policy inside every step.
+///       Writes the actions of all agents, which start at the default choices and at 0. A role that `spaces` declares
+///       as Role::scripted("name") is controlled by that policy inside every step.
 ///   static void draw(Batch& batch, int64_t env, Replay& replay)
-///       Host only, defined in the folder's draw.cpp over replay/drawing.h: draws world `env` as it is now, for
+///       Host only, defined in the folder's draw.cpp with replay/drawing.h: draws the current state of world `env` for
 ///       replays.
 ///   static constexpr GymnasiumId gymnasium_ids[] = {{"Name-v0"}, {"NameOther-v0", {{"setting", "value"}, ...}}, ...}
-///       Ids under which Gymnasium makes the environment after `import flockstep`, each with settings that it stands
-///       for (see gymnasium_id.h). Where this is left out there is one: flockstep/MpeSpread-v0 for mpe_spread.
+///       Ids under which `import flockstep` registers the environment with Gymnasium, each with preset settings (see
+///       gymnasium_id.h). The default is one id: flockstep/MpeSpread-v0 for mpe_spread.
 ///   static std::vector<Tool> tools()
-///       Host only, defined in the folder's tools.cpp: commands of its own, which `flockstep tool NAME COMMAND` runs
-///       (see tool.h).
+///       Host only, defined in the folder's tools.cpp: commands of the environment, run by `flockstep tool NAME
+///       COMMAND` (see tool.h).
 ///   static int lanes(const Config&)
-///       Lanes per world the GPU should use: 1, 2, 4, ..., 32, a multiple of 32 up to 256 for a block, or -1 for the
-///       whole grid; else making a batch throws std::invalid_argument. A world that does not fit gets a larger group.
-///   using UsualSizes = ConstantSizes<&Config::num_agents, &Config::num_landmarks>
-///       Compiles kernels for the default values of these settings too, as constants (see world.h); other values take
-///       the general kernels, with the same results. For one role with one observation part and one Discrete action
-///       without a mask.
+///       Lanes per world on the GPU: 1, 2, 4, ..., 32, a multiple of 32 up to 256 for a block, or -1 for the whole
+///       grid; making a batch throws std::invalid_argument for any other value. A world that does not fit gets a larger
+///       group.
+///   using SpecializedSizes = ConstantSizes<&Config::num_agents, &Config::num_landmarks>
+///       Also compiles kernels in which these settings are constants, at their default values (see world.h); other
+///       values use the general kernels, with the same results. For one role with one observation part and one Discrete
+///       action without a mask.
 ///   static int reset_lanes(const Config&, const Shared&, int lanes)
-///       Lanes, up to 1,024, for worlds that the time limit is about to end, where a reset is much more work than a
-///       step; 0: as many as for a step, which are `lanes`. On the GPU such worlds are stepped beside the others,
-///       before them; where several worlds share a warp, a block of so many lanes resets one after the other.
+///       Lanes, up to 1,024, for worlds about to reach the time limit, if a reset is much more work than a step; 0: as
+///       many as for a step, which is `lanes`. The GPU steps such worlds concurrently with the others, starting them
+///       first; if several worlds share a warp, a block of this many lanes resets one after another.
 ///   static constexpr int single_agent_floats = 4
-///       One agent that observes so many float32 in one part and has one Discrete action without a mask: makes loops
-///       over them constants, keeps rows in registers on the GPU, and steps faster.
+///       One agent that observes this many float32 in one part and has one Discrete action without a mask: turns loop
+///       bounds into constants, keeps rows in registers on the GPU, and steps faster.
 ///
 /// A whole environment:
 ///

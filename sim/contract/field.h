@@ -19,9 +19,9 @@
 ///   };
 namespace flockstep {
 
-/// One array of a world's small state or scratch: the engine stages it, so it may lie in shared or in global memory and
-/// neighbouring worlds may be interleaved. Rules see an array and nothing else; indices are not checked. On the GPU all
-/// of a State's are copied to shared memory and back at every step, used or not (a grid's stay in global memory).
+/// One array of a world's small state or scratch. The engine stages it, so it may be in shared or global memory, and
+/// neighboring worlds may be interleaved; rules just index it. Indices are not checked. On the GPU all Fields of a
+/// State are copied to shared memory and back in every step, used or not (for a grid they stay in global memory).
 template <class T>
 struct Field {
     using value_type = T;  /// of an entry
@@ -30,8 +30,8 @@ struct Field {
     SIM_HD T& operator[](int i) const { return first[i * stride]; }
 };
 
-/// One array of a world that is too big to stage: it stays in the device's memory, contiguous per world, and costs what
-/// is touched of it. Indices are not checked.
+/// One array of a world that is too large to stage: it stays in device memory, contiguous per world, and costs only the
+/// accesses that rules make. Indices are not checked.
 template <class T>
 struct Bulk {
     using value_type = T;  /// of an entry
@@ -39,73 +39,73 @@ struct Bulk {
     SIM_HD T& operator[](int64_t i) const { return first[i]; }
 };
 
-/// What a field's element is made of, for Python and for checkpoints: a number type and how many of them.
-/// Specialise `element_of` for small structs of one number type.
+/// The layout of a field's element, for Python and checkpoints: a number type and the number of components.
+/// Specialize `element_of` for small structs of one number type.
 struct ElementType {
     DType dtype;
     int components;
 };
-/// One number of type T, unless specialised.
+/// One number of type T, unless specialized.
 template <class T>
 constexpr ElementType element_of() {
     return {dtype_of<T>(), 1};
 }
 
-/// What a visitor of fields returns, so that `visit("scene", scene, 1).between(0, num_scenes - 1)` says which values a
-/// state from outside may have, in every number of the field: integers any unless said, floats any that are finite.
-/// Only the host looks at limits, so this one forgets them.
+/// Returned by visitors of fields, so that `visit("scene", scene, 1).between(0, num_scenes - 1)` can limit the values
+/// that set_fields and checkpoints may contain, for every number of the field. The default is any integer, and any
+/// finite float. Only the host checks limits; this version ignores them.
 struct NoLimits {
-    /// Numbers from low to high, both included; or NaN and infinities too.
+    /// Values from low to high, inclusive; or NaN and infinities too.
     SIM_HD void between(double, double) const {}
     SIM_HD void any_value() const {}
 };
-/// The host's: values outside are refused by set_fields, restore and --resume.
+/// The host's version: set_fields, restore and --resume reject values outside the limits.
 struct Limits {
     double low, high;
-    bool finite;  // NaN and infinity are refused
-    /// As in NoLimits.
+    bool finite;  // NaN and infinity are rejected
+                  /// See NoLimits.
     void between(double lowest, double highest) { low = lowest, high = highest; }
     void any_value() { finite = false; }
 };
 
-/// Where one field lies, laid out by the host. A staged field: `bytes` of its world's tile in front of it. A bulk
-/// field: `bulk` is world 0's array, `bytes` the way to the next world's.
-struct FieldPlace {
+/// Location of one field, computed by the host. Staged field: `bytes` is its offset within the world's part of the
+/// tile. Bulk field: `bulk` is world 0's array, `bytes` the stride between worlds.
+struct FieldLocation {
     char* bulk;
     int64_t bytes;
 };
-/// Most fields of a State, up to 12 of the engine's own included, and of a Scratch; making a batch with more throws
-/// std::logic_error.
+/// Maximum number of fields of a State, including up to 12 of the engine's own, and of a Scratch; making a batch with
+/// more throws std::logic_error.
 inline constexpr int max_state_fields = 48, max_scratch_fields = 24;
 
-/// Walks the fields of a State or Scratch in order and binds them to one world's memory; reads and writes none of it.
-/// Within a tile, entry i of a field of all `tile_worlds` worlds lies side by side, so that a warp of one-lane worlds
-/// reads and writes whole lines. `fixed_worlds`: tile_worlds where the kind of group decides it, which makes strides
-/// constants; else 0.
+/// Visits the fields of a State or Scratch in order and binds them to one world's memory without accessing it. Within a
+/// tile, entry i of a field is contiguous across all `tile_worlds` worlds, so that accesses of a warp of one-lane
+/// worlds coalesce. `fixed_worlds`: tile_worlds if it is a compile-time constant of the group, so that strides are
+/// constants too; otherwise 0.
 template <int fixed_worlds>
 struct Binder {
-    const FieldPlace* places;  // on the GPU in constant memory: addresses are made where they are used
+    const FieldLocation* locations;  // on the GPU in constant memory: addresses are computed where they are used
     char* tile;
     int64_t env;
     int tile_worlds;  // worlds that share the tile
     int tile_index;   // this world within the tile
     int next = 0;
 
-    /// Of staged fields, in entries.
+    /// Stride of staged fields, in entries.
     SIM_HD int stride() const { return fixed_worlds ? fixed_worlds : tile_worlds; }
     template <class T, class... Counts>
     SIM_HD NoLimits operator()(const char*, Field<T>& field, Counts...) {
-        field.first = reinterpret_cast<T*>(tile + int(places[next++].bytes) * stride()) + tile_index;
+        field.first = reinterpret_cast<T*>(tile + int(locations[next++].bytes) * stride()) + tile_index;
         field.stride = stride();
         return {};
     }
     template <class T, class... Counts>
     SIM_HD NoLimits operator()(const char*, Bulk<T>& field, Counts...) {
-        field.first = reinterpret_cast<T*>(places[next].bulk + env * places[next].bytes);
+        field.first = reinterpret_cast<T*>(locations[next].bulk + env * locations[next].bytes);
         ++next;
         return {};
     }
-    /// What can be rebuilt from the rest is bound like any other field; it is only never saved.
+    /// Derived fields are bound like all others; they are just never saved.
     template <class F, class... Counts>
     SIM_HD NoLimits derived(const char* name, F& field, Counts... counts) {
         return (*this)(name, field, counts...);

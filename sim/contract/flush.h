@@ -6,36 +6,36 @@
 #include "sim/contract/hd.h"
 #include "sim/contract/observation.h"
 
-/// Moves staged observations to their tensors, 16 bytes a time, converting on the way: bits spread to numbers, bytes to
-/// floats, floats to bfloat16. On the GPU this write is most of what a step costs.
+/// Copies staged observations to their tensors, 16 bytes at a time, with conversion: bits to numbers, bytes to floats,
+/// floats to bfloat16. On the GPU these stores are most of the cost of a step.
 ///
-/// No function here waits. Those that take `lane` and `lanes` are called by all lanes of a group, each for its share:
-/// what is staged must be visible to all of them before, and may be overwritten only after a sync. A destination is
-/// aligned to its elements; 16-byte stores begin at the first multiple of 16 bytes.
+/// No function here waits. Functions with `lane` and `lanes` are called by all lanes of a group, which share the work:
+/// staged data must be visible to all of them before the call, and may be overwritten only after a sync. Destinations
+/// are aligned to their elements; 16-byte stores start at the first multiple of 16 bytes.
 ///
 ///   group.sync();  // 17 numbers of an agent are staged
 ///   move_part(group.lane(), group.lanes(), part, part.rows(false, env, agent), staged, 17);
 ///   group.sync();
 namespace flockstep {
 
-/// Four words that are loaded and stored at once.
+/// Four words that are loaded and stored as one vector.
 struct alignas(16) Vector16 {
     uint32_t word[4];
 };
 
-/// Stores past the caches: observations are not read again within the step. destination: device memory, on the GPU at
-/// a multiple of 16 bytes.
+/// Streaming store that bypasses the caches: observations are not read again within the step. destination: device
+/// memory, on the GPU aligned to 16 bytes.
 SIM_HD void stream_store(char* destination, const Vector16& value) {
 #ifdef __CUDA_ARCH__
     __stcs(reinterpret_cast<uint4*>(destination),
            make_uint4(value.word[0], value.word[1], value.word[2], value.word[3]));
 #else
-    // Word by word: they are in registers, and one load of what was stored in pieces would wait for all of them.
+    // Word by word: the words are in registers, and a vector load of separately stored words would stall.
     for (int k = 0; k < 4; ++k) memcpy(destination + 4 * k, &value.word[k], 4);
 #endif
 }
 
-/// Vectors that a lane reads before it writes them: on the GPU a read does not pass a store.
+/// Vectors that a lane loads before storing any of them: the GPU does not reorder loads across stores.
 #ifdef __CUDA_ARCH__
 inline constexpr int vectors_in_flight = 4;
 #else
@@ -56,18 +56,18 @@ SIM_HD uint32_t float_bits(float value) {
     return bits;
 }
 
-/// Staged bits, read as numbers of type Out: float, uint16_t for bfloat16, or uint8_t. Element i is bit i % 32 of word
-/// i / 32.
+/// Staged bits, expanded to numbers of type Out: float, uint16_t for bfloat16, or uint8_t. Element i is bit i % 32 of
+/// word i / 32.
 template <class Out>
 struct BitSource {
     const uint32_t* words;
-    /// Bytes of an element as it is stored, elements of 16 bytes, and the stored bits of 1.
+    /// Bytes per stored element, elements per 16 bytes, and the bit pattern of 1.
     static constexpr int size = sizeof(Out);
     static constexpr int per_vector = 16 / size;
     static constexpr uint32_t one = size == 4 ? 0x3F800000u : size == 2 ? 0x3F80u : 1u;
-    /// Element i as stored bits.
+    /// Element i as a stored bit pattern.
     SIM_HD uint32_t number(int i) const { return (words[i >> 5] >> (i & 31) & 1) * one; }
-    /// Elements i to i + per_vector - 1, which may begin anywhere. Reads one word, or two.
+    /// Elements i to i + per_vector - 1, for any i. Reads one or two words.
     SIM_HD Vector16 vector(int i) const {
         const int shift = i & 31;
         uint64_t pair = words[i >> 5];
@@ -86,7 +86,7 @@ struct BitSource {
     }
 
   private:
-    /// The low bits as numbers.
+    /// Expands the low bits to numbers.
     SIM_HD static Vector16 spread(uint32_t bits) {
         Vector16 v;
         for (int k = 0; k < 4; ++k) {
@@ -100,11 +100,11 @@ struct BitSource {
         return v;
     }
 };
-/// Elements of type In, stored as numbers of `Size` bytes, another type: 4 float32, 2 bfloat16.
+/// Elements of type In, converted to numbers of `Size` bytes: 4 is float32, 2 is bfloat16.
 template <class In, int Size>
 struct NumberSource {
     const In* elements;
-    /// As in BitSource, as are the functions below.
+    /// See BitSource; so for the functions below.
     static constexpr int size = Size, per_vector = 16 / size;
     /// Element i, converted.
     SIM_HD uint32_t number(int i) const {
@@ -115,7 +115,7 @@ struct NumberSource {
     }
     /// vector(v * per_vector).
     SIM_HD Vector16 whole_vector(int v) const { return vector(v * per_vector); }
-    /// Elements i to i + per_vector - 1: as many reads.
+    /// Elements i to i + per_vector - 1: per_vector reads.
     SIM_HD Vector16 vector(int i) const {
         Vector16 v;
         for (int k = 0; k < 4; ++k) {
@@ -126,7 +126,7 @@ struct NumberSource {
     }
 };
 
-/// The low `size` bytes of `bits`, 1, 2 or 4, by an ordinary store.
+/// Stores the low `size` bytes of `bits` (1, 2 or 4) with an ordinary store.
 SIM_HD void store_number(char* destination, int size, uint32_t bits) {
     if (size == 4)
         *reinterpret_cast<uint32_t*>(destination) = bits;
@@ -136,8 +136,8 @@ SIM_HD void store_number(char* destination, int size, uint32_t bits) {
         *reinterpret_cast<uint8_t*>(destination) = uint8_t(bits);
 }
 
-/// Moves `count` < 2^31 elements of a BitSource or NumberSource: single ones up to a multiple of 16 bytes, then
-/// vectors, then single ones. Cheapest where `destination` is such a multiple: no vector of bits spans two words.
+/// Stores `count` < 2^31 elements of a BitSource or NumberSource: scalar stores up to a multiple of 16 bytes, then
+/// vectors, then scalar stores. Cheapest if `destination` is aligned: no vector of bits spans two words.
 template <class Source>
 SIM_HD void move_elements(int lane, int lanes, char* destination, const Source& source, int count) {
     constexpr int size = Source::size, per_vector = Source::per_vector;
@@ -167,8 +167,8 @@ SIM_HD void move_elements(int lane, int lanes, char* destination, const Source& 
         store_number(destination + i * size, size, source.number(i));
 }
 
-/// Bytes that are stored as they were written; staged at the same offset within 16 bytes as their destination, they go
-/// 16 a time, else one by one.
+/// Copies bytes without conversion: 16 at a time if they are staged at the same offset within 16 bytes as their
+/// destination, otherwise one by one.
 SIM_HD void copy_staged(int lane, int lanes, char* destination, const char* staged, int bytes) {
     const uintptr_t to = reinterpret_cast<uintptr_t>(destination), from = reinterpret_cast<uintptr_t>(staged);
     const int to_boundary = int(-to & 15), head = to_boundary < bytes ? to_boundary : bytes;
@@ -184,8 +184,8 @@ SIM_HD void copy_staged(int lane, int lanes, char* destination, const char* stag
     copy_bytes(head + vectors * 16, bytes);
 }
 
-/// A row of float32 that one lane has in registers, stored as float32 or, where `dtype` says so, as bfloat16. Rows of
-/// whole 16-byte vectors begin at multiples of 16 bytes, as every output does.
+/// Stores a row of float32 that one lane holds in registers, as float32 or bfloat16 according to `dtype`. Rows that are
+/// whole 16-byte vectors start at multiples of 16 bytes, as every output does.
 template <int count>
 SIM_HD void store_floats(const float (&row)[count], DType dtype, char* destination) {
     if (dtype == DType::bfloat16) {
@@ -202,8 +202,8 @@ SIM_HD void store_floats(const float (&row)[count], DType dtype, char* destinati
     }
 }
 
-/// Moves `count` elements of type In (float, int8_t or uint8_t) as bfloat16, or bytes as float32; for another dtype it
-/// does nothing.
+/// Converts `count` elements of type In (float, int8_t or uint8_t) to bfloat16, or bytes to float32; no-op for other
+/// dtypes.
 template <class In>
 SIM_HD void convert_numbers(int lane, int lanes, char* destination, const char* staged, DType dtype, int count) {
     const In* elements = reinterpret_cast<const In*>(staged);
@@ -212,7 +212,7 @@ SIM_HD void convert_numbers(int lane, int lanes, char* destination, const char* 
     if (dtype == DType::bfloat16) move_elements(lane, lanes, destination, NumberSource<In, 2>{elements}, count);
 }
 
-/// Moves `count` staged elements of a part that is not written as bits, as T, to `destination`.
+/// Stores `count` staged elements of type T (not bits) to `destination`, in the part's dtype.
 template <class T>
 SIM_HD void move_typed(int lane, int lanes, const PartView& part, char* destination, const char* staged, int count) {
     if (part.is_copied())
@@ -221,9 +221,9 @@ SIM_HD void move_typed(int lane, int lanes, const PartView& part, char* destinat
         convert_numbers<T>(lane, lanes, destination, staged, part.dtype, count);
 }
 
-/// Moves `count` staged elements of a part, of any type, to `destination`: to the part's dtype.
+/// Stores `count` staged elements of any source type to `destination`, in the part's dtype.
 SIM_HD void move_part(int lane, int lanes, const PartView& part, char* destination, const char* staged, int count) {
-    if (part.written == DType::bit) {
+    if (part.source_dtype == DType::bit) {
         const uint32_t* words = reinterpret_cast<const uint32_t*>(staged);
         if (part.dtype == DType::float32)
             move_elements(lane, lanes, destination, BitSource<float>{words}, count);
@@ -232,10 +232,10 @@ SIM_HD void move_part(int lane, int lanes, const PartView& part, char* destinati
         else
             move_elements(lane, lanes, destination, BitSource<uint8_t>{words}, count);
     } else if (part.is_copied()) {
-        copy_staged(lane, lanes, destination, staged, count * part.written_size());
-    } else if (part.written == DType::float32) {
+        copy_staged(lane, lanes, destination, staged, count * part.source_size());
+    } else if (part.source_dtype == DType::float32) {
         convert_numbers<float>(lane, lanes, destination, staged, part.dtype, count);
-    } else if (part.written == DType::int8) {
+    } else if (part.source_dtype == DType::int8) {
         convert_numbers<int8_t>(lane, lanes, destination, staged, part.dtype, count);
     } else {
         convert_numbers<uint8_t>(lane, lanes, destination, staged, part.dtype, count);

@@ -7,17 +7,17 @@
 #include "sim/contract/group_sum.h"
 #include "sim/contract/hd.h"
 
-/// What all groups share: the functions of group.h, written once over a few primitives that each group provides.
+/// Shared by all groups: the functions of group.h, written once over a few primitives that each group provides.
 ///
-///   lane(), lanes()            this lane's number, and how many lanes there are
-///   for_each(n, f), sync()     as group.h says
+///   lane(), lanes()            this lane's index, and the number of lanes
+///   for_each(n, f), sync()     see group.h
 ///   sync_or(own)               a sync, and whether any lane passes true
 ///   reduce_add(own)            sum of one int per lane, in all lanes
-///   reduce_min(own)            smallest of one int or int64 per lane, in all lanes
+///   reduce_min(own)            minimum of one int or int64 per lane, in all lanes
 ///   add_leaves(leaves, leaf)   leaf(0) ... leaf(leaves - 1) added as a perfect binary tree, in all lanes; leaves is a
 ///                              power of two, and leaf(k) is +0 for k >= leaves
-///   scan(n, f, use)            use(i, sum of f(j) for j < i, f(i)) for bools or ints f(i); gives the total
-///   team()                     the lanes that share an item of for_each_team (groups that deal their items to teams)
+///   scan(n, f, use)            use(i, sum of f(j) for j < i, f(i)) for bools or ints f(i); returns the total
+///   team()                     the lanes that share an item of for_each_team (groups with several teams)
 ///
 /// The mixins are class templates over the group that derives from them (CRTP), so that every call is direct and the
 /// compiler sees plain loops. Where a group has something better for one function, it declares that function itself.
@@ -28,44 +28,44 @@
 ///       SIM_HD float add_leaves(int leaves, Leaf&& leaf) { return tree_of(leaves, leaf); }
 ///   };
 ///
-/// What group.h promises is not repeated below, but which primitives, and so which syncs, each function costs.
+/// The comments below do not repeat group.h; they say which primitives, and so which syncs, each function costs.
 namespace flockstep {
 
-/// The bits of a float as an int and back: such ints compare as the floats do, with -0 before +0. Its own inverse.
+/// Maps the bits of a float to an int and back: the ints compare like the floats, with -0 < +0. Its own inverse.
 SIM_HD int ordered_bits(int bits) { return bits ^ (bits >> 31 & INT32_MAX); }
-/// An int that compares as the value does.
-SIM_HD int order_of(int value) { return value; }
-SIM_HD int order_of(float value) { return ordered_bits(std::bit_cast<int>(value)); }
-/// The int or float that has this order.
+/// An int that compares like the value.
+SIM_HD int ordered_key(int value) { return value; }
+SIM_HD int ordered_key(float value) { return ordered_bits(std::bit_cast<int>(value)); }
+/// The int or float with this key.
 template <class T>
-SIM_HD T value_of_order(int order) {
+SIM_HD T from_ordered_key(int order) {
     if constexpr (std::is_same_v<T, float>)
         return std::bit_cast<float>(ordered_bits(order));
     else
         return order;
 }
-/// The largest int, or +infinity as an ordered int. Its complement is -infinity's, and the smallest int.
+/// The key of the largest int or of +infinity. Its complement is the key of the smallest int or of -infinity.
 template <class T>
-inline constexpr int last_order = std::is_same_v<T, float> ? 0x7f800000 : INT32_MAX;
-/// What min and max of f(i) are computed in: float for floats, int for all integers.
+inline constexpr int max_ordered_key = std::is_same_v<T, float> ? 0x7f800000 : INT32_MAX;
+/// The type in which min and max of f(i) are computed: float for floats, int for all integers.
 template <class F>
 using ComparedAs = std::conditional_t<std::is_same_v<std::decay_t<std::invoke_result_t<F&, int>>, float>, float, int>;
-/// A key that compares by `order`, then by index >= 0, which is its lower half.
+/// A key that compares by `order`, then by index >= 0, stored in the lower half.
 SIM_HD int64_t with_index(int order, int index) { return int64_t(uint64_t(uint32_t(order)) << 32 | uint32_t(index)); }
 
-/// The loops, reductions and scans of group.h over the primitives that Self has.
+/// The loops, reductions and scans of group.h, implemented with Self's primitives.
 template <class Self>
 class GroupAlgorithms {
   public:
     /// Whether teams have shfl_up, shfl_down and any_sync.
     static constexpr bool has_shuffle = false;
 
-    /// By lane 0.
+    /// On lane 0.
     template <class F>
     SIM_HD void single(F&& f) {
         if (self().lane() == 0) f();
     }
-    /// A lane holds one item more than it uses, where Self has loads_early; else for_each.
+    /// Software-pipelined by one item if Self has loads_early; otherwise for_each.
     template <class Load, class Use>
     SIM_HD void for_each_prefetched(int n, Load&& load, Use&& use) {
         if constexpr (requires { Self::loads_early; }) {
@@ -90,7 +90,7 @@ class GroupAlgorithms {
         self().for_each(n, [&](int i) { found |= bool(f(i)); });
         return self().sync_or(found);
     }
-    /// One any.
+    /// One call of any.
     template <class F>
     SIM_HD bool all(int n, F&& f) {
         return !self().any(n, [&](int i) { return !f(i); });
@@ -112,26 +112,27 @@ class GroupAlgorithms {
     template <class F>
     SIM_HD auto min(int n, F&& f) {
         using T = ComparedAs<F>;
-        return value_of_order<T>(self().smallest(n, last_order<T>, [&](int i) { return order_of(T(f(i))); }));
+        return from_ordered_key<T>(self().smallest(n, max_ordered_key<T>, [&](int i) { return ordered_key(T(f(i))); }));
     }
     /// One reduce_min of ints.
     template <class F>
     SIM_HD auto max(int n, F&& f) {
         using T = ComparedAs<F>;
-        return value_of_order<T>(~self().smallest(n, last_order<T>, [&](int i) { return ~order_of(T(f(i))); }));
+        return from_ordered_key<T>(
+            ~self().smallest(n, max_ordered_key<T>, [&](int i) { return ~ordered_key(T(f(i))); }));
     }
-    // Added to zero, -0 becomes +0, so that the two are equal here.
+    // Adding zero turns -0 into +0, so that the two compare equal here.
     /// One reduce_min of int64.
     template <class F>
     SIM_HD int arg_min(int n, F&& f) {
         using T = ComparedAs<F>;
-        return index_of_smallest(n, [&](int i) { return order_of(T(f(i)) + T{}); });
+        return index_of_smallest(n, [&](int i) { return ordered_key(T(f(i)) + T{}); });
     }
     /// One reduce_min of int64.
     template <class F>
     SIM_HD int arg_max(int n, F&& f) {
         using T = ComparedAs<F>;
-        return index_of_smallest(n, [&](int i) { return ~order_of(T(f(i)) + T{}); });
+        return index_of_smallest(n, [&](int i) { return ~ordered_key(T(f(i)) + T{}); });
     }
 
     /// One scan, of bools.
@@ -164,14 +165,14 @@ class GroupAlgorithms {
     SIM_HD Self& self() { return static_cast<Self&>(*this); }
 
   private:
-    /// The lower half of the largest int64 is -1, the answer for no item.
+    /// The lower half of the largest int64 is -1, the result for n == 0.
     template <class F>
     SIM_HD int index_of_smallest(int n, F&& order) {
         return int(self().smallest(n, INT64_MAX, [&](int i) { return with_index(order(i), i); }) & UINT32_MAX);
     }
 };
 
-/// Teams of a group whose lanes cannot be split: the group itself.
+/// A group that cannot be split has one team: itself.
 template <class Self>
 struct OneTeam {
     /// In order, with a sync after each item.
@@ -184,11 +185,11 @@ struct OneTeam {
         }
     }
 };
-/// Teams that take the items in turn.
+/// Several teams, which take items in round-robin order.
 template <class Self>
 struct ManyTeams {
-    /// Team k of min(teams, max_teams) takes items k, k + teams, ..., with a sync of the team after each; then one sync
-    /// of the group, also where n is 0. The other teams wait there.
+    /// Team k of min(teams, max_teams) takes items k, k + teams, ..., with a team sync after each; then one sync of the
+    /// group, even if n is 0. Teams without items wait there.
     template <class F>
     SIM_HD void for_each_team(int n, int max_teams, F&& f) {
         Self& self = static_cast<Self&>(*this);
@@ -203,17 +204,17 @@ struct ManyTeams {
     }
 };
 
-/// Adds to and sets memory that one lane alone touches.
+/// accumulate and set_if_zero for memory that only one lane touches.
 struct PlainAccumulate {
-    /// By a read and a write.
+    /// A plain read and write.
     SIM_HD static void accumulate(double& slot, double value) { slot += value; }
-    /// -0 counts as set.
+    /// -0 counts as nonzero.
     SIM_HD static void set_if_zero(double& slot, double value) {
         if (std::bit_cast<int64_t>(slot) == 0) slot = value;
     }
 };
 
-/// A group of one lane: no primitive costs anything, items come in order, and "atomics" are plain reads and writes.
+/// A group of one lane: primitives are free, items come in order, and "atomics" are plain reads and writes.
 template <class Self>
 struct OneLane : GroupAlgorithms<Self>, OneTeam<Self>, PlainAccumulate {
     /// The primitives.
@@ -224,21 +225,21 @@ struct OneLane : GroupAlgorithms<Self>, OneTeam<Self>, PlainAccumulate {
     SIM_HD void for_each(int n, F&& f) {
         for (int i = 0; i < n; ++i) f(i);
     }
-    /// Nothing.
+    /// No-op.
     SIM_HD void sync() {}
 
-    /// What the lane itself passes.
+    /// The lane's own value.
     SIM_HD bool sync_or(bool own) { return own; }
     SIM_HD int reduce_add(int own) { return own; }
-    /// What the lane itself passes.
+    /// The lane's own value.
     template <class T>
     SIM_HD T reduce_min(T own) {
         return own;
     }
-    /// Without leaves where n <= few_items; the same bits.
+    /// A simpler loop for n <= max_small_sum_items; bit-identical.
     template <class F>
     SIM_HD float sum(int n, F&& f) {
-        if (n <= few_items) return sum_of_few(n, f);
+        if (n <= max_small_sum_items) return small_sum(n, f);
         return GroupAlgorithms<Self>::sum(n, f);
     }
     /// One pass.
@@ -249,7 +250,7 @@ struct OneLane : GroupAlgorithms<Self>, OneTeam<Self>, PlainAccumulate {
             for (int i = 0; i < n; ++i) if (const T value = f(i); value < smallest) smallest = value;
         return smallest;
     }
-    /// One pass, in which use(i, ...) follows f(i) at once.
+    /// One pass, in which use(i, ...) directly follows f(i).
     template <class F, class Use>
     SIM_HD int scan(int n, F&& f, Use&& use) {
         int before = 0;
@@ -261,19 +262,19 @@ struct OneLane : GroupAlgorithms<Self>, OneTeam<Self>, PlainAccumulate {
         return before;
     }
 
-    /// As group.h says.
+    /// See group.h.
     SIM_HD static void atomic_or(uint32_t& word, uint32_t bits) { word |= bits; }
-    /// As group.h says.
+    /// See group.h.
     SIM_HD static void atomic_min(int& slot, int value) {
         if (value < slot) slot = value;
     }
-    /// As group.h says.
+    /// See group.h.
     SIM_HD static int atomic_add(int& slot, int value) {
         const int old = slot;
         slot += value;
         return old;
     }
-    /// As group.h says.
+    /// See group.h.
     SIM_HD static int atomic_exchange_if(int& slot, int expected, int value) {
         const int old = slot;
         if (old == expected) slot = value;
@@ -281,7 +282,7 @@ struct OneLane : GroupAlgorithms<Self>, OneTeam<Self>, PlainAccumulate {
     }
 };
 
-/// What the lanes of an ExchangingGroup pass to each other: 4 KB of memory that all of them reach, global on the GPU.
+/// Memory through which the lanes of an ExchangingGroup communicate: 4 KB, global memory on the GPU.
 struct GroupExchange {
     union {
         float leaf[sum_leaves];
@@ -290,15 +291,15 @@ struct GroupExchange {
     int64_t value;
 };
 
-/// A group whose lanes meet in memory alone, and whose syncs are expensive: few of them, whatever n is. Self has the
-/// atomics of int64 too.
+/// A group whose lanes communicate only through memory, and whose syncs are expensive: the number of syncs does not
+/// depend on n. Self also provides the int64 atomics.
 template <class Self>
 class ExchangingGroup : public GroupAlgorithms<Self>, public ManyTeams<Self> {
   public:
     using Exchange = GroupExchange;  /// one for all lanes
     SIM_HD explicit ExchangingGroup(Exchange& exchange) : exchange_(exchange) {}
 
-    /// Three syncs, as reduce_add and reduce_min; one lane of each team does an atomic.
+    /// Three syncs, like reduce_add and reduce_min; one atomic per team.
     SIM_HD bool sync_or(bool own) { return reduce_add(own) > 0; }
     /// Three syncs.
     SIM_HD int reduce_add(int own) {
@@ -313,7 +314,7 @@ class ExchangingGroup : public GroupAlgorithms<Self>, public ManyTeams<Self> {
         const T of_team = self().team().reduce_min(own);
         return T(combine(INT64_MAX, [&](int64_t& smallest) { Self::atomic_min(smallest, int64_t(of_team)); }));
     }
-    /// Two syncs: leaves by all lanes, the tree over them by every team.
+    /// Two syncs: all lanes compute leaves, then every team computes the whole tree over them.
     template <class Leaf>
     SIM_HD float add_leaves(int leaves, Leaf&& leaf) {
         self().sync();
@@ -321,8 +322,8 @@ class ExchangingGroup : public GroupAlgorithms<Self>, public ManyTeams<Self> {
         self().sync();
         return self().team().add_leaves(leaves, [&](int k) { return k < leaves ? fresh(exchange_.leaf[k]) : 0.0f; });
     }
-    /// Two passes over the items, a part of them per team: totals of the parts, then the parts. f is called twice.
-    /// Three syncs.
+    /// Two passes, each team handling one range of the items: totals of the ranges first, then the scan of each. f is
+    /// called twice. Three syncs.
     template <class F, class Use>
     SIM_HD int scan(int n, F&& f, Use&& use) {
         const int parts = num_parts(n);
@@ -345,21 +346,21 @@ class ExchangingGroup : public GroupAlgorithms<Self>, public ManyTeams<Self> {
 
   private:
     using GroupAlgorithms<Self>::self;
-    /// What other lanes wrote before a sync: from memory, not from a register.
+    /// Reads what other lanes wrote before a sync: from memory, not from a register.
     template <class T>
     SIM_HD static T fresh(const T& slot) {
         return *const_cast<const volatile T*>(&slot);
     }
     SIM_HD int num_parts(int n) {
         const int wanted = n / 32 + (n % 32 != 0), teams = self().lanes() / self().team().lanes();
-        const int most = teams < sum_leaves ? teams : sum_leaves;
-        return wanted < most ? wanted : most;
+        const int limit = teams < sum_leaves ? teams : sum_leaves;
+        return wanted < limit ? wanted : limit;
     }
     template <class Team>
     SIM_HD int add_parts(Team& team, int parts) {
         return team.count(parts, [&](int part) { return fresh(exchange_.part[part]); });
     }
-    /// One lane of each team adds to a number between two syncs; all lanes get the result.
+    /// One lane of each team contributes to a value between two syncs; all lanes get the result.
     template <class Add>
     SIM_HD int64_t combine(int64_t start, Add&& add) {
         self().sync();

@@ -4,7 +4,7 @@
 
 #include "sim/contract/hd.h"
 
-/// Float sums whose bits do not depend on who adds: always the same tree over the same leaves.
+/// Float sums that are bit-identical for every number of lanes: always the same tree over the same leaves.
 ///
 ///   float level[sum_leaves];  // by one lane
 ///   for (int k = 0; k < leaves_for(n); ++k) level[k] = sum_leaf(k, n, f);
@@ -14,18 +14,18 @@
 namespace flockstep {
 
 /// Float sums are a perfect binary tree over this many leaves; leaf k adds the items k, k + 1024, k + 2048, ...
-/// Of less than 1024 items, the tree has as many leaves as the next power of two; the others would add nothing.
+/// For fewer than 1024 items, the number of leaves is the next power of two; the other leaves would be 0.
 inline constexpr int sum_leaves = 1024;
 
-/// The smallest power of two of leaves that `n` items need: 1 to sum_leaves.
+/// Number of leaves for `n` items: a power of two from 1 to sum_leaves.
 SIM_HD int leaves_for(int n) {
     int leaves = 1;
     while (leaves < n && leaves < sum_leaves) leaves *= 2;
     return leaves;
 }
 
-/// One leaf, by one lane: n / 1024 additions. It starts from +0, so that no leaf is -0 and added empty leaves never
-/// change a bit.
+/// One leaf, computed by one lane: n / 1024 additions. It starts at +0, so that no leaf is -0 and adding empty leaves
+/// never changes a bit.
 template <class F>
 SIM_HD float sum_leaf(int leaf, int n, F&& f) {
     float value = 0.0f;
@@ -33,11 +33,11 @@ SIM_HD float sum_leaf(int leaf, int n, F&& f) {
     return value;
 }
 
-/// Most items that sum_of_few takes.
-inline constexpr int few_items = 4;
-/// The same sum of at most `few_items` items by one lane, without leaves.
+/// Maximum number of items for small_sum.
+inline constexpr int max_small_sum_items = 4;
+/// The same sum for at most `max_small_sum_items` items, by one lane and without storing leaves.
 template <class F>
-SIM_HD float sum_of_few(int n, F&& f) {
+SIM_HD float small_sum(int n, F&& f) {
     float low = 0.0f, high = 0.0f;
     SIM_NO_UNROLL
     for (int i = 0; i < n; ++i) {

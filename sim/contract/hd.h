@@ -1,6 +1,6 @@
 #pragma once
 
-/// What lets g++ and nvcc compile the same headers.
+/// Macros and primitives that let g++ and nvcc compile the same headers.
 ///
 ///   SIM_HD float sum_of_four(const float* value) {
 ///       float sum = 0.0f;
@@ -9,14 +9,15 @@
 ///       return sum;
 ///   }
 #if defined(__CUDACC__)
-/// In front of a function for both backends: host code for g++, host and device code for nvcc. Always inlined, so that
-/// accessors cost nothing and the compiler sees which memory a pointer belongs to.
+/// Marks a function for both backends: host code for g++, host and device code for nvcc. Always inlined, so that
+/// accessors are free and the compiler can infer the address space of pointers.
 #define SIM_HD __host__ __device__ __forceinline__
-/// In front of a loop that must be unrolled, so that small arrays stay in registers; by g++ 16 times at most.
+/// Unrolls the next loop, so that small arrays stay in registers; g++ unrolls at most 16 times.
 #define SIM_UNROLL _Pragma("unroll")
-/// In front of a loop that rarely runs twice on the GPU, where instructions have to be fetched too; nothing to g++.
+/// Keeps nvcc from unrolling the next loop, which rarely runs more than once: saves instruction cache. No effect on
+/// g++.
 #define SIM_NO_UNROLL _Pragma("unroll 1")
-/// The opposite of SIM_HD: a large function on a rare path, which is worth a call.
+/// The opposite of SIM_HD: a large function on a rare path, compiled as a call.
 #define SIM_NOINLINE __host__ __device__ __noinline__
 #else
 #define SIM_HD inline __attribute__((always_inline))
@@ -27,8 +28,8 @@
 
 namespace flockstep {
 
-/// Sets a flag that all worlds share, in device memory, to `value` if it is still 0, atomically and without an order to
-/// other memory. True for the one caller that set it.
+/// Atomically sets a flag in device memory, shared by all worlds, to `value` if it is still 0 (relaxed ordering).
+/// Returns true to the one caller that set it.
 SIM_HD bool compare_exchange_zero(int& flag, int value) {
 #ifdef __CUDA_ARCH__
     return atomicCAS(&flag, 0, value) == 0;
@@ -38,8 +39,7 @@ SIM_HD bool compare_exchange_zero(int& flag, int value) {
 #endif
 }
 
-/// Brings what lies at an address of device memory to the L2 cache, for a read that comes later; waits for nothing.
-/// Does nothing on a CPU.
+/// Prefetches an address of device memory into the L2 cache for a later read; does not wait. No-op on the CPU.
 SIM_HD void prefetch([[maybe_unused]] const void* address) {
 #ifdef __CUDA_ARCH__
     asm volatile("prefetch.global.L2 [%0];" ::"l"(__cvta_generic_to_global(address)));

@@ -36,7 +36,7 @@ std::optional<FileStamp> find_stamp(const std::string& path) {
     return stamp_from(path, file);
 }
 
-/// A file in memory, read-only.
+/// A read-only memory-mapped file.
 class Mapping {
   public:
     explicit Mapping(const std::string& path) {
@@ -110,8 +110,8 @@ void Loader::depends_on(const std::string& path) {
     if (const std::optional<FileStamp> stamp = find_stamp(path)) files_.push_back(*stamp);
 }
 
-void Loader::check_room(double bytes, const std::string& what) const {
-    check_host_room(bytes < 9e18 ? size_t(std::max(bytes, 0.0)) : SIZE_MAX, what);
+void Loader::check_free_memory(double bytes, const std::string& what) const {
+    check_free_host_memory(bytes < 9e18 ? size_t(std::max(bytes, 0.0)) : SIZE_MAX, what);
 }
 
 bool Loader::is_current() const {

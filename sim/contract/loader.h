@@ -8,7 +8,7 @@
 
 #include "sim/contract/view.h"
 
-/// Files and arrays from which an environment's `load` builds its Shared, on the host.
+/// Loads files and holds the arrays of an environment's Shared, on the host.
 ///
 ///   static Shared load(const Config& config, Loader& loader) {
 ///       Shared shared;
@@ -18,25 +18,25 @@
 ///   }
 namespace flockstep {
 
-/// A file as it was when it was opened: told from a later one by size, time of its last change, and place on disk.
+/// Identifies a version of a file by device, inode, size and modification time.
 struct FileStamp {
     std::string path;
     uint64_t device, inode;
     int64_t size, seconds, nanoseconds;
     bool operator==(const FileStamp&) const = default;
 };
-/// One stat. Throws std::invalid_argument that names the path and says why it is not there.
+/// Calls stat once. Throws std::invalid_argument with the path and the reason if it fails.
 FileStamp stamp_of(const std::string& path);
 
-/// Collects what `load` builds in host memory, which lives as long as any batch uses it; the engine uploads it. Files
-/// are to be opened through it, or named to it by depends_on(): later batches load anew when one has changed.
+/// Owns the arrays that `load` builds in host memory, for as long as any batch uses them; the engine uploads them. Open
+/// files through it, or declare them with depends_on(), so that later batches reload if a file has changed.
 class Loader {
   public:
     Loader() = default;
     Loader(const Loader&) = delete;
     Loader& operator=(const Loader&) = delete;
 
-    /// Keeps the values, which are moved and not copied, and gives a view of them.
+    /// Takes ownership of the values, without copying them, and returns a view of them.
     template <class T>
     View<T> keep(std::vector<T> values) {
         static_assert(std::is_trivially_copyable_v<T> && !std::is_same_v<T, bool>,
@@ -45,26 +45,26 @@ class Loader {
         owned_.push_back(kept);
         return {add_slot(kept->data(), int64_t(kept->size()))};
     }
-    /// A view of a part of a file, `offset` bytes from its start, without reading it: pages come as they are touched.
-    /// count: items; -1: all that follow, whole items. offset must be a multiple of T's alignment. The bytes are the
-    /// program's own (little endian). Throws std::invalid_argument for a file that cannot be read, is no regular file
-    /// or is too short, and for an offset or a rest that does not fit. A new version of the file should be renamed into
-    /// place: a file that shrinks under a running program ends it (SIGBUS).
+    /// Memory-maps part of a file, starting `offset` bytes from its beginning; pages are read on demand. count: items;
+    /// -1: up to the end of the file, which must be a whole number of items. offset must be a multiple of T's
+    /// alignment. Bytes are in native order (little endian). Throws std::invalid_argument for a file that cannot be
+    /// read, is not a regular file or is too short, and for a misaligned offset or an incomplete last item. Replace the
+    /// file by renaming a new one over it: truncating a mapped file kills the program (SIGBUS).
     template <class T = uint8_t>
     View<T> map(const std::string& path, int64_t offset = 0, int64_t count = -1) {
         static_assert(std::is_trivially_copyable_v<T>, "map: want items of plain data");
         return {map_items(path, offset, count, sizeof(T), alignof(T))};
     }
-    /// The bytes of a whole file. Throws std::invalid_argument for one that cannot be read.
+    /// Reads a whole file. Throws std::invalid_argument if it cannot be read.
     std::string read(const std::string& path);
-    /// Says that what is loaded depends on a file that is opened otherwise; to be called before it is opened. Never
-    /// throws: a missing file is refused when it is opened.
+    /// Declares a dependency on a file that is opened by other means; call it before opening the file. Never throws: a
+    /// missing file is reported when it is opened.
     void depends_on(const std::string& path);
-    /// Throws std::runtime_error where the host has less than that many bytes free for `what`: asked before the work
-    /// begins, so that too large a pool is refused at once.
-    void check_room(double bytes, const std::string& what) const;
+    /// Throws std::runtime_error if the host has fewer than `bytes` bytes free for `what`. Call it before the work
+    /// starts, so that a pool that is too large fails immediately.
+    void check_free_memory(double bytes, const std::string& what) const;
 
-    /// True while every file is as it was when it was opened. One stat for each.
+    /// Whether all files are unchanged since they were opened. One stat per file.
     bool is_current() const;
 
   private:
@@ -73,7 +73,7 @@ class Loader {
                               size_t alignment);
 
     std::vector<std::shared_ptr<void>> owned_;
-    std::deque<ViewSlot> slots_;  // never move: views point at them
+    std::deque<ViewSlot> slots_;  // addresses are stable: views point to them
     std::vector<FileStamp> files_;
 };
 

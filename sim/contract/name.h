@@ -2,14 +2,14 @@
 
 #include <cstddef>
 
-/// Names as template arguments, so that the compiler tells handles apart by them:
+/// Names as template arguments, so that each name gives a handle its own type:
 ///
 ///   template <Name name>
 ///   struct Handle { static constexpr const char* text = name.text; };
 ///   constexpr Handle<"position"> position;
 namespace flockstep {
 
-/// A string literal as a template argument; `text` ends with a 0.
+/// A string literal as a template argument; `text` is null-terminated.
 template <size_t length>
 struct Name {
     char text[length] = {};

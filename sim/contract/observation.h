@@ -6,7 +6,7 @@
 #include "sim/contract/part_view.h"
 #include "sim/contract/world.h"
 
-/// What `observe` writes through.
+/// The writers that `observe` uses.
 ///
 ///   static constexpr Observation<"pose", float> pose{};
 ///   static constexpr Observation<"lights", Bit> lights{};
@@ -25,15 +25,15 @@
 ///   });
 namespace flockstep {
 
-/// Where `observe` puts an agent's observation: into staging memory (shared memory on the GPU, but for a grid), which
-/// the engine moves and converts afterwards; or into the tensor itself, where nothing is to be converted, on the CPU
-/// and in a grid. No function waits. Bytes and floats are written through row(), bits through bits() or a BitRun; every
-/// element of a wanted part must be written (bits start from 0).
+/// Writes agents' observations: to staging memory (shared memory on the GPU, except for a grid), which the engine
+/// copies and converts afterwards; or directly to the tensor on the CPU and in a grid, if no conversion is needed. No
+/// function waits. Bytes and floats are written through row(), bits through bits() or a BitRun; every element of a
+/// requested part must be written (bits start as 0).
 template <class Env>
 class ObservationWriter {
   public:
-    /// parts: of the role that is observed, by handle; env: the world; slot: its place among the worlds that share the
-    /// staging memory; stages_all: no part is direct, which a compiler then knows.
+    /// parts: of the observed role, by handle; env: the world; slot: its index among the worlds that share the staging
+    /// memory; stages_all: no part is written directly (a compile-time constant after inlining).
     SIM_HD ObservationWriter(const PartView* parts, char* stage, int64_t env, int slot, int first_agent, bool final,
                              bool stages_all)
         : parts_(parts),
@@ -43,7 +43,7 @@ class ObservationWriter {
           first_agent_(first_agent),
           final_(final),
           stages_all_(stages_all) {}
-    /// Of one agent whose only part is `row`, in registers.
+    /// For one agent whose only part is `row`, in registers.
     SIM_HD ObservationWriter(const PartView* parts, float* row)
         : parts_(parts),
           row_(row),
@@ -54,14 +54,14 @@ class ObservationWriter {
           final_(false),
           stages_all_(true) {}
 
-    /// False for a part that is switched off, not requested, or not the role's.
+    /// False for a part that is disabled, not requested, or not part of the role.
     template <class H>
     SIM_HD bool wants(H) const {
         return part<H>().wanted();
     }
 
-    /// The agent's elements of a part of floats or bytes, contiguous and in row-major order, for a part that is wanted.
-    /// Writes of different agents need no sync.
+    /// The agent's elements of a requested part of floats or bytes, contiguous and in row-major order. Writes for
+    /// different agents need no sync.
     template <class H>
     SIM_HD typename H::type* row(H, int agent) const {
         using T = typename H::type;
@@ -69,13 +69,13 @@ class ObservationWriter {
         if (row_) return reinterpret_cast<T*>(row_);
         return reinterpret_cast<T*>(bytes(part<H>(), agent));
     }
-    /// The agent's elements of a part that is not made of bits, where there is no row in registers.
+    /// The agent's elements of a part that is not bits, if rows are not in registers.
     SIM_HD char* bytes(const PartView& p, int agent) const {
         if (!stages_all_ && p.direct) return p.rows(final_, env_, agent);
-        return staged(p) + (agent - first_agent_) * p.elements * p.written_size();
+        return staged(p) + (agent - first_agent_) * p.elements * p.source_size();
     }
-    /// Sets the bits of `value` at elements [element, element + count) of the agent's row; bits of `value` from `count`
-    /// <= 32 on must be 0. By any lane: one or two atomics. Bits that are set stay set.
+    /// Sets the bits of `value` at elements [element, element + count) of the agent's row; count <= 32, and the higher
+    /// bits of `value` must be 0. By any lane: one or two atomics. Bits that are already set stay set.
     template <class Group, class H>
     SIM_HD void bits(Group& group, H, int agent, int element, int count, uint32_t value) const {
         static_assert(std::is_same_v<typename H::type, Bit>, "bits: want a part of bits");
@@ -84,7 +84,7 @@ class ObservationWriter {
         group.atomic_or(words[0], value << (bit % 32));
         if (bit % 32 + count > 32) group.atomic_or(words[1], value >> (32 - bit % 32));
     }
-    /// The part of a handle, wanted or not. One that is not listed does not compile.
+    /// The part of a handle, requested or not. One that is not listed does not compile.
     template <class H>
     SIM_HD const PartView& part() const {
         return parts_[index_of_tensor<Env, H>()];
@@ -93,7 +93,7 @@ class ObservationWriter {
     SIM_HD char* staged(const PartView& p) const {
         return stage_ + p.stage_offset + slot_ * p.stage_world_bytes + p.stage_shift(env_ - slot_, first_agent_);
     }
-    /// Where an agent's element lies in the bit string of this call's agents: rows are not padded to words.
+    /// Position of an agent's element in the bit string of this call's agents: rows are not padded to words.
     SIM_HD int bit_index(const PartView& p, int agent, int element) const {
         return (agent - first_agent_) * p.elements + element;
     }
@@ -107,8 +107,8 @@ class ObservationWriter {
     bool final_, stages_all_;
 };
 
-/// Writes consecutive bits into one agent's row, from `element` on, whole words at a time: one atomic for each. By one
-/// lane; other lanes may write other rows or other bits.
+/// Writes consecutive bits into one agent's row, starting at `element`, one atomic per word. Used by one lane; other
+/// lanes may write other rows or other bits.
 template <class Group>
 class BitRun {
   public:
@@ -126,7 +126,7 @@ class BitRun {
         used_ += count;
         if (used_ >= 32) flush();
     }
-    /// To be called after the last push: writes what is left.
+    /// Writes the remaining bits; call it after the last push.
     SIM_HD void finish() {
         if (uint32_t(pending_)) group_.atomic_or(*word_, uint32_t(pending_));
     }

@@ -5,18 +5,18 @@
 #include "sim/contract/hd.h"
 #include "sim/contract/random.h"
 
-/// Random orders without memory.
+/// Random permutations that need no memory.
 ///
-///   const Permutation order(uint64_t(num_cells), rng.four(0, 0));
+///   const Permutation order(uint64_t(num_cells), rng.bits4(0, 0));
 ///   group.for_each(num_agents, [&](int agent) { state.cell[agent] = int(order(uint64_t(agent))); });  // all different
 namespace flockstep {
 
-/// A permutation of [0, size) as a function: nothing is stored and nobody waits. Six Feistel rounds on the next larger
-/// power of four, walked until the result falls into the range (Black, Rogaway 2002, "Ciphers with arbitrary finite
-/// domains"): up to four walks a call on average. 1 <= size < 2^40, 0 <= i < size.
+/// A permutation of [0, size) as a function, without memory or synchronization. Six Feistel rounds on the next larger
+/// power of four, with cycle walking until the result is in range (Black, Rogaway 2002, "Ciphers with arbitrary finite
+/// domains"): up to four iterations per call on average. 1 <= size < 2^40, 0 <= i < size.
 class Permutation {
   public:
-    /// `key` chooses the permutation.
+    /// `key` selects the permutation.
     SIM_HD Permutation(uint64_t size, const Words& key) : size_(size), key_(key) {
         while ((uint64_t{1} << (2 * half_bits_)) < size) ++half_bits_;
     }
@@ -37,7 +37,7 @@ class Permutation {
         }
         return uint64_t{left} << half_bits_ | right;
     }
-    /// The finaliser of MurmurHash3: every bit of the input moves every bit of the output.
+    /// The finalizer of MurmurHash3: every input bit affects every output bit.
     SIM_HD static uint32_t mix(uint32_t x) {
         x = (x ^ (x >> 16)) * 0x85EBCA6Bu;
         x = (x ^ (x >> 13)) * 0xC2B2AE35u;

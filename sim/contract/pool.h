@@ -8,8 +8,8 @@
 #include "sim/contract/loader.h"
 #include "sim/contract/world.h"
 
-/// A pool of scenes in shared data: arrays whose rows differ in length, and the rule by which a world takes its next
-/// scene when an episode begins.
+/// A pool of scenes in shared data: arrays whose rows differ in length, and how a world selects its next scene when an
+/// episode starts.
 ///
 ///   struct Shared {
 ///       Ragged<Point> road;  // [scenes] points of each
@@ -23,13 +23,13 @@
 ///   const Point* road = shared.road.row(scene);  // shared.road.count(scene) of them
 namespace flockstep {
 
-/// An array of rows of different lengths: the items of all rows one after the other.
+/// An array of rows of different lengths: the concatenated items of all rows (CSR layout).
 template <class T>
 struct Ragged {
-    View<int64_t> first;  // [rows + 1] first item of each row; the last one is the number of items
+    View<int64_t> first;  // [rows + 1] offset of each row's first item; the last entry is the number of items
     View<T> items;
 
-    /// Rows; and items of a row, from two of its offsets.
+    /// Number of rows; and number of items of a row.
     SIM_HD int64_t size() const { return first.size() - 1; }
     SIM_HD int count(int64_t row) const { return int(first[row + 1] - first[row]); }
     /// The first of count(row) items, contiguous.
@@ -42,17 +42,18 @@ struct Ragged {
     }
 };
 
-/// Throws std::invalid_argument, which begins with `name`, unless `first` are the offsets of rows of `num_items` items:
-/// from 0, never falling, fewer than 2^31 items in a row, and num_items at the end. Reads all of them, on the host.
+/// Throws std::invalid_argument, whose message starts with `name`, unless `first` are valid row offsets for `num_items`
+/// items: starting at 0, non-decreasing, fewer than 2^31 items per row, ending with num_items. Reads all of them, on
+/// the host.
 void check_offsets(const View<int64_t>& first, int64_t num_items, const std::string& name);
 
-/// Rows out of views, kept or mapped; checked by check_offsets, which may throw. Reads all offsets and no item.
+/// Makes rows from existing views, after check_offsets, which may throw. Reads all offsets but no items.
 template <class T>
 Ragged<T> make_ragged(View<int64_t> first, View<T> items, const std::string& name) {
     check_offsets(first, items.size(), name);
     return {first, items};
 }
-/// Rows from vectors, copied into the loader. Host.
+/// Makes rows from vectors, copied into the loader. Host only.
 template <class T>
 Ragged<T> make_ragged(Loader& loader, const std::vector<std::vector<T>>& rows) {
     std::vector<int64_t> first{0};
@@ -64,17 +65,17 @@ Ragged<T> make_ragged(Loader& loader, const std::vector<std::vector<T>>& rows) {
     return {loader.keep(std::move(first)), loader.keep(std::move(items))};
 }
 
-/// Which scene a world takes when an episode begins.
+/// How a world selects its scene when an episode starts.
 enum class SceneOrder : int {
-    random,    // uniform over the pool
-    in_order,  // scene (global index of the world + episode * worlds of all ranks), over and over: each in its turn
-    weighted,  // by the pool's weights
-    given      // the one that its state names: what set_fields wrote, and the same again until it writes another
+    random,     // uniform over the pool
+    in_order,   // scene (global env index + episode * worlds of all ranks) modulo the pool's size
+    weighted,   // with probabilities given by the pool's weights
+    from_state  // the scene in its state: what set_fields wrote, kept until it writes another
 };
-/// The rule of a setting of that type.
-inline FieldRule scene_orders() { return one_of({"random", "in_order", "weighted", "given"}); }
+/// The rule for a setting of that type.
+inline FieldRule scene_orders() { return one_of({"random", "in_order", "weighted", "from_state"}); }
 
-/// How often each scene is drawn in SceneOrder::weighted, as shares of 2^32 that are added up.
+/// Probabilities of the scenes for SceneOrder::weighted, as cumulative sums scaled to 2^32.
 struct SceneWeights {
     View<uint64_t> upper;  // [scenes]; empty: not weighted
     /// For Shared::fields.
@@ -83,11 +84,11 @@ struct SceneWeights {
         visit("upper", upper);
     }
 };
-/// Weights of all scenes, >= 0 and finite, at least one > 0; otherwise throws std::invalid_argument that begins with
-/// `name`. A share below 2^-32 may never be drawn. Keeps 8 bytes a scene.
+/// Weights of all scenes, finite and >= 0, at least one > 0; otherwise throws std::invalid_argument with a message that
+/// starts with `name`. A probability below 2^-32 may never be drawn. Uses 8 bytes per scene.
 SceneWeights make_weights(Loader& loader, const std::vector<double>& weights, const std::string& name);
 
-/// The scene that a draw of 32 bits means: the first whose upper share is above it. log2(scenes) reads.
+/// The scene for a draw of 32 bits: the first whose cumulative weight exceeds it. log2(scenes) reads.
 SIM_HD int64_t weighted_scene(const SceneWeights& weights, uint32_t bits) {
     int64_t low = 0, high = weights.upper.size() - 1;
     while (low < high) {
@@ -100,8 +101,9 @@ SIM_HD int64_t weighted_scene(const SceneWeights& weights, uint32_t bits) {
     return low;
 }
 
-/// For reset, by any lane: 0 .. num_scenes - 1, 1 <= num_scenes < 2^32. `current`: the state's scene, which may be
-/// another pool's and then counts as 0. random and weighted take draw 0 of the stream's item `item`.
+/// For reset, by any lane: returns 0 .. num_scenes - 1, 1 <= num_scenes < 2^32. `current`: the state's scene, which
+/// counts as 0 if it is out of range, as after a change of pools. random and weighted use draw 0 of the stream's item
+/// `item`.
 template <class Env, class S>
 SIM_HD int64_t next_scene(const World<Env>& world, S stream, SceneOrder order, int64_t num_scenes,
                           const SceneWeights& weights, int64_t current, int item = 0) {
@@ -111,7 +113,7 @@ SIM_HD int64_t next_scene(const World<Env>& world, S stream, SceneOrder order, i
             return int64_t((rng.env + uint64_t{rng.episode} * uint64_t(world.all_envs)) % uint64_t(num_scenes));
         case SceneOrder::weighted:
             return weighted_scene(weights, rng.bits(stream, item, 0));
-        case SceneOrder::given:
+        case SceneOrder::from_state:
             return current >= 0 && current < num_scenes ? current : 0;
         default:
             return rng.below(stream, item, 0, uint32_t(num_scenes));

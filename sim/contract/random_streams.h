@@ -10,8 +10,8 @@
 #include "sim/contract/name.h"
 #include "sim/contract/random.h"
 
-/// The random numbers of an environment's rules, by name. Every use has a stream of its own: a typed constant that says
-/// which draws of which items are taken. The environment lists them, and rules draw through them from world.rng:
+/// Named random streams for an environment's rules. Every use has its own stream: a typed constant that reserves draws
+/// of certain items. The environment lists its streams, and rules draw through them from world.rng:
 ///
 ///   static constexpr RandomStream<"position", Purpose::reset, Draws{0, 2}> position{};  // draws 0 and 1 of each agent
 ///   static constexpr RandomStream<"hand", Purpose::reset, Draws{2, 60}> hand{};         // draws 2 to 61
@@ -19,15 +19,15 @@
 ///   static constexpr auto random_streams = random_stream_list(position, hand, gust);
 ///
 ///   const float x = world.rng.uniform(position, agent, 0, -1, 1);       // in reset: draw 0
-///   const int card = world.rng.below(hand, agent, hand.at(k), 52);      // draw 2 + k, k known at run time alone
-///   const Words four = world.rng.four(gust, 0, 0);                      // in step: block 0, draws 0 to 3
+///   const int card = world.rng.below(hand, agent, hand.at(k), 52);      // draw 2 + k, k known only at run time
+///   const Words four = world.rng.bits4(gust, 0, 0);                      // in step: block 0, draws 0 to 3
 ///
-/// Two streams of a list that share a draw do not compile, nor does an index beyond a stream's draws or a stream that
-/// is not listed. A header of rules that several environments share declares its streams, and each of them lists them.
+/// Streams of one list with overlapping draws do not compile, nor does an index beyond a stream's draws or a stream
+/// that is not listed. A header shared by several environments declares its streams, and each environment lists them.
 namespace flockstep {
 
-/// Which draw of a stream, from 0, or which block of `width` = 4 draws. A number that the compiler knows becomes one by
-/// itself, and is checked. Any other is "not usable in a constant expression", and goes through RandomStream::at.
+/// Index of a draw of a stream, from 0, or of a block of `width` = 4 draws. Constants convert implicitly and are
+/// checked at compile time. Other values ("not usable in a constant expression") need RandomStream::at.
 template <class S, uint32_t width>
 class DrawIndex {
   public:
@@ -35,7 +35,7 @@ class DrawIndex {
         if (index < 0 || uint32_t(index) >= S::num_draws / width)
             throw "a draw's index: want one below the number of the stream's draws, or of its blocks of four";
     }
-    /// From 0; below the number of the stream's draws, or of its blocks.
+    /// The index, less than the number of the stream's draws or blocks.
     SIM_HD uint32_t value() const { return value_; }
 
   private:
@@ -47,18 +47,18 @@ class DrawIndex {
     uint32_t value_;
 };
 
-/// The draws that each item of a stream has: numbers first .. first + count - 1, below 16,384.
+/// The draws reserved for each item of a stream: first .. first + count - 1, below 16,384.
 struct Draws {
     uint32_t first, count;
 };
-/// The items that a stream belongs to: agents, other entities, rows of a map. Rules count them from 0; they are the
-/// Rng's items first .. first + count - 1, below 2^20. All by default: then no other stream may take the same draws.
+/// The items of a stream: agents, other entities, rows of a map. Rules number them from 0; they are the Rng's items
+/// first .. first + count - 1, below 2^20. The default is all items: then no other stream may use the same draws.
 struct Items {
     uint32_t first = 0, count = max_items;
 };
 
-/// Random numbers for one use: `draws` of each of `items`, in `reset`, `step` or `act` (Purpose::policy). Where a
-/// stream begins is part of an environment's results: moving it changes every episode.
+/// Random numbers for one use: `draws` for each of `items`, in `reset`, `step` or `act` (Purpose::policy). The position
+/// of a stream affects an environment's results: moving it changes every episode.
 template <Name name_, Purpose purpose_, Draws draws, Items items = Items{}>
 struct RandomStream {
     static_assert(purpose_ == Purpose::reset || purpose_ == Purpose::step || purpose_ == Purpose::policy,
@@ -67,17 +67,17 @@ struct RandomStream {
                   "RandomStream: want at least one draw, and all draws below 16,384");
     static_assert(items.count > 0 && items.first < max_items && items.count <= max_items - items.first,
                   "RandomStream: want at least one item, and all items below 1,048,576");
-    /// Name and purpose; its draws of each item, and its items, as numbers of the Rng.
+    /// Name and purpose; its draws per item, and its items, in the Rng's numbering.
     static constexpr const char* name = name_.text;
     static constexpr Purpose purpose = purpose_;
     static constexpr uint32_t first_draw = draws.first, num_draws = draws.count;
     static constexpr uint32_t first_item = items.first, num_items = items.count;
 
-    /// A draw of an item; four draws side by side.
+    /// A draw of an item; a block of four draws.
     using Index = DrawIndex<RandomStream, 1>;
     using Block = DrawIndex<RandomStream, 4>;
-    /// An index that is known at run time alone. Without NDEBUG (Debug builds, the `sanitize` preset) one out of range
-    /// ends the program. With it nothing is checked, so that nothing is paid: it would be a draw of another stream.
+    /// An index that is known only at run time. Without NDEBUG (Debug builds, the `sanitize` preset) an assertion
+    /// checks it. With NDEBUG it is unchecked and free; out of range, it would read another stream's draw.
     SIM_HD static constexpr Index at(int index) { return {index, {}}; }
     SIM_HD static constexpr Block block_at(int index) { return {index, {}}; }
 };
@@ -87,7 +87,7 @@ constexpr bool overlaps(uint32_t first_a, uint32_t count_a, uint32_t first_b, ui
     return first_a < first_b + count_b && first_b < first_a + count_a;
 }
 }  // namespace detail
-/// Whether two streams would give the same numbers somewhere.
+/// Whether two streams overlap.
 template <class A, class B>
 constexpr bool shares_draws() {
     return A::purpose == B::purpose && detail::overlaps(A::first_draw, A::num_draws, B::first_draw, B::num_draws) &&
@@ -105,7 +105,7 @@ namespace detail {
 template <class A, class B>
 constexpr bool check_streams() {
     static_assert(!shares_draws<A, B>(),
-                  "random_stream_list: want streams of one purpose that share no draws; A and B do");
+                  "random_stream_list: want streams of one purpose with disjoint draws; those of A and B overlap");
     static_assert(A::purpose != B::purpose || std::string_view(A::name) != B::name,
                   "random_stream_list: want streams of one purpose with different names; A and B have the same");
     return true;
@@ -117,16 +117,16 @@ constexpr bool check_all_streams() {
     return true;
 }
 }  // namespace detail
-/// The list of an environment's streams. Those of one purpose must differ in name, and in items or draws.
+/// Lists an environment's streams. Streams of one purpose must have different names, and disjoint items or draws.
 template <class... Streams>
 constexpr RandomStreamList<Streams...> random_stream_list(Streams...) {
     static_assert(sizeof...(Streams) == 0 || detail::check_all_streams<Streams...>());
     return {};
 }
 
-/// What the rules of Env draw from: an Rng through the streams that Env lists. `item`: from 0, below the stream's count
-/// of items. Without NDEBUG an item out of range ends the program, and so does a stream of another purpose, as one of
-/// reset within step.
+/// The generator that the rules of Env use: an Rng, accessed through the streams that Env lists. `item`: from 0, less
+/// than the stream's number of items. Without NDEBUG, assertions check the item and the stream's purpose (a stream for
+/// reset must not be used in step).
 template <class Env>
 class StreamRng : private Rng {
   public:
@@ -151,16 +151,16 @@ class StreamRng : private Rng {
     SIM_HD float uniform(S, int item, typename S::Index draw, float low, float high) const {
         return low + (high - low) * uniform(S{}, item, draw);
     }
-    /// Uniform integer in [0, n), 0 < n < 2^32, of n's type: see Rng::below.
+    /// Uniform integer in [0, n), 0 < n < 2^32, with n's type: see Rng::below.
     template <class S, std::integral N>
     SIM_HD N below(S, int item, typename S::Index draw, N n) const {
         return N(of<S>(item).below(S::first_item + uint32_t(item), S::first_draw + draw.value(), uint32_t(n)));
     }
-    /// Draws 4 * block .. 4 * block + 3 of an item at the cost of one, from a stream that begins at a multiple of 4.
+    /// Draws 4 * block .. 4 * block + 3 of an item at the cost of one, from a stream that starts at a multiple of 4.
     template <class S>
-    SIM_HD Words four(S, int item, typename S::Block block) const {
-        static_assert(S::first_draw % 4 == 0, "four: want a stream whose first draw is a multiple of 4");
-        return of<S>(item).four(S::first_item + uint32_t(item), S::first_draw / 4 + block.value());
+    SIM_HD Words bits4(S, int item, typename S::Block block) const {
+        static_assert(S::first_draw % 4 == 0, "bits4: want a stream whose first draw is a multiple of 4");
+        return of<S>(item).bits4(S::first_item + uint32_t(item), S::first_draw / 4 + block.value());
     }
 
   private:
@@ -168,8 +168,8 @@ class StreamRng : private Rng {
     SIM_HD Rng of([[maybe_unused]] int item) const {
         static_assert(
             requires { Env::random_streams; },
-            "random_streams: want `static constexpr auto random_streams = random_stream_list(...)` of all that the "
-            "rules draw from");
+            "random_streams: want `static constexpr auto random_streams = random_stream_list(...)` of all streams "
+            "that the rules use");
         static_assert(std::remove_cvref_t<decltype(Env::random_streams)>::template has<S>,
                       "a random stream: want one of those in the environment's `random_streams`");
         assert(uint32_t(item) < S::num_items);

@@ -48,13 +48,13 @@ template <class T>
 SIM_HD T horner(T, T c) {
     return c;
 }
-/// The same, for two coefficients and more.
+/// The same, for two or more coefficients.
 template <class T, class... Rest>
 SIM_HD T horner(T x, T c, Rest... rest) {
     return c + x * horner(x, rest...);
 }
 
-/// The largest whole number <= x, exact.
+/// The largest integer <= x, exact.
 SIM_HD float floor(float x) {
 #ifdef __CUDA_ARCH__
     return floorf(x);
@@ -76,12 +76,12 @@ SIM_HD float sqrt(float x) {
 /// 1.8e19; shorter ones lose digits down to 0, longer ones become infinite.
 SIM_HD float hypot(float x, float y) { return sqrt(x * x + y * y); }
 
-/// The whole number nearest to x as an int, halves away from 0; |x| < 2^31. x + 0.5 is rounded, so that the float just
-/// below 0.5 gives 1, and odd numbers from 2^23 to 2^24 give the even one beyond; NaN gives what the machine gives.
+/// The integer nearest to x as an int, halves away from 0; |x| < 2^31. x + 0.5 is rounded, so the float just below 0.5
+/// gives 1, and odd numbers from 2^23 to 2^24 give the next even one; the result for NaN is unspecified.
 SIM_HD int nearest(float x) { return int(x < 0.0f ? x - 0.5f : x + 0.5f); }
 
-/// x - n * pi/2 for whole n, with pi/2 in three parts of few bits (Cody and Waite 1980; Cephes, sinf.c). For |x| up to
-/// largest_angle, n nearby.
+/// x - n * pi/2 for integer n, with pi/2 split into three parts of few bits (Cody and Waite 1980; Cephes, sinf.c). For
+/// |x| up to largest_angle, n nearby.
 SIM_HD float subtract_quarter_turns(float x, float n) {
     return ((x - n * 1.5703125f) - n * 4.837512969970703e-4f) - n * 7.549789948768648e-8f;
 }
@@ -130,8 +130,8 @@ SIM_HD float tan(float x) {
     return (quadrant & 1) ? -cos_reduced(r) / sin_reduced(r) : sin_reduced(r) / cos_reduced(r);
 }
 
-/// The angle in [-pi, pi) that differs from x by whole turns, |x| <= 1e4; absolute error below 4e-7. What lies in that
-/// range already stays as it is. Up to 1e5 below 2e-6; NaN beyond. pi is the float, which is 8.7e-8 above the number.
+/// The angle in [-pi, pi) that differs from x by whole turns, |x| <= 1e4; absolute error below 4e-7. Angles already in
+/// that range are returned unchanged. Up to 1e5 below 2e-6; NaN beyond. pi is the float, 8.7e-8 above the exact value.
 SIM_HD float wrap_angle(float x) {
     const bool fits = abs(x) <= largest_angle;
     const int turns = nearest(fits ? x * 0.159154943f : 0.0f);
@@ -163,7 +163,7 @@ SIM_HD float asin(float x) { return atan2(x, sqrt((1.0f - x) * (1.0f + x))); }
 /// Arc cosine of x in [-1, 1], in [0, pi]; absolute error below 4e-7; NaN outside.
 SIM_HD float acos(float x) { return atan2(sqrt((1.0f - x) * (1.0f + x)), x); }
 
-/// Powers of e; relative error below 3e-7; 0 below -87, infinity above 88.7.
+/// e^x; relative error below 3e-7; 0 below -87, infinity above 88.7.
 SIM_HD float exp(float x) {
     if (x < -87.0f) return 0.0f;
     if (x > 88.7f) return HUGE_VALF;
@@ -172,7 +172,7 @@ SIM_HD float exp(float x) {
     const float f = (x - float(k) * 0.693145752f) - float(k) * 1.42860677e-6f;
     const float m =
         1.0f + f * (1.0f + f * (0.5f + f * (1.0f / 6 + f * (1.0f / 24 + f * (1.0f / 120 + f * (1.0f / 720))))));
-    const int half = k / 2;  // two factors, since 2^k itself may pass the largest float
+    const int half = k / 2;  // two factors, since 2^k itself may overflow
     return m * from_bits(uint32_t(half + 127) << 23) * from_bits(uint32_t(k - half + 127) << 23);
 }
 
@@ -184,7 +184,7 @@ SIM_HD float split_exponent(float x, int& exponent) {
     return from_bits((offset & 0x007fffffu) + 0x3f3504f3u);
 }
 
-/// Natural logarithm; error below 1 ulp. log(0) is -infinity, of what is below 0 NaN, of infinity infinity.
+/// Natural logarithm; error below 1 ulp. log(0) is -infinity, log of a negative number NaN, log(infinity) infinity.
 /// Polynomial and parts of ln 2: Cephes, logf.c.
 SIM_HD float log(float x) {
     if (!(x > 0.0f)) return x == 0.0f ? -infinity : NAN;
@@ -198,14 +198,14 @@ SIM_HD float log(float x) {
     return (f + value) + e * 0.693359375f;
 }
 /// log(1 + x), x >= -1; error below 2 ulp, also for tiny x. log1p(-1) is -infinity, NaN below.
-/// The rounding of 1 + x is put right in first order: Higham 2002, Accuracy and Stability of Numerical Algorithms.
+/// The rounding of 1 + x is corrected to first order: Higham 2002, Accuracy and Stability of Numerical Algorithms.
 SIM_HD float log1p(float x) {
     const float u = 1.0f + x;
     const float lost = u > 2.0f ? 1.0f - (u - x) : x - (u - 1.0f);
     const float value = log(u) + (u > 0.0f && u < infinity ? lost / u : 0.0f);
     return u == 1.0f ? x : value;
 }
-/// log(1 + e^x), a smooth max(x, 0); relative error below 4e-7; 0 below -87. As numpy's logaddexp(0, x).
+/// log(1 + e^x), a smooth max(x, 0); relative error below 4e-7; 0 below -87. Like numpy's logaddexp(0, x).
 SIM_HD float softplus(float x) { return max(x, 0.0f) + log1p(exp(-abs(x))); }
 
 /// Natural logarithm of a positive finite float in double: 2 atanh(t) as its series; relative error below 1e-15.
@@ -231,9 +231,9 @@ SIM_HD float exp_double(double x) {
     return float(m * scale);
 }
 
-/// x to the power y, as the C library's but for the sign of a zero; error below 0.51 ulp. A negative x takes whole y
-/// alone, else NaN; pow(x, 0) and pow(1, y) are 1 for every other argument, pow(0, y) is 0 or, for y < 0, infinity.
-/// Works in double: about 60 operations, which GPUs other than a data centre's do slowly. Prefer square(x) and sqrt(x).
+/// x to the power y, like the C library's except for the sign of a zero; error below 0.51 ulp. A negative x needs an
+/// integer y, otherwise NaN; pow(x, 0) and pow(1, y) are always 1, pow(0, y) is 0 or, for y < 0, infinity. Computed in
+/// double: about 60 operations, slow on GPUs other than data center ones. Prefer square(x) and sqrt(x).
 SIM_HD float pow(float x, float y) {
     if (y == 0.0f || x == 1.0f) return 1.0f;
     if (x != x || y != y) return NAN;

@@ -6,16 +6,16 @@
 #include "sim/contract/observation.h"
 #include "sim/contract/world.h"
 
-/// Large observations, streamed: an environment whose agents see thousands of numbers declares `observe_agent` in place
-/// of `observe`. A team of lanes (a warp of the GPU, a thread of the CPU) writes one active agent's parts, some rows at
-/// a time, through a ring of shared memory that it sends on by itself. So a block needs about 2 KB a warp, whatever an
-/// observation's size, and its warps wait for nobody.
+/// Streaming of large observations: an environment whose agents see thousands of numbers declares `observe_agent`
+/// instead of `observe`. A team of lanes (a warp on the GPU, a thread on the CPU) writes one active agent's parts, a
+/// few rows at a time, through its own ring buffer in shared memory. A block needs only about 2 KB per warp, whatever
+/// the observation's size, and its warps never wait for each other.
 ///
 ///   struct TeamScratch { int32_t nearest[64]; };
 ///   template <class Team>
 ///   SIM_HD static void observe_agent(Team& team, const World<Driving>& world, int agent, TeamScratch& scratch,
 ///                                    const RowWriter<Driving>& out) {
-///       const int found = find_roads(team, world, agent, scratch.nearest);          // together
+///       const int found = find_roads(team, world, agent, scratch.nearest);          // collective
 ///       out.rows(team, roads, found, [&](float* row, int k) { show_road(world, agent, scratch.nearest[k], row); });
 ///   }
 namespace flockstep {
@@ -33,7 +33,7 @@ auto team_scratch_of() {
 template <class Env>
 using TeamScratchOf = decltype(detail::team_scratch_of<Env>());
 
-/// Whether one of Env's observation parts is written as bits.
+/// Whether any of Env's observation parts is written as bits.
 template <class Env>
 constexpr bool writes_bits() {
     bool found = false;
@@ -43,11 +43,11 @@ constexpr bool writes_bits() {
     return found;
 }
 
-/// Bytes of a ring that are aimed at: 32 rows of 16 floats. A longer row gets a ring of its own length.
-inline constexpr int usual_ring_bytes = 2048;
+/// Default size of a ring: 32 rows of 16 floats. A longer row gets a ring of its length.
+inline constexpr int default_ring_bytes = 2048;
 
-/// Zeros to `bytes` bytes of device memory at any address, by all lanes of a team, 16 a time. No sync.
-SIM_HD void send_zeros(int lane, int lanes, char* destination, int bytes) {
+/// Zeroes `bytes` bytes of device memory at any address, by all lanes of a team, 16 bytes at a time. No sync.
+SIM_HD void store_zeros(int lane, int lanes, char* destination, int bytes) {
     const int to_boundary = int(-reinterpret_cast<uintptr_t>(destination) & 15);
     const int head = to_boundary < bytes ? to_boundary : bytes, vectors = (bytes - head) / 16;
     SIM_NO_UNROLL
@@ -58,38 +58,38 @@ SIM_HD void send_zeros(int lane, int lanes, char* destination, int bytes) {
     for (int i = head + vectors * 16 + lane; i < bytes; i += lanes) destination[i] = 0;
 }
 
-/// Where a team puts the observation of one agent: into the tensors, through the team's ring. A row is the last axis of
-/// a part's shape: 13 floats of a part [200, 13], all of a part [6].
+/// Writes one agent's observation to the tensors, through the team's ring. A row is the last axis of a part's shape: 13
+/// floats for a part [200, 13], the whole part for [6].
 template <class Env>
 class RowWriter {
   public:
-    /// parts: of the agent's role, by handle; ring: of the team, at a multiple of 16 bytes.
+    /// parts: of the agent's role, by handle; ring: the team's ring, aligned to 16 bytes.
     SIM_HD RowWriter(const PartView* parts, char* ring, int64_t env, int role, int agent, bool final)
         : parts_(parts), ring_(ring), env_(env), role_(role), agent_(agent), final_(final) {}
 
-    /// The agent's role, in the order of `spaces`.
+    /// Index of the agent's role, in the order of `spaces`.
     SIM_HD int role() const { return role_; }
-    /// False for a part that is switched off, not requested, or not the role's.
+    /// False for a part that is disabled, not requested, or not part of the role.
     template <class H>
     SIM_HD bool wants(H) const {
         return part<H>().wanted();
     }
 
-    /// Writes a part: fill(row, k) writes every number of row k < count, and the rows from `count` on become zero. Each
-    /// row is filled by one lane, so that fill must not contain what is done together. Call it once for every part that
-    /// is wanted; for others it does nothing. `count` is the same in all lanes, and cut to the rows that there are.
-    /// Together; what fill reads must be there (see sync), and none of it is needed afterwards.
+    /// Writes a part: fill(row, k) writes every number of row k < count; the remaining rows become zero. One lane fills
+    /// a row, so fill must not make collective calls. Call this once for every requested part; for other parts it is a
+    /// no-op. `count` is the same in all lanes, and is clamped to the number of rows. Collective; what fill reads must
+    /// be synchronized before the call, and may be overwritten after it.
     ///
-    /// Costs a store to shared memory for each number, two syncs of the team for about 2 KB, and the 16-byte stores
-    /// that move them. On the CPU `row` is the observation itself, where the types agree.
+    /// Costs one store to shared memory per number, two team syncs per 2 KB or so, and the 16-byte stores to the
+    /// tensor. On the CPU `row` points to the tensor itself if the types agree.
     template <class Team, class H, class Fill>
     SIM_HD void rows(Team& team, H handle, int count, Fill&& fill) const {
         rows(
             team, handle, count, [](typename H::type*) {}, fill);
     }
-    /// The same where columns do not differ between rows: start(row) writes these, fill(row, k) the others and none of
-    /// these. start is called for the rows of one ring, 32 or so, however many there are; where rows are written in
-    /// place, for all of them.
+    /// The same for parts with columns that are equal in all rows: start(row) writes those columns, fill(row, k) only
+    /// the others. start is called for the rows of one ring, about 32, whatever `count` is; for all rows if they are
+    /// written in place.
     template <class Team, class H, class Start, class Fill>
     SIM_HD void rows(Team& team, H, int count, Start&& start, Fill&& fill) const {
         using T = typename H::type;
@@ -103,11 +103,11 @@ class RowWriter {
         else
             stream_rows<T>(team, p, destination, count, start, fill);
         const int stored = count * p.row_elements * p.stored_size();
-        send_zeros(team.lane(), team.lanes(), destination + stored, p.agent_bytes - stored);
+        store_zeros(team.lane(), team.lanes(), destination + stored, p.agent_bytes - stored);
     }
 
   private:
-    /// Only teams of the GPU write through a ring whatever the types are.
+    /// Teams of the GPU always write through a ring.
     template <class Team>
     static constexpr bool writes_in_place = !requires {
         Team::stages_all;
@@ -117,7 +117,7 @@ class RowWriter {
     SIM_HD const PartView& part() const {
         return parts_[index_of_tensor<Env, H>()];
     }
-    /// Rows [first, first + count), the first of them at `to`; a row keeps its lane from batch to batch.
+    /// Fills rows [first, first + count), starting at `to`; a ring slot is always filled by the same lane.
     template <class Team, class T, class Start, class Fill>
     SIM_HD static void fill_rows(Team& team, T* to, int width, int first, int count, Start& start, Fill& fill,
                                  bool starts) {
@@ -129,7 +129,7 @@ class RowWriter {
     template <class T, class Team, class Start, class Fill>
     SIM_HD void stream_rows(Team& team, const PartView& p, char* destination, int count, Start& start,
                             Fill& fill) const {
-        // At the same offset within 16 bytes as the destination, where the bytes are those that are stored.
+        // At the same offset within 16 bytes as the destination, if the bytes are copied unconverted.
         const int shift = p.is_copied() ? int(reinterpret_cast<uintptr_t>(destination) & 15) : 0;
         T* const ring = reinterpret_cast<T*>(ring_ + shift);
         const int width = p.row_elements, row_bytes = width * p.stored_size();

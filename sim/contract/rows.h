@@ -10,13 +10,13 @@
 #include "sim/contract/tensors.h"
 
 /// The outputs of a step other than observations and masks: a table of rows, the engine's six and the environment's
-/// own. Everything that writes, moves, names or binds an output goes through this table.
+/// own. All code that writes, copies, names or binds outputs uses this table.
 ///
-///   int bytes = 0;  // that a step writes for a world of `agents` agents
+///   int bytes = 0;  // written by a step for a world of `agents` agents
 ///   for (const RowInfo& row : RowTable<Env>::rows) bytes += row.bytes() * (row.is_per_agent() ? agents : 1);
 namespace flockstep {
 
-/// The rows that every environment has, all of them one number per agent: reward is float32, the others uint8.
+/// The rows of every environment, each with one number per agent: reward is float32, the others uint8.
 enum BuiltInRow {
     reward_row,
     terminated_row,
@@ -26,10 +26,10 @@ enum BuiltInRow {
     episode_start_row,
     num_built_in_rows
 };
-/// By BuiltInRow.
+/// Indexed by BuiltInRow.
 inline constexpr const char* built_in_row_names[] = {"reward", "terminated", "truncated",
                                                      "active", "acts",       "episode_start"};
-/// Most rows of an environment: making a batch of one with more than 10 outputs of its own throws std::logic_error.
+/// Maximum number of rows: making a batch of an environment with more than 10 own outputs throws std::logic_error.
 inline constexpr int max_rows = num_built_in_rows + 10;
 
 /// One row of the table.
@@ -38,21 +38,21 @@ struct RowInfo {
     TensorKind kind;  // per_agent, per_env or per_episode
     DType dtype;
     int size;    // numbers per agent or world
-    int offset;  // bytes per agent (or per world) of the rows that lie before it where rows are staged
+    int offset;  // staging layout: bytes per agent (or per world) of the preceding rows
 
-    /// Whether it has numbers for each agent, not for each world; and the bytes of these numbers, as they are stored.
+    /// Whether it has numbers per agent rather than per world; and the bytes of those numbers, as stored.
     constexpr bool is_per_agent() const { return kind == TensorKind::per_agent; }
     constexpr int bytes() const { return size * size_of(dtype); }
 };
 
-/// The rows of an environment, and how they are staged: rows of agents, one after the other, then rows of worlds; those
-/// of four bytes first, so that all are aligned. All of it is known at compile time.
+/// The rows of an environment and their staging layout: first the rows of agents, then the rows of worlds; four-byte
+/// rows come first, so that all are aligned. All of it is known at compile time.
 template <class Env>
 struct RowTable {
-    /// The environment's own rows, and all of them, built-in ones first.
+    /// Number of the environment's own rows, and of all rows, built-in ones first.
     static constexpr int num_own = TensorsOf<Env>::num_outputs, count = num_built_in_rows + num_own;
 
-    /// The table: rows in the order of BuiltInRow and of `tensors`, offsets as they are staged.
+    /// Builds the table: rows in the order of BuiltInRow, then of `tensors`, with their staging offsets.
     static constexpr std::array<RowInfo, count> make() {
         std::array<RowInfo, count> table{};
         for (int row = 0; row < num_built_in_rows; ++row)
@@ -72,28 +72,28 @@ struct RowTable {
             }
         return table;
     }
-    /// By row number.
+    /// Indexed by row number.
     static constexpr std::array<RowInfo, count> rows = make();
-    /// Staged bytes of an agent, and of a world besides its agents.
+    /// Staged bytes per agent, or per world (without its agents).
     static constexpr int bytes_of(bool per_agent) {
         int bytes = 0;
         for (const RowInfo& row : rows) bytes += row.is_per_agent() == per_agent ? row.bytes() : 0;
         return bytes;
     }
-    /// Of bytes_of().
+    /// Results of bytes_of().
     static constexpr int agent_bytes = bytes_of(true), env_bytes = bytes_of(false);
-    /// Numbers whose sums over an episode are kept: of agents (reward not counted, for every role), of worlds; and
-    /// those that are kept from an episode's last step.
+    /// How many numbers of a kind are accumulated over an episode (per_agent: per role, without the reward; per_env),
+    /// or kept from an episode's last step (per_episode).
     static constexpr int sums_of(TensorKind kind) {
         int sums = 0;
         for (int row = num_built_in_rows; row < count; ++row) sums += rows[row].kind == kind ? rows[row].size : 0;
         return sums;
     }
-    /// Of sums_of(): PerAgent, PerEnv, PerEpisode.
+    /// Results of sums_of(): PerAgent, PerEnv, PerEpisode.
     static constexpr int agent_sums = sums_of(TensorKind::per_agent), env_sums = sums_of(TensorKind::per_env),
                          num_results = sums_of(TensorKind::per_episode);
 
-    /// f(constant): with the number of each row of the table as a constant expression.
+    /// Calls f(constant) with the number of each row as a constant expression.
     template <class F>
     SIM_HD static constexpr void for_each(F&& f) {
         [&]<int... row>(std::integer_sequence<int, row...>) { (f(std::integral_constant<int, row>{}), ...); }
@@ -105,11 +105,11 @@ template <DType dtype>
 using NumberOf =
     std::conditional_t<dtype == DType::float32, float, std::conditional_t<dtype == DType::int32, int32_t, uint8_t>>;
 
-/// Where the rows of one world lie: the numbers of its agents, or its own, side by side. In shared memory, in the
-/// outputs themselves, or in registers; indices are not checked.
+/// Pointers to the rows of one world: the contiguous numbers of its agents, or of the world. They may point to shared
+/// memory, the output tensors or registers; indices are not checked.
 template <class Env>
 struct RowPointers {
-    using Table = RowTable<Env>;  /// says what each row is
+    using Table = RowTable<Env>;  /// describes each row
     char* row[Table::count];
 
     /// An agent's reward.
@@ -120,13 +120,13 @@ struct RowPointers {
         static_assert(which != reward_row);
         return reinterpret_cast<uint8_t*>(row[which])[agent];
     }
-    /// Number i of row `which`, as it is stored.
+    /// Number i of row `which`, in its storage type.
     template <int which>
     SIM_HD auto& number(int i) const {
         return reinterpret_cast<NumberOf<Table::rows[which].dtype>*>(row[which])[i];
     }
-    /// Points to the outputs themselves, for world `env` of worlds with `agents` agents; rows without an output stay
-    /// where they are.
+    /// Redirects the rows to the output tensors, for world `env` of worlds with `agents` agents; rows without an output
+    /// keep their pointers.
     SIM_HD void write_to(char* const* outputs, int64_t env, int agents) {
         Table::for_each([&](auto which) {
             constexpr RowInfo info = Table::rows[which];
@@ -134,7 +134,7 @@ struct RowPointers {
             row[which] = outputs[which] + env * info.bytes() * (info.is_per_agent() ? agents : 1);
         });
     }
-    /// The same rows where they are staged for `worlds` worlds of `agents` agents; this is number `slot` of them.
+    /// Pointers to the staged rows of world `slot` among `worlds` worlds of `agents` agents.
     SIM_HD static RowPointers staged(char* agent_rows, char* env_rows, int worlds, int agents, int slot) {
         RowPointers rows;
         Table::for_each([&](auto which) {

@@ -24,22 +24,25 @@ DType observation_dtype(const std::string& name) {
     throw std::invalid_argument("dtype: got " + in_quotes(name) + ", want uint8, int8, bfloat16 or float32");
 }
 
-ObservationPart make_observation(std::string name, DType written, std::vector<int> shape, std::vector<float> low,
+ObservationPart make_observation(std::string name, DType source_dtype, std::vector<int> shape, std::vector<float> low,
                                  std::vector<float> high) {
     const auto bound = [&](float bit, float u8, float i8, float f32) {
-        return written == DType::bit ? bit : written == DType::uint8 ? u8 : written == DType::int8 ? i8 : f32;
+        return source_dtype == DType::bit     ? bit
+               : source_dtype == DType::uint8 ? u8
+               : source_dtype == DType::int8  ? i8
+                                              : f32;
     };
     if (low.empty()) low = {bound(0, 0, -128, -infinity)};
     if (high.empty()) high = {bound(1, 255, 127, infinity)};
-    ObservationPart part{std::move(name), written, std::move(shape), std::move(low), std::move(high)};
-    part.dtype = written == DType::bit ? DType::uint8 : written;
+    ObservationPart part{std::move(name), source_dtype, std::move(shape), std::move(low), std::move(high)};
+    part.dtype = source_dtype == DType::bit ? DType::uint8 : source_dtype;
     return part;
 }
 
-Role& Role::add_observation(std::string part, DType written, std::vector<int> shape, std::vector<float> low,
+Role& Role::add_observation(std::string part, DType source_dtype, std::vector<int> shape, std::vector<float> low,
                             std::vector<float> high) {
     observation_parts.push_back(
-        make_observation(std::move(part), written, std::move(shape), std::move(low), std::move(high)));
+        make_observation(std::move(part), source_dtype, std::move(shape), std::move(low), std::move(high)));
     return *this;
 }
 
@@ -51,7 +54,7 @@ Role& Role::default_choice(std::vector<int> choices) {
         throw std::invalid_argument("default choice of action part " + part.name + ": got " +
                                     std::to_string(choices.size()) + " integers, want one in range for each of its " +
                                     std::to_string(part.n.size()));
-    part.fallback = std::move(choices);
+    part.default_choice = std::move(choices);
     return *this;
 }
 
@@ -67,9 +70,10 @@ Role& Role::enabled_if(bool enabled) {
 
 Role& Role::bit_flags(int num_flags) {
     ObservationPart& part = observation_parts.back();
-    if (part.written != DType::uint8 || num_flags < 1 || num_flags > 8)
+    if (part.source_dtype != DType::uint8 || num_flags < 1 || num_flags > 8)
         throw std::invalid_argument("observation part " + part.name + ": got " + std::to_string(num_flags) +
-                                    " flags of type " + name_of(part.written) + ", want 1 to 8 flags of type uint8");
+                                    " flags of type " + name_of(part.source_dtype) +
+                                    ", want 1 to 8 flags of type uint8");
     part.num_flags = num_flags;
     part.low = {0}, part.high = {float((1 << num_flags) - 1)};
     return *this;

@@ -9,8 +9,8 @@
 
 #include "sim/contract/tensors.h"
 
-/// What agents see and do: roles, and the shapes, bounds and types of their parts. All of it is the host's, but for
-/// DType and what is constexpr.
+/// Observation and action spaces: roles, and the shapes, bounds and types of their parts. Host only, except DType and
+/// constexpr functions.
 ///
 ///   static Spaces spaces(const Config& c) {
 ///       Spaces spaces;
@@ -20,8 +20,8 @@
 ///   }
 namespace flockstep {
 
-/// Number types of outputs, fields and actions. `bit` exists only as the form in which an observation part is written:
-/// one bit per element, spread to a number type on its way to memory.
+/// Number types of outputs, fields and actions. `bit` is only a source type, in which rules write an observation part:
+/// one bit per element, expanded to a number type when it is stored.
 enum class DType : uint8_t {
     bit,
     uint8,
@@ -46,11 +46,11 @@ constexpr int size_of(DType dtype) {
 const char* name_of(DType dtype);
 /// "[4, 1]".
 std::string shape_text(const std::vector<int64_t>& shape);
-/// The type of that name, among those an observation may have: uint8, int8, bfloat16, float32. Throws
-/// std::invalid_argument for any other.
+/// The type with this name, if an observation can have it: uint8, int8, bfloat16, float32. Throws std::invalid_argument
+/// for any other.
 DType observation_dtype(const std::string& name);
 
-/// The type of a C++ number. bool is uint8; what is no number gives uint64 (see element_of for structs).
+/// The type of a C++ number. bool is uint8; types that are not numbers give uint64 (see element_of for structs).
 template <class T>
 constexpr DType dtype_of() {
     if constexpr (std::is_same_v<T, uint8_t> || std::is_same_v<T, bool>)
@@ -75,31 +75,31 @@ constexpr DType dtype_of() {
         return DType::uint64;
 }
 
-/// How an observation handle's elements are written.
+/// The type in which rules write an observation handle's elements.
 template <class T>
-constexpr DType written_dtype() {
+constexpr DType source_dtype_of() {
     if constexpr (std::is_same_v<T, Bit>)
         return DType::bit;
     else
         return dtype_of<T>();
 }
 
-/// For bounds: none.
+/// Means "no bound".
 inline constexpr float infinity = std::numeric_limits<float>::infinity();
 
-/// One named part of an observation: a tensor of its own, [num_envs, agents of the role, shape...].
+/// One named part of an observation, a separate tensor: [num_envs, agents of the role, shape...].
 struct ObservationPart {
     std::string name;
-    DType written;           // how rules write it: bit, uint8, int8 or float32
-    std::vector<int> shape;  // of one agent
+    DType source_dtype;      // how rules write it: bit, uint8, int8 or float32
+    std::vector<int> shape;  // per agent
     std::vector<float> low;  // bounds: one for all elements, or one per element
     std::vector<float> high;
-    bool enabled = true;           // a part that the configuration leaves out keeps its number and is never written
-    DType dtype = DType::float32;  // how it is stored; the natural one unless BatchOptions::dtypes says otherwise
-    int num_flags = 0;             // > 0: an integer is that many yes-or-no answers in its lowest bits
-    bool is_state = false;         // for the critic alone: no part of what the agent's policy sees
+    bool enabled = true;           // false: the settings disable this part; it keeps its index and is never written
+    DType dtype = DType::float32;  // storage type; follows the source type unless BatchOptions::dtypes overrides it
+    int num_flags = 0;             // > 0: an integer holds this many flags in its lowest bits
+    bool is_state = false;         // for the critic only: not part of the policy's observation
 
-    /// Of one agent: the product of shape, 1 if that is empty.
+    /// Elements per agent: the product of shape, 1 if it is empty.
     int elements() const {
         int count = 1;
         for (int n : shape) count *= n;
@@ -108,8 +108,8 @@ struct ObservationPart {
     bool operator==(const ObservationPart&) const = default;
 };
 
-/// With the bounds that follow from the type where none are given, stored as uint8 if written as bits, else as written.
-ObservationPart make_observation(std::string name, DType written, std::vector<int> shape, std::vector<float> low,
+/// Fills in the type's default bounds if none are given; stored as uint8 if written as bits, else in the source type.
+ObservationPart make_observation(std::string name, DType source_dtype, std::vector<int> shape, std::vector<float> low,
                                  std::vector<float> high);
 
 /// One part of an action. Discrete: one integer in [0, n[0]). MultiDiscrete: n.size() integers. Box: `size` floats.
@@ -118,55 +118,55 @@ struct ActionPart {
     enum class Kind : uint8_t { discrete, multi_discrete, box };
     std::string name;
     Kind kind;
-    std::vector<int> n;            // choices per integer
-    int size = 1;                  // integers or floats per agent
-    std::vector<float> low, high;  // Box only: bounds of each float
-    std::vector<int> fallback;     // integers: what replaces a choice that is out of range or illegal
+    std::vector<int> n;               // choices per integer
+    int size = 1;                     // integers or floats per agent
+    std::vector<float> low, high;     // Box only: bounds of each float
+    std::vector<int> default_choice;  // integers: replaces a choice that is out of range or illegal
 
     bool operator==(const ActionPart&) const = default;
 };
 
-/// A kind of agent: agents [first, first + count) of every world, with observation and action parts of their own.
+/// A kind of agent: agents [first, first + count) of every world, with their own observation and action parts.
 struct Role {
     std::string name;
     int first = 0, count = 0;
     std::vector<ObservationPart> observation_parts;
-    std::vector<ObservationPart> state_parts;  // filled in by the engine: those that are for the critic alone
+    std::vector<ObservationPart> state_parts;  // filled in by the engine: the parts for the critic only
     std::vector<ActionPart> action_parts;
-    std::string policy;  // scripted policy that plays this role inside a step; "": its actions come from outside
+    std::string policy;  // scripted policy that controls this role inside a step; "": the caller supplies actions
 
     bool operator==(const Role&) const = default;
 
-    // Builders, to be chained; a handle is one of the environment's `tensors`, or making a batch throws
+    // Builder methods, for chaining; a handle must be in the environment's `tensors`, otherwise making a batch throws
     // std::logic_error.
 
-    /// Shows part `handle`, of `shape` per agent. Bounds: one for all elements or one each; by default all floats, 0..1
-    /// for bits, the type's range for bytes.
+    /// Adds observation part `handle` with `shape` per agent. Bounds: one for all elements or one each; by default
+    /// unbounded for floats, 0..1 for bits, the type's range for bytes.
     template <class H>
     Role& observation(H, std::vector<int> shape, std::vector<float> low = {}, std::vector<float> high = {}) {
         static_assert(is_observation<H>, "observation: want an Observation handle");
-        return add_observation(H::name, written_dtype<typename H::type>(), std::move(shape), std::move(low),
+        return add_observation(H::name, source_dtype_of<typename H::type>(), std::move(shape), std::move(low),
                                std::move(high));
     }
-    /// The same for the critic alone: a global state that differs by agent. Policies do not see it.
+    /// The same for the critic only: a global state that differs between agents. Policies do not see it.
     template <class H>
     Role& state(H handle, std::vector<int> shape, std::vector<float> low = {}, std::vector<float> high = {}) {
         observation(handle, std::move(shape), std::move(low), std::move(high));
         observation_parts.back().is_state = true;
         return *this;
     }
-    /// The observation part added last: false leaves it out. There must be one.
+    /// Applies to the observation part added last, which must exist: false disables it.
     Role& enabled_if(bool enabled);
-    /// The observation part added last, of uint8: each is that many answers of yes or no, 1 to 8, which a policy sees
-    /// apart; its bounds become 0 and 2^num_flags - 1. Throws std::invalid_argument for others.
+    /// Applies to the observation part added last, of uint8: each number holds 1 to 8 flags, which policies receive as
+    /// separate inputs; its bounds become 0 and 2^num_flags - 1. Throws std::invalid_argument for other parts.
     Role& bit_flags(int num_flags);
-    /// Chooses one of n. The actions are int32, [num_envs, count].
+    /// Adds a choice of one out of n: int32 actions, [num_envs, count].
     template <class H>
     Role& discrete(H, int n) {
         static_assert(H::kind == TensorKind::discrete, "discrete: want a Discrete handle");
         return add_action({H::name, ActionPart::Kind::discrete, {n}, 1, {}, {}, {0}});
     }
-    /// Chooses one of n[k] for each k: int32, [num_envs, count, n.size()].
+    /// Adds a choice of one out of n[k] for each k: int32, [num_envs, count, n.size()].
     template <class H>
     Role& multi_discrete(H, std::vector<int> n) {
         static_assert(H::kind == TensorKind::multi_discrete, "multi_discrete: want a MultiDiscrete handle");
@@ -174,52 +174,52 @@ struct Role {
         return add_action(
             {H::name, ActionPart::Kind::multi_discrete, std::move(n), size, {}, {}, std::vector<int>(size_t(size), 0)});
     }
-    /// Sets low.size() floats, each within bounds of its own: float32, [num_envs, count, low.size()]. Throws
-    /// std::invalid_argument where high has another length.
+    /// Adds low.size() floats, each with its own bounds: float32, [num_envs, count, low.size()]. Throws
+    /// std::invalid_argument if high has another length.
     template <class H>
     Role& box(H, std::vector<float> low, std::vector<float> high) {
         static_assert(H::kind == TensorKind::box, "box: want a Box handle");
         const int size = int(low.size());
         return add_action({H::name, ActionPart::Kind::box, {}, size, std::move(low), std::move(high), {}});
     }
-    /// Of the Discrete or MultiDiscrete part added last: the choice (for each integer) that replaces one which is out
-    /// of range or illegal, 0 unless said. It is never refused, whether or not the action mask shows it as legal.
-    /// Throws std::invalid_argument unless there is one in range for each integer of the part.
+    /// Applies to the Discrete or MultiDiscrete part added last: the choice (for each integer) that replaces one that
+    /// is out of range or illegal, 0 by default. It is always accepted, whether or not the action mask marks it as
+    /// legal. Throws std::invalid_argument unless there is one in range for each integer of the part.
     Role& default_choice(std::vector<int> choices);
-    /// This role is played by a scripted policy of the environment, inside every step, unless BatchOptions::scripted
-    /// opens it. Roles that learn must lie side by side, and there must be one, or making a batch throws
-    /// std::invalid_argument, as it does for a policy that is unknown or refuses these settings.
+    /// A scripted policy of the environment controls this role inside every step, unless BatchOptions::scripted
+    /// overrides it. Roles that learn must be contiguous, and there must be at least one, otherwise making a batch
+    /// throws std::invalid_argument, as it does for a policy that is unknown or cannot run under these settings.
     Role& scripted(std::string by_policy);
 
-    /// Whether its actions come from outside.
+    /// Whether the caller supplies its actions.
     bool learns() const { return policy.empty(); }
 
   private:
-    Role& add_observation(std::string part, DType written, std::vector<int> shape, std::vector<float> low,
+    Role& add_observation(std::string part, DType source_dtype, std::vector<int> shape, std::vector<float> low,
                           std::vector<float> high);
     Role& add_action(ActionPart part);
 };
 
-/// What agents see and do, by role.
+/// Observation and action spaces by role.
 struct Spaces {
     std::vector<Role> roles;
-    std::vector<ObservationPart> state_parts;  // of the world as a whole: see state()
+    std::vector<ObservationPart> state_parts;  // global state of the world: see state()
     // Filled in by the engine:
     bool has_action_mask = false;                              // the rules define `allowed` or `legal_actions`
     std::vector<std::string> observation_names, action_names;  // of the environment's handles, in order
 
-    /// Adds a role of the next `count` agents. The reference holds until the next add().
+    /// Adds a role for the next `count` agents. The reference is valid until the next add().
     Role& add(std::string role, int count);
-    /// Adds a part that describes a whole world, for centralised critics: [num_envs, shape...], written by the
-    /// environment's `observe_state`. Bounds as in Role::observation.
+    /// Adds a part that describes the whole world, for centralized critics: [num_envs, shape...], written by the
+    /// environment's `observe_state`. Bounds: see Role::observation.
     template <class H>
     Spaces& state(H, std::vector<int> shape, std::vector<float> low = {}, std::vector<float> high = {}) {
         static_assert(is_observation<H>, "state: want an Observation handle");
-        state_parts.push_back(make_observation(H::name, written_dtype<typename H::type>(), std::move(shape),
+        state_parts.push_back(make_observation(H::name, source_dtype_of<typename H::type>(), std::move(shape),
                                                std::move(low), std::move(high)));
         return *this;
     }
-    /// Of all roles.
+    /// Agents of all roles.
     int num_agents() const;
     bool operator==(const Spaces&) const = default;
 };

@@ -7,12 +7,12 @@
 
 #include "sim/contract/config.h"
 
-/// Commands of an environment for the host, `flockstep tool NAME COMMAND --key value ...`: generators, importers and
-/// the like. An environment declares `static std::vector<Tool> tools();` and defines it in its folder's tools.cpp:
+/// Host commands of an environment, `flockstep tool NAME COMMAND --key value ...`: generators, importers and so on. An
+/// environment declares `static std::vector<Tool> tools();` and defines it in its folder's tools.cpp:
 ///
 ///   struct CarveOptions {
 ///       int size = 16;
-///       Text output = "";
+///       InternedString output = "";
 ///       template <class F>
 ///       void fields(F f) {
 ///           f("size", size, at_least(4), "cells per side");
@@ -28,13 +28,13 @@ namespace flockstep {
 struct Tool {
     std::string name, help;                 // help: one line
     std::vector<FieldDescription> options;  // in the order of the help text
-    /// Host only. Throws std::invalid_argument for options that are unknown or out of range, and what the tool throws.
+    /// Host only. Throws std::invalid_argument for unknown or invalid options; forwards the tool's exceptions.
     std::function<void(Settings given, std::ostream& out)> run;
 };
 
-/// A tool that calls `run` with its options, whose `fields` are as those of a Config. What `run` writes to `out` is the
-/// command's standard output; for bad input it throws std::invalid_argument in one sentence, `name: got ..., want ...`,
-/// for what the machine refuses std::runtime_error. Tool::run also throws for options that are unknown or out of range.
+/// Makes a tool that calls `run` with its options, whose `fields` work like those of a Config. `out` is the command's
+/// standard output. `run` throws std::invalid_argument with a one-sentence message, `name: got ..., want ...`, for bad
+/// input, and std::runtime_error for system errors. Tool::run also throws for unknown or invalid options.
 template <class Options>
 Tool make_tool(const char* name, const char* help, void (*run)(const Options& options, std::ostream& out)) {
     return {name, help, describe_config<Options>(), [name = std::string(name), run](Settings given, std::ostream& out) {

@@ -10,7 +10,7 @@
 #include "sim/contract/tensors.h"
 #include "sim/contract/view.h"
 
-/// What the functions of an environment are given. The contract itself is described in environment.h.
+/// The arguments of an environment's functions. The contract itself is described in environment.h.
 ///
 ///   template <class Group>
 ///   SIM_HD static void step(Group& group, World<Pursuit>& world, const Actions<Pursuit>& action,
@@ -23,12 +23,12 @@
 ///       });
 ///   }
 ///
-/// All of it is plain data of the call; no function waits, and none checks an index.
+/// All of them are plain data, valid during the call; no function waits or checks indices.
 namespace flockstep {
 
-/// Stands in for Shared or Scratch where an environment has none.
+/// Used as Shared or Scratch if an environment has none.
 struct Nothing {
-    /// Visits nothing.
+    /// Visits no fields.
     template <class... Arguments>
     SIM_HD void fields(Arguments&&...) {}
 };
@@ -55,16 +55,16 @@ using SharedOf = decltype(detail::shared_of<Env>());
 template <class Env>
 using ScratchOf = decltype(detail::scratch_of<Env>());
 
-/// Sizes that most users have: kernels of one lane per world are compiled once more, in which these members of Config
-/// are constants, at their default values, so that loops over agents unroll. The first is the number of agents.
+/// Sizes to specialize for: kernels with one lane per world are compiled a second time with these members of Config as
+/// constants, at their default values, so that loops over agents unroll. The first is the number of agents.
 template <auto first, auto... others>
 struct ConstantSizes {
     /// Sets the members to their defaults.
     template <class Config>
     SIM_HD static constexpr void apply(Config& config) {
-        constexpr Config usual{};
-        config.*first = usual.*first;
-        ((config.*others = usual.*others), ...);
+        constexpr Config defaults{};
+        config.*first = defaults.*first;
+        ((config.*others = defaults.*others), ...);
     }
     /// The default of the first member.
     template <class Config>
@@ -73,26 +73,26 @@ struct ConstantSizes {
     }
 };
 
-/// One world as its rules see it.
+/// One world, as passed to its rules.
 template <class Env>
 struct World {
     const typename Env::Config& config;
     const SharedOf<Env>& shared;
     typename Env::State state;
-    ScratchOf<Env> scratch;  // holds garbage before each call of reset, derive, step, act, prepare; of observe if
-                             // there is no prepare
-    StreamRng<Env> rng;      // of this reset, step or act; the other functions draw nothing
-    int elapsed;             // steps since the reset; the one under way is not counted
-    int64_t all_envs = 1;    // worlds of the run, those of all ranks
+    ScratchOf<Env> scratch;  // uninitialized before each call of reset, derive, step, act and prepare; also of observe
+                             // if there is no prepare
+    StreamRng<Env> rng;      // for this reset, step or act; the other functions draw no random numbers
+    int elapsed;             // steps since the reset, not counting the current one
+    int64_t all_envs = 1;    // number of worlds over all ranks
 };
 
-/// Where the words of a world's actions lie: handle after handle, [num_agents, size] each, floats as their bits. Rows
-/// of agents whose role has no such part mean nothing.
+/// Layout of a world's action words: one array per handle, [num_agents, size] each, floats as their bits. Rows of
+/// agents whose role does not have the part are unused.
 struct ActionLayout {
     const int* offset;  // first word of each action handle
     const int* size;    // words per agent
 
-    /// The word of number k of an agent's part.
+    /// Index of the word for number k of an agent's part.
     template <class Env, class H>
     SIM_HD int index(H, int agent, int k) const {
         constexpr int part = index_of_tensor<Env, H>();
@@ -102,15 +102,15 @@ struct ActionLayout {
     }
 };
 
-/// The actions of one world's step, judged: what was out of range or illegal was replaced by the default choice, a
-/// float out of its bounds by the nearer one, NaN by the lower. Where BatchOptions::illegal_actions passes them,
-/// illegal choices are here as they came; they are in range. Read from staged memory.
+/// The validated actions of one world's step: choices that are out of range or illegal are replaced by the default
+/// choice, floats are clamped to their bounds, NaN becomes the lower bound. If BatchOptions::illegal_actions passes
+/// them, illegal choices are unchanged; they are always in range. Read from staged memory.
 template <class Env>
 struct Actions {
     const int32_t* words;
     ActionLayout layout;
 
-    /// An agent's choice: of a Discrete part, or integer k of a MultiDiscrete part.
+    /// An agent's choice for a Discrete part, or integer k of a MultiDiscrete part.
     template <class H>
     SIM_HD int choice(H handle, int agent, int k = 0) const {
         static_assert(is_choice<H>, "choice: want a Discrete or MultiDiscrete handle");
@@ -126,19 +126,19 @@ struct Actions {
     }
 };
 
-/// Where a scripted policy writes its actions; choices start from the parts' default choices, floats from 0.
+/// Receives a scripted policy's actions; choices are initialized to the parts' default choices, floats to 0.
 template <class Env>
 struct ActionWriter {
     int32_t* words;
     ActionLayout layout;
 
-    /// The integer that becomes an agent's choice: see Actions.
+    /// Reference to an agent's choice: see Actions::choice.
     template <class H>
     SIM_HD int32_t& choice(H handle, int agent, int k = 0) const {
         static_assert(is_choice<H>, "choice: want a Discrete or MultiDiscrete handle");
         return words[layout.template index<Env>(handle, agent, k)];
     }
-    /// Sets float k of an agent's Box part. Judged like actions from outside.
+    /// Sets float k of an agent's Box part. Validated like the caller's actions.
     template <class H>
     SIM_HD void set_value(H handle, int agent, int k, float value) const {
         static_assert(H::kind == TensorKind::box, "set_value: want a Box handle");
@@ -146,15 +146,15 @@ struct ActionWriter {
     }
 };
 
-/// What a step reports. All numbers start from 0 and flags from false; rules write what differs.
+/// The outputs of a step. All numbers are initialized to 0 and flags to false; rules only write what differs.
 template <class Env>
 struct Outcome {
     RowPointers<Env> rows;
 
-    /// An agent's reward of this step.
+    /// An agent's reward for this step.
     SIM_HD float& reward(int agent) const { return rows.reward(agent); }
-    /// Whether the agent's episode has ended by the rules: to be written in every step from then on until the reset,
-    /// since it starts from false. The world's ends once it is true of all agents that are active.
+    /// Whether the agent's episode has ended by the rules. Must be set in every step until the reset, since it starts
+    /// as false. The world's episode ends when it is true for all active agents.
     SIM_HD uint8_t& terminated(int agent) const { return rows.template flag<terminated_row>(agent); }
     /// Number k of an agent's PerAgent output.
     template <class H>
@@ -170,23 +170,22 @@ struct Outcome {
     }
 };
 
-/// Which choices are legal, as `legal_actions` tells the engine: bits that start from 0.
+/// The legal choices that `legal_actions` reports: bits that are initialized to 0.
 template <class Env>
 struct LegalActions {
     uint32_t* bits;
-    int stride;               // of the words: worlds may be interleaved
+    int stride;               // between words: worlds may be interleaved
     const ActionView* parts;  // [roles, action handles]
     int num_roles;
 
-    /// Allows a choice in range: of a Discrete part, or of a MultiDiscrete part, counted through its integers. By any
-    /// lane: an atomic. Does nothing for an agent whose role has no such part.
+    /// Marks a choice, which must be in range, as legal: of a Discrete part, or of a MultiDiscrete part, numbered
+    /// across its integers. By any lane: an atomic. No-op for an agent whose role does not have the part.
     template <class Group, class H>
     SIM_HD void allow(Group& group, H, int agent, int choice) const {
         static_assert(is_choice<H>, "allow: want a Discrete or MultiDiscrete handle");
         if (uint32_t* word = find(H{}, agent, choice / 32)) group.atomic_or(*word, 1u << (choice % 32));
     }
-    /// The same for choices [32 word, 32 word + 32), which it sets and forbids at once, by the one lane that writes
-    /// this word: a store.
+    /// Sets the legality of choices [32 word, 32 word + 32) with one store; only one lane may write a given word.
     template <class H>
     SIM_HD void set_word(H, int agent, int word, uint32_t choices) const {
         static_assert(is_choice<H>, "set_word: want a Discrete or MultiDiscrete handle");
@@ -206,11 +205,11 @@ struct LegalActions {
     }
 };
 
-/// What a metric of the rules is about: a world (`metric`); or agents (`agent_metric`), as a mean over those that took
+/// The scope of an environment's metric: a world (`metric`); or agents (`agent_metric`), averaged over those that took
 /// part, of all roles or of each role.
 enum class MetricScope : int { env, agent, role };
 
-/// Agents [first, last) of one role: what one call of observe is to write.
+/// Agents [first, last) of one role, which one call of observe writes.
 struct AgentRange {
     int role, first, last;
 };

@@ -7,14 +7,14 @@
 
 namespace flockstep {
 
-/// Throws std::runtime_error where a CUDA call failed, and clears the error so that later calls can work.
+/// Throws std::runtime_error if a CUDA call failed, and clears the error so that later calls can succeed.
 inline void cuda_check(cudaError_t error, const char* what) {
     if (error == cudaSuccess) return;
     cudaGetLastError();
     throw std::runtime_error(std::string("CUDA: ") + what + ": " + cudaGetErrorString(error));
 }
 
-/// Makes a device current for as long as it lives.
+/// Makes a device current for the lifetime of the object.
 class DeviceScope {
   public:
     explicit DeviceScope(int index) {

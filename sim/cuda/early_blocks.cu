@@ -21,9 +21,9 @@ __global__ void __launch_bounds__(threads) find_early_blocks_kernel(const EarlyB
     if (last <= num_envs)
         for (int64_t env = first; env < last; ++env) is_early |= ends_next(early, env, time_limit);
     if (is_early) {
-        const int place = atomicAdd(early.count, 1);
-        is_early = place < early.most;
-        if (is_early) early.block[place] = int32_t(block);
+        const int index = atomicAdd(early.count, 1);
+        is_early = index < early.capacity;
+        if (is_early) early.block[index] = int32_t(block);
     }
     early.is_early[block] = is_early;
 }

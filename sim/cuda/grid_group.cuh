@@ -4,11 +4,11 @@
 
 #include "sim/cuda/group_cuda.cuh"
 
-/// Apart from the other groups, since cooperative_groups.h takes as long to compile as a small environment's rules.
+/// A separate header, because cooperative_groups.h takes as long to compile as a small environment's rules.
 namespace flockstep {
 
-/// The whole grid of a cooperative launch on one world: worlds of very many agents. The Exchange is in global memory, a
-/// team is a warp.
+/// The whole grid of a cooperative launch on one world, for worlds with very many agents. The Exchange is in global
+/// memory, a team is a warp.
 class GridGroup : public ExchangingGroup<GridGroup>, public CudaAtomics {
   public:
     static constexpr int tile_worlds = 1;

@@ -6,7 +6,7 @@
 /// The kernel of kind grid.
 namespace flockstep {
 
-/// One world after the other by the whole grid; state stays where it is.
+/// Steps one world at a time with the whole grid; state is accessed in global memory.
 template <class Env>
 __global__ void __launch_bounds__(256)
     grid_kernel(const __grid_constant__ EngineView<Env> e, const __grid_constant__ StagingPlan plan, const Work work) {
@@ -15,11 +15,11 @@ __global__ void __launch_bounds__(256)
     for (int64_t env = 0; env < e.num_envs; ++env) {
         if (work.mask && !work.mask[env]) continue;
         GridGroup group(exchange);
-        Place<Env> place = block_place<1>(e, plan, plan.global, env, 0, false);
-        place.tile = e.tiles + env * e.world_bytes;
-        WorldEngine<Env, GridGroup> world(group, e, e.config, env, place);
+        EnvMemory<Env> memory = block_memory<1>(e, plan, plan.global, env, 0, false);
+        memory.tile = e.tiles + env * e.world_bytes;
+        WorldEngine<Env, GridGroup> world(group, e, e.config, env, memory);
         if (work.operation == Operation::step) {
-            WorldEngine<Env, GridGroup>::fetch_actions(group, e, env, place);
+            WorldEngine<Env, GridGroup>::fetch_actions(group, e, env, memory);
             group.sync();
             world.step();
         } else {

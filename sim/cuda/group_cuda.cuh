@@ -5,14 +5,14 @@
 
 #include "sim/contract/group.h"
 
-/// The groups of the CUDA backend; see group.h for what each function promises, and group_algorithms.h for what each
-/// group has to provide.
+/// The groups of the CUDA backend; see group.h for the semantics of each function, and group_algorithms.h for the
+/// primitives that each group provides.
 namespace flockstep {
 
-// Loops over items are not unrolled: most run once or twice. In smallest() that is a must: unrolled by four, nvcc 13.0
-// computes a wrong minimum for sm_90.
+// Loops over items are not unrolled: most run once or twice. In smallest() this is required: when unrolled by four,
+// nvcc 13.0 computes a wrong minimum for sm_90.
 
-/// Adds and sets without waiting for what was there.
+/// Adds and sets without waiting for the old value.
 struct CudaAccumulate {
     static constexpr bool loads_early = true;  // in for_each_prefetched
     static __device__ void set_if_zero(double& slot, double value) {
@@ -22,7 +22,7 @@ struct CudaAccumulate {
     static __device__ void accumulate(double& slot, double value) { atomicAdd(&slot, value); }
 };
 
-/// Between lanes of any CUDA group.
+/// Atomics between lanes of any CUDA group.
 struct CudaAtomics : CudaAccumulate {
     static __device__ void atomic_or(uint32_t& word, uint32_t bits) { atomicOr(&word, bits); }
     static __device__ void atomic_min(int& slot, int value) { atomicMin(&slot, value); }
@@ -38,8 +38,8 @@ struct CudaAtomics : CudaAccumulate {
     }
 };
 
-/// Adds values that arrive in order as the leaves of a perfect binary tree: a binary counter of partial sums, which
-/// stay in registers. Not for the CPU: g++ 12 compiles it to wrong sums in some loops (-O2, by its jump threading).
+/// Adds values, pushed in order, as the leaves of a perfect binary tree: a binary counter of partial sums, kept in
+/// registers. Not for the CPU: g++ 12 miscompiles it in some loops (-O2, jump threading).
 struct TreeSum {
     float level[11] = {};
     uint32_t count = 0;
@@ -55,7 +55,7 @@ struct TreeSum {
         }
         ++count;
     }
-    /// The total once a power of two of values was pushed.
+    /// The total after a power of two of values has been pushed.
     __device__ float total() const {
         float value = 0.0f;
         SIM_UNROLL
@@ -65,12 +65,12 @@ struct TreeSum {
     }
 };
 
-/// One lane per world: tiny states.
+/// One lane per world, for small states.
 struct LaneGroup : OneLane<LaneGroup> {
     static constexpr int tile_worlds = 32;
     static constexpr bool stages_all = true;        // no observation part is written in place
-    static constexpr bool keeps_rows = true;        // of environments that allow it; see keeps_row
-    static constexpr bool prefers_inlining = true;  // a function call per lane costs more than its code
+    static constexpr bool keeps_rows = true;        // for environments that allow it; see keeps_row
+    static constexpr bool prefers_inlining = true;  // a call costs more than inlined code
     static constexpr bool loads_early = true;
     template <class Leaf>
     __device__ float add_leaves(int leaves, Leaf&& leaf) {
@@ -81,13 +81,13 @@ struct LaneGroup : OneLane<LaneGroup> {
     static __device__ void accumulate(double& slot, double value) { CudaAccumulate::accumulate(slot, value); }
 };
 
-/// What one value per lane looks like to a lane.
+/// The result of a scan of one value per lane.
 struct LaneScan {
     int before, total;  // sum over the lanes before this one, and over all lanes
 };
 
-/// Groups that take items in batches, one per lane: lane k has the items k, k + lanes(), ... Self provides, over one
-/// value per lane, count_lanes(bool) and scan_lanes(bool or int).
+/// Groups that process items in batches, one per lane: lane k handles items k, k + lanes(), ... Self provides
+/// count_lanes(bool) and scan_lanes(bool or int) over one value per lane.
 template <class Self>
 struct BatchedGroup : GroupAlgorithms<Self> {
     using GroupAlgorithms<Self>::self;
@@ -125,7 +125,7 @@ struct BatchedGroup : GroupAlgorithms<Self> {
     }
 };
 
-/// 2 to 32 neighbouring lanes of a warp, a power of two.
+/// 2 to 32 adjacent lanes of a warp, a power of two.
 class WarpGroup : public BatchedGroup<WarpGroup>, public OneTeam<WarpGroup>, public CudaAtomics {
   public:
     static constexpr int tile_worlds = 0;  // 32 / lanes
@@ -133,8 +133,8 @@ class WarpGroup : public BatchedGroup<WarpGroup>, public OneTeam<WarpGroup>, pub
     static constexpr bool has_shuffle = true;
     static constexpr bool restarts_together = true;
 
-    /// `thread`: of the block, its first thread's groups begin at multiples of `lanes`. `is_full`: every lane of the
-    /// warp has a world.
+    /// `thread`: index within the block; groups start at multiples of `lanes`. `is_full`: every lane of the warp has a
+    /// world.
     __device__ WarpGroup(int thread, int lanes, bool is_full = false)
         : lane_(thread & (lanes - 1)),
           lanes_(lanes),
@@ -147,10 +147,10 @@ class WarpGroup : public BatchedGroup<WarpGroup>, public OneTeam<WarpGroup>, pub
         __threadfence_block();
         __syncwarp(mask_);
     }
-    /// A sync for what was written without atomics.
+    /// A sync for plain writes to shared memory, without atomics.
     __device__ void sync_shared() { __syncwarp(mask_); }
     __device__ bool sync_or(bool own) {
-        sync();  // a vote itself orders no memory
+        sync();  // a vote does not order memory accesses
         return any_sync(own);
     }
     __device__ int count_lanes(bool own) const { return __popc(__ballot_sync(mask_, own)); }
@@ -191,9 +191,9 @@ class WarpGroup : public BatchedGroup<WarpGroup>, public OneTeam<WarpGroup>, pub
         return lane_ == lanes_ - 1 ? 0 : other;
     }
     __device__ bool any_sync(bool value) const { return __any_sync(mask_, value); }
-    /// f(group, neighbour) for each of the warp's worlds whose lanes pass true, one after the other by all 32 lanes;
-    /// `neighbour` counts from the own world. All lanes of the warp that have a world must call this, and what they
-    /// wrote before is seen. Work that few worlds have at a time, and much of it, would else keep the others waiting.
+    /// Calls f(group, neighbor) for each of the warp's worlds whose lanes pass true, one at a time with all 32 lanes;
+    /// `neighbor` is relative to the lane's own world. All lanes of the warp that have a world must call this; their
+    /// earlier writes are visible. For rare, expensive work that would otherwise stall the rest of the warp.
     template <class F>
     __device__ void for_each_of_warp(bool wanted, F&& f) const {
         WarpGroup all(int(threadIdx.x), is_full_ ? 32 : lanes_);
@@ -206,7 +206,7 @@ class WarpGroup : public BatchedGroup<WarpGroup>, public OneTeam<WarpGroup>, pub
         }
         all.sync();
     }
-    /// One value per lane to one for all; `op` must not care about order.
+    /// Reduces one value per lane; `op` must be associative and commutative.
     template <class T, class Op>
     __device__ T butterfly(T own, Op op) const {
         for (int distance = 1; distance < lanes_; distance *= 2) own = op(own, __shfl_xor_sync(mask_, own, distance));
@@ -226,7 +226,7 @@ class BlockGroup : public BatchedGroup<BlockGroup>, public ManyTeams<BlockGroup>
   public:
     static constexpr int tile_worlds = 1;
     static constexpr bool stages_all = true;
-    /// Shared memory that the warps exchange results through.
+    /// Shared memory through which warps exchange results.
     union Exchange {
         float value[32];
         int integer[32];
@@ -248,7 +248,7 @@ class BlockGroup : public BatchedGroup<BlockGroup>, public ManyTeams<BlockGroup>
     __device__ int64_t reduce_min(int64_t own) {
         return combine(exchange_.wide, team().reduce_min(own), [](int64_t a, int64_t b) { return b < a ? b : a; });
     }
-    /// Chunks of 32 leaves by one warp each, then the 32 chunk sums: the low and the high half of the same tree.
+    /// One warp per chunk of 32 leaves, then the 32 chunk sums: the lower and upper levels of the same tree.
     template <class Leaf>
     __device__ float add_leaves(int leaves, Leaf&& leaf) {
         const auto add = [](float a, float b) { return a + b; };
@@ -284,7 +284,7 @@ class BlockGroup : public BatchedGroup<BlockGroup>, public ManyTeams<BlockGroup>
         if ((threadIdx.x & 31) == 0) slots[warp()] = of_warp;
         __syncthreads();
     }
-    /// One value per warp to one for the block.
+    /// Reduces one value per warp to one for the block.
     template <class T, class Op>
     static __device__ T combine(T* slots, T of_warp, Op op) {
         write_per_warp(slots, of_warp);

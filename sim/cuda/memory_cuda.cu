@@ -53,11 +53,11 @@ class CudaMemory final : public Memory {
     int index_;
 };
 
-/// Asks whether this build holds code that the device can run.
+/// Used to check whether this build contains code for the device.
 __global__ void probe_kernel() {}
 }  // namespace
 
-std::string why_no_gpu(int index) {
+std::string cuda_unavailable_reason(int index) {
     int count = 0;
     const cudaError_t error = cudaGetDeviceCount(&count);
     if (error != cudaSuccess) {

@@ -5,7 +5,7 @@
 
 #include "sim/engine/memory.h"
 
-/// The CUDA side of memory.h, defined in memory_cuda.cu or, in a build without CUDA, as refusals in memory.cpp.
+/// The CUDA part of memory.h, defined in memory_cuda.cu or, in a build without CUDA, as errors in memory.cpp.
 namespace flockstep {
 
 std::string describe_cuda_device(int index);

@@ -6,8 +6,8 @@
 
 namespace flockstep {
 
-/// A stream beside the caller's, whose work is scheduled first: what is launched on it after fork() follows what the
-/// caller's stream had before, and the caller's stream follows it after join(). Both can be captured in a graph.
+/// A high-priority stream next to the caller's: work launched on it after fork() follows earlier work of the caller's
+/// stream, and the caller's stream waits for it after join(). Both can be captured in a graph.
 class SideStream {
   public:
     SideStream() {

@@ -4,11 +4,11 @@
 
 namespace flockstep {
 
-/// An agent that a second kernel observes.
+/// An agent to be observed by a second kernel.
 struct QueuedAgent {
     int32_t env, agent;
 };
-/// What it finds them in; the order is that in which worlds were done, and says nothing.
+/// The queue of such agents; their order depends on scheduling and has no meaning.
 struct AgentQueue {
     QueuedAgent* agents;  // [num_envs * num_agents]
     int32_t* count;       // [1], 0 before a step

@@ -21,11 +21,11 @@ Batch::Batch(std::string environment, const BatchOptions& options, Spaces spaces
     if (options_.num_envs < 1 || options_.num_envs > std::numeric_limits<int32_t>::max())
         throw std::invalid_argument("num_envs: got " + std::to_string(options_.num_envs) +
                                     ", want an integer from 1 to 2147483647");
-    script_roles();
+    assign_policies();
 }
 
-/// Who plays which role; what is left are the spaces of those that learn.
-void Batch::script_roles() {
+/// Assigns scripted policies to roles; spaces_ keeps only the roles that learn.
+void Batch::assign_policies() {
     std::string known;
     for (const Role& role : all_spaces_.roles) known += (known.empty() ? "" : ", ") + role.name;
     for (const auto& [name, policy] : options_.scripted) {
@@ -63,8 +63,8 @@ int Batch::find_policy(const std::string& name) const {
     const auto found = std::find(policies_.begin(), policies_.end(), name);
     if (found != policies_.end()) {
         const size_t policy = size_t(found - policies_.begin());
-        if (policy_refusals_[policy].empty()) return int(policy);
-        throw std::invalid_argument("policy: got " + in_quotes(name) + ", but " + policy_refusals_[policy]);
+        if (policy_errors_[policy].empty()) return int(policy);
+        throw std::invalid_argument("policy: got " + in_quotes(name) + ", but " + policy_errors_[policy]);
     }
     std::string known = "random";
     for (const std::string& policy : policies_) known += ", " + policy;
@@ -72,7 +72,7 @@ int Batch::find_policy(const std::string& name) const {
 }
 
 void Batch::reset(uint64_t seed, const Bindings& bindings, Stream stream) {
-    drop_keys();
+    clear_keys();
     memory_->from_host(&view_->control->seed, &seed, sizeof seed);
     launch({Operation::reset, nullptr, true, 0, 0, &bindings}, stream);
 }
@@ -116,8 +116,8 @@ void Batch::check() {
     std::string want = "one that the action mask allows";
     std::string counted_as = "the nearest bound";
     if (!a.is_box) {
-        int choice = a.fallback;
-        if (a.fallback_each) memory_->to_host(&choice, a.fallback_each + error.integer, 4);
+        int choice = a.default_choice;
+        if (a.default_choice_each) memory_->to_host(&choice, a.default_choice_each + error.integer, 4);
         counted_as = std::to_string(choice);
     }
     const auto bound = [&](const float* bounds) {

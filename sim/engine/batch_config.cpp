@@ -6,7 +6,7 @@
 namespace flockstep {
 
 namespace {
-std::map<std::string, DType> read_dtypes(const TextList& words) {
+std::map<std::string, DType> read_dtypes(const StringList& words) {
     std::map<std::string, DType> dtypes;
     for (const std::string& word : words) {
         const size_t equals = word.find('=');
@@ -16,7 +16,7 @@ std::map<std::string, DType> read_dtypes(const TextList& words) {
     return dtypes;
 }
 
-std::map<std::string, std::string> read_scripted(const TextList& words) {
+std::map<std::string, std::string> read_scripted(const StringList& words) {
     std::map<std::string, std::string> scripted;
     for (const std::string& word : words) {
         const size_t equals = word.find('=');
@@ -34,7 +34,7 @@ BatchOptions to_options(const BatchConfig& config) {
     options.device = find_device(config.device.str());
     options.seed = uint64_t(config.seed);
     options.autoreset_mode = config.autoreset_mode;
-    options.spread_phases = config.spread_phases;
+    options.stagger_episodes = config.stagger_episodes;
     options.statistics = config.statistics;
     options.outputs = {config.outputs.begin(), config.outputs.end()};
     options.dtypes = read_dtypes(config.dtype);

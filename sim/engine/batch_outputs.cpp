@@ -38,7 +38,7 @@ const Tensor& Batch::output(const std::string& name) const {
     throw std::invalid_argument(environment_ + ": output " + in_quotes(name) + " is not written; add it to outputs");
 }
 
-/// All masks answer to "action_mask".
+/// "action_mask" selects all masks.
 bool Batch::is_wanted(const Role& role, const ObservationPart& part, bool is_mask) const {
     return is_wanted(part.name) || is_wanted(qualified(role, part.name)) || (is_mask && is_wanted("action_mask"));
 }
@@ -50,7 +50,7 @@ std::string Batch::mask_name(const Role& role, const ActionPart& part) const {
 }
 
 void Batch::refuse_unknown_outputs() const {
-    std::vector<std::string> known, bare;  // bare: names that mean several tensors
+    std::vector<std::string> known, bare;  // bare: unqualified names, which may select several tensors
     for (const Role& role : spaces_.roles) {
         const auto add = [&](const std::string& name) {
             known.push_back(qualified(role, name));
@@ -103,7 +103,7 @@ void Batch::plan_outputs(EngineCommon& view, std::vector<RowInfo> rows, bool som
     view.all_envs = std::max(options_.all_envs, options_.first_env + options_.num_envs);
     view.mode = options_.autoreset_mode;
     view.final_observation = options_.final_observation;
-    view.spread_phases = options_.spread_phases;
+    view.stagger_episodes = options_.stagger_episodes;
     view.statistics = options_.statistics;
     view.control = static_cast<Control*>(allocate(sizeof(Control), "the batch's control block"));
     view.num_roles = int(all_spaces_.roles.size());
@@ -119,7 +119,7 @@ void Batch::plan_outputs(EngineCommon& view, std::vector<RowInfo> rows, bool som
 }
 
 namespace {
-/// Place of a role's part among the handles, which exist once for all roles. Throws where it was not listed.
+/// Index of a role's part among the handles, which exist once for all roles. Throws if it is not listed.
 int handle_index(const std::vector<std::string>& handles, const std::string& name, const std::string& environment) {
     const auto found = std::find(handles.begin(), handles.end(), name);
     if (found == handles.end())
@@ -141,7 +141,7 @@ void Batch::add_observations(EngineCommon& view) {
                      -1);
     }
 }
-/// The world as a whole is one more role, of one row.
+/// The world itself is represented as one more role with one row.
 void Batch::add_state(EngineCommon& view) {
     const int handles = int(spaces_.observation_names.size()), first = view.num_parts;
     if (spaces_.state_parts.empty()) return;
@@ -168,7 +168,7 @@ void Batch::add_masks(EngineCommon& view) {
         }
     }
 }
-/// Places for `count` more parts, none of them wanted yet.
+/// Reserves `count` more parts, initially not requested.
 void Batch::start_parts(EngineCommon& view, int count) {
     view.num_parts += count;
     if (view.num_parts > max_parts)
@@ -178,7 +178,7 @@ void Batch::start_parts(EngineCommon& view, int count) {
     part_names_.resize(size_t(view.num_parts));
 }
 
-/// Flags that are 1 for every agent at every step are written here, once, and by launches that bind them elsewhere.
+/// Flags that are always 1 for every agent are written once here, and by launches that bind them to other tensors.
 void Batch::add_rows(EngineCommon& view, bool some_inactive, bool some_wait) {
     for (size_t i = 0; i < rows_.size(); ++i) {
         const RowInfo& row = rows_[i];
@@ -197,7 +197,7 @@ void Batch::add_rows(EngineCommon& view, bool some_inactive, bool some_wait) {
 
 void Batch::add_part(EngineCommon& view, int slot, const Role& role, const ObservationPart& part, int mask_of) {
     PartView& p = view.parts[slot];
-    p.written = part.written, p.dtype = part.dtype;
+    p.source_dtype = part.source_dtype, p.dtype = part.dtype;
     p.mask_of = mask_of, p.first = role.first, p.count = role.count, p.elements = part.elements();
     p.row_elements = part.shape.empty() ? 1 : part.shape.back();
     const bool is_world = role.name.empty();
@@ -206,7 +206,7 @@ void Batch::add_part(EngineCommon& view, int slot, const Role& role, const Obser
         for (const auto& [key, dtype] : options_.dtypes)
             if (key == "*" || key == part.name || key == name) p.dtype = dtype;
     p.agent_bytes = p.elements * size_of(p.dtype), p.env_bytes = int64_t(p.count) * p.agent_bytes;
-    if (part.written == DType::float32 && size_of(p.dtype) == 1)
+    if (part.source_dtype == DType::float32 && size_of(p.dtype) == 1)
         throw std::invalid_argument("dtypes: got " + std::string(name_of(p.dtype)) + " for " + part.name +
                                     ", want float32 or bfloat16");
     if (!part.enabled || !role.learns() || !is_wanted(role, part, mask_of >= 0)) return;
@@ -219,7 +219,7 @@ void Batch::add_part(EngineCommon& view, int slot, const Role& role, const Obser
     else
         allocate_part(p, slot, name, std::move(shape), observations_, &final_observations_);
 }
-/// The tensor of a part, in `list`, and in `finals` that of its last rows, where those are kept.
+/// Allocates a part's tensor into `list`, and its final observations into `finals` if those are kept.
 void Batch::allocate_part(PartView& p, int slot, const std::string& name, std::vector<int64_t> shape,
                           std::vector<Tensor>& list, std::vector<Tensor>* finals) {
     Tensor tensor{name, nullptr, p.dtype, std::move(shape)};
@@ -254,7 +254,7 @@ void Batch::add_actions(EngineCommon& view) {
         }
     }
 }
-/// Every handle has words for all agents, so that rules find them without knowing the roles.
+/// Every handle has words for all agents, so that rules can index them without knowing the roles.
 void Batch::lay_out_actions(EngineCommon& view) {
     for (const Role& role : all_spaces_.roles)
         for (const ActionPart& part : role.action_parts) {
@@ -279,10 +279,10 @@ void Batch::add_action(ActionView& a, const Role& role, const ActionPart& part) 
     a.first = role.first, a.count = role.count, a.size = part.size;
     a.is_box = part.kind == ActionPart::Kind::box;
     a.n = a.is_box ? 0 : part.n[0];
-    a.fallback = a.is_box ? 0 : part.fallback[0];
+    a.default_choice = a.is_box ? 0 : part.default_choice[0];
     if (part.kind == ActionPart::Kind::multi_discrete)
         a.n_each = upload(part.n, "choices of " + part.name),
-        a.fallback_each = upload(part.fallback, "default choices of " + part.name);
+        a.default_choice_each = upload(part.default_choice, "default choices of " + part.name);
     if (a.is_box)
         a.low = upload(part.low, "bounds of " + part.name), a.high = upload(part.high, "bounds of " + part.name);
     a.env_stride = one ? num_agents() : int64_t(role.count) * part.size;
@@ -295,7 +295,8 @@ void Batch::add_action(ActionView& a, const Role& role, const ActionPart& part) 
     a.own = static_cast<int32_t*>(actions_.back().data) + (one ? role.first - first_learner_ : 0);
     a.input = a.own;
 }
-/// Bits of the legal choices, for every part that has a mask: of scripted roles too, whose policies may draw from them.
+/// Lays out the bits of legal choices for every part with a mask, including scripted roles, whose policies may use
+/// them.
 void Batch::lay_out_legal_actions(EngineCommon& view) {
     const int handles = int(spaces_.action_names.size());
     for (int r = 0; r < view.num_roles; ++r)

@@ -5,7 +5,7 @@
 
 #include "sim/engine/batch.h"
 
-/// The state of a batch on the host: fields read, judged and written, saved and restored.
+/// The state of a batch on the host: reading, checking and writing fields, saving and restoring.
 namespace flockstep {
 
 int64_t FieldInfo::elements() const {
@@ -21,7 +21,7 @@ std::vector<int64_t> FieldInfo::shape(int64_t num_envs) const {
     return shape;
 }
 
-FieldPlace FieldInfo::place(char* all_bulk) const {
+FieldLocation FieldInfo::location(char* all_bulk) const {
     if (staged) return {nullptr, offset};
     return {all_bulk + offset, elements() * element_bytes};
 }
@@ -37,7 +37,7 @@ void Batch::plan_state(EngineCommon& view, std::vector<FieldInfo> fields, int wo
     bulk_ = static_cast<char*>(allocate(bulk_bytes, "the bulk state of " + std::to_string(num_envs()) + " worlds"));
     if (fields_.size() > size_t(max_state_fields))
         throw std::logic_error(environment_ + ": more than 48 fields of state");
-    for (size_t i = 0; i < fields_.size(); ++i) view.state_fields[i] = fields_[i].place(bulk_);
+    for (size_t i = 0; i < fields_.size(); ++i) view.state_fields[i] = fields_[i].location(bulk_);
     view_ = &view;
 }
 
@@ -49,7 +49,7 @@ const FieldInfo& Batch::field(const std::string& name) const {
     throw std::invalid_argument("field: got " + in_quotes(name) + ", want one of: " + known);
 }
 
-void Batch::take_limits(const std::vector<FieldInfo>& fields) {
+void Batch::set_limits(const std::vector<FieldInfo>& fields) {
     for (size_t i = 0; i < fields_.size(); ++i) fields_[i].limits = fields.at(i).limits;
 }
 
@@ -110,7 +110,7 @@ double number_at(const FieldValue& value, size_t i) {
     memcpy(&number, value.bytes.data() + i * sizeof number, sizeof number);
     return double(number);
 }
-/// As a double: exact but for integers beyond 2^53, which no limit is about.
+/// As a double: exact except for integers beyond 2^53, which limits do not reach.
 double number_at(const FieldValue& value, size_t i) {
     switch (value.dtype) {
         case DType::uint8:
@@ -146,7 +146,7 @@ std::string limits_text(const FieldInfo& info) {
     if (info.limits.high == infinity) return kind + " >= " + text(info.limits.low);
     return kind + " from " + text(info.limits.low) + " to " + text(info.limits.high);
 }
-/// "entry [2, 0]" of a world, from the number's place in it; "" where a world has one number.
+/// ", entry [2, 0]" for the number at index `at` of a world; "" if a world has one number.
 std::string entry_text(const FieldInfo& info, size_t at) {
     std::vector<int64_t> shape = info.shape(1), index(shape.size());
     for (size_t d = shape.size(); d-- > 1; at /= size_t(shape[d])) index[d] = int64_t(at) % shape[d];
@@ -225,7 +225,7 @@ void Batch::write_keys(const std::vector<StreamKey>& keys) {
     memory_->from_host(&view_->control->keys, &address, sizeof address);
     uses_keys_ = true;
 }
-void Batch::drop_keys() {
+void Batch::clear_keys() {
     if (!uses_keys_) return;
     const void* none = nullptr;
     memory_->from_host(&view_->control->keys, &none, sizeof none);
@@ -278,7 +278,7 @@ void Batch::restore(const std::vector<FieldValue>& saved, const Bindings& bindin
     if (own_seeds) memcpy(keys.data(), own_seeds->bytes.data(), keys.size() * sizeof keys[0]);
     set_fields(values, bindings);
     memory_->from_host(&view_->control->seed, seed->bytes.data(), 8);
-    own_seeds ? write_keys(keys) : drop_keys();
+    own_seeds ? write_keys(keys) : clear_keys();
 }
 
 }  // namespace flockstep

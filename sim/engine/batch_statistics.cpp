@@ -19,7 +19,7 @@ struct StatisticsView {
         return value;
     }
 };
-/// Sum over worlds in the order of a fixed tree's leaves, so that the result does not depend on where it is computed.
+/// Sum over worlds as a fixed tree, so that the result does not depend on where it is computed.
 double total_of(const StatisticsView& view, int64_t envs, int64_t metric, Statistic which) {
     std::vector<double> leaves(1024, 0.0);
     for (int64_t env = 0; env < envs; ++env) leaves[size_t(env % 1024)] += view.of(env, metric, which);
@@ -44,7 +44,7 @@ Statistics Batch::statistics(bool clear) {
     const FieldValue field = get_field("statistics");
     const StatisticsView view{field};
     const auto count_of = [&](size_t m) { return total_of(view, num_envs(), int64_t(m), count_statistic); };
-    const auto length = std::find(metrics_.begin(), metrics_.end(), "episode_length");  // has every episode
+    const auto length = std::find(metrics_.begin(), metrics_.end(), "episode_length");  // counts every episode
     result.num_episodes = int64_t(count_of(size_t(length - metrics_.begin())));
     result.agent_steps = total_of(get_field("agent_steps"));
     for (size_t m = 0; m < metrics_.size(); ++m) {

@@ -11,9 +11,9 @@ namespace flockstep {
 class Batch;
 struct EngineCommon;
 
-/// Where one launch reads its actions and writes its outputs, in place of the engine's own tensors. An argument of a
-/// launch: a batch keeps none of it, so the next launch without bindings uses the engine's own again. Names are looked
-/// up once, here; a Bindings may be used for any number of launches of its batch.
+/// Tensors from which a launch reads its actions and to which it writes its outputs, instead of the engine's own. The
+/// bindings only apply to the launch they are passed to; a launch without bindings uses the engine's own tensors. Names
+/// are looked up once, here; a Bindings may be used for any number of launches of its batch.
 ///
 ///   Bindings slot(batch);
 ///   slot.read_action(0, actions, DType::int32).write_output("reward", rewards);
@@ -25,13 +25,13 @@ class Bindings {
     /// or int64 for integers, float32 for Box. It must stay unchanged until the step has run. Throws
     /// std::invalid_argument for another dtype.
     Bindings& read_action(size_t index, const void* data, DType dtype);
-    /// Observation part, mask or row output `name` (its Tensor's name) goes to `data`: device memory of the same shape
-    /// and dtype, aligned to 16 bytes. Where observations are streamed (Batch::streams_observations), rows of agents
-    /// that are not active are left as they are there. Throws std::invalid_argument if the output is not written or
-    /// `data` not aligned.
+    /// Writes observation part, mask or row output `name` (its Tensor's name) to `data`: device memory of the same
+    /// shape and dtype, aligned to 16 bytes. If observations are streamed (Batch::streams_observations), rows of
+    /// inactive agents are left unchanged there. Throws std::invalid_argument if the output is not written or `data` is
+    /// not aligned.
     Bindings& write_output(const std::string& name, void* data);
 
-    /// For backends: rewrites the addresses of a launch's view.
+    /// For backends: replaces the addresses in a launch's view.
     void apply(EngineCommon& view) const;
 
   private:

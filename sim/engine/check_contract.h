@@ -19,13 +19,12 @@ namespace flockstep {
 struct Tool;  // sim/contract/tool.h
 }
 
-/// One check of a whole environment against the contract of environment.h, by the compiler, in sentences. What may be
-/// left out is looked for by its name, so that a function of that name with another signature is an error and not
-/// silently absent.
+/// Compile-time check of an environment against the contract of environment.h, with readable messages. Optional members
+/// are detected by name, so that a member with the wrong signature is an error rather than silently ignored.
 namespace flockstep {
 
 namespace detail {
-// One struct per name that the contract knows.
+// One struct per optional name of the contract.
 struct NamedDerive {
     int derive;
 };
@@ -50,8 +49,8 @@ struct NamedMetric {
 struct NamedPolicies {
     int policies;
 };
-struct NamedRefusesPolicy {
-    int refuses_policy;
+struct NamedPolicyError {
+    int policy_error;
 };
 struct NamedAct {
     int act;
@@ -135,8 +134,8 @@ inline constexpr bool has_policies = !requires {
     &Both<Env, NamedPolicies>::policies;
 };
 template <class Env>
-inline constexpr bool has_refuses_policy = !requires {
-    &Both<Env, NamedRefusesPolicy>::refuses_policy;
+inline constexpr bool has_policy_error = !requires {
+    &Both<Env, NamedPolicyError>::policy_error;
 };
 template <class Env>
 inline constexpr bool has_act = !requires {
@@ -204,8 +203,7 @@ inline constexpr bool has_team_scratch = !requires(typename Both<Env, NamedTeamS
 };
 }  // namespace detail
 
-/// The part of check_contract that is about what is observed: `observe`, or `observe_agent` in its place, `prepare`,
-/// and `observe_state`.
+/// The observation part of check_contract: `observe` or `observe_agent`, `prepare`, and `observe_state`.
 template <class Env>
 constexpr void check_observing() {
     using Group = HostGroup&;
@@ -247,7 +245,7 @@ constexpr void check_observing() {
     }
 }
 
-/// The part of check_contract that is about what an environment offers beside its rules: drawing, ids, commands.
+/// The part of check_contract for members other than rules: drawing, Gymnasium ids, tools.
 template <class Env>
 constexpr void check_offers() {
     if constexpr (detail::has_draw<Env>)
@@ -274,7 +272,7 @@ constexpr void check_offers() {
             "tools: want `static std::vector<Tool> tools()`");
 }
 
-/// The part of check_contract that is about which choices are legal.
+/// The part of check_contract for legal actions.
 template <class Env>
 constexpr void check_choices() {
     using Config = typename Env::Config;
@@ -315,7 +313,7 @@ constexpr void check_choices() {
     }
 }
 
-/// The part of check_contract that is about metrics.
+/// The part of check_contract for metrics.
 template <class Env>
 constexpr void check_metrics() {
     using Config = typename Env::Config;
@@ -358,7 +356,7 @@ constexpr void check_metrics() {
     }
 }
 
-/// The part of check_contract that is about scripted policies.
+/// The part of check_contract for scripted policies.
 template <class Env>
 constexpr void check_policies() {
     using Config = typename Env::Config;
@@ -377,19 +375,19 @@ constexpr void check_policies() {
             "act: want `template <class Group> SIM_HD static void act(Group&, World<Env>&, int p, const "
             "ActionWriter<Env>&)`");
     }
-    if constexpr (detail::has_refuses_policy<Env>)
+    if constexpr (detail::has_policy_error<Env>)
         static_assert(
             requires(const Config c) {
-                { Env::refuses_policy(c, 0) } -> std::same_as<const char*>;
+                { Env::policy_error(c, 0) } -> std::same_as<const char*>;
             } ||
                 requires(const Config c, Shared s) {
-                    { Env::refuses_policy(c, s, 0) } -> std::same_as<const char*>;
+                    { Env::policy_error(c, s, 0) } -> std::same_as<const char*>;
                 },
-            "refuses_policy: want `static const char* refuses_policy(const Config&, int p)` or `refuses_policy(const "
+            "policy_error: want `static const char* policy_error(const Config&, int p)` or `policy_error(const "
             "Config&, const Shared&, int p)`");
 }
 
-/// The part of check_contract that is about how many lanes a world gets.
+/// The part of check_contract for the number of lanes per world.
 template <class Env>
 constexpr void check_lanes() {
     using Config = typename Env::Config;
@@ -411,7 +409,7 @@ constexpr void check_lanes() {
             "reset_lanes: want `static int reset_lanes(const Config&, const Shared&, int lanes)`");
 }
 
-/// Fails to compile, with a sentence for each thing that is wrong. Called once, where batches of Env are made.
+/// Fails to compile with one message per violation. Instantiated once, where batches of Env are made.
 template <class Env>
 constexpr void check_contract() {
     using Config = typename Env::Config;
@@ -425,8 +423,8 @@ constexpr void check_contract() {
     if constexpr (detail::has_random_streams<Env>)
         static_assert(
             requires { []<class... S>(RandomStreamList<S...>) {}(Env::random_streams); },
-            "random_streams: want `static constexpr auto random_streams = random_stream_list(...)` of all that the "
-            "rules draw from");
+            "random_streams: want `static constexpr auto random_streams = random_stream_list(...)` of all streams "
+            "that the rules use");
     static_assert(
         requires(Config c) { int{c.max_episode_steps}; }, "Config: want `int max_episode_steps`, the time limit");
     static_assert(

@@ -4,8 +4,8 @@
 #include "sim/contract/world.h"
 #include "sim/engine/world_layout.h"
 
-/// What the host asks an environment once per batch. An environment answers from its settings, or, where files decide,
-/// from settings and shared data: `spaces(const Config&)` or `spaces(const Config&, const Shared&)`.
+/// Queries that the host makes once per batch. An environment answers from its settings, or, if files matter, from
+/// settings and shared data: `spaces(const Config&)` or `spaces(const Config&, const Shared&)`.
 namespace flockstep {
 
 template <class Env>
@@ -28,7 +28,7 @@ Spaces spaces_of(const typename Env::Config& config, const SharedOf<Env>& shared
     return spaces;
 }
 
-/// Lanes per world that the environment asks for, or 0.
+/// Lanes per world that the environment requests, or 0.
 template <class Env>
 int lanes_of(const typename Env::Config& config, const SharedOf<Env>& shared) {
     if constexpr (requires { Env::lanes(config, shared); })
@@ -55,12 +55,12 @@ std::vector<std::string> metrics_of(const typename Env::Config& config, const Sh
 
 /// Why scripted policy p cannot run, or "".
 template <class Env>
-std::string policy_refusal_of(const typename Env::Config& config, const SharedOf<Env>& shared, int p) {
+std::string policy_error_of(const typename Env::Config& config, const SharedOf<Env>& shared, int p) {
     const char* refusal = nullptr;
-    if constexpr (requires { Env::refuses_policy(config, shared, p); })
-        refusal = Env::refuses_policy(config, shared, p);
-    else if constexpr (requires { Env::refuses_policy(config, p); })
-        refusal = Env::refuses_policy(config, p);
+    if constexpr (requires { Env::policy_error(config, shared, p); })
+        refusal = Env::policy_error(config, shared, p);
+    else if constexpr (requires { Env::policy_error(config, p); })
+        refusal = Env::policy_error(config, p);
     return refusal ? refusal : "";
 }
 

@@ -72,14 +72,14 @@ size_t free_host_bytes() {
 }
 
 namespace {
-std::runtime_error no_room(size_t bytes, const std::string& what) {
+std::runtime_error out_of_memory(size_t bytes, const std::string& what) {
     return std::runtime_error("memory: " + what + " needs " + std::to_string(bytes >> 20) + " MiB, free are " +
                               std::to_string(free_host_bytes() >> 20) + " MiB");
 }
 }  // namespace
 
-void check_host_room(size_t bytes, const std::string& what) {
-    if (bytes > free_host_bytes()) throw no_room(bytes, what);
+void check_free_host_memory(size_t bytes, const std::string& what) {
+    if (bytes > free_host_bytes()) throw out_of_memory(bytes, what);
 }
 
 namespace {
@@ -90,10 +90,10 @@ class HostMemory final : public Memory {
     Device device() const override { return {}; }
     void* allocate(size_t bytes, const std::string& what) override {
         const size_t rounded = (bytes + 255) / 256 * 256;
-        if (rounded >= worth_asking) check_host_room(rounded, what);
+        if (rounded >= worth_asking) check_free_host_memory(rounded, what);
         const bool is_lazy = rounded >= LazyBlocks::least;
         void* data = is_lazy ? lazy_blocks().allocate(rounded) : std::aligned_alloc(256, rounded);
-        if (!data) throw no_room(bytes, what);
+        if (!data) throw out_of_memory(bytes, what);
         if (!is_lazy) memset(data, 0, rounded);
         return data;
     }
@@ -114,7 +114,7 @@ Device find_cuda_device(const std::string& name) {
         if (name.rfind("cuda:", 0) != 0 || end == name.c_str() + 5 || *end || index < 0)
             throw std::invalid_argument("device: got " + in_quotes(name) + ", want auto, cpu, cuda or cuda:N");
     }
-    if (const std::string why = why_no_gpu(index); !why.empty())
+    if (const std::string why = cuda_unavailable_reason(index); !why.empty())
         throw std::invalid_argument("device: got " + in_quotes(name) + ", which cannot be used: " + why);
     return {index};
 }
@@ -122,7 +122,7 @@ Device find_cuda_device(const std::string& name) {
 
 Device find_device(const std::string& name) {
     if (name == "cpu") return {};
-    if (name == "auto") return why_no_gpu(0).empty() ? Device{0} : Device{};
+    if (name == "auto") return cuda_unavailable_reason(0).empty() ? Device{0} : Device{};
     return find_cuda_device(name);
 }
 
@@ -137,9 +137,9 @@ std::unique_ptr<Memory> make_memory(Device device) {
 }
 
 #ifndef FLOCKSTEP_WITH_CUDA
-std::string why_no_gpu(int) { return "this build has no CUDA (nvcc was not found when it was built)"; }
+std::string cuda_unavailable_reason(int) { return "this build has no CUDA (nvcc was not found when it was built)"; }
 std::string describe_cuda_device(int) { return ""; }
-std::unique_ptr<Memory> make_cuda_memory(int) { throw std::invalid_argument("device: " + why_no_gpu(0)); }
+std::unique_ptr<Memory> make_cuda_memory(int) { throw std::invalid_argument("device: " + cuda_unavailable_reason(0)); }
 #endif
 
 }  // namespace flockstep

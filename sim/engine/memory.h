@@ -15,12 +15,12 @@ struct Device {
     bool operator==(const Device&) const = default;
 };
 
-/// "cpu", "cuda", "cuda:1" or "auto" (the GPU if a usable one is there, else the CPU). Throws std::invalid_argument
-/// that says why a GPU that was asked for cannot be used: absent, driver too old, architecture not built, built without
-/// CUDA.
+/// "cpu", "cuda", "cuda:1" or "auto" (the GPU if there is a usable one, otherwise the CPU). Throws
+/// std::invalid_argument with the reason if a requested GPU cannot be used: absent, driver too old, architecture not
+/// built, built without CUDA.
 Device find_device(const std::string& name);
-/// Why no GPU can be used, or an empty string if one can.
-std::string why_no_gpu(int index = 0);
+/// Why the GPU cannot be used, or an empty string if it can.
+std::string cuda_unavailable_reason(int index = 0);
 /// One line on what this program runs on: "NVIDIA H200 (sm_90, driver 13.0)" or "CPU, 2 threads".
 std::string describe_device(Device device);
 
@@ -34,8 +34,8 @@ class Memory {
   public:
     virtual ~Memory() = default;
     virtual Device device() const = 0;
-    /// Zeroed, aligned to 256 bytes. Throws std::runtime_error that says how much was needed for `what` and how much is
-    /// free.
+    /// Zeroed memory, aligned to 256 bytes. Throws std::runtime_error with the size needed for `what` and the free
+    /// size.
     virtual void* allocate(size_t bytes, const std::string& what) = 0;
     virtual void release(void* data) = 0;
     /// These wait.
@@ -45,10 +45,10 @@ class Memory {
     virtual void synchronize() = 0;
 };
 std::unique_ptr<Memory> make_memory(Device device);
-/// What the system could hand out on the host: free pages and those it only caches files in.
+/// Available host memory: free pages and those used only to cache files.
 size_t free_host_bytes();
-/// Throws the sentence of Memory::allocate where the host has less than that free for `what`.
-void check_host_room(size_t bytes, const std::string& what);
+/// Throws the error of Memory::allocate if the host has fewer than `bytes` bytes free for `what`.
+void check_free_host_memory(size_t bytes, const std::string& what);
 
 /// An allocation that frees itself.
 class Buffer {

@@ -10,7 +10,7 @@
 namespace flockstep {
 
 namespace {
-/// The number after `mark`, which it cuts off `text`; 0 where there is no mark, -1 where no number follows it.
+/// Removes `mark` and the number after it from `text` and returns the number; 0 without a mark, -1 without a number.
 int cut_number(std::string& text, char mark) {
     const size_t at = text.find(mark);
     if (at == std::string::npos) return 0;

@@ -42,7 +42,7 @@ Registry& registry() {
 std::unique_ptr<Batch> make_batch(const std::string& name, const BatchOptions& options, const Settings& settings) {
     const EnvironmentEntry& entry = registry().find(name);
     if (!options.device.is_cuda()) return entry.make_host(options, settings);
-    if (const std::string why = why_no_gpu(options.device.index); !why.empty() || !entry.make_cuda)
+    if (const std::string why = cuda_unavailable_reason(options.device.index); !why.empty() || !entry.make_cuda)
         throw std::invalid_argument("device: got \"" + options.device.name() + "\", which cannot be used: " + why);
     return entry.make_cuda(options, settings);
 }

@@ -15,33 +15,33 @@ class SharedData;
 
 struct Replay;
 
-/// Draws world `env` as it is now, from Batch::get_field and outputs: appends one frame to `replay` and, where that has
-/// none yet, fills in the scene and the entities first. Reward and captions of the frame are the caller's. Waits.
+/// Draws the current state of world `env`, from Batch::get_field and outputs: appends one frame to `replay` and, if it
+/// is the first one, fills in the scene and the entities. The caller adds the frame's reward and captions. Waits.
 using DrawWorld = void (*)(Batch& batch, int64_t env, Replay& replay);
 
-/// An id of an environment in Gymnasium's registry, without the namespace, and the settings that it stands for.
+/// An id of an environment in Gymnasium's registry, without the namespace, and its preset settings.
 struct GymnasiumEntry {
     std::string id;     // Name-v0
-    Settings settings;  // those that it gives, by the types of their fields
+    Settings settings;  // preset values, with the types of their fields
 };
 
-/// What lists and help texts say of an environment, how replays draw it, and what it offers beside its rules.
+/// What lists and help texts show about an environment, how replays draw it, and its ids and tools.
 struct EnvironmentInfo {
     std::string summary;
     std::vector<FieldDescription> fields;
-    DrawWorld draw = nullptr;  // null where the environment has no drawing
+    DrawWorld draw = nullptr;  // null if the environment has no drawing
     std::vector<GymnasiumEntry> gymnasium_ids = {};
-    std::vector<Tool> (*tools)() = nullptr;  // null where the environment has no commands
+    std::vector<Tool> (*tools)() = nullptr;  // null if the environment has no commands
 };
 
-/// The id that an environment has where it declares none: mpe_spread -> MpeSpread-v0.
+/// The default id of an environment: mpe_spread -> MpeSpread-v0.
 std::string default_gymnasium_id(const std::string& name);
 
-/// An id with its settings of `Config`. Throws std::invalid_argument for settings that there are not.
+/// Parses an id's preset settings for `Config`. Throws std::invalid_argument for unknown or invalid settings.
 template <class Config>
 GymnasiumEntry read_gymnasium_id(const GymnasiumId& given) {
     Settings settings;
-    for (const GivenSetting& setting : given.settings)
+    for (const PresetSetting& setting : given.settings)
         if (setting.name) settings.set(setting.name, std::string(setting.value));
     GymnasiumEntry entry{given.id, settings};
     Config config;
@@ -51,7 +51,7 @@ GymnasiumEntry read_gymnasium_id(const GymnasiumId& given) {
     return entry;
 }
 
-/// One environment, by name: what it is, its settings, and how to make batches of it.
+/// One registered environment: its description, its settings, and how to make batches of it.
 struct EnvironmentEntry {
     using Make = std::unique_ptr<Batch> (*)(const BatchOptions&, const Settings&);
     using LoadShared = std::shared_ptr<const SharedData> (*)(const Settings&);
@@ -59,32 +59,32 @@ struct EnvironmentEntry {
     EnvironmentInfo info;
     Make make_host, make_cuda;  // make_cuda is null in a build without CUDA
     LoadShared load_shared;
-    bool is_test = false;  // not part of the product: left out of lists
+    bool is_test = false;  // not part of the product: omitted from lists
 };
 
 class Registry {
   public:
-    /// Throws std::invalid_argument for a Gymnasium id that another environment has.
+    /// Throws std::invalid_argument for a Gymnasium id that another environment already uses.
     void add(EnvironmentEntry entry);
     const std::vector<EnvironmentEntry>& entries() const { return entries_; }
-    /// Throws std::invalid_argument that names the known ones.
+    /// Throws std::invalid_argument that lists the known environments.
     const EnvironmentEntry& find(const std::string& name) const;
 
   private:
     std::vector<EnvironmentEntry> entries_;
 };
 
-/// The product's environments; tests add theirs.
+/// The environments of the product; tests add their own.
 Registry& registry();
 /// Defined by the generated list of envs/CMakeLists.txt.
 void register_product_environments(Registry& registry);
 
-/// Makes a batch of a registered environment on options.device. Throws std::invalid_argument for what is wrong with the
-/// name, options or settings, std::runtime_error for what is wrong with the machine (memory, device).
+/// Makes a batch of a registered environment on options.device. Throws std::invalid_argument for an invalid name,
+/// option or setting, std::runtime_error for problems of the machine (memory, device).
 std::unique_ptr<Batch> make_batch(const std::string& name, const BatchOptions& options, const Settings& settings);
 
-/// Loads an environment's shared data ahead, on any thread: make_batch and Batch::replace_shared under the same
-/// settings find them there while somebody holds them, and need not wait. Throws like make_batch.
+/// Preloads an environment's shared data, on any thread: while the returned pointer is alive, make_batch and
+/// Batch::replace_shared with the same settings reuse the data without waiting. Throws like make_batch.
 std::shared_ptr<const SharedData> load_shared(const std::string& name, const Settings& settings);
 
 }  // namespace flockstep

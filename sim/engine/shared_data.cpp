@@ -49,7 +49,7 @@ std::shared_ptr<const SharedData> SharedDataCache::find_or_load(const std::strin
     std::shared_ptr<const SharedData> data = found->data.lock();
     const bool is_known = data && data->is_current();
     if (!is_known) found->data = data = load();
-    std::shared_ptr<const SharedData> before;  // goes without the lock
+    std::shared_ptr<const SharedData> before;  // destroyed after the lock is released
     const std::lock_guard lock(mutex_);
     num_loads_ += !is_known;
     before = std::exchange(last_, data);
@@ -61,7 +61,7 @@ int64_t SharedDataCache::num_loads() const {
     return num_loads_;
 }
 
-void SharedDataCache::forget() {
+void SharedDataCache::release_unused() {
     std::shared_ptr<const SharedData> last;
     const std::lock_guard lock(mutex_);
     last = std::exchange(last_, nullptr);

@@ -15,8 +15,8 @@
 #include "sim/contract/world.h"
 #include "sim/engine/memory.h"
 
-/// What all worlds of an environment read: loaded once per process for the same settings and files, uploaded once per
-/// device, and given up when the last batch that uses it goes.
+/// Data shared by all worlds of an environment: loaded once per process for the same settings and files, uploaded once
+/// per device, and released with the last batch that uses it.
 namespace flockstep {
 
 /// One array of Shared, on the host.
@@ -26,9 +26,9 @@ struct SharedArray {
     size_t item_bytes;
     size_t bytes() const { return size_t(slot.size) * item_bytes; }
 };
-/// One plain member of Shared: kernels hold a copy of it, so it is the same in every pool that a batch may take up.
+/// One plain member of Shared: launches copy it, so it must be equal in every pool that a batch switches to.
 struct SharedConstant {
-    std::string name, text;  // text: its value, "" where it is no number
+    std::string name, text;  // text: its value, "" if it is not a number
     std::vector<char> bytes;
 };
 
@@ -36,11 +36,10 @@ struct SharedConstant {
 struct SharedCopy {
     std::unique_ptr<Memory> memory;
     std::vector<Buffer> buffers;
-    std::vector<ViewSlot> slots;  // in the order of SharedData::arrays(); on the CPU those of the host
+    std::vector<ViewSlot> slots;  // in the order of SharedData::arrays(); on the CPU, those of the host
 };
 
-/// Shared data of one environment, whatever its type. Its arrays never change. All functions may be called by several
-/// threads at once.
+/// Type-erased shared data of one environment. Its arrays never change. All functions are thread-safe.
 class SharedData {
   public:
     explicit SharedData(std::string environment) : environment_(std::move(environment)) {}
@@ -51,13 +50,13 @@ class SharedData {
     const std::string& environment() const { return environment_; }
     const std::vector<SharedArray>& arrays() const { return arrays_; }
     const std::vector<SharedConstant>& constants() const { return constants_; }
-    /// Of all arrays.
+    /// Total size of all arrays.
     size_t bytes() const;
-    /// False once a file that it was loaded from has changed.
+    /// False once any file that it was loaded from has changed.
     bool is_current() const { return loader_.is_current(); }
-    /// The arrays on a device: uploaded by the first who asks, shared by all who ask while somebody holds them. Waits.
-    /// Throws std::runtime_error that names the array and its size where the device has no room for it. Must not
-    /// outlive this object.
+    /// The arrays on a device: uploaded by the first caller and shared by all callers while any of them holds the
+    /// result. Waits. Throws std::runtime_error with the array's name and size if the device is out of memory. The
+    /// result must not outlive this object.
     std::shared_ptr<const SharedCopy> copy_on(Device device) const;
 
   protected:
@@ -73,18 +72,18 @@ class SharedData {
     mutable std::map<int, std::weak_ptr<const SharedCopy>> copies_;  // by the device's index
 };
 
-/// What was loaded in this process, by environment and settings. One thread loads, others that want the same wait for
-/// it; a load that throws leaves nothing behind. Entries live as long as somebody holds them; the one that was asked
-/// for last is kept, so that batches which are made one after the other share it.
+/// Shared data loaded by this process, keyed by environment and settings. One thread loads; others that need the same
+/// data wait for it. A load that throws leaves no entry. Entries live as long as they are referenced; the most recently
+/// requested one is kept alive, so that batches created one after another share it.
 class SharedDataCache {
   public:
     using Load = std::function<std::shared_ptr<const SharedData>()>;
-    /// What was loaded for `key` from files that have not changed since, or else what `load` gives.
+    /// The data loaded for `key`, if its files have not changed since; otherwise the result of `load`.
     std::shared_ptr<const SharedData> find_or_load(const std::string& key, const Load& load);
-    /// How often find_or_load had to load.
+    /// How many times find_or_load called `load`.
     int64_t num_loads() const;
-    /// Gives up what nobody else holds.
-    void forget();
+    /// Drops the reference to the most recent entry, which frees it if it is unused.
+    void release_unused();
 
   private:
     struct Entry {
@@ -98,11 +97,11 @@ class SharedDataCache {
     std::shared_ptr<const SharedData> last_;
     int64_t num_loads_ = 0;
 };
-/// The process's.
+/// The process-wide cache.
 SharedDataCache& shared_data_cache();
 
 /// Calls on_array(name, view) and on_constant(name, value) for the members of a Shared struct in the order of its
-/// `fields`. A member with `fields` of its own is walked too; its members are called "member.name".
+/// `fields`. A member with its own `fields` is visited recursively; its members are named "member.name".
 template <class OnArray, class OnConstant>
 struct SharedVisitor {
     OnArray& on_array;
@@ -128,7 +127,7 @@ void visit_shared(Shared& shared, OnArray on_array, OnConstant on_constant) {
     shared.fields(visitor);
 }
 
-/// Shared data with its type.
+/// Typed shared data.
 template <class Env>
 class SharedDataOf final : public SharedData {
   public:
@@ -139,9 +138,9 @@ class SharedDataOf final : public SharedData {
             [&](const char* name, auto& value) { add_constant(name, value); });
         check_visited();
     }
-    /// As the host sees it.
+    /// The host's version.
     const SharedOf<Env>& host() const { return host_; }
-    /// As a device sees it whose slots lie at `slots`, in the order of arrays().
+    /// A version whose views point to `slots`, in the order of arrays().
     SharedOf<Env> bound_to(const ViewSlot* slots) const {
         SharedOf<Env> bound = host_;
         visit_shared(
@@ -177,7 +176,7 @@ class SharedDataOf final : public SharedData {
         constants_.push_back({name, text, std::vector<char>(bytes, bytes + sizeof value)});
     }
 
-    /// Members that `fields` does not visit would be neither uploaded nor compared.
+    /// Checks for members that `fields` does not visit: they would be neither uploaded nor compared.
     struct Range {
         int64_t begin, end, alignment;
     };
@@ -204,7 +203,7 @@ class SharedDataOf final : public SharedData {
 };
 
 namespace detail {
-/// The settings that `load` may see: those that Env::load_ignores names are at their defaults.
+/// The settings passed to `load`: those listed in Env::load_ignores have their defaults.
 template <class Env>
 typename Env::Config config_for_load(const typename Env::Config& config) {
     if constexpr (requires { Env::load_ignores; }) {
@@ -222,8 +221,8 @@ typename Env::Config config_for_load(const typename Env::Config& config) {
 }
 }  // namespace detail
 
-/// The shared data of an environment under these settings: what the process has, or loaded now. Throws what Env::load
-/// throws, and std::runtime_error where the host has no room.
+/// The shared data of an environment for these settings, from the cache or loaded now. Forwards exceptions of
+/// Env::load; throws std::runtime_error if the host is out of memory.
 template <class Env>
 std::shared_ptr<const SharedDataOf<Env>> shared_data_of(const std::string& environment,
                                                         const typename Env::Config& config) {

@@ -22,7 +22,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-/// Everything that a plan's speed depends on, a line each.
+/// Everything that a plan's speed depends on, one line each.
 std::string key_of(const Batch& batch) {
     const BatchOptions& options = batch.options();
     std::ostringstream key;
@@ -49,7 +49,7 @@ std::filesystem::path cache_folder() {
     if (home && *home) return std::filesystem::path(home) / ".cache" / "flockstep" / "plans";
     return {};
 }
-/// Null where there is no cache.
+/// Empty if there is no cache.
 std::filesystem::path cache_file(const std::string& key) {
     uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
     for (const char c : key) hash = (hash ^ uint8_t(c)) * 0x100000001b3u;
@@ -58,7 +58,7 @@ std::filesystem::path cache_file(const std::string& key) {
     const std::filesystem::path folder = cache_folder();
     return folder.empty() ? folder : folder / name;
 }
-/// A file holds the plan, a line, and then its key. "" where nothing fits.
+/// A file contains the plan on one line, then its key. Returns "" if nothing matches.
 std::string read_cache(const std::filesystem::path& path, const std::string& key) {
     std::ifstream file(path);
     std::string plan, kept;
@@ -66,7 +66,7 @@ std::string read_cache(const std::filesystem::path& path, const std::string& key
     std::getline(file, kept, '\0');
     return kept == key ? plan : "";
 }
-/// Without a cache that can be written, plans are tried again the next time.
+/// If the cache cannot be written, plans are measured again the next time.
 void write_cache(const std::filesystem::path& path, const std::string& key, const std::string& plan) {
     if (path.empty()) return;
     std::error_code error;
@@ -77,7 +77,7 @@ void write_cache(const std::filesystem::path& path, const std::string& key, cons
     }
 }
 
-/// Seconds a step takes, the least of some rounds; plans that are hopeless against `best` get one.
+/// Seconds per step, the minimum over a few rounds; only one round for plans far slower than `best`.
 double seconds_per_step(Batch& batch, double best, double budget) {
     for (uint32_t draw = 0; draw < 4; ++draw) batch.act(-1, draw), batch.step();
     batch.synchronize();
@@ -96,8 +96,8 @@ double seconds_per_step(Batch& batch, double best, double budget) {
     return least;
 }
 
-/// The engine's choice first, then the plans with most nearly as many lanes.
-std::vector<std::string> in_order_of_hope(const std::string& first, std::vector<std::string> plans) {
+/// The engine's default first, then the others by how close their number of lanes is to it.
+std::vector<std::string> order_by_promise(const std::string& first, std::vector<std::string> plans) {
     const auto distance = [lanes = parse_plan(first, true).lanes](const std::string& text) {
         const Plan plan = parse_plan(text, true);
         if (plan.kind == GroupKind::grid) return 99.0;
@@ -124,7 +124,7 @@ TunedPlan tune_plan(const std::string& environment, const BatchOptions& given, c
                     bool uses_cache) {
     BatchOptions options = given;
     options.plan.clear();
-    options.spread_phases = true;
+    options.stagger_episodes = true;
     std::vector<std::string> plans;
     TunedPlan found;
     std::filesystem::path path;
@@ -134,7 +134,7 @@ TunedPlan tune_plan(const std::string& environment, const BatchOptions& given, c
         found.plan = batch->plan();
         if (!options.device.is_cuda()) return found;
         key = key_of(*batch), path = cache_file(key);
-        plans = in_order_of_hope(batch->plan(), batch->plans());
+        plans = order_by_promise(batch->plan(), batch->plans());
     }
     const std::string kept = uses_cache ? read_cache(path, key) : "";
     if (std::find(plans.begin(), plans.end(), kept) != plans.end()) {
@@ -142,21 +142,21 @@ TunedPlan tune_plan(const std::string& environment, const BatchOptions& given, c
         return found;
     }
     const Clock::time_point start = Clock::now();
-    double usual = 0, best = HUGE_VAL;
+    double default_seconds = 0, best = HUGE_VAL;
     for (const std::string& plan : plans) {
         if (found.num_tried > 0 && seconds_since(start) > seconds) break;
         options.plan = plan;
         std::unique_ptr<Batch> batch;
         try {
             batch = make_batch(environment, options, settings);
-        } catch (const std::runtime_error&) {  // no memory for it beside what there is
+        } catch (const std::runtime_error&) {  // not enough memory next to existing allocations
             continue;
         }
-        const double taken = seconds_per_step(*batch, best, seconds / 20);
-        if (found.num_tried++ == 0) usual = taken;
-        // Within 2 % the engine's choice stays: clocks are no more certain than that.
-        if (taken < (found.num_tried > 1 && found.speedup == 1 ? 0.98 : 1.0) * best)
-            best = taken, found.plan = plan, found.speedup = usual / taken;
+        const double step_seconds = seconds_per_step(*batch, best, seconds / 20);
+        if (found.num_tried++ == 0) default_seconds = step_seconds;
+        // Within 2 % the engine's default is kept: timings are no more accurate than that.
+        if (step_seconds < (found.num_tried > 1 && found.speedup == 1 ? 0.98 : 1.0) * best)
+            best = step_seconds, found.plan = plan, found.speedup = default_seconds / step_seconds;
     }
     write_cache(path, key, found.plan);
     return found;

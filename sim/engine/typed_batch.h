@@ -14,10 +14,10 @@
 #include "sim/engine/shared_data.h"
 #include "sim/engine/world_layout.h"
 
-/// What both backends' batches of one environment share: settings, Shared, spaces and the layout of the state.
+/// Common base of both backends' batches of one environment: settings, Shared, spaces and the layout of the state.
 namespace flockstep {
 
-/// Lists the fields of a State and where they lie; the host's twin of Binder.
+/// Collects the fields of a State and their offsets; the host's counterpart of Binder.
 struct FieldCollector {
     int64_t num_envs;
     std::vector<FieldInfo> list;
@@ -54,8 +54,8 @@ struct FieldCollector {
     }
 };
 
-/// Binds a State to arrays in canonical order: how the host sees a world whose state comes from outside. What is
-/// derived is not there.
+/// Binds a State to arrays in canonical order, so that the host can check a state before it is written. Derived fields
+/// are not available.
 struct CanonicalBinder {
     const std::map<std::string, const char*>& arrays;  // [num_envs, ...] of each field
     int64_t env;
@@ -85,9 +85,9 @@ struct CanonicalBinder {
     }
 };
 
-/// Settings of an environment's worlds, read and checked, with the data they share.
+/// Parsed and validated settings of an environment, with its shared data and spaces.
 template <class Env>
-struct Blueprint {
+struct EnvironmentSetup {
     typename Env::Config config;
     std::shared_ptr<const SharedDataOf<Env>> shared_data;
     Spaces spaces;
@@ -95,7 +95,7 @@ struct Blueprint {
 
     const SharedOf<Env>& shared() const { return shared_data->host(); }
 
-    Blueprint(const std::string& name, Settings given) {
+    EnvironmentSetup(const std::string& name, Settings given) {
         check_contract<Env>();
         read_whole_config(config, given, name);
         shared_data = shared_data_of<Env>(name, config);
@@ -117,37 +117,39 @@ EnvironmentInfo describe_environment(const std::string& name) {
     return info;
 }
 
-/// A batch of one environment, but for the launches.
+/// A batch of one environment, without the launches.
 template <class Env>
 class TypedBatch : public Batch {
   protected:
-    TypedBatch(const std::string& name, const BatchOptions& options, Blueprint<Env> blueprint)
-        : Batch(name, options, blueprint.spaces, make_memory(options.device)), blueprint_(std::move(blueprint)) {
-        settings_ = blueprint_.settings;
-        if constexpr (is_single<Env>) check_single();
+    TypedBatch(const std::string& name, const BatchOptions& options, EnvironmentSetup<Env> setup)
+        : Batch(name, options, setup.spaces, make_memory(options.device)), setup_(std::move(setup)) {
+        settings_ = setup_.settings;
+        if constexpr (is_single_agent<Env>) check_single();
         engine_ = {};
-        engine_.config = blueprint_.config;
-        place_shared();
-        engine_.max_episode_steps = blueprint_.config.max_episode_steps;
+        engine_.config = setup_.config;
+        bind_shared();
+        engine_.max_episode_steps = setup_.config.max_episode_steps;
         if (options.illegal_actions == IllegalActions::pass) check_illegal_actions();
         list_policies();
         list_metrics();
         using Table = RowTable<Env>;
         plan_outputs(engine_, {Table::rows.begin(), Table::rows.end()}, some_inactive<Env>, some_wait<Env>);
     }
-    /// The settings give the environment's usual sizes, and nothing that kernels for these leave out is there.
-    bool is_of_usual_size() const {
-        if constexpr (requires { typename Env::UsualSizes; }) {
-            typename Env::Config usual = blueprint_.config;
-            Env::UsualSizes::apply(usual);
+    /// Whether the settings match the environment's SpecializedSizes, and the specialized kernels support everything
+    /// else.
+    bool uses_specialized_sizes() const {
+        if constexpr (requires { typename Env::SpecializedSizes; }) {
+            typename Env::Config usual = setup_.config;
+            Env::SpecializedSizes::apply(usual);
             const Role& role = all_spaces_.roles[0];
-            return write_config(usual).values() == blueprint_.settings.values() && all_spaces_.roles.size() == 1 &&
-                   role.count == Env::UsualSizes::template num_agents<typename Env::Config>() && has_plain_parts();
+            return write_config(usual).values() == setup_.settings.values() && all_spaces_.roles.size() == 1 &&
+                   role.count == Env::SpecializedSizes::template num_agents<typename Env::Config>() &&
+                   has_plain_parts();
         }
         return false;
     }
-    /// The first role has one observation part and one Discrete action without a mask, each by the first handle of its
-    /// side, where kernels that leave the tables out look for them; and there is no global state.
+    /// Whether the first role has one observation part and one Discrete action without a mask, each with the first
+    /// handle of its category, where kernels that skip the tables expect them; and there is no global state.
     bool has_plain_parts() const {
         const Role& role = spaces_.roles[0];
         return role.observation_parts.size() == 1 && role.observation_parts[0].name == spaces_.observation_names[0] &&
@@ -165,44 +167,46 @@ class TypedBatch : public Batch {
             parts[0].elements() != Env::single_agent_floats)
             throw std::logic_error(environment_ + ": single_agent_floats is " +
                                    std::to_string(Env::single_agent_floats) +
-                                   ", but its spaces are not one agent's with one part of so many float32 and one "
+                                   ", but its spaces are not one agent with one part of that many float32 and one "
                                    "Discrete action without a mask");
     }
-    /// Bytes of one world's small state where `tile_worlds` of them are interleaved: a tile is whole 16-byte vectors.
+    /// Bytes of one world's small state if `tile_worlds` worlds are interleaved: a tile is a whole number of 16-byte
+    /// vectors.
     int world_bytes(int tile_worlds) const {
-        const int64_t unit = tile_worlds >= 4 ? 4 : 16, bytes = collect_fields(blueprint_).tile_bytes;
+        const int64_t unit = tile_worlds >= 4 ? 4 : 16, bytes = collect_fields(setup_).tile_bytes;
         return int((bytes + unit - 1) / unit * unit);
     }
     void plan_layout(int tile_worlds) {
-        FieldCollector collector = collect_fields(blueprint_);
+        FieldCollector collector = collect_fields(setup_);
         plan_state(engine_, std::move(collector.list), world_bytes(tile_worlds), collector.bulk_bytes, tile_worlds);
     }
-    /// Lays out the fields of Scratch; gives their bytes per world.
+    /// Lays out the fields of Scratch; returns their bytes per world.
     int64_t plan_scratch() {
-        FieldCollector collector = collect_scratch(blueprint_);
+        FieldCollector collector = collect_scratch(setup_);
         if (collector.list.size() > size_t(max_scratch_fields))
             throw std::logic_error(environment_ + ": more than 24 fields of scratch");
         bulk_scratch_bytes_ = size_t(collector.bulk_bytes);
         if (bulk_scratch_bytes_ > 0 && !bulk_scratch_)
             bulk_scratch_.emplace(*memory_, bulk_scratch_bytes_, "bulk scratch memory");
         char* bulk = bulk_scratch_ ? static_cast<char*>(bulk_scratch_->data()) : nullptr;
-        for (size_t i = 0; i < collector.list.size(); ++i) engine_.scratch_fields[i] = collector.list[i].place(bulk);
+        for (size_t i = 0; i < collector.list.size(); ++i) engine_.scratch_fields[i] = collector.list[i].location(bulk);
         engine_.scratch_bytes = int((collector.tile_bytes + 15) / 16 * 16);
         return engine_.scratch_bytes;
     }
-    /// Lays out the memory of the teams that stream observations; gives its bytes per world, 0 where none are streamed.
+    /// Lays out the memory of the teams that stream observations; returns its bytes per world, 0 without streaming.
     int64_t plan_stream(int num_teams) {
         if constexpr (!is_streamed<Env>) return 0;
         StreamPlan& stream = engine_.stream;
-        const auto row_bytes = [](const PartView& part) { return int64_t{part.row_elements} * part.written_size(); };
-        int64_t ring = usual_ring_bytes;
+        const auto row_bytes = [](const PartView& part) { return int64_t{part.row_elements} * part.source_size(); };
+        int64_t ring = default_ring_bytes;
         for_each_streamed_part([&](PartView& part) { ring = std::max(ring, row_bytes(part)); });
         for_each_streamed_part([&](PartView& part) {
             const int64_t rows = std::min<int64_t>(ring / row_bytes(part), part.elements);
             part.batch_rows = int(rows > 32 ? rows / 32 * 32 : rows);
         });
         const auto rounded = [](int64_t bytes) { return (bytes + 15) / 16 * 16; };
-        stream.ring_bytes = int(rounded(ring) + 16);  // rows begin where their destination does within 16 bytes
+        stream.ring_bytes =
+            int(rounded(ring) + 16);  // rows have the same alignment within 16 bytes as their destination
         stream.team_bytes = stream.ring_bytes + int(rounded(sizeof(TeamScratchOf<Env>)));
         stream.order_bytes = some_inactive<Env> ? int(rounded(int64_t{engine_.num_agents} * 4)) : 0;
         stream.num_teams = num_teams;
@@ -210,7 +214,7 @@ class TypedBatch : public Batch {
         stream.world_bytes = int(std::min<int64_t>(bytes, INT32_MAX / 2));
         return bytes;
     }
-    /// The view for one launch: the batch's own, or `storage` with what the launch binds.
+    /// The view for one launch: the batch's own, or `storage` with the launch's bindings applied.
     const EngineView<Env>& view_for(const Bindings* bindings, EngineView<Env>& storage) const {
         if (!bindings) return engine_;
         storage = engine_;
@@ -221,25 +225,25 @@ class TypedBatch : public Batch {
     void replace_shared(const Settings& changed) override {
         Settings wanted = settings_;
         for (const auto& [key, value] : changed.values()) wanted.set(key, value);
-        Blueprint<Env> next(environment_, wanted);
+        EnvironmentSetup<Env> next(environment_, wanted);
         check_replacement(next);
         check();
         std::shared_ptr<const SharedCopy> copy = next.shared_data->copy_on(options_.device);
-        take_shared(std::move(copy));
-        take_limits(collect_fields(next).list);
-        blueprint_ = std::move(next);
-        engine_.config = blueprint_.config;
-        settings_ = blueprint_.settings;
+        set_shared(std::move(copy));
+        set_limits(collect_fields(next).list);
+        setup_ = std::move(next);
+        engine_.config = setup_.config;
+        settings_ = setup_.settings;
         launch({Operation::reset, nullptr, false, 0, 0, nullptr}, {});
         memory_->synchronize();
     }
 
-    /// For the test mode of the CPU.
+    /// For the CPU's test mode.
     void poison_bulk_scratch() {
         if (bulk_scratch_) std::fill_n(static_cast<char*>(bulk_scratch_->data()), bulk_scratch_bytes_, char(0xA5));
     }
 
-    Blueprint<Env> blueprint_;
+    EnvironmentSetup<Env> setup_;
     EngineView<Env> engine_;
     size_t bulk_scratch_bytes_ = 0;
     std::optional<Buffer> bulk_scratch_;  // Bulk fields of Scratch, of every world
@@ -250,65 +254,65 @@ class TypedBatch : public Batch {
         for (int p = 0; p < engine_.num_parts; ++p)
             if (engine_.parts[p].mask_of < 0 && engine_.parts[p].wanted()) f(engine_.parts[p]);
     }
-    /// Asks the rules what they think of each world, if they have a `state_error`.
+    /// Calls the rules' `state_error` for each world, if they have one.
     bool has_state_error() const override {
         return requires(const World<Env>& world) { Env::state_error(world); };
     }
     std::string state_error(const std::map<std::string, const char*>& arrays) const override {
         if constexpr (requires(const World<Env>& world) { Env::state_error(world); }) {
-            const EngineView<Env> view = host_view(blueprint_);
+            const EngineView<Env> view = host_view(setup_);
             for (int64_t env = 0; env < num_envs(); ++env) {
-                Header header;
-                World<Env> world{blueprint_.config, blueprint_.shared(), {}, {}, {}, 0};
+                EpisodeState episode_state;
+                World<Env> world{setup_.config, setup_.shared(), {}, {}, {}, 0};
                 CanonicalBinder binder{arrays, env};
-                visit_state(view, header, world.state, binder);
-                world.elapsed = header.elapsed[0];
+                visit_state(view, episode_state, world.state, binder);
+                world.elapsed = episode_state.elapsed[0];
                 const std::string error = Env::state_error(world);
                 if (!error.empty()) return "state of world " + std::to_string(env) + ": " + error;
             }
         }
         return "";
     }
-    /// The view by which the host looks at worlds of a blueprint: with shared data of its own memory.
-    EngineView<Env> host_view(const Blueprint<Env>& blueprint) const {
+    /// A view for use on the host: with shared data in host memory.
+    EngineView<Env> host_view(const EnvironmentSetup<Env>& setup) const {
         EngineView<Env> view = engine_;
-        view.config = blueprint.config;
-        view.shared = blueprint.shared();
+        view.config = setup.config;
+        view.shared = setup.shared();
         return view;
     }
-    FieldCollector collect_fields(const Blueprint<Env>& blueprint) const {
+    FieldCollector collect_fields(const EnvironmentSetup<Env>& setup) const {
         FieldCollector collector{num_envs(), {}};
-        Header header;
+        EpisodeState episode_state;
         typename Env::State state;
-        visit_state(host_view(blueprint), header, state, collector);
+        visit_state(host_view(setup), episode_state, state, collector);
         return collector;
     }
-    FieldCollector collect_scratch(const Blueprint<Env>& blueprint) const {
+    FieldCollector collect_scratch(const EnvironmentSetup<Env>& setup) const {
         FieldCollector collector{num_envs(), {}};
         ScratchOf<Env> scratch;
-        visit_scratch(host_view(blueprint), blueprint.config, scratch, collector);
+        visit_scratch(host_view(setup), setup.config, scratch, collector);
         return collector;
     }
     void list_policies() {
         if constexpr (requires { Env::policies(0); })
             for (int p = 0; const char* name = Env::policies(p); ++p) {
                 policies_.push_back(name);
-                policy_refusals_.push_back(policy_refusal_of<Env>(blueprint_.config, blueprint_.shared(), p));
+                policy_errors_.push_back(policy_error_of<Env>(setup_.config, setup_.shared(), p));
             }
     }
-    /// Returns of the roles that learn, the length, sums and results of own outputs, the rules' metrics.
+    /// Episode returns of the roles that learn, episode length, sums and results of own outputs, the rules' metrics.
     void list_metrics() {
         for_each_learning_role("episode_return", [&](const std::string& name, int role) {
             add_metric(name, {MetricKind::episode_return, 0, role});
         });
         add_metric("episode_length", {MetricKind::episode_length, 0, -1});
         list_output_metrics();
-        const std::vector<std::string> names = metrics_of<Env>(blueprint_.config, blueprint_.shared());
+        const std::vector<std::string> names = metrics_of<Env>(setup_.config, setup_.shared());
         for (int m = 0; m < int(names.size()); ++m) {
             const std::string& name = names[size_t(m)];
             MetricScope scope = MetricScope::env;
-            if constexpr (requires { Env::metric_scope(blueprint_.config, m); })
-                scope = Env::metric_scope(blueprint_.config, m);
+            if constexpr (requires { Env::metric_scope(setup_.config, m); })
+                scope = Env::metric_scope(setup_.config, m);
             if (scope == MetricScope::env) add_metric(name, {MetricKind::env_metric, m, -1});
             if (scope == MetricScope::agent) add_metric(name, {MetricKind::agent_metric, m, -1});
             if (scope == MetricScope::role)
@@ -342,7 +346,7 @@ class TypedBatch : public Batch {
         engine_.metrics[metrics_.size()] = metric;
         metrics_.push_back(name);
     }
-    /// f(name, role): the role's own name behind it where several roles learn.
+    /// Calls f(name, role); the role's name is appended if several roles learn.
     template <class F>
     void for_each_learning_role(const std::string& name, F&& f) const {
         for (size_t r = 0; r < all_spaces_.roles.size(); ++r) {
@@ -350,26 +354,26 @@ class TypedBatch : public Batch {
             if (role.learns()) f(spaces_.roles.size() > 1 ? name + "." + role.name : name, int(r));
         }
     }
-    /// What kernels, captured graphs and the tensors that others hold rely on stays as it is.
-    void check_replacement(const Blueprint<Env>& next) const {
+    /// Rejects changes that would invalidate kernels, captured graphs or tensors held by callers.
+    void check_replacement(const EnvironmentSetup<Env>& next) const {
         const auto refuse = [](const std::string& what, const std::string& got, const std::string& want) {
             throw std::invalid_argument("replacing shared data: " + what + ": got " + got + ", want " + want);
         };
         for (const auto& [key, value] : next.settings.values())
             if (const Value& now = settings_.values().at(key); now != value && !is_pool_setting(key))
                 refuse(key, to_text(value), to_text(now) + " as the worlds have it; " + pool_settings_text());
-        const std::vector<SharedConstant>&have = blueprint_.shared_data->constants(),
+        const std::vector<SharedConstant>&have = setup_.shared_data->constants(),
               &given = next.shared_data->constants();
         for (size_t i = 0; i < have.size(); ++i)
             if (have[i].bytes != given[i].bytes)
                 refuse(have[i].name, given[i].text.empty() ? "another value" : given[i].text,
                        (have[i].text.empty() ? "the same" : have[i].text) + " as the worlds have it");
-        if (next.spaces != blueprint_.spaces) refuse("spaces", "others", "the same roles, parts, shapes and bounds");
-        const std::string fields = layout_difference(collect_fields(blueprint_), collect_fields(next)),
-                          scratch = layout_difference(collect_scratch(blueprint_), collect_scratch(next));
+        if (next.spaces != setup_.spaces) refuse("spaces", "others", "the same roles, parts, shapes and bounds");
+        const std::string fields = layout_difference(collect_fields(setup_), collect_fields(next)),
+                          scratch = layout_difference(collect_scratch(setup_), collect_scratch(next));
         if (!fields.empty()) throw std::invalid_argument("replacing shared data: state: " + fields);
         if (!scratch.empty()) throw std::invalid_argument("replacing shared data: scratch: " + scratch);
-        if (metrics_of<Env>(next.config, next.shared()) != metrics_of<Env>(blueprint_.config, blueprint_.shared()))
+        if (metrics_of<Env>(next.config, next.shared()) != metrics_of<Env>(setup_.config, setup_.shared()))
             refuse("metrics", "others", "the same");
     }
     static bool is_pool_setting(const std::string& key) {
@@ -384,7 +388,7 @@ class TypedBatch : public Batch {
             for (const char* name : Env::pool_settings) list += (list.empty() ? "" : ", ") + std::string(name);
         return list.empty() ? "no setting may change with the data" : "these may change with the data: " + list;
     }
-    /// The first field whose place or shape differs, or "".
+    /// The first field whose offset or shape differs, or "".
     static std::string layout_difference(const FieldCollector& have, const FieldCollector& given) {
         for (size_t i = 0; i < have.list.size(); ++i) {
             const FieldInfo &a = have.list[i], &b = given.list[i];
@@ -395,20 +399,20 @@ class TypedBatch : public Batch {
         return "";
     }
 
-    /// Kernels take Shared by value: its plain members, and views that point at slots of this batch. The slots' address
-    /// never changes; what they hold does when the data are replaced.
-    void place_shared() {
-        const size_t bytes = std::max<size_t>(blueprint_.shared_data->arrays().size(), 1) * sizeof(ViewSlot);
+    /// Kernels take Shared by value: its plain members, and views that point to this batch's slots. The slots' address
+    /// never changes; their contents change when shared data is replaced.
+    void bind_shared() {
+        const size_t bytes = std::max<size_t>(setup_.shared_data->arrays().size(), 1) * sizeof(ViewSlot);
         slots_.emplace(*memory_, bytes, "the addresses of shared data");
-        take_shared(blueprint_.shared_data->copy_on(options_.device));
-        engine_.shared = blueprint_.shared_data->bound_to(static_cast<const ViewSlot*>(slots_->data()));
+        set_shared(setup_.shared_data->copy_on(options_.device));
+        engine_.shared = setup_.shared_data->bound_to(static_cast<const ViewSlot*>(slots_->data()));
     }
-    void take_shared(std::shared_ptr<const SharedCopy> copy) {
+    void set_shared(std::shared_ptr<const SharedCopy> copy) {
         memory_->from_host(slots_->data(), copy->slots.data(), copy->slots.size() * sizeof(ViewSlot));
         shared_copy_ = std::move(copy);
     }
     std::optional<Buffer> slots_;
-    std::shared_ptr<const SharedCopy> shared_copy_;  // goes before blueprint_'s data, which it must not outlive
+    std::shared_ptr<const SharedCopy> shared_copy_;  // destroyed before setup_'s data, which it must not outlive
 };
 
 }  // namespace flockstep

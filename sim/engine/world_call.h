@@ -7,55 +7,56 @@
 
 namespace flockstep {
 
-/// Whether worlds may have seeds of their own, as the compiler knows it.
+/// Compile-time knowledge about seeds: whether worlds may have their own.
 enum class Seeds : int { any, shared };
 
-/// One world during a call, by all lanes of a group: what the functions of a step are given, those of world_engine.h
-/// and of the headers that it includes. Unless they say otherwise, all lanes call them together.
+/// One world during a call: the argument of the functions of a step, in world_engine.h and the headers that it
+/// includes. Unless noted otherwise, those functions are collective.
 template <class Env, class Group>
 struct WorldCall {
-    static constexpr bool is_usual = has_usual_sizes<Env, Group>;
+    static constexpr bool is_specialized = has_specialized_sizes<Env, Group>;
     /// One role, one observation part of floats, one Discrete action without a mask; the number of agents is known.
-    static constexpr bool is_plain = is_single<Env> || is_usual;
+    static constexpr bool is_plain = is_single_agent<Env> || is_specialized;
 
     Group& group;
     const EngineView<Env>& e;
     const int64_t env;
-    const Place<Env> place;
-    Header header;
+    const EnvMemory<Env> memory;
+    EpisodeState episode_state;
     World<Env> world;
 
-    /// `config`: e.config, or what config_seen() made of it. It must outlive this object, and lie apart from it: an
-    /// object that points into itself does not fit into registers.
+    /// `config`: e.config, or what specialized_config() made of it. It must outlive this object, and lie apart from it:
+    /// an object that points into itself does not fit into registers.
     SIM_HD WorldCall(Group& group, const EngineView<Env>& e, const typename Env::Config& config, int64_t env,
-                     const Place<Env>& place)
-        : group(group), e(e), env(env), place(place), world(World<Env>{config, e.shared, {}, {}, {}, 0, e.all_envs}) {
-        Binder<Group::tile_worlds> state{e.state_fields, place.tile, env, place.tile_worlds, place.tile_index};
-        visit_state(e, config, header, world.state, state);
-        Binder<Group::tile_worlds> scratch{e.scratch_fields, place.scratch, env, place.tile_worlds, place.tile_index};
+                     const EnvMemory<Env>& memory)
+        : group(group), e(e), env(env), memory(memory), world(World<Env>{config, e.shared, {}, {}, {}, 0, e.all_envs}) {
+        Binder<Group::tile_worlds> state{e.state_fields, memory.tile, env, memory.tile_worlds, memory.tile_index};
+        visit_state(e, config, episode_state, world.state, state);
+        Binder<Group::tile_worlds> scratch{e.scratch_fields, memory.scratch, env, memory.tile_worlds,
+                                           memory.tile_index};
         visit_scratch(e, config, world.scratch, scratch);
     }
 
-    SIM_HD static constexpr int known_agents() {
-        if constexpr (is_usual) return Env::UsualSizes::template num_agents<typename Env::Config>();
+    SIM_HD static constexpr int constant_num_agents() {
+        if constexpr (is_specialized) return Env::SpecializedSizes::template num_agents<typename Env::Config>();
         return 1;
     }
-    SIM_HD int num_agents() const { return is_plain ? known_agents() : e.num_agents; }
+    SIM_HD int num_agents() const { return is_plain ? constant_num_agents() : e.num_agents; }
     SIM_HD int num_roles() const { return is_plain ? 1 : e.num_roles; }
     SIM_HD RoleView role(int r) const {
-        if constexpr (is_plain) return {0, known_agents(), 0, 1, 0, 0, RoleView::learns};
+        if constexpr (is_plain) return {0, constant_num_agents(), 0, 1, 0, 0, RoleView::learns};
         return e.roles[r];
     }
     SIM_HD RoleView all_agents() const { return {0, num_agents(), 0, 0, 0, 0, RoleView::learns}; }
-    /// Roles are played inside a step.
+    /// Whether scripted policies control some roles.
     SIM_HD bool has_scripted() const { return !is_plain && e.num_scripted > 0; }
 
     SIM_HD int num_action_parts() const { return is_plain ? 1 : e.num_action_parts; }
     SIM_HD static ActionView action_part(const EngineView<Env>& e, int p) {
         ActionView a = e.actions[p];
         if constexpr (is_plain)
-            a.first = a.first_word = 0, a.count = known_agents(), a.size = 1, a.is_box = false, a.n_each = nullptr,
-            a.fallback_each = nullptr, a.legal_words = 0;
+            a.first = a.first_word = 0, a.count = constant_num_agents(), a.size = 1, a.is_box = false,
+            a.n_each = nullptr, a.default_choice_each = nullptr, a.legal_words = 0;
         return a;
     }
     SIM_HD ActionView action_part(int p) const { return action_part(e, p); }
@@ -65,11 +66,10 @@ struct WorldCall {
         if constexpr (some_inactive<Env>) return Env::active(world, agent);
         return true;
     }
-    SIM_HD uint8_t& terminated(int agent) const { return place.rows.template flag<terminated_row>(agent); }
-    SIM_HD uint8_t& truncated(int agent) const { return place.rows.template flag<truncated_row>(agent); }
+    SIM_HD uint8_t& terminated(int agent) const { return memory.rows.template flag<terminated_row>(agent); }
+    SIM_HD uint8_t& truncated(int agent) const { return memory.rows.template flag<truncated_row>(agent); }
 
-    /// `seeds`: shared where it is known that no world has a seed of its own: then a GPU keeps the seed in registers of
-    /// the warp.
+    /// `seeds`: shared if it is known that no world has its own seed: then the GPU keeps the seed in uniform registers.
     template <Seeds seeds = Seeds::any>
     SIM_HD Rng rng(Purpose purpose, uint32_t episode, uint32_t step) const {
         if constexpr (seeds == Seeds::any)
@@ -78,7 +78,7 @@ struct WorldCall {
     }
 };
 
-/// f(constant): with each of the environment's own rows.
+/// Calls f(constant) for each of the environment's own rows.
 template <class Env, class F>
 SIM_HD void for_each_own_row(F&& f) {
     RowTable<Env>::for_each([&](auto row) {

@@ -8,28 +8,28 @@
 #include "sim/engine/legal_actions.h"
 #include "sim/engine/world_call.h"
 
-/// Observations, the global state and the masks of one world: written by the rules to memory where they are staged, or
-/// straight to their tensors, and moved there.
+/// Observations, the global state and the masks of one world: the rules write them to staging memory, from where they
+/// are copied to their tensors, or directly to the tensors.
 namespace flockstep {
 
-/// The CPU's test mode: what `step` left in scratch memory is gone.
+/// Test mode of the CPU: overwrites what `step` left in scratch memory.
 template <class Env, class Group>
 SIM_HD void poison_scratch(WorldCall<Env, Group>& call) {
-    call.group.poison(call.place.scratch, call.e.scratch_bytes);
-    for (const FieldPlace& field : call.e.scratch_fields)
+    call.group.poison(call.memory.scratch, call.e.scratch_bytes);
+    for (const FieldLocation& field : call.e.scratch_fields)
         if (field.bulk) call.group.poison(field.bulk + call.env * field.bytes, field.bytes);
 }
-/// What observes finds in scratch memory, which lives until the last of it is observed.
+/// Computes scratch memory for the observe calls, which keep it until the last one.
 template <class Env, class Group>
 SIM_HD void prepare(WorldCall<Env, Group>& call) {
-    if constexpr (requires { call.group.poison(call.place.scratch, 0); }) poison_scratch(call);
+    if constexpr (requires { call.group.poison(call.memory.scratch, 0); }) poison_scratch(call);
     if constexpr (has_prepare<Env>) {
         Env::prepare(call.group, call.world);
         call.group.sync();
     }
 }
 
-/// The masks of all agents, active or not, straight to their tensors.
+/// Writes the masks of all agents, active or not, directly to their tensors.
 template <class Env, class Group>
 SIM_HD void write_streamed_masks(WorldCall<Env, Group>& call) {
     if constexpr (masks_actions<Env>) {
@@ -45,7 +45,7 @@ SIM_HD void write_streamed_masks(WorldCall<Env, Group>& call) {
         call.group.sync();
     }
 }
-/// The masks of agents in `range`, beside their observations. No sync.
+/// Writes the masks of agents in `range`, together with their observations. No sync.
 template <class Env, class Group>
 SIM_HD void write_masks(WorldCall<Env, Group>& call, AgentRange range, const ObservationWriter<Env>& writer) {
     if constexpr (masks_actions<Env>) {
@@ -62,7 +62,7 @@ SIM_HD void write_masks(WorldCall<Env, Group>& call, AgentRange range, const Obs
     }
 }
 
-/// One lane's only agent.
+/// Observes the only agent of a one-lane world.
 template <class Env, class Group>
 SIM_HD void observe_in_registers(WorldCall<Env, Group>& call, bool final) {
     float row[Env::single_agent_floats];
@@ -71,18 +71,18 @@ SIM_HD void observe_in_registers(WorldCall<Env, Group>& call, bool final) {
     Env::observe(call.group, call.world, AgentRange{0, 0, 1}, ObservationWriter<Env>(call.e.parts, row));
     if (!final || part.final_output) store_floats(row, part.dtype, part.rows(final, call.env, 0));
 }
-/// Agents of one role, as many as staging memory holds; or the world's global state, as the role after the last. Ends
-/// with a sync.
+/// Observes agents of one role, at most as many as fit staging memory; or the world's global state, as the role after
+/// the last. Ends with a sync.
 template <class Env, class Group>
 SIM_HD void observe_range(WorldCall<Env, Group>& call, AgentRange range, bool final) {
     Group& group = call.group;
     const EngineView<Env>& e = call.e;
     const RoleView r = call.role(range.role);
     constexpr bool stages_all = requires { Group::stages_all; };
-    const ObservationWriter<Env> writer(e.parts + r.first_part, call.place.stage, call.env, call.place.slot,
+    const ObservationWriter<Env> writer(e.parts + r.first_part, call.memory.stage, call.env, call.memory.slot,
                                         range.first, final, stages_all);
     for (int p = r.first_part; p < r.first_part + r.num_parts; ++p) {
-        if (!e.parts[p].wanted() || e.parts[p].written != DType::bit) continue;
+        if (!e.parts[p].wanted() || e.parts[p].source_dtype != DType::bit) continue;
         uint32_t* words = reinterpret_cast<uint32_t*>(writer.staged(e.parts[p]));
         const int count = ((range.last - range.first) * e.parts[p].elements + 31) / 32 + 1;
         group.for_each(count, [&](int i) { words[i] = 0; });
@@ -102,14 +102,14 @@ SIM_HD void observe_range(WorldCall<Env, Group>& call, AgentRange range, bool fi
         const int p = r.tensor(i);
         const PartView& part = e.parts[p];
         if (!part.wanted() || (!stages_all && part.direct) || (final && !part.final_output)) continue;
-        if (call.place.flush_later && !final && part.written != DType::bit) continue;
+        if (call.memory.flush_later && !final && part.source_dtype != DType::bit) continue;
         move_part(group.lane(), group.lanes(), part, part.rows(final, call.env, range.first), writer.staged(part),
                   (range.last - range.first) * part.elements);
     }
     group.sync();
 }
 
-/// All that is observed of this state, for `final` into the final observations.
+/// Writes all observations of the current state; `final`: into the final observations.
 template <class Env, class Group>
 SIM_HD void observe(WorldCall<Env, Group>& call, bool final) {
     call.world.rng = {};
@@ -120,7 +120,7 @@ SIM_HD void observe(WorldCall<Env, Group>& call, bool final) {
     } else if constexpr (keeps_row<Env, Group>)
         observe_in_registers(call, final);
     else if constexpr (WorldCall<Env, Group>::is_plain)
-        observe_range(call, {0, 0, call.known_agents()}, final);
+        observe_range(call, {0, 0, call.constant_num_agents()}, final);
     else
         for (int role = 0; role < call.num_roles(); ++role) {
             const RoleView& r = call.e.roles[role];

@@ -14,18 +14,18 @@
 #include "sim/host/run_world.h"
 
 /// The CPU backend: threads over worlds, one lane each; or over tiles of one-agent worlds (see host_tile.h); or all
-/// threads on one world after the other.
+/// threads on one world at a time.
 namespace flockstep {
 
-/// has_team: it is compiled for HostTeamGroup.
+/// has_team: compiled for HostTeamGroup too.
 template <class Env, bool has_team>
 class HostBatch final : public TypedBatch<Env> {
     using Base = TypedBatch<Env>;
     using Base::engine_;
 
   public:
-    HostBatch(const std::string& name, const BatchOptions& options, Blueprint<Env> blueprint)
-        : Base(name, options, std::move(blueprint)) {
+    HostBatch(const std::string& name, const BatchOptions& options, EnvironmentSetup<Env> setup)
+        : Base(name, options, std::move(setup)) {
         if (!options.plan.empty()) is_team_ = parse_plan(options.plan, false).kind == GroupKind::grid;
         if (is_team_ && !has_team)
             throw std::invalid_argument("plan: got " + in_quotes(options.plan) + R"(, want "worlds": )" + name +
@@ -46,14 +46,14 @@ class HostBatch final : public TypedBatch<Env> {
     }
     std::string plan_details() const override {
         return std::to_string(is_team_ ? omp_get_max_threads() : threads_) + " threads " +
-               (is_team_ ? "on one world after the other" : "over worlds");
+               (is_team_ ? "on one world at a time" : "over worlds");
     }
 
   private:
     using Table = RowTable<Env>;
     using Launch = typename Batch::Launch;
 
-    /// Parts that rules write as they are stored go straight to memory; the others pass through a buffer per thread.
+    /// Parts that need no conversion are written directly to memory; the others go through a buffer per thread.
     void plan_staging() {
         constexpr int64_t budget = 1 << 18;  // stays in the cache
         int64_t largest = 1;
@@ -61,7 +61,7 @@ class HostBatch final : public TypedBatch<Env> {
             PartView& part = engine_.parts[p];
             part.direct = part.is_copied();
             if (part.wanted() && !part.direct && !is_streamed<Env>)
-                largest = std::max<int64_t>(largest, part.elements * part.written_size());
+                largest = std::max<int64_t>(largest, part.elements * part.source_size());
         }
         engine_.agents_per_range = int(std::clamp<int64_t>(budget / largest, 1, std::max(engine_.num_agents, 1)));
         int64_t offset = 0;
@@ -71,7 +71,8 @@ class HostBatch final : public TypedBatch<Env> {
             part.stage_offset = int(offset);
             const int64_t elements = int64_t(std::min(engine_.agents_per_range, part.count)) * part.elements;
             offset +=
-                (part.written == DType::bit ? (elements + 31) / 32 * 4 + 8 : elements * part.written_size() + 32) + 15;
+                (part.source_dtype == DType::bit ? (elements + 31) / 32 * 4 + 8 : elements * part.source_size() + 32) +
+                15;
             offset = offset / 16 * 16;
         }
         threads_ = is_team_ ? 1 : omp_get_max_threads();
@@ -82,16 +83,16 @@ class HostBatch final : public TypedBatch<Env> {
         thread_bytes_ = (stage_bytes_ + scratch_bytes_ + action_bytes_ + row_bytes + 4096 + 255) / 256 * 256;
         thread_memory_.resize(size_t(thread_bytes_ * threads_ + 256));
     }
-    /// What a thread takes at once should be worth its while: some microseconds.
+    /// Chunks are large enough to amortize scheduling: a few microseconds of work.
     void plan_chunks() {
-        constexpr int64_t worthwhile_bytes = 1 << 15;
-        chunk_ = std::max<int64_t>(worthwhile_bytes / this->minimum_bytes_per_env(), 1);
+        constexpr int64_t chunk_bytes = 1 << 15;
+        chunk_ = std::max<int64_t>(chunk_bytes / this->minimum_bytes_per_env(), 1);
         if (uses_tiles_) chunk_ = (chunk_ + host_tile_worlds - 1) / host_tile_worlds * host_tile_worlds;
     }
 
-    /// One world's memory: its tile and output rows in place, the rest in the thread's own memory.
-    Place<Env> place(const EngineView<Env>& e, int64_t env, char* own) const {
-        Place<Env> p{};
+    /// One world's memory: its tile and output rows directly, the rest in the thread's own memory.
+    EnvMemory<Env> memory_of(const EngineView<Env>& e, int64_t env, char* own) const {
+        EnvMemory<Env> p{};
         p.tile_worlds = e.tile_worlds, p.tile_index = int(env % p.tile_worlds);
         p.tile = e.tiles + (env - p.tile_index) * e.world_bytes;
         p.stage = own, own += stage_bytes_;
@@ -124,13 +125,13 @@ class HostBatch final : public TypedBatch<Env> {
             {
                 HostTeamGroup group(exchange);
                 for (int64_t env = 0; env < e.num_envs; ++env) {
-                    run_world(group, e, work, env, place(e, env, own));
+                    run_world(group, e, work, env, memory_of(e, env, own));
                     group.sync();  // the next world uses the same working memory
                 }
             }
         }
     }
-    /// Working memory is poisoned before each world: what is read before it is written shows.
+    /// Poisons working memory before each world, to expose reads of uninitialized memory.
     void run_reordered([[maybe_unused]] const EngineView<Env>& e, [[maybe_unused]] const Work& work,
                        [[maybe_unused]] char* own) {
 #ifdef FLOCKSTEP_TESTS
@@ -138,28 +139,28 @@ class HostBatch final : public TypedBatch<Env> {
             std::fill_n(own, thread_bytes_, char(0xA5));
             this->poison_bulk_scratch();
             ReorderedHostGroup group(this->options_.item_order);
-            run_world(group, e, work, env, place(e, env, own));
+            run_world(group, e, work, env, memory_of(e, env, own));
         }
 #else
         throw std::invalid_argument("item_order: got " + std::to_string(this->options_.item_order) +
                                     ", want 1: others are compiled with FLOCKSTEP_TESTS=ON");
 #endif
     }
-    /// Worlds [first, last); where tiles are used `first` begins one.
+    /// Worlds [first, last); if tiles are used, `first` is the start of a tile.
     void run_worlds(const EngineView<Env>& e, const Work& work, int64_t first, int64_t last, char* own) {
         if constexpr (has_plain_rules<Env>()) {
             if (uses_tiles_) return run_tiles(e, work, first, last, own);
         }
         HostGroup group;
-        for (int64_t env = first; env < last; ++env) run_world(group, e, work, env, place(e, env, own));
+        for (int64_t env = first; env < last; ++env) run_world(group, e, work, env, memory_of(e, env, own));
     }
     void run_tiles(const EngineView<Env>& e, const Work& work, int64_t first, int64_t last, char* own) {
         HostTileGroup group;
-        const auto run_alone = [&](int64_t env) { run_world(group, e, work, env, place(e, env, own)); };
+        const auto run_scalar = [&](int64_t env) { run_world(group, e, work, env, memory_of(e, env, own)); };
         const bool steps = work.operation == Operation::step && !work.mask;
         for (; steps && first + host_tile_worlds <= last; first += host_tile_worlds)
-            TileStep<Env>(e, first).run(run_alone);
-        for (int64_t env = first; env < last; ++env) run_alone(env);
+            TileStep<Env>(e, first).run(run_scalar);
+        for (int64_t env = first; env < last; ++env) run_scalar(env);
     }
 
     bool uses_tiles_ = false, is_team_ = false;
@@ -170,7 +171,7 @@ class HostBatch final : public TypedBatch<Env> {
 
 template <class Env, bool has_team>
 std::unique_ptr<Batch> make_host_batch(const char* name, const BatchOptions& options, const Settings& settings) {
-    return std::make_unique<HostBatch<Env, has_team>>(name, options, Blueprint<Env>(name, settings));
+    return std::make_unique<HostBatch<Env, has_team>>(name, options, EnvironmentSetup<Env>(name, settings));
 }
 
 }  // namespace flockstep

@@ -18,8 +18,8 @@ void pause() {
 #endif
 }
 
-/// What one thread begins with; others help when they are through with theirs.
-struct alignas(64) Share {
+/// The range that a thread starts with; threads that finish early steal from the others.
+struct alignas(64) WorkRange {
     std::atomic<int64_t> next;
     int64_t last;
 };
@@ -30,8 +30,8 @@ struct Job {
     const void* context;
 };
 
-/// One job at a time. Its description may be read while the job is open or somebody is inside; the caller closes it and
-/// waits until nobody is.
+/// Runs one job at a time. Workers may read its description while the job is open or while they are inside; the caller
+/// closes it and waits until no worker is inside.
 class Pool {
   public:
     void run(int64_t count, Job job) {
@@ -44,40 +44,40 @@ class Pool {
         job.threads = grow(job.threads);
         job_ = job;
         for (int t = 0; t < job.threads; ++t) {
-            shares_[size_t(t)].next.store(chunks * t / job.threads * job.chunk, std::memory_order_relaxed);
-            shares_[size_t(t)].last = std::min(chunks * (t + 1) / job.threads * job.chunk, count);
+            ranges_[size_t(t)].next.store(chunks * t / job.threads * job.chunk, std::memory_order_relaxed);
+            ranges_[size_t(t)].last = std::min(chunks * (t + 1) / job.threads * job.chunk, count);
         }
         state_.store((number_of(state_.load(std::memory_order_relaxed)) + one_job) | open, std::memory_order_release);
         state_.notify_all();
         take(0);
         state_.fetch_and(~open, std::memory_order_relaxed);
         for (int spins = 0; state_.load(std::memory_order_acquire) & inside_bits; ++spins)
-            spins < patience ? pause() : void(sched_yield());  // it may be this core that the others wait for
+            spins < spin_limit ? pause() : void(sched_yield());  // the others may be waiting for this core
         busy_.clear(std::memory_order_release);
     }
-    /// A forked child has none of the threads.
-    void forget() {
+    /// A forked child has none of the worker threads.
+    void after_fork() {
         num_threads_ = 1;
         state_.store(0);
         busy_.clear();
     }
 
   private:
-    // state_: the lowest bit says that the job is open, then how many workers are inside, then the job's number.
+    // state_: the lowest bit is set while the job is open; then the number of workers inside; then the job's number.
     static constexpr uint32_t open = 1, one_inside = 2, inside_bits = 1023 * one_inside, one_job = 2048;
-    static constexpr int max_threads = 1023, patience = 2000;
+    static constexpr int max_threads = 1023, spin_limit = 2000;
     static uint32_t number_of(uint32_t state) { return state & ~(inside_bits | open); }
 
-    /// Starts what is missing; gives how many there are of those that are wanted.
+    /// Starts missing threads; returns how many of the requested ones exist.
     int grow(int threads) {
-        if (shares_.size() < size_t(threads)) shares_ = std::vector<Share>(size_t(threads));
+        if (ranges_.size() < size_t(threads)) ranges_ = std::vector<WorkRange>(size_t(threads));
         try {
-            for (; num_threads_ < threads; ++num_threads_) std::thread(&Pool::live, this, num_threads_).detach();
-        } catch (const std::system_error&) {  // the system gives no more
+            for (; num_threads_ < threads; ++num_threads_) std::thread(&Pool::worker_loop, this, num_threads_).detach();
+        } catch (const std::system_error&) {  // no more threads available
         }
         return std::min(threads, num_threads_);
     }
-    void live(int thread) {
+    void worker_loop(int thread) {
         for (uint32_t done = 0;;) {
             uint32_t state = wait_for_job(done);
             if (!state_.compare_exchange_strong(state, state + one_inside, std::memory_order_acquire)) continue;
@@ -86,13 +86,12 @@ class Pool {
             state_.fetch_sub(one_inside, std::memory_order_release);
         }
     }
-    /// An open job with another number. Steps tend to follow each other closely, so it looks for a while before it
-    /// sleeps.
+    /// Waits for an open job with a new number. Steps tend to follow each other closely, so it spins before sleeping.
     uint32_t wait_for_job(uint32_t done) {
         for (int spins = 0;; ++spins) {
             const uint32_t state = state_.load(std::memory_order_relaxed);
             if (state & open && number_of(state) != done) return state;
-            if (spins < patience)
+            if (spins < spin_limit)
                 pause();
             else
                 state_.wait(state, std::memory_order_relaxed);
@@ -100,11 +99,11 @@ class Pool {
     }
     void take(int thread) {
         for (int t = 0; t < job_.threads; ++t) {
-            Share& share = shares_[size_t((thread + t) % job_.threads)];
+            WorkRange& range = ranges_[size_t((thread + t) % job_.threads)];
             for (;;) {
-                const int64_t first = share.next.fetch_add(job_.chunk, std::memory_order_relaxed);
-                if (first >= share.last) break;
-                job_.work(job_.context, first, std::min(first + job_.chunk, share.last), thread);
+                const int64_t first = range.next.fetch_add(job_.chunk, std::memory_order_relaxed);
+                if (first >= range.last) break;
+                job_.work(job_.context, first, std::min(first + job_.chunk, range.last), thread);
             }
         }
     }
@@ -112,7 +111,7 @@ class Pool {
     std::atomic<uint32_t> state_{0};
     std::atomic_flag busy_;
     Job job_{};
-    std::vector<Share> shares_;
+    std::vector<WorkRange> ranges_;
     int num_threads_ = 1;
 };
 
@@ -120,7 +119,7 @@ class Pool {
 Pool& pool() {
     static Pool* const instance = [] {
         Pool* made = new Pool;
-        pthread_atfork(nullptr, nullptr, [] { pool().forget(); });
+        pthread_atfork(nullptr, nullptr, [] { pool().after_fork(); });
         return made;
     }();
     return *instance;

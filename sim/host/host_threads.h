@@ -2,15 +2,15 @@
 
 #include <cstdint>
 
-/// The threads of the CPU backend. An OpenMP loop ends when every thread of its team has come by, also those that the
-/// system has not run yet: milliseconds where other programs work. Here the caller waits only for what was begun, and
-/// does the rest itself.
+/// The thread pool of the CPU backend. An OpenMP loop ends only when every thread of its team has arrived, even those
+/// that the system has not scheduled yet, which takes milliseconds on a busy machine. Here the caller only waits for
+/// work that was started, and does the rest itself.
 namespace flockstep {
 
-/// Calls work(context, first, last, thread) for ranges of at most `chunk` items that together are [0, count), on the
-/// caller (thread 0) and up to threads - 1 others, and returns when all are done. Ranges tend to come back to the
-/// thread that had them in the last call. `thread` < threads tells apart who works at the same time. Where another
-/// call is under way (another batch, or a call from `work`) the caller does all of it. `work` must not throw.
+/// Calls work(context, first, last, thread) for ranges of at most `chunk` items that together cover [0, count), on the
+/// calling thread (thread 0) and up to threads - 1 others, and returns when all are done. A range tends to run on the
+/// same thread as in the previous call. `thread` < threads is unique among concurrent calls of `work`. If another call
+/// is in progress (from another batch, or from `work`), the caller does all the work. `work` must not throw.
 void run_in_chunks(int64_t count, int64_t chunk, int threads, void (*work)(const void*, int64_t, int64_t, int),
                    const void* context);
 

@@ -28,7 +28,7 @@ struct DrivingPool {
     std::vector<uint8_t> type{};
 
     void add_scene(uint32_t number) {
-        const Rng rng{0, number, 0, 0, Purpose::initialise};
+        const Rng rng{0, number, 0, 0, Purpose::initialize};
         const int active = 1 + int(rng.below(0, 0, uint32_t(2 * active_agents - 1)));
         const int standing = int(rng.below(0, 1, uint32_t(2 * parked_agents + 1)));
         DrivingScene scene{int(cars.size()), 0, int(middle.size()), 560 + int(rng.below(0, 2, 281)), 0};

@@ -44,12 +44,12 @@ struct Errands {
     static constexpr const char* pool_settings[] = {"num_scenes", "pool_seed"};
     static constexpr const char* load_ignores[] = {"max_episode_steps"};
     static Shared load(const Config& c, Loader& loader) {
-        loader.check_room(double(c.num_scenes) * c.num_agents, "a pool of scenes");
+        loader.check_free_memory(double(c.num_scenes) * c.num_agents, "a pool of scenes");
         std::vector<int64_t> first{0};
         std::vector<uint8_t> door;
         std::vector<double> weights;
         for (uint32_t scene = 0; scene < uint32_t(c.num_scenes); ++scene) {
-            const Rng rng{c.pool_seed, scene, 0, 0, Purpose::initialise};
+            const Rng rng{c.pool_seed, scene, 0, 0, Purpose::initialize};
             weights.push_back(1 + int(rng.below(0, 0, uint32_t(c.num_agents))));
             first.push_back(first.back() + int64_t(weights.back()));
             for (int64_t i = first[scene]; i < first.back(); ++i)

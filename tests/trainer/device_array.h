@@ -14,10 +14,10 @@ namespace flockstep {
 /// The CPU, and the GPU where there is one.
 inline std::vector<Device> test_devices() {
     std::vector<Device> devices{{}};
-    if (why_no_gpu().empty())
+    if (cuda_unavailable_reason().empty())
         devices.push_back({0});
     else
-        WARN("no GPU: the kernels were tested on the CPU alone (" << why_no_gpu() << ")");
+        WARN("no GPU: the kernels were tested on the CPU alone (" << cuda_unavailable_reason() << ")");
     return devices;
 }
 

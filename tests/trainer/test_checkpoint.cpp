@@ -57,10 +57,10 @@ void check_same(const Archive& a, const Archive& b) {
 TEST_CASE("checkpoint: three iterations, a file, and three more equal six, bit for bit") {
     const Folder folder;
     std::vector<Device> devices{{}};
-    if (why_no_gpu().empty())
+    if (cuda_unavailable_reason().empty())
         devices.push_back({0});
     else
-        WARN("no GPU: " << why_no_gpu());
+        WARN("no GPU: " << cuda_unavailable_reason());
     for (Device device : devices) {
         const auto whole = trainer(small_config(), device), first = trainer(small_config(), device);
         for (int i = 0; i < 6; ++i) whole->iterate();

@@ -49,10 +49,10 @@ TrainConfig quick_config() {
 }
 std::vector<Device> devices() {
     std::vector<Device> list{{}};
-    if (why_no_gpu().empty())
+    if (cuda_unavailable_reason().empty())
         list.push_back({0});
     else
-        WARN("no GPU: " << why_no_gpu());
+        WARN("no GPU: " << cuda_unavailable_reason());
     return list;
 }
 }  // namespace
@@ -94,8 +94,8 @@ TEST_CASE("PPO: rollouts longer than an episode bootstrap from each time limit")
 }
 
 TEST_CASE("PPO: the GPU goes the CPU's way, with and without graphs") {
-    if (!why_no_gpu().empty()) {
-        WARN("skipped: " << why_no_gpu());
+    if (!cuda_unavailable_reason().empty()) {
+        WARN("skipped: " << cuda_unavailable_reason());
         return;
     }
     TrainConfig config = quick_config();

@@ -83,8 +83,8 @@ TEST_CASE("sampling: the best action is the largest allowed logit; hopeless rows
 }
 
 TEST_CASE("sampling: the GPU chooses as the CPU does") {
-    if (!why_no_gpu().empty()) {
-        WARN("skipped: " << why_no_gpu());
+    if (!cuda_unavailable_reason().empty()) {
+        WARN("skipped: " << cuda_unavailable_reason());
         return;
     }
     const std::vector<float> logits{0.5f, -1.0f, 2.0f, 0.1f};

@@ -202,7 +202,7 @@ TEST_CASE(
                           ""};
     Bench bench({});
     Policy policy(spec, config, *bench.memory);
-    policy.initialise(3);
+    policy.initialize(3);
     const InputColumns input = policy.input(1, 2);
     CHECK(input.columns == 3 + 98 + 49 + 98);
     CHECK(input.width == 248);

@@ -15,7 +15,7 @@ inline constexpr int64_t evaluation_seed = 1'000'000;
 
 /// What to evaluate, and on how many episodes.
 struct EvaluateConfig {
-    Text policy;
+    InternedString policy;
     int64_t episodes = 1000;
     bool deterministic = false;
     template <class F>
