@@ -8,6 +8,7 @@
 
 #include "io/atomic_file.h"
 #include "io/json.h"
+#include "io/quote.h"
 
 namespace flockstep {
 
@@ -18,7 +19,8 @@ uint64_t bytes_of(const std::string& dtype) {
                                                        {"I64", 8},  {"U64", 8},  {"F64", 8}};
     const auto found = known.find(dtype);
     if (found == known.end())
-        throw std::invalid_argument("it holds an array of type " + dtype + ", which is none that Flockstep writes");
+        throw std::invalid_argument("it holds an array of type " + escaped(dtype) +
+                                    ", which is none that Flockstep writes");
     return found->second;
 }
 
@@ -57,23 +59,36 @@ class Reader {
     uint64_t size_ = 0;
 };
 
+/// Whole numbers; a number with a fraction or an exponent would be converted, to anything where it is too large.
+template <class T>
+std::vector<T> integers_of(const Json& list) {
+    std::vector<T> integers;
+    if (!list.is_array()) throw std::invalid_argument("an entry of its header is malformed");
+    for (const Json& number : list) {
+        if (!number.is_number_integer()) throw std::invalid_argument("an entry of its header is malformed");
+        integers.push_back(number.get<T>());
+    }
+    return integers;
+}
+
 /// `first`: where the arrays begin in the file.
 Safetensors::Array read_array(const std::string& name, const Json& entry, Reader& file, uint64_t first) {
     const uint64_t data_bytes = file.size() - first;
-    Safetensors::Array array{name, entry.at("dtype"), entry.at("shape").get<std::vector<int64_t>>(), {}};
-    const auto begin = entry.at("data_offsets").at(0).get<uint64_t>(),
-               end = entry.at("data_offsets").at(1).get<uint64_t>();
+    Safetensors::Array array{name, entry.at("dtype"), integers_of<int64_t>(entry.at("shape")), {}};
+    const auto offsets = integers_of<uint64_t>(entry.at("data_offsets"));
+    if (offsets.size() != 2) throw std::invalid_argument("an entry of its header is malformed");
+    const uint64_t begin = offsets[0], end = offsets[1];
     if (begin > end || end > data_bytes)
-        throw std::invalid_argument("it ends before the array " + name + " does: the file is cut short");
+        throw std::invalid_argument("it ends before the array " + escaped(name) + " does: the file is cut short");
     uint64_t numbers = 1;
     for (const int64_t n : array.shape) {
         if (n < 0 || (n > 0 && numbers > data_bytes / uint64_t(n)))
-            throw std::invalid_argument("the shape of " + name + " is impossible");
+            throw std::invalid_argument("the shape of " + escaped(name) + " is impossible");
         numbers *= uint64_t(n);
     }
     if (numbers * bytes_of(array.dtype) != end - begin)
-        throw std::invalid_argument("the shape " + shape_text(array.shape) + " of " + name + " does not fit its " +
-                                    std::to_string(end - begin) + " bytes");
+        throw std::invalid_argument("the shape " + escaped(shape_text(array.shape)) + " of " + escaped(name) +
+                                    " does not fit its " + std::to_string(end - begin) + " bytes");
     array.bytes.resize(end - begin);
     file.read(first + begin, array.bytes.data(), end - begin);
     return array;
@@ -89,7 +104,8 @@ Json read_header(Reader& file, uint64_t& first) {
         throw std::invalid_argument("it ends within its header: the file is cut short, or no safetensors file");
     std::string text(bytes, ' ');
     file.read(8, text.data(), bytes);
-    Json header = Json::parse(text, nullptr, false);
+    constexpr int levels = 3;  // entries, their fields, lists of numbers
+    Json header = parse_json(text, levels);
     if (!header.is_object())
         throw std::invalid_argument("its header is not JSON: it is damaged, or no safetensors file");
     first = 8 + bytes;
@@ -115,9 +131,9 @@ Safetensors read_safetensors(const std::string& path) {
     try {
         return read_all(path);
     } catch (const nlohmann::json::exception&) {
-        throw std::invalid_argument(path + ": an entry of its header is malformed");
+        throw std::invalid_argument(path_text(path) + ": an entry of its header is malformed");
     } catch (const std::invalid_argument& error) {
-        throw std::invalid_argument(path + ": " + error.what());
+        throw std::invalid_argument(path_text(path) + ": " + error.what());
     }
 }
 

@@ -137,7 +137,7 @@ std::string unknown_key(const std::string& where, const std::string& key, const 
 /// "true", "17", "0.5" or the text itself; a list's items with commas between. A double that is a float gives the
 /// shortest text that reads back as that float.
 std::string to_text(const Value& value);
-/// For a sentence: in double quotes, on one line, cut after 200 bytes, at a character's end. Expects UTF-8.
+/// For a sentence: in double quotes, printable, on one line, cut after 200 bytes; as io/quote.h declares it.
 std::string in_quotes(const std::string& text);
 
 namespace detail {

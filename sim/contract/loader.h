@@ -55,7 +55,7 @@ class Loader {
         static_assert(std::is_trivially_copyable_v<T>, "map: want items of plain data");
         return {map_items(path, offset, count, sizeof(T), alignof(T))};
     }
-    /// The bytes of a whole file. Throws std::invalid_argument for one that cannot be read.
+    /// The bytes of a whole regular file, up to 1 GiB. Throws std::invalid_argument for one that cannot be read.
     std::string read(const std::string& path);
     /// Says that what is loaded depends on a file that is opened otherwise; to be called before it is opened. Never
     /// throws: a missing file is refused when it is opened.
