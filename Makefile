@@ -4,6 +4,7 @@
 # make bench    steps per second                         make compare  the same beside EnvPool and POGEMA
 # make format   clang-format in place                    make clean    remove build/
 # make sanitize    the engine's tests under compute-sanitizer, on a GPU
+# make fuzz     the readers of files and settings under libFuzzer, SECONDS=600 in all; needs clang
 # make travel   copy header-only libraries into travel/, for a machine without packages
 #
 # FLOCKSTEP_PYTHON=python3           use this Python as it is, install nothing (default: a virtual environment, .venv)
@@ -22,9 +23,10 @@ export FLOCKSTEP_NATIVE ?= ON
 BUILD ?= build
 JOBS ?= $(shell nproc)
 TRAIN ?= pathfinding --config configs/pathfinding_warehouse.toml
+SECONDS ?= 600
 BENCH ?= cartpole pathfinding
 
-.PHONY: all setup setup-tests build train test golden bench compare sanitize format travel clean
+.PHONY: all setup setup-tests build train test golden bench compare sanitize fuzz format travel clean
 all: build
 
 setup:
@@ -53,6 +55,10 @@ compare: build
 
 sanitize: build
 	@scripts/sanitize.sh $(BUILD) $(JOBS)
+
+fuzz:
+	@scripts/setup.sh fuzz
+	@scripts/fuzz.sh $(SECONDS)
 
 format:
 	@scripts/check_format.sh --fix

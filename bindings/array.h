@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "bindings/constructed.h"
 #include "bindings/dlpack.h"
 #include "bindings/stream.h"
 #include "sim/engine/batch.h"
@@ -26,7 +27,7 @@ struct BatchHolder {
 };
 
 /// One tensor of a batch as Python sees it: no copy, writable, at the same address for the batch's life.
-class Array {
+class Array : public Constructed {
   public:
     /// is_flag: its bytes are 0 or 1 and go out as bool.
     Array(std::shared_ptr<BatchHolder> holder, Tensor tensor, bool is_flag)
@@ -50,6 +51,9 @@ class Array {
     Tensor tensor_;
     bool is_flag_;
 };
+
+/// A DLPack device from Python: (type, index). Throws std::invalid_argument for anything else.
+dlpack::Device device_pair(const std::string& name, const pybind11::object& device);
 
 /// What an array from Python must be.
 struct Wanted {

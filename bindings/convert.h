@@ -9,6 +9,9 @@
 /// The engine's small values as Python's, and back.
 namespace flockstep {
 
+/// A str; throws std::invalid_argument for anything else.
+std::string text_argument(const char* name, const pybind11::object& given);
+
 /// Settings from keyword arguments: bool, int, float, str, paths, and numpy's scalars. Throws std::invalid_argument.
 Settings settings_of(const pybind11::dict& given);
 pybind11::dict to_dict(const Settings& settings);
@@ -25,5 +28,9 @@ FieldValue field_of(const std::string& name, const pybind11::array& array);
 
 /// A mode or choice by name; throws std::invalid_argument that lists the names.
 int choice_of(const char* what, const std::string& given, std::initializer_list<const char*> names);
+
+/// std::invalid_argument becomes ValueError in this module whatever bytes its sentence has: what is no UTF-8, and what
+/// a terminal would obey, is escaped. To be called once, by a module.
+void register_sentences();
 
 }  // namespace flockstep

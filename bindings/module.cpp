@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings/convert.h"
+#include "io/quote.h"
 #include "sim/contract/config.h"
 #include "sim/engine/memory.h"
 #include "sim/engine/registry.h"
@@ -48,7 +49,7 @@ void bind_unknown_keyword(py::module_& module) {
             if (thrown) std::rethrow_exception(thrown);
         } catch (const UnknownKey& error) {
             const std::string sentence =
-                std::string(error.what()) + " (unexpected keyword argument '" + error.key + "')";
+                std::string(error.what()) + " (unexpected keyword argument '" + escaped(error.key) + "')";
             PyErr_SetString(type, sentence.c_str());
         }
     });
@@ -62,17 +63,20 @@ PYBIND11_MODULE(_flockstep, module) {
     module.doc() =
         "The engine of Flockstep: batches of worlds, stepped together. The package flockstep is its friendly face.";
     register_all();
+    register_sentences();
     bind_unknown_keyword(module);
     bind_array(module);
     bind_batch(module);
     module.def("environments", &environments, py::arg("tests") = false,
                "The registered environments with their settings, as dicts.");
     module.def(
-        "find_device", [](const std::string& name) { return find_device(name).name(); }, py::arg("name"),
+        "find_device", [](const py::object& name) { return find_device(text_argument("device", name)).name(); },
+        py::arg("name"),
         "'cpu' or 'cuda:N' for auto, cpu, cuda or cuda:N. ValueError that says why a GPU cannot be used.");
     module.def("cuda_unavailable_reason", &cuda_unavailable_reason, py::arg("index") = 0,
                "Why no GPU can be used, or an empty text.");
     module.def(
-        "describe_device", [](const std::string& name) { return describe_device(find_device(name)); }, py::arg("name"),
-        "One line on a device: its name and driver, or the number of CPU threads.");
+        "describe_device",
+        [](const py::object& name) { return describe_device(find_device(text_argument("device", name))); },
+        py::arg("name"), "One line on a device: its name and driver, or the number of CPU threads.");
 }

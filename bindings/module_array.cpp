@@ -75,13 +75,28 @@ py::capsule make_capsule(std::unique_ptr<Export> held, dlpack::Tensor tensor) {
     return py::reinterpret_steal<py::capsule>(capsule);
 }
 
+int64_t stream_number(const py::object& stream) {
+    if (!py::isinstance<py::int_>(stream))
+        throw std::invalid_argument("stream: got " + std::string(py::str(py::type::of(stream).attr("__name__"))) +
+                                    ", want None, -1, 1, 2 or a stream's handle");
+    return stream.cast<int64_t>();
+}
 /// The stream that a consumer names in __dlpack__; the numbers are the standard's.
 Stream consumer_stream(const py::object& stream) {
-    const int64_t number = stream.is_none() ? 1 : stream.cast<int64_t>();
+    const int64_t number = stream.is_none() ? 1 : stream_number(stream);
     if (number == 0) throw std::invalid_argument("stream: got 0, want None, -1, 1, 2 or a stream's handle");
     return {number == 1 ? nullptr : reinterpret_cast<void*>(number)};
 }
-bool is_no_sync(const py::object& stream) { return !stream.is_none() && stream.cast<int64_t>() == -1; }
+/// The major number of (major, minor).
+int version_of(const py::object& version) {
+    try {
+        return version.cast<std::pair<int, int>>().first;
+    } catch (const py::cast_error&) {
+        throw std::invalid_argument("max_version: got " + std::string(py::str(py::type::of(version).attr("__name__"))) +
+                                    ", want a pair of integers, (major, minor)");
+    }
+}
+bool is_no_sync(const py::object& stream) { return !stream.is_none() && stream_number(stream) == -1; }
 }  // namespace
 
 dlpack::Device Array::dlpack_device() const {
@@ -110,10 +125,7 @@ py::capsule Array::dlpack(const py::object& stream, const py::object& max_versio
                           const py::object& copy) const {
     const dlpack::Device own = dlpack_device();
     dlpack::Device target = own;
-    if (!dl_device.is_none()) {
-        const auto asked = dl_device.cast<std::pair<int, int>>();
-        target = {asked.first, asked.second};
-    }
+    if (!dl_device.is_none()) target = device_pair("dl_device", dl_device);
     const bool is_same = target.type == own.type && target.index == own.index,
                forbids = !copy.is_none() && !copy.cast<bool>();
     bool copies = !is_same || (!copy.is_none() && copy.cast<bool>());
@@ -139,7 +151,7 @@ py::capsule Array::dlpack(const py::object& stream, const py::object& max_versio
                                 held->shape.data(),
                                 held->strides.data(),
                                 0};
-    const bool is_versioned = !max_version.is_none() && max_version.cast<std::pair<int, int>>().first >= 1;
+    const bool is_versioned = !max_version.is_none() && version_of(max_version) >= 1;
     if (is_versioned) return make_capsule<dlpack::ManagedVersioned>(std::move(held), tensor);
     return make_capsule<dlpack::Managed>(std::move(held), tensor);
 }

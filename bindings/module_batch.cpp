@@ -16,7 +16,7 @@ namespace flockstep {
 namespace {
 
 /// A Batch for Python: arrays instead of pointers, the caller's stream, and the GIL free while it works.
-class PyBatch {
+class PyBatch : public Constructed {
     template <class F>
     auto with_holder(F&& f) const {
         batch();  // throws if it is closed
@@ -135,7 +135,7 @@ class PyBatch {
     py::list arrays(const std::vector<Tensor>& tensors, bool are_flags) const {
         py::list list;
         for (const Tensor& tensor : tensors)
-            list.append(Array(holder_, tensor, are_flags && tensor.dtype == DType::uint8));
+            list.append(construct<Array>(holder_, tensor, are_flags && tensor.dtype == DType::uint8));
         return list;
     }
 
@@ -160,7 +160,7 @@ class PyBatch {
     /// Where a mask may come from: the host or the batch's device.
     Device device_of_mask(const py::object& mask) const {
         const bool is_host = py::isinstance<py::array>(mask) || !py::hasattr(mask, "__dlpack_device__") ||
-                             mask.attr("__dlpack_device__")().cast<std::pair<int, int>>().first == dlpack::cpu;
+                             device_pair("reset_mask", mask.attr("__dlpack_device__")()).type == dlpack::cpu;
         return is_host ? Device{} : batch().options().device;
     }
     static const uint8_t* mask_on_device(BatchHolder& holder, const Given& mask, Device from) {
@@ -171,9 +171,17 @@ class PyBatch {
         batch.memory().from_host(holder.uploaded_mask->data(), mask.data(), size_t(batch.num_envs()));
         return static_cast<const uint8_t*>(holder.uploaded_mask->data());
     }
+    static py::array array_of(const std::string& name, py::handle value) {
+        if (!py::isinstance<py::array>(value))
+            throw std::invalid_argument("field " + name + ": got " +
+                                        std::string(py::str(py::type::handle_of(value).attr("__name__"))) +
+                                        ", want a numpy array");
+        return py::reinterpret_borrow<py::array>(value);
+    }
     static std::vector<FieldValue> values_of(const py::dict& fields) {
         std::vector<FieldValue> values;
-        for (const auto& [name, array] : fields) values.push_back(field_of(py::str(name), py::cast<py::array>(array)));
+        for (const auto& [name, array] : fields)
+            values.push_back(field_of(py::str(name), array_of(py::str(name), array)));
         return values;
     }
     template <class F>
@@ -213,7 +221,7 @@ std::unique_ptr<PyBatch> make(const std::string& name, int64_t num_envs, const s
     options.plan = plan;
     options.illegal_actions = IllegalActions(choice_of("illegal_actions", illegal_actions, {"refuse", "pass"}));
     options.scripted = scripted;
-    return std::make_unique<PyBatch>(name, options, settings_of(settings));
+    return construct<PyBatch>(name, options, settings_of(settings));
 }
 
 py::dict statistics_of(PyBatch& self, bool clear) {

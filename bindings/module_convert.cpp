@@ -4,14 +4,26 @@
 
 #include "bindings/array.h"
 #include "bindings/convert.h"
+#include "io/quote.h"
 
 namespace py = pybind11;
 
 namespace flockstep {
 
 namespace {
+constexpr size_t max_sentence = 4000;  // bytes
+
 [[noreturn]] void refuse(const std::string& name, const std::string& got, const std::string& want) {
     throw std::invalid_argument(name + ": got " + got + ", want " + want);
+}
+/// A text for C++. A file name that is not UTF-8, as os.fsdecode gives it, becomes the file's own bytes again.
+std::string bytes_of(const std::string& name, const py::object& text) {
+    const auto encoded =
+        py::reinterpret_steal<py::object>(PyUnicode_AsEncodedString(text.ptr(), "utf-8", "surrogateescape"));
+    if (encoded) return py::bytes(encoded);
+    PyErr_Clear();
+    const std::string shown = py::str(py::reinterpret_steal<py::object>(PyObject_ASCII(text.ptr())));
+    refuse(escaped(name), escaped(shown), "text that UTF-8 can hold");
 }
 std::string type_of(py::handle value) {
     return value.is_none() ? "None" : py::str(py::type::handle_of(value).attr("__name__"));
@@ -32,18 +44,26 @@ std::string list_text(const std::string& name, py::object value) {
     }
 }
 
+/// An integer of more than 64 bits; thousands of digits are not written out.
+std::string large_text(const py::object& integer) {
+    const auto bits = integer.attr("bit_length")().cast<int64_t>();
+    if (bits > 300) return "an integer of " + std::to_string(bits) + " bits";
+    return py::str(integer);
+}
+
 Value value_of(const std::string& name, py::object value) {
     if (py::hasattr(value, "__fspath__")) value = value.attr("__fspath__")();
+    if (py::isinstance<py::bytes>(value)) return std::string(py::reinterpret_borrow<py::bytes>(value));
     if (py::hasattr(value, "dtype") && py::hasattr(value, "item") && py::len(value.attr("shape")) == 0)
         value = value.attr("item")();
     if (is_list(value)) return list_text(name, value);
     if (py::isinstance<py::bool_>(value)) return value.cast<bool>();
-    if (py::isinstance<py::str>(value)) return value.cast<std::string>();
+    if (py::isinstance<py::str>(value)) return bytes_of(name, value);
     if (py::isinstance<py::float_>(value)) return value.cast<double>();
     if (!py::isinstance<py::int_>(value)) refuse(name, type_of(value), "true or false, a number, a text or a list");
     int overflow = 0;
     const int64_t number = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
-    if (overflow) refuse(name, py::str(value), "an integer of 64 bits");
+    if (overflow) refuse(name, large_text(value), "an integer from -9223372036854775808 to 9223372036854775807");
     return number;
 }
 
@@ -70,18 +90,36 @@ py::dict part_of(const ActionPart& part) {
 }
 }  // namespace
 
+std::string text_argument(const char* name, const py::object& given) {
+    if (!py::isinstance<py::str>(given)) refuse(name, type_of(given), "a text");
+    return bytes_of(name, given);
+}
+
 Settings settings_of(const py::dict& given) {
     Settings settings;
     for (const auto& [key, value] : given) {
-        const std::string name = py::str(key);
+        const std::string name = bytes_of("settings", py::str(key));
         settings.set(name, value_of(name, py::reinterpret_borrow<py::object>(value)));
     }
     return settings;
 }
 
+namespace {
+/// The str that bytes_of would take back.
+py::object text_of(const std::string& bytes) {
+    const auto text = py::reinterpret_steal<py::object>(
+        PyUnicode_DecodeUTF8(bytes.data(), py::ssize_t(bytes.size()), "surrogateescape"));
+    if (!text) throw py::error_already_set();
+    return text;
+}
+}  // namespace
+
 py::dict to_dict(const Settings& settings) {
     py::dict result;
-    for (const auto& [name, value] : settings.values()) result[py::str(name)] = py::cast(value);
+    for (const auto& [name, value] : settings.values()) {
+        const auto* text = std::get_if<std::string>(&value);
+        result[py::str(name)] = text ? text_of(*text) : py::cast(value);
+    }
     return result;
 }
 
@@ -155,6 +193,16 @@ int choice_of(const char* what, const std::string& given, std::initializer_list<
         ++index;
     }
     refuse(what, in_quotes(given), list);
+}
+
+void register_sentences() {
+    py::register_local_exception_translator([](std::exception_ptr thrown) {
+        try {
+            if (thrown) std::rethrow_exception(thrown);
+        } catch (const std::invalid_argument& error) {
+            PyErr_SetString(PyExc_ValueError, escaped(error.what(), max_sentence).c_str());
+        }
+    });
 }
 
 }  // namespace flockstep

@@ -57,7 +57,12 @@ bool is_row_major(const std::vector<int64_t>& shape, const int64_t* strides) {
 }
 /// Numbers of Python in lists, as the wanted type if nothing is lost by it.
 py::array from_list(const py::object& object, const Wanted& wanted) {
-    const py::array array = py::module_::import("numpy").attr("asarray")(object);
+    py::array array;
+    try {
+        array = py::module_::import("numpy").attr("asarray")(object);
+    } catch (const py::error_already_set&) {  // lists of different lengths, for example
+        throw std::invalid_argument(wanted.name + ": got lists that are no array" + wish(wanted));
+    }
     const bool is_number = array.dtype().kind() == 'i' || array.dtype().kind() == 'f';
     if (wanted.dtypes[0] == DType::float32 && is_number) return array.attr("astype")("float32");
     return array;
@@ -68,8 +73,7 @@ py::array from_list(const py::object& object, const Wanted& wanted) {
 }
 dlpack::Device device_of(const py::object& object, const Wanted& wanted) {
     try {
-        const auto device = object.attr("__dlpack_device__")().cast<std::pair<int, int>>();
-        return {device.first, device.second};
+        return device_pair(wanted.name, object.attr("__dlpack_device__")());
     } catch (py::error_already_set& error) {  // a device that DLPack does not know
         refuse_unshareable(error, wanted);
     }
@@ -79,6 +83,17 @@ bool is_list(const py::object& object) {
            py::isinstance<py::float_>(object);
 }
 }  // namespace
+
+dlpack::Device device_pair(const std::string& name, const py::object& device) {
+    try {
+        const auto pair = device.cast<std::pair<int32_t, int32_t>>();
+        return {pair.first, pair.second};
+    } catch (const py::cast_error&) {
+        throw std::invalid_argument(name + ": got a DLPack device that is " +
+                                    py::str(py::type::of(device).attr("__name__")).cast<std::string>() +
+                                    ", want a pair of integers, (type, index)");
+    }
+}
 
 Given::Given(const py::object& object, const Wanted& wanted, Stream stream) {
     if (py::isinstance<py::array>(object))

@@ -6,6 +6,7 @@
 
 #include "bindings/array.h"
 #include "bindings/convert.h"
+#include "bindings/module.h"
 #include "trainer/role_actor.h"
 #include "trainer/run/run_folder.h"
 
@@ -18,7 +19,7 @@ namespace flockstep {
 namespace {
 
 /// A checkpoint's policies, one per role, for any number of worlds, and of agents where there is one role.
-class CheckpointPolicy {
+class CheckpointPolicy : public Constructed {
   public:
     CheckpointPolicy(const std::string& path, const std::string& device)
         : archive_(read_archive(find_checkpoint(path))),
@@ -140,9 +141,11 @@ py::list roles_of(const CheckpointPolicy& policy) {
 
 PYBIND11_MODULE(_flockstep_policy, module) {
     using namespace flockstep;
+    register_sentences();
     module.doc() = "Trained policies of Flockstep on arrays. flockstep.load_policy() is its friendly face.";
     py::class_<CheckpointPolicy>(module, "CheckpointPolicy", "The policies of a checkpoint; see flockstep.Policy.")
-        .def(py::init<const std::string&, const std::string&>(), py::arg("path"), py::arg("device") = "auto",
+        .def(py::init(&construct<CheckpointPolicy, const std::string&, const std::string&>), py::arg("path"),
+             py::arg("device") = "auto",
              "Reads a checkpoint, or that of a run folder. ValueError that says what is wrong with it.")
         .def("act", &CheckpointPolicy::act, py::arg("parts"), py::arg("masks"), py::arg("action"), py::kw_only(),
              py::arg("num_envs"), py::arg("counts"), py::arg("deterministic"), py::arg("seed"), py::arg("counter"),

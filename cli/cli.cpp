@@ -8,6 +8,7 @@
 
 #include "build_info.h"
 #include "cli/tables.h"
+#include "io/quote.h"
 #include "sim/engine/registry.h"
 
 namespace flockstep {
@@ -189,7 +190,7 @@ int run_command_line(int count, char** words) {
         sentence = "an error of an unknown kind";
     }
     std::fflush(stdout);
-    std::fprintf(stderr, "flockstep: %s\n", sentence.c_str());
+    std::fprintf(stderr, "flockstep: %s\n", escaped(sentence, 4000).c_str());
     return 2;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "io/quote.h"
 #include "io/toml.h"
 #include "sim/engine/registry.h"
 
@@ -40,6 +41,8 @@ const char* SettingGroup::wanted_for(const std::string& key) const {
 SettingGroup environment_group(const std::string& name) { return {"environment", registry().find(name).info.fields}; }
 
 void GivenSettings::set(const std::string& key, Value value) {
+    if (const auto* text = std::get_if<std::string>(&value); !is_utf8(key) || (text && !is_utf8(*text)))
+        throw std::invalid_argument(escaped(key) + ": got " + in_quotes(text ? *text : key) + ", want UTF-8 text");
     const size_t dot = key.find('.');
     Given given{"", key, std::move(value), ""};
     if (dot != std::string::npos) given.table = key.substr(0, dot), given.key = key.substr(dot + 1);
@@ -48,31 +51,37 @@ void GivenSettings::set(const std::string& key, Value value) {
 }
 
 void GivenSettings::add_file(const std::filesystem::path& path) {
+    const std::vector<Given> flags = given_on_command_line();
     for (TomlEntry& entry : read_toml(path))
-        take({entry.table, entry.key, std::move(entry.value), path.string() + ":" + std::to_string(entry.line)});
+        take({entry.table, entry.key, std::move(entry.value),
+              path_text(path.string()) + ":" + std::to_string(entry.line)},
+             flags);
 }
 
-bool GivenSettings::is_overridden(const Given& given) const {
-    return std::any_of(given_.begin(), given_.end(), [&](const Given& other) {
-        return other.place.empty() && other.key == given.key && (given.table.empty() || other.is_for(given.table));
-    });
+std::vector<GivenSettings::Given> GivenSettings::given_on_command_line() const {
+    std::vector<Given> flags;
+    for (const Given& given : given_)
+        if (given.place.empty()) flags.push_back(given);
+    return flags;
 }
 
-void GivenSettings::take(const Given& given) {
+void GivenSettings::take(const Given& given, const std::vector<Given>& flags) {
     const bool names_environment =
         (given.table.empty() && given.key == "environment") || (given.table == "environment" && given.key == "name");
     if (names_environment) {
         const auto* name = std::get_if<std::string>(&given.value);
         if (!name)
-            throw std::invalid_argument(given.place + ": " + given.key + ": got " + to_text(given.value) +
+            throw std::invalid_argument(given.place + ": " + given.key + ": got " + escaped(to_text(given.value)) +
                                         ", want the name of an environment");
         environment_ = *name;
     } else if (given.table.empty() && given.key == "format_version") {
         const std::string wanted = std::to_string(config_version);
         if (to_text(given.value) != wanted)
-            throw std::invalid_argument(given.place + ": format_version: got " + to_text(given.value) + ", want " +
-                                        wanted + ": other versions give settings other names");
-    } else if (!is_overridden(given)) {
+            throw std::invalid_argument(given.place + ": format_version: got " + escaped(to_text(given.value)) +
+                                        ", want " + wanted + ": other versions give settings other names");
+    } else if (std::none_of(flags.begin(), flags.end(), [&](const Given& flag) {
+                   return flag.key == given.key && (given.table.empty() || flag.is_for(given.table));
+               })) {
         given_.push_back(given);
     }
 }
@@ -104,7 +113,8 @@ void GivenSettings::refuse_unknown(const std::vector<SettingGroup>& groups) cons
             for (const FieldDescription& field : group.fields) known.push_back(field.name);
         }
         if (!given.table.empty() && !tables.has(given.table))
-            throw std::invalid_argument(where + ": got table [" + given.table + "], want one of " + tables.text());
+            throw std::invalid_argument(where + ": got table [" + escaped(given.table) + "], want one of " +
+                                        tables.text());
         if (owners.size() == 0 && wanted)
             throw std::invalid_argument(where + ": unknown key " + in_quotes(given.key) + ", want " + wanted);
         if (owners.size() == 0) throw std::invalid_argument(unknown_key(where, given.key, known));

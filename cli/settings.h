@@ -37,7 +37,8 @@ SettingGroup environment_group(const std::string& name);
 /// table that it was given for and the place that it came from, so that a refusal can name it.
 class GivenSettings {
   public:
-    /// `--key value` of the command line, for every table that has the key; `--table.key value` for one table.
+    /// `--key value` of the command line, for every table that has the key; `--table.key value` for one table. Throws
+    /// std::invalid_argument for what is no UTF-8: files of settings and checkpoints could not hold it.
     void set(const std::string& key, Value value);
     /// All of a TOML file: keys in front of the first table belong to whoever knows them, others to the group of their
     /// table. `environment = "NAME"`, or `name` in [environment], names the environment. Command-line values stay.
@@ -78,8 +79,9 @@ class GivenSettings {
         std::string place;  // "file:line", or empty for the command line
         bool is_for(const std::string& other) const { return table.empty() || table == other; }
     };
-    void take(const Given& given);
-    bool is_overridden(const Given& given) const;
+    /// Adds a file's entry, unless one of `flags` wins.
+    void take(const Given& given, const std::vector<Given>& flags);
+    std::vector<Given> given_on_command_line() const;
     std::vector<Given> given_;
     std::string environment_;
 };

@@ -107,7 +107,8 @@ std::unique_ptr<Batch> check_room(const TrainTask& task, BatchOptions options) {
     options.num_envs = 1, options.plan = "";
     std::unique_ptr<Batch> world = make_batch(task.environment, options, task.settings);
     const double bytes = training_bytes(*world, task.config) * double(task.config.num_envs);
-    check_free_host_memory(size_t(std::min(bytes, 9e18)), "training with num_envs = " + std::to_string(task.config.num_envs));
+    check_free_host_memory(size_t(std::min(bytes, 9e18)),
+                           "training with num_envs = " + std::to_string(task.config.num_envs));
     return world;
 }
 

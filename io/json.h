@@ -3,6 +3,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <variant>
 
@@ -14,6 +15,34 @@ using Json = nlohmann::ordered_json;
 
 /// On one line. What is no UTF-8 becomes U+FFFD, a number that is not finite becomes null.
 inline std::string to_line(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+/// Whether arrays and objects lie within one another more than `levels` deep, by the brackets outside of strings.
+inline bool is_deeper(std::string_view json, int levels) {
+    int depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < json.size(); ++i) {
+        const char c = json[i];
+        if (in_string) {
+            if (c == '\\') ++i;
+            if (c == '"') in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '[' || c == '{') {
+            if (++depth > levels) return true;
+        } else if (c == ']' || c == '}') {
+            --depth;
+        }
+    }
+    return false;
+}
+
+/// JSON from outside: a discarded value (is_discarded()) for a text that is not JSON, not UTF-8, or nested more than
+/// `levels` deep, which is found before anything is built.
+template <class AnyJson = Json>
+AnyJson parse_json(std::string_view text, int levels) {
+    if (is_deeper(text, levels)) return AnyJson(AnyJson::value_t::discarded);
+    return AnyJson::parse(text, nullptr, false);
+}
 
 /// Of a value that is one of several types, or a list of such values.
 template <class... Types>

@@ -10,6 +10,7 @@
 
 #include "io/atomic_file.h"
 #include "io/json.h"
+#include "io/quote.h"
 
 namespace flockstep {
 
@@ -20,7 +21,8 @@ uint64_t bytes_of(const std::string& dtype) {
                                                        {"I64", 8},  {"U64", 8},  {"F64", 8}};
     const auto found = known.find(dtype);
     if (found == known.end())
-        throw std::invalid_argument("it holds an array of type " + dtype + ", which is none that Flockstep writes");
+        throw std::invalid_argument("it holds an array of type " + escaped(dtype) +
+                                    ", which is none that Flockstep writes");
     return found->second;
 }
 
@@ -71,7 +73,7 @@ struct Entry {
 
 uint64_t whole_number(const Header& json, const std::string& name) {
     if (!json.is_number_unsigned() || json.get<uint64_t>() > uint64_t{1} << 62)
-        throw std::invalid_argument("the entry of " + name + " in its header is malformed");
+        throw std::invalid_argument("the entry of " + escaped(name) + " in its header is malformed");
     return json.get<uint64_t>();
 }
 
@@ -80,17 +82,18 @@ Entry read_entry(const std::string& name, const Header& json, uint64_t data_byte
     entry.begin = whole_number(json.at("data_offsets").at(0), name);
     entry.end = whole_number(json.at("data_offsets").at(1), name);
     if (entry.begin > entry.end || entry.end > data_bytes)
-        throw std::invalid_argument("it ends before the array " + name + " does: the file is cut short");
+        throw std::invalid_argument("it ends before the array " + escaped(name) + " does: the file is cut short");
     uint64_t numbers = 1;
     for (const Header& size : json.at("shape")) {
         const uint64_t n = whole_number(size, name);
-        if (n > 0 && numbers > data_bytes / n) throw std::invalid_argument("the shape of " + name + " is impossible");
+        if (n > 0 && numbers > data_bytes / n)
+            throw std::invalid_argument("the shape of " + escaped(name) + " is impossible");
         numbers *= n;
         entry.shape.push_back(int64_t(n));
     }
     if (numbers * bytes_of(entry.dtype) != entry.end - entry.begin)
-        throw std::invalid_argument("the shape " + shape_text(entry.shape) + " of " + name + " does not fit its " +
-                                    std::to_string(entry.end - entry.begin) + " bytes");
+        throw std::invalid_argument("the shape " + shape_text(entry.shape) + " of " + escaped(name) +
+                                    " does not fit its " + std::to_string(entry.end - entry.begin) + " bytes");
     return entry;
 }
 
@@ -107,7 +110,8 @@ Header read_header(Reader& file, uint64_t& first) {
                                     std::to_string(max_safetensors_header));
     std::string text(bytes, ' ');
     file.read(8, text.data(), bytes);
-    Header header = Header::parse(text, nullptr, false);
+    constexpr int levels = 3;  // entries, their fields, lists of numbers
+    Header header = parse_json<Header>(text, levels);
     if (!header.is_object())
         throw std::invalid_argument("its header is not JSON: it is damaged, or no safetensors file");
     first = 8 + bytes;
@@ -124,8 +128,9 @@ std::vector<Entry> read_entries(const Header& header, uint64_t data_bytes) {
     uint64_t at = 0;
     for (const Entry& entry : entries) {
         if (entry.begin != at)
-            throw std::invalid_argument("the array " + entry.name + " begins at byte " + std::to_string(entry.begin) +
-                                        " of the data, want " + std::to_string(at) + ", where the one before it ends");
+            throw std::invalid_argument("the array " + escaped(entry.name) + " begins at byte " +
+                                        std::to_string(entry.begin) + " of the data, want " + std::to_string(at) +
+                                        ", where the one before it ends");
         at = entry.end;
     }
     if (at != data_bytes)
@@ -154,9 +159,9 @@ Safetensors read_safetensors(const std::string& path) {
     try {
         return read_all(path);
     } catch (const nlohmann::json::exception&) {
-        throw std::invalid_argument(path + ": an entry of its header is malformed");
+        throw std::invalid_argument(path_text(path) + ": an entry of its header is malformed");
     } catch (const std::invalid_argument& error) {
-        throw std::invalid_argument(path + ": " + error.what());
+        throw std::invalid_argument(path_text(path) + ": " + error.what());
     }
 }
 

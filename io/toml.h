@@ -25,8 +25,9 @@ struct TomlEntry {
 };
 
 /// The entries of a file, in its order. Tables are one level deep; dates, and arrays of anything but booleans, numbers
-/// and texts, are refused. Throws std::invalid_argument, one sentence that names the file, and where the text is wrong
-/// the line and the key: "pursuit.toml:3: num_envs: expected a comment or whitespace, saw 'x'".
+/// and texts, are refused, and so is what is no regular file. Throws std::invalid_argument, one sentence that names the
+/// file, and where the text is wrong the line and the key: "pursuit.toml:3: num_envs: expected a comment or whitespace,
+/// saw 'x'".
 std::vector<TomlEntry> read_toml(const std::filesystem::path& path);
 
 /// A line `key = value` each, in alphabetical order; read_toml gives back the same values, type for type.

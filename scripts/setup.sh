@@ -2,7 +2,7 @@
 # Makes this machine able to build: system packages (Debian 12 as root), then the virtual environment .venv with pinned
 # packages. Does nothing, at once, when that was done before. Where it may not install, it says what to install and exits
 # with 2. FLOCKSTEP_PYTHON=python3 takes that Python as it is and only checks.
-# Usage: scripts/setup.sh [tests]      with `tests`, also a browser for the test of the replay
+# Usage: scripts/setup.sh [tests|fuzz]      with `tests`, also a browser for the test of the replay; with `fuzz`, also clang
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -25,10 +25,15 @@ elif [ "${FLOCKSTEP_CUDA:-AUTO}" != OFF ] && command -v nvidia-smi > /dev/null &
     pip_nvcc=yes
 fi
 
+needs_clang=no
+if [ "${1:-}" = fuzz ] && ! command -v clang++-14 > /dev/null && ! command -v clang++ > /dev/null; then
+    needs_clang=yes
+fi
+
 stamp=.venv/.flockstep-setup
 contents=$(cat scripts/setup.sh scripts/requirements*.txt | cksum)
 wanted="$contents nvcc=$pip_nvcc browser=$([ "${1:-}" = tests ] && echo yes || echo no)"
-if [ -z "${FLOCKSTEP_PYTHON:-}" ] && [ -x .venv/bin/python ] && grep -qxF "$wanted" "$stamp" 2> /dev/null; then
+if [ $needs_clang = no ] && [ -z "${FLOCKSTEP_PYTHON:-}" ] && [ -x .venv/bin/python ] && grep -qxF "$wanted" "$stamp" 2> /dev/null; then
     exit 0
 fi
 
@@ -49,6 +54,7 @@ has_header catch2/catch.hpp || has_header catch2/catch_all.hpp || missing+=(catc
 has_header CLI/CLI.hpp || missing+=(libcli11-dev)
 has_header nlohmann/json.hpp || missing+=(nlohmann-json3-dev)
 has_header toml++/toml.h || missing+=(libtomlplusplus-dev)
+[ $needs_clang = no ] || missing+=(clang-14 libclang-rt-14-dev)
 
 may_install=no
 if [ "$(id -u)" = 0 ] && [ -z "${FLOCKSTEP_PYTHON:-}" ] && grep -qs '^ID=debian' /etc/os-release &&

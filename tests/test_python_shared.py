@@ -63,7 +63,7 @@ def test_a_state_names_the_pool_that_it_is_of():
         ({"num_agents": 3}, "replacing shared data: num_agents: got 3, want 2 as the worlds have it; these may change with the data: map, "),
         ({"map": "...\n..."}, "replacing shared data: width: got 3, want 4 as the worlds have it"),
         ({"map": "...."}, "replacing shared data: height: got 1, want 2 as the worlds have it"),
-        ({"map": "no/such.map"}, "no/such.map: got no readable file, want one"),
+        ({"map": "no/such.map"}, "no/such.map: got no such file or directory, want a regular file that can be read"),
         ({"maps": "...."}, "maps"),
     ],
 )

@@ -160,7 +160,7 @@ TEST_CASE("shared data: a file that changes is read again; who has the old one k
 
 TEST_CASE("shared data: a load that fails leaves nothing behind") {
     const TemporaryFile file("late.txt");
-    const std::string missing = file.path() + ": got no readable file, want one";
+    const std::string missing = file.path() + ": got no such file or directory, want a regular file that can be read";
     CHECK(error_of([&] { make(on_map(file.path()), on({})); }) == missing);
     CHECK(error_of([&] { make(on_map(file.path()), on({})); }) == missing);
     file.write("...\n...\n");

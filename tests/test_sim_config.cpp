@@ -85,7 +85,13 @@ TEST_CASE("settings: what does not fit gets one sentence") {
     CHECK(refusal("names", int64_t{3}) == "names: got 3, want a list or a comma-separated string");
     CHECK(refusal("agents", std::vector<Scalar>{int64_t{8}}) == "agents: got [8], want an even integer from 2 to 10");
     CHECK(refusal("seed", int64_t{-1}) == "seed: got -1, want an integer >= 0");
-    CHECK(refusal("weather", std::string("hail\r\n\tsnow")) == "weather: got \"hail\\r\\n snow\", want dry or wet");
+    CHECK(refusal("weather", std::string("hail\r\n\tsnow")) == "weather: got \"hail\\r\\n\\tsnow\", want dry or wet");
+    const std::string beyond = "got \"9223372036854775808\", want an integer from ";
+    CHECK(refusal("seed", std::string("9223372036854775808")) == "seed: " + beyond + "0 to 9223372036854775807");
+    CHECK(refusal("agents", std::string("9223372036854775808")) ==
+          "agents: got \"9223372036854775808\", want an even integer from 2 to 10");
+    CHECK(refusal("weather", std::string("\xff\x1b")) == "weather: got \"\\xff\\x1b\", want dry or wet");
+    CHECK(refusal("file", std::string("a\0b", 3)) == "file: got \"a\\x00b\", want a text without zero bytes");
     CHECK(in_quotes(std::string(200, 'x')) == "\"" + std::string(200, 'x') + "\"");
     CHECK(in_quotes(std::string(199, 'x') + "\xC3\xA4") == "\"" + std::string(199, 'x') + "...\"");
 }

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "io/quote.h"
 #include "io/toml.h"
 #include "tests/catch.h"
 
@@ -83,5 +84,53 @@ TEST_CASE("TOML: what is wrong is told in one sentence with its line and its key
     CHECK(refusal("[t]\na.b = 1\n") ==
           "2: a: got a table, want true, false, a number, a \"text\" or an array of these");
     CHECK(refusal("a = tru\n").find('\n') == std::string::npos);
-    CHECK_THROWS_WITH(read_toml("/no/such.toml"), "config: got \"/no/such.toml\", want a TOML file that can be read");
+    CHECK_THROWS_WITH(read_toml("/no/such.toml"),
+                      "/no/such.toml: got no such file or directory, want a regular file that can be read");
+}
+
+TEST_CASE("TOML: keys of very many parts are refused before any table is made") {
+    const std::string sentence = ": got a key of more than 50 dots, want a key of a table";
+    const auto dotted = [](size_t dots) {
+        std::string key = "a";
+        for (size_t i = 0; i < dots; ++i) key += ".a";
+        return key;
+    };
+    CHECK(refusal(dotted(51) + " = 1\n") == "1" + sentence);
+    CHECK(refusal("\n[" + dotted(100'000) + "]\n") == "2" + sentence);
+    CHECK(refusal("x = {b = 1, " + dotted(100'000) + " = 1}\n") == "1" + sentence);
+    CHECK(refusal("x = 1\n" + dotted(25) + " . \"b.c\" . 'd'" + dotted(25).substr(1) + " = 1\n") == "2" + sentence);
+    CHECK(refusal(dotted(50) + " = 1\n").find("got a table") != std::string::npos);
+    // Dots in strings, comments and numbers are none of a key.
+    const std::string dots(200, '.'), triple = "\"\"\"";
+    const std::string text = "a = \"" + dots + "\\\"" + dots + "\" # " + dots + "\nb = '" + dots + "'\nc = " + triple +
+                             dots + "\n\"" + dots + triple + "\nd = '''" + dots + "\n" + dots + "'''\n";
+    CHECK(entries(text).size() == 4);
+    std::string numbers = "e = [";
+    for (int i = 0; i < 100; ++i) numbers += "1.5,\n";
+    CHECK(entries(numbers + "1.5]\n").size() == 1);
+}
+
+TEST_CASE("TOML: a table whose name begins like no key is refused") {
+    for (const char* text : {"[$]\n", "[\x04]\n", "[[=]]\n", "[ ,a]\n"}) CHECK(refusal(text).rfind("1: ", 0) == 0);
+}
+
+TEST_CASE("TOML: deep arrays and inline tables are refused") {
+    for (const char* opening : {"[", "{a=", "[{a="}) {
+        std::string text = "a = ";
+        for (int i = 0; i < 50'000; ++i) text += opening;
+        const std::string sentence = refusal(text + "\n");
+        CHECK(sentence.rfind("1: a: ", 0) == 0);
+        CHECK(sentence.size() < 700);
+    }
+}
+
+TEST_CASE("TOML: control codes and bytes that are not UTF-8 are escaped in sentences") {
+    CHECK(refusal("\"\\u001b[2J\" = 1979-05-27\n") ==
+          "1: \\x1b[2J: got a date, want true, false, a number, a \"text\" or an array of these");
+    for (const char* text : {"\x1b[2J = 1\n", "a = '\xff'\n", "a\xff = 1\n", "a = \x1b\n", "a = 1 \x07\n"}) {
+        const std::string sentence = refusal(text);
+        INFO(sentence);
+        CHECK(escaped(sentence, 2000) == sentence);
+        CHECK(sentence.rfind("1: ", 0) == 0);
+    }
 }

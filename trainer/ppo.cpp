@@ -194,7 +194,7 @@ struct Trainer::Impl {
 
     int64_t total_iterations() const {
         const int64_t steps = config.num_envs * batch->num_agents() * config.num_steps;
-        return (config.total_steps + steps - 1) / steps;
+        return (config.total_steps - 1) / steps + 1;
     }
     double seconds() const {
         return seconds_before + (began ? std::chrono::duration<double>(Clock::now() - *began).count() : 0.0);

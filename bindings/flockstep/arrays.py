@@ -4,6 +4,8 @@ import importlib.util
 
 import numpy as np
 
+from .checks import shown
+
 KINDS = ("numpy", "torch", "dlpack")
 
 
@@ -17,7 +19,7 @@ def choose_kind(kind, device):
     if kind is None:
         return "numpy" if not on_cuda else "torch" if has_torch else "dlpack"
     if kind not in KINDS:
-        raise ValueError(f"array: got {kind!r}, want one of: {', '.join(KINDS)}")
+        raise ValueError(f"array: got {shown(kind)}, want one of: {', '.join(KINDS)}")
     if kind == "numpy" and on_cuda:
         raise ValueError(f'array: got "numpy" for {device}, which numpy cannot see; want "torch" or "dlpack"')
     if kind == "torch" and not has_torch:

@@ -4,17 +4,18 @@ import functools
 import importlib
 import importlib.util
 import logging
-import operator
 
 import numpy as np
 
 from . import arrays, spaces
 from ._flockstep import Batch
 from ._flockstep import environments as _list_environments
+from .checks import dtype_name, host_array, integer, mapping, names, seeds_of, shown, text
 from .layout import Layout
 
 log = logging.getLogger("flockstep")
 STATE_FORMAT = 2
+QUOTES = "\"'"
 AUTORESET_MODES = ("same_step", "next_step", "disabled")
 
 
@@ -33,33 +34,13 @@ def make(id, num_envs=1, device="auto", seed=0, **config):
     return Environment(id, num_envs=num_envs, device=device, seed=seed, **config)
 
 
-def integer(name, value, low, high=2**63 - 1):
-    """`value` as an int from low to high; ValueError for anything else."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool) or not low <= number <= high:
-        raise ValueError(f"{name}: got {value!r}, want an integer from {low} to {high}")
-    return number
-
-
-def seeds_of(seed):
-    """A seed, or one for each world, as Batch.reset takes them; ValueError for others."""
-    if hasattr(seed, "tolist"):
-        seed = seed.tolist()
-    if isinstance(seed, (list, tuple)):
-        return {"seeds": [integer(f"seed[{i}]", each, 0, 2**64 - 1) for i, each in enumerate(seed)]}
-    return {"seed": integer("seed", seed, 0, 2**64 - 1)}
-
-
 def mode_name(mode):
     """"same_step", "next_step" or "disabled", also from gymnasium's AutoresetMode."""
-    text = str(getattr(mode, "value", mode))
+    given = str(getattr(mode, "value", mode))
     for name in AUTORESET_MODES:
-        if text in (name, name.replace("_", ""), "".join(word.title() for word in name.split("_"))):
+        if given in (name, name.replace("_", ""), "".join(word.title() for word in name.split("_"))):
             return name
-    raise ValueError(f"autoreset_mode: got {text!r}, want one of: {', '.join(AUTORESET_MODES)}")
+    raise ValueError(f"autoreset_mode: got {shown(given)}, want one of: {', '.join(AUTORESET_MODES)}")
 
 
 class Info(dict):
@@ -147,17 +128,23 @@ class Environment:
             "num_envs": integer("num_envs", num_envs, 1, 2**31 - 1),
             "seed": integer("seed", seed, 0, 2**64 - 1),
             "autoreset_mode": self.autoreset_mode,
-            "final_observation": str(final_observation),
+            "final_observation": text("final_observation", final_observation),
             "first_env": self._first_env,
             "stagger_episodes": bool(stagger_episodes),
             "statistics": bool(statistics),
             "outputs": names("outputs", outputs),
-            "dtypes": {str(part): dtype_name(dtype) for part, dtype in (dtypes or {}).items()},
-            "plan": str(plan),
-            "illegal_actions": str(illegal_actions),
-            "scripted": {str(role): "none" if policy is None else str(policy) for role, policy in (scripted or {}).items()},
+            "dtypes": {
+                text("dtypes", part): dtype_name(dtype)
+                for part, dtype in mapping("dtypes", dtypes, 'a dict such as {"*": "float32"}').items()
+            },
+            "plan": text("plan", plan),
+            "illegal_actions": text("illegal_actions", illegal_actions),
+            "scripted": {
+                text("scripted", role): "none" if policy is None else text("scripted", policy)
+                for role, policy in mapping("scripted", scripted, "a dict {role: policy}").items()
+            },
         }
-        self._batch = Batch(str(id), device=str(device), settings=settings, **self._options)
+        self._batch = Batch(text("environment", id), device=text("device", device), settings=settings, **self._options)
         self._read_facts()
         self.array = arrays.choose_kind(array, self.device)
         if str(device) == "auto":
@@ -222,11 +209,11 @@ class Environment:
 
     def _read_options(self, options):
         """The reset mask, and what applies the environment's own options to the worlds that were reset; None each."""
-        options = dict(options or {})
+        options = mapping("options", options, "a dict")
         mask = options.pop("reset_mask", None)
         unknown = [key for key in options if key not in self.reset_options]
         if unknown:
-            raise ValueError(f'options: unknown key "{unknown[0]}", want {" or ".join(("reset_mask", *self.reset_options))}')
+            raise ValueError(f'options: unknown key "{shown(unknown[0]).strip(QUOTES)}", want {" or ".join(("reset_mask", *self.reset_options))}')
         return (
             np.asarray(mask, bool) if isinstance(mask, (list, tuple)) else mask,
             own_module(self.name).read_reset_options(options) if options else None,
@@ -281,14 +268,16 @@ class Environment:
         policy: one of `policies`; "random" is uniform over what is allowed. draw: tells several random draws of one step
         apart.
         """
-        self._batch.act(str(policy), integer("draw", draw, 0, 2**32 - 1))
+        self._batch.act(text("policy", policy), integer("draw", draw, 0, 2**32 - 1))
         return self._own_action
 
     # State
 
     def get_field(self, name):
         """A field of every world's state: a numpy array of its own, [num_envs, ...] as in `fields`. Waits."""
-        return self._batch.get_field(name)
+        if not isinstance(name, str):
+            raise ValueError(f"field: got {shown(name)}, want a name, one of: {', '.join(self.fields)}")
+        return self._batch.get_field(text("field", name))
 
     def set_fields(self, fields):
         """Writes fields of every world ({name: array of exactly the field's dtype and shape, or nested lists}), rebuilds
@@ -296,8 +285,9 @@ class Environment:
         world, entry, value and wish for a value out of the field's limits, and in the rules' words for a state that cannot
         be (an agent in a wall). What is derived cannot be set. Waits.
         """
+        fields = mapping("fields", fields if fields is not None else [], "a dict {name: array}")
         types = {line["name"]: line["dtype"] for line in self._batch.fields}
-        self._batch.set_fields({name: host_array(name, value, types.get(name)) for name, value in fields.items()})
+        self._batch.set_fields({text("field", name): host_array(name, value, types.get(name)) for name, value in fields.items()})
         self._is_fresh = False
 
     @property
@@ -317,15 +307,15 @@ class Environment:
         settings differ. The observation is there at once; rewards and flags are cleared.
         """
         if not isinstance(state, dict) or state.get("format") != STATE_FORMAT:
-            raise ValueError(f"state: got format {state.get('format') if isinstance(state, dict) else type(state).__name__!r}, want {STATE_FORMAT}")
+            raise ValueError(f"state: got format {shown(state.get('format') if isinstance(state, dict) else type(state).__name__)}, want {STATE_FORMAT}")
         for part in ("identity", "fields"):
             if not isinstance(state.get(part), dict):
                 raise ValueError(f"state: {part}: got {type(state.get(part)).__name__}, want a dict")
         saved = state["identity"]
         for key, value in self._identity().items():
             if saved.get(key) != value:
-                raise ValueError(f"state: {key}: got {saved.get(key)!r}, want {value!r}")
-        self._batch.restore({name: host_array(name, value, None) for name, value in state["fields"].items()})
+                raise ValueError(f"state: {key}: got {shown(saved.get(key))}, want {shown(value)}")
+        self._batch.restore({text("field", name): host_array(name, value, None) for name, value in state["fields"].items()})
         self._is_fresh = False
 
     def __reduce__(self):
@@ -424,30 +414,3 @@ def own_module(name):
     """The module flockstep.NAME of an environment's folder of the same name, or None."""
     found = importlib.util.find_spec(f"{__package__}.{name}")
     return importlib.import_module(f"{__package__}.{name}") if found and found.origin else None
-
-
-def names(option, given):
-    """A list of texts from a list, a tuple or None."""
-    if given is None:
-        return []
-    if isinstance(given, str) or not all(isinstance(name, str) for name in given):
-        raise ValueError(f"{option}: got {given!r}, want a list of names")
-    return list(given)
-
-
-def dtype_name(dtype):
-    """"uint8", "float32" and so on, from a text or a dtype of numpy or torch."""
-    text = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
-    return text.removeprefix("torch.")
-
-
-def host_array(name, value, dtype):
-    """A numpy array of a field's value: lists become the field's own dtype; arrays keep theirs, for the engine to check."""
-    if isinstance(value, (list, tuple, int, float)):
-        return np.asarray(value, dtype)
-    if isinstance(value, np.ndarray):
-        return value
-    try:
-        return np.from_dlpack(value)
-    except Exception:
-        raise ValueError(f"field {name}: got {type(value).__name__}, want an array in host memory") from None

@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode  # noqa: F401, which old versions lack
 
 from . import arrays
+from .checks import mapping, shown
 from .environment import environments
 from .host import HostStepper, host_environment, mask_rows
 
@@ -146,7 +147,7 @@ class SingleEnvironment(gymnasium.Env):
 
 def check_render_mode(render_mode):
     if render_mode not in (None, *RENDER_MODES):
-        raise ValueError(f'render_mode: got {render_mode!r}, want None or "rgb_array"')
+        raise ValueError(f'render_mode: got {shown(render_mode)}, want None or "rgb_array"')
     return render_mode
 
 
@@ -158,5 +159,5 @@ def render_facts(environment, render_mode):
 
 def refuse_mask(options):
     """ValueError for a reset mask where there is one world."""
-    if "reset_mask" in (options or {}):
+    if "reset_mask" in mapping("options", options, "a dict"):
         raise ValueError('options: got "reset_mask", want none: there is one world')

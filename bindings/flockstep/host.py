@@ -4,7 +4,8 @@ import numpy as np
 
 from . import arrays
 from ._flockstep import UnknownKeyword
-from .environment import Environment, names
+from .checks import names, shown
+from .environment import Environment
 
 # Outputs that every adapter reads, whatever `outputs` asks for. Environments without masks have no action_mask.
 READ_OUTPUTS = ("reward", "terminated", "truncated", "active", "acts", "episode_start", "action_mask")
@@ -20,7 +21,7 @@ def host_environment(name, num_envs, device, autoreset_mode, config, reserved=()
     """
     for key in ("array", "autoreset_mode", *reserved):
         if key in config:
-            raise UnknownKeyword(f"{key}: got {config[key]!r}, want none here (unexpected keyword argument {key!r})")
+            raise UnknownKeyword(f"{key}: got {shown(config[key])}, want none here (unexpected keyword argument {key!r})")
     if config.get("outputs") is not None:
         config = {**config, "outputs": [*names("outputs", config["outputs"]), *READ_OUTPUTS]}
     environment = Environment(name, num_envs, device, autoreset_mode=autoreset_mode, array="dlpack", **config)

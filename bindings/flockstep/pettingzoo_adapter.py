@@ -6,6 +6,7 @@ import numpy as np
 import pettingzoo
 
 from . import arrays, spaces
+from .checks import mapping, shown
 from .gymnasium_adapter import check_render_mode, render_facts
 from .host import HostStepper, host_environment, mask_rows
 
@@ -72,7 +73,7 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
     def reset(self, seed=None, options=None):
         """A new episode; returns (observations, infos) by agent. options: the environment's own, see flockstep.Environment.reset;
         others are passed over, since PettingZoo's parallel_api_test wants that of every environment."""
-        options = {key: value for key, value in (options or {}).items() if key in self._environment.reset_options}
+        options = {key: value for key, value in mapping("options", options, "a dict").items() if key in self._environment.reset_options}
         if seed is None and not self._is_seeded:
             seed = int(np.random.default_rng().integers(2**63))
         observation, info = self._environment.reset(seed, options)
@@ -120,7 +121,7 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
         """See flockstep.Environment.load_state_dict."""
         finished = state.get("finished") if isinstance(state, dict) else None
         if np.shape(finished) != (len(self.possible_agents),):
-            raise ValueError(f"state: finished: got {finished!r}, want one bool for each of {len(self.possible_agents)} agents")
+            raise ValueError(f"state: finished: got {shown(finished)}, want one bool for each of {len(self.possible_agents)} agents")
         self._environment.load_state_dict(state)
         self._stepper.forget_metrics()
         self._finished = np.array(finished, bool)
@@ -167,7 +168,7 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
             raise ValueError(f"actions: got {'one' if wrong in actions else 'none'} for {wrong}, want one for each of env.agents")
         for agent in self.agents:
             if not self.action_space(agent).contains(actions[agent]):
-                raise ValueError(f"action of {agent}: got {actions[agent]!r}, want one of {self.action_space(agent)}")
+                raise ValueError(f"action of {agent}: got {shown(actions[agent])}, want one of {self.action_space(agent)}")
         dtypes = {"int32": np.int32, "float32": np.float32}
         tensors = [np.zeros(tensor.shape, dtypes[tensor.dtype]) for tensor in self._stepper.tensors]
         if self._environment._layout.has_one_action:

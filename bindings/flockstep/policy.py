@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from .environment import integer
+from .checks import integer, shown, text
 
 
 def load_policy(path, device="auto", seed=0):
@@ -45,7 +45,7 @@ class Policy:
         except ImportError as error:
             raise ImportError(f"flockstep was built without its policy module, or for another torch ({error})") from None
         self._torch = torch
-        self._policy = CheckpointPolicy(os.fspath(path), str(device))
+        self._policy = CheckpointPolicy(path_bytes(path), text("device", device))
         self._roles = self._policy.roles
         self.environment, self.settings, self.device = self._policy.environment, self._policy.settings, self._policy.device
         self.roles = {
@@ -149,6 +149,14 @@ class Policy:
         return array.reshape(ours) if fits and tuple(array.shape) != ours else array
 
 
+def path_bytes(path):
+    """A path as the system has it, UTF-8 or not."""
+    try:
+        return os.fsencode(path)
+    except (TypeError, UnicodeEncodeError):
+        raise ValueError(f"path: got {shown(path)}, want a path") from None
+
+
 def keys_of(tree):
     """What a tree is, for a sentence."""
     return f"the keys {', '.join(map(str, tree))}" if isinstance(tree, dict) else f"one {type(tree).__name__}"
@@ -157,7 +165,10 @@ def keys_of(tree):
 def as_array(name, given):
     """Arrays as they are; lists as float32; ValueError for what has no shape."""
     if isinstance(given, (list, tuple)):
-        return np.asarray(given, np.float32)
+        try:
+            return np.asarray(given, np.float32)
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"{name}: got {shown(given)}, want an array of numbers") from None
     if not hasattr(given, "shape") or not hasattr(given, "reshape"):
         raise ValueError(f"{name}: got {type(given).__name__}, want an array")
     return given

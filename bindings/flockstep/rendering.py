@@ -7,6 +7,8 @@ import math
 
 import numpy as np
 
+from .checks import shown
+
 FLOOR, WALL, SCENERY, MARK, INK, TEXT = "#ffffff", "#8e9bad", "#667386", "#ffffff", "#10161f", "#1b2430"
 FINENESS = 3  # pixels painted for each pixel shown, along each side
 MARGIN = 0.04  # of the shorter side, around the scene
@@ -23,7 +25,7 @@ def paint(frame, size=480):
     except ImportError:
         raise ImportError("rendering in Python needs Pillow: pip install 'flockstep[render]'") from None
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or not 16 <= size <= 8192:
-        raise ValueError(f"size: got {size!r}, want an integer from 16 to 8192")
+        raise ValueError(f"size: got {shown(size)}, want an integer from 16 to 8192")
     canvas = Canvas(frame, int(size))
     image = Image.new("RGB", canvas.pixels, FLOOR)
     canvas.pen = ImageDraw.Draw(image)

@@ -8,6 +8,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from . import arrays
+from .checks import mapping
 from .environment import mode_name
 from .gymnasium_adapter import check_render_mode, render_facts
 from .host import HostStepper, host_environment, mask_rows
@@ -77,7 +78,7 @@ class VectorEnvironment(gymnasium.vector.VectorEnv):
         for each world, see flockstep.Environment.reset. Other options are the environment's own, see there; ValueError for
         those that it does not know."""
         super().reset(seed=seed if isinstance(seed, int) else None)
-        options = dict(options or {})
+        options = mapping("options", options, "a dict")
         mask = self._world_mask(options.pop("reset_mask", None))
         if mask is not None:
             options["reset_mask"] = mask

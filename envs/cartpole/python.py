@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .checks import shown
+
 RESET_OPTIONS = ("low", "high")  # bounds of the first position, velocity, angle and angular velocity
 LOW, HIGH = -0.05, 0.05  # those that the rules draw from
 
@@ -28,8 +30,8 @@ def read_reset_options(options):
 def read_bound(name, value):
     try:
         bound = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         bound = np.nan
     if not np.isfinite(bound):
-        raise ValueError(f"options: {name}: got {value!r}, want a finite number")
+        raise ValueError(f"options: {name}: got {shown(value)}, want a finite number")
     return bound

@@ -43,8 +43,9 @@ TEST_CASE("layout: without blanks in the legend any whitespace separates rows") 
 
 TEST_CASE("layout: bad input gets one sentence that says what and where") {
     CHECK_THROWS_WITH(parse_layout("###\n#x#", ".#@"), "layout: got \"x\" in row 2, column 2, want one of \".#@\"");
-    CHECK_THROWS_WITH(parse_layout("\xc3\xa9", ".#"), "layout: got byte 0xc3 in row 1, column 1, want one of \".#\"");
-    CHECK_THROWS_WITH(parse_layout("a\tb", " ab"), "layout: got byte 0x09 in row 1, column 2, want one of \" ab\"");
+    CHECK_THROWS_WITH(parse_layout("\xc3\xa9", ".#"),
+                      "layout: got \"\xc3\xa9\" in row 1, column 1, want one of \".#\"");
+    CHECK_THROWS_WITH(parse_layout("a\tb", " ab"), "layout: got \"\\t\" in row 1, column 2, want one of \" ab\"");
     CHECK_THROWS_WITH(parse_layout("###\n##", ".#"), "layout: got 2 characters in row 2, want 3 as in row 1");
     CHECK_THROWS_WITH(parse_layout("a\n\na", " a"), "layout: got 0 characters in row 2, want 1 as in row 1");
     CHECK_THROWS_WITH(parse_layout(" \n", ".#"), "layout: got 0 rows, want 1 to 4096");
@@ -60,7 +61,7 @@ TEST_CASE("layout: a name that ends in .txt is a file, and its sentences name it
     CHECK(load_layout("#.# ...", ".#").kind == parse_layout("#.# ...", ".#").kind);
     CHECK_THROWS_WITH(load_layout(file.path, "#"), file.path + ": got \".\" in row 1, column 2, want one of \"#\"");
     CHECK_THROWS_WITH(load_layout("nowhere/kitchen.txt", "#", {}, "kitchen"),
-                      "kitchen: got \"nowhere/kitchen.txt\", want a readable file");
+                      "nowhere/kitchen.txt: got no such file or directory, want a regular file that can be read");
     const TextFile empty("empty", "");
     CHECK_THROWS_WITH(load_layout(empty.path, "#"), empty.path + ": got 0 rows, want 1 to 4096");
 }

@@ -1,24 +1,16 @@
 #include "envs/common/text_layout.h"
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 #include <stdexcept>
 
-#include "sim/contract/config.h"
+#include "io/quote.h"
+#include "io/read_file.h"
 
 namespace flockstep {
 namespace {
 
 [[noreturn]] void fail(const std::string& name, const std::string& got, const std::string& want) {
     throw std::invalid_argument(name + ": got " + got + ", want " + want);
-}
-
-/// A character for a sentence; what is not printable ASCII as its byte.
-std::string quoted(char c) {
-    if (c >= ' ' && c <= '~') return std::string("\"") + c + '"';
-    constexpr const char* digits = "0123456789abcdef";
-    return std::string("byte 0x") + digits[uint8_t(c) >> 4] + digits[uint8_t(c) & 15];
 }
 
 /// The pieces of a text between any of the separators, empty ones included.
@@ -51,14 +43,6 @@ void check_size(size_t size, int low, int high, const char* what, const std::str
         fail(name, std::to_string(size) + what, std::to_string(low) + " to " + std::to_string(high));
 }
 
-std::string read_file(const std::string& path, const std::string& name) {
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream text;
-    if (file && file.peek() != std::ifstream::traits_type::eof()) text << file.rdbuf();
-    if (!file.is_open() || file.bad() || text.fail()) fail(name, in_quotes(path), "a readable file");
-    return text.str();
-}
-
 }  // namespace
 
 std::vector<int> TextLayout::cells_of(int wanted) const {
@@ -83,8 +67,8 @@ TextLayout parse_layout(std::string_view text, std::string_view legend, LayoutLi
         for (size_t column = 0; column < columns; ++column) {
             const size_t kind = legend.find(rows[row][column]);
             if (kind == std::string_view::npos)
-                fail(name, quoted(rows[row][column]) + " " + place + ", column " + std::to_string(column + 1),
-                     "one of " + in_quotes(std::string(legend)));
+                fail(name, character_at(rows[row], column) + " " + place + ", column " + std::to_string(column + 1),
+                     "one of " + in_quotes(legend));
             layout.kind.push_back(uint8_t(kind));
         }
     }
@@ -95,7 +79,7 @@ TextLayout load_layout(const std::string& path_or_text, std::string_view legend,
                        const std::string& name) {
     const bool is_path = path_or_text.ends_with(".txt") && path_or_text.find('\n') == std::string::npos;
     if (!is_path) return parse_layout(path_or_text, legend, limits, name);
-    return parse_layout(read_file(path_or_text, name), legend, limits, path_or_text);
+    return parse_layout(read_file(path_or_text), legend, limits, path_text(path_or_text));
 }
 
 }  // namespace flockstep

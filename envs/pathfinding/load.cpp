@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <stdexcept>
 
@@ -8,6 +7,7 @@
 #include "envs/pathfinding/instance.h"
 #include "envs/pathfinding/map.h"
 #include "envs/pathfinding/settings.h"
+#include "io/json.h"
 
 namespace flockstep {
 
@@ -100,8 +100,10 @@ int capacity_of(const GridMap& map, bool pogema) {
     return pogema ? pairs : largest < 2 ? 0 : largest;
 }
 
+std::string title_of(const GridMap& map) { return map.name.empty() ? "the map" : "map " + in_quotes(map.name); }
+
 void check_capacity(const PathfindingConfig& c, int num_agents, const GridMap& map) {
-    const std::string name = map.name.empty() ? "the map" : "map " + map.name;
+    const std::string name = title_of(map);
     int room = capacity_of(map, c.generator == MapGenerator::pogema);
     std::string why = c.generator == MapGenerator::pogema ? " has room for pairs of start and goal of so many"
                                                           : " has so many free cells that hang together";
@@ -147,15 +149,16 @@ struct PoolBuilder {
 };
 
 std::string cell_text(Cell cell) { return "[" + std::to_string(cell.row) + ", " + std::to_string(cell.column) + "]"; }
-Cell read_cell(const char* name, const nlohmann::json& pair) {
+Cell read_cell(const char* name, const Json& pair) {
     if (!pair.is_array() || pair.size() != 2 || !pair[0].is_number_integer() || !pair[1].is_number_integer())
-        refuse(name, pair.dump(), "a pair [row, column]");
-    for (const nlohmann::json& number : pair)
-        if (number < 0 || number >= max_map_side) refuse(name, pair.dump(), "a cell of the map");
+        refuse(name, in_quotes(to_line(pair)), "a pair [row, column]");
+    for (const Json& number : pair)
+        if (number < 0 || number >= max_map_side) refuse(name, in_quotes(to_line(pair)), "a cell of the map");
     return {int16_t(pair[0].get<int>()), int16_t(pair[1].get<int>())};
 }
-nlohmann::json read_list(const char* name, const InternedString& text) {
-    nlohmann::json list = nlohmann::json::parse(text.str(), nullptr, false);
+Json read_list(const char* name, const InternedString& text) {
+    constexpr int levels = 3;  // a list of agents, of sequences of goals, of pairs
+    Json list = parse_json(text.c_str, levels);
     if (!list.is_array() || list.empty()) refuse(name, in_quotes(text.str()), "a list like [[0, 1], [2, 3]]");
     return list;
 }
@@ -225,37 +228,60 @@ GivenAgents read_given_agents(const PathfindingConfig& c, const std::vector<Grid
     return given;
 }
 
-void check_starts(const std::vector<Cell>& start) {
+/// No two agents may have the same cell. cells: of agent 0, 1, ...
+void check_apart(const char* name, const std::vector<Cell>& cells) {
     std::map<std::pair<int, int>, size_t> agent_at;
-    for (size_t agent = 0; agent < start.size(); ++agent) {
-        const auto [other, is_new] = agent_at.try_emplace({start[agent].row, start[agent].column}, agent);
+    for (size_t agent = 0; agent < cells.size(); ++agent) {
+        const auto [other, is_new] = agent_at.try_emplace({cells[agent].row, cells[agent].column}, agent);
         if (!is_new)
-            refuse("agents_xy",
-                   cell_text(start[agent]) + " for agents " + std::to_string(other->second) + " and " +
+            refuse(name,
+                   cell_text(cells[agent]) + " for agents " + std::to_string(other->second) + " and " +
                        std::to_string(agent),
                    "a cell of its own for each agent");
     }
 }
 
-void keep_given_agents(const PathfindingConfig& c, const GivenAgents& given, PathfindingShared& shared,
-                       Loader& loader) {
+/// A cell must be on the map. On a map that was given it must also be free; on one that is drawn at a reset the cells
+/// of given agents become free, as POGEMA's do.
+void check_cell(const char* name, size_t agent, Cell cell, const std::vector<GridMap>& maps,
+                const PathfindingShared& shared) {
+    const std::string got = cell_text(cell) + " for agent " + std::to_string(agent);
+    if (cell.row < 0 || cell.column < 0 || cell.row >= shared.height || cell.column >= shared.width)
+        refuse(
+            name, got,
+            "a cell of the map of " + std::to_string(shared.height) + " x " + std::to_string(shared.width) + " cells");
+    for (const GridMap& map : maps)
+        if (!map.contains(cell) || map.is_obstacle(cell))
+            refuse(name, got + (map.contains(cell) ? ", an obstacle" : ", a cell outside") + " of " + title_of(map),
+                   "a free cell");
+}
+
+/// One goal per agent, or many where on_target is restart: then two agents may want the same cell, one after the other.
+void check_given_agents(const PathfindingConfig& c, const GivenAgents& given, const std::vector<GridMap>& maps,
+                        const PathfindingShared& shared) {
+    for (size_t agent = 0; agent < given.start.size(); ++agent) {
+        check_cell("agents_xy", agent, given.start[agent], maps, shared);
+        for (const Cell goal : given.goals[agent]) check_cell("targets_xy", agent, goal, maps, shared);
+    }
+    check_apart("agents_xy", given.start);
+    if (c.is_lifelong()) return;
+    std::vector<Cell> goals;
+    for (const std::vector<Cell>& list : given.goals) goals.push_back(list.front());
+    check_apart("targets_xy", goals);
+}
+
+void keep_given_agents(const PathfindingConfig& c, const GivenAgents& given, const std::vector<GridMap>& maps,
+                       PathfindingShared& shared, Loader& loader) {
     if (given.start.empty()) return;
     const int count = int(given.start.size());
     if (c.num_agents != 1 && c.num_agents != count)
         refuse("num_agents", std::to_string(c.num_agents), std::to_string(count) + ", the number of given agents");
     shared.num_agents = count;
+    check_given_agents(c, given, maps, shared);
     std::vector<int32_t> first{0};
     std::vector<Cell> list;
-    const auto check = [&](Cell cell) {
-        if (cell.row < 0 || cell.column < 0 || cell.row >= shared.height || cell.column >= shared.width)
-            refuse(
-                "agents_xy, targets_xy", "cell " + cell_text(cell),
-                "one on the map of " + std::to_string(shared.height) + " x " + std::to_string(shared.width) + " cells");
-    };
-    for (Cell cell : given.start) check(cell);
-    check_starts(given.start);
     for (const std::vector<Cell>& goals : given.goals) {
-        for (Cell cell : goals) check(cell), list.push_back(cell);
+        list.insert(list.end(), goals.begin(), goals.end());
         first.push_back(int32_t(list.size()));
     }
     shared.start = loader.keep(given.start), shared.goal_first = loader.keep(first),
@@ -316,7 +342,7 @@ PathfindingShared load_pathfinding(const PathfindingConfig& config, Loader& load
     const std::vector<GridMap> maps = read_or_generate(config, loader);
     set_sizes(config, maps, shared);
     if (is_scenario(config.agents_xy.str())) loader.depends_on(config.agents_xy.str());
-    keep_given_agents(config, read_given_agents(config, maps), shared, loader);
+    keep_given_agents(config, read_given_agents(config, maps), maps, shared, loader);
     if (maps.empty()) {
         check_cells(config, shared);
         return shared;

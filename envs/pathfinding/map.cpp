@@ -2,11 +2,11 @@
 
 #include <array>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
 
 #include "envs/pathfinding/map_reader.h"
+#include "io/json.h"
 
 namespace flockstep {
 namespace map_reader {
@@ -21,8 +21,8 @@ bool is_pool_sign(char c) { return c == '@' || c == '$' || c == '!'; }
 
 void check_sizes(const std::vector<Line>& rows, const std::string& source) {
     const std::string limit = std::to_string(max_map_side);
-    if (rows.empty()) fail(source, "no rows", "1 to " + limit);
-    if (rows.size() > max_map_side) fail(source, std::to_string(rows.size()) + " rows", "at most " + limit);
+    if (rows.empty()) fail(path_text(source), "no rows", "1 to " + limit);
+    if (rows.size() > max_map_side) fail(path_text(source), std::to_string(rows.size()) + " rows", "at most " + limit);
     const size_t width = rows.front().text.size();
     if (width > max_map_side) {
         fail(at_line(source, rows.front().number), std::to_string(width) + " characters", "at most " + limit);
@@ -47,7 +47,7 @@ void for_each_sign(const std::vector<Line>& rows, const std::string& source, Vis
 
 template <class Where>
 void note_letter(std::optional<Cell>& slot, char letter, Cell cell, Where where) {
-    if (slot) fail(where(), std::string("a second '") + letter + "'", "each letter once");
+    if (slot) fail(where(), std::string("a second \"") + letter + '"', "each letter once");
     slot = cell;
 }
 
@@ -56,16 +56,18 @@ void add_named_agents(GridMap& map, const Letters& starts, const Letters& goals,
         if (!starts[i] && !goals[i]) continue;
         const char start = static_cast<char>('a' + i), goal = static_cast<char>('A' + i);
         if (!goals[i])
-            fail(source, std::string("start '") + start + "' alone", std::string("its goal '") + goal + "' too");
+            fail(path_text(source), std::string("start \"") + start + "\" alone",
+                 std::string("its goal \"") + goal + "\" too");
         if (!starts[i])
-            fail(source, std::string("goal '") + goal + "' alone", std::string("its start '") + start + "' too");
+            fail(path_text(source), std::string("goal \"") + goal + "\" alone",
+                 std::string("its start \"") + start + "\" too");
         map.start.push_back(*starts[i]);
         map.goal.push_back(*goals[i]);
     }
 }
 
 void add_pools(GridMap& map, const std::vector<Line>& rows, const std::string& source) {
-    if (!map.start.empty()) fail(source, "both letters and one of @ $ !", "named agents or pools, not both");
+    if (!map.start.empty()) fail(path_text(source), "both letters and one of @ $ !", "named agents or pools, not both");
     for_each_sign(rows, source, [&](char sign, Cell cell, auto) {
         if (sign == '.' || sign == '@') map.start_pool.push_back(cell);
         if (sign == '.' || sign == '$') map.goal_pool.push_back(cell);
@@ -91,7 +93,7 @@ GridMap parse_rows(const std::vector<Line>& rows, const std::string& source, con
         } else if (is_pool_sign(sign)) {
             map.has_pools = true;
         } else if (sign != '.' && sign != '#') {
-            fail(where(), std::string("'") + sign + "'", "one of . # @ $ ! a-z A-Z");
+            fail(where(), character_at(rows[size_t(cell.row)].text, size_t(cell.column)), "one of . # @ $ ! a-z A-Z");
         }
     });
     add_named_agents(map, starts, goals, source);
@@ -101,8 +103,8 @@ GridMap parse_rows(const std::vector<Line>& rows, const std::string& source, con
 
 GridMap parse_list(std::string_view text) {
     const std::string want = "a list of equally long rows of 0 and 1, like [[0, 1], [0, 0]]";
-    const nlohmann::json list = nlohmann::json::parse(text, nullptr, false);
-    if (!list.is_array() || list.empty()) fail("map", "'" + std::string(text.substr(0, 40)) + "'", want);
+    const nlohmann::json list = parse_json<nlohmann::json>(text, 2);
+    if (!list.is_array() || list.empty()) fail("map", in_quotes(text), want);
     std::vector<std::string> signs;
     std::vector<Line> rows;
     signs.reserve(list.size());
@@ -151,13 +153,13 @@ std::optional<YamlAddress> as_yaml_address(const std::string& text) {
 }
 
 std::vector<GridMap> load_yaml(const YamlAddress& address) {
-    std::vector<GridMap> maps = parse_yaml(read_file(address.path), address.path);
+    std::vector<GridMap> maps = parse_yaml(read_map_file(address.path), address.path);
     if (address.name.empty()) return maps;
     for (const GridMap& map : maps) {
         if (map.name == address.name) return {map};
     }
-    fail(address.path, "map name '" + address.name + "'",
-         "one of its " + std::to_string(maps.size()) + " (the first is '" + maps.front().name + "')");
+    fail(path_text(address.path), "map name " + in_quotes(address.name),
+         "one of its " + std::to_string(maps.size()) + " (the first is " + in_quotes(maps.front().name) + ")");
 }
 
 void place_named_agents(std::string& text, const GridMap& map) {
@@ -209,10 +211,10 @@ std::vector<GridMap> load_maps(const std::string& path_or_text) {
     if (path_or_text.find('\n') != std::string::npos) return {parse_map(path_or_text)};
     if (const auto address = as_yaml_address(path_or_text)) return load_yaml(*address);
     const std::string stem = std::filesystem::path(path_or_text).stem().string();
-    if (path_or_text.ends_with(".map")) return {parse_movingai(read_file(path_or_text), path_or_text, stem)};
-    if (path_or_text.ends_with(".txt")) return {parse_string_form(read_file(path_or_text), path_or_text, stem)};
+    if (path_or_text.ends_with(".map")) return {parse_movingai(read_map_file(path_or_text), path_or_text, stem)};
+    if (path_or_text.ends_with(".txt")) return {parse_string_form(read_map_file(path_or_text), path_or_text, stem)};
     if (path_or_text.find_first_of("/\\") != std::string::npos) {
-        fail("map", "'" + path_or_text + "'", "a path that ends in .yaml, .yml, .map or .txt, or a map's rows");
+        fail("map", in_quotes(path_or_text), "a path that ends in .yaml, .yml, .map or .txt, or a map's rows");
     }
     return {parse_map(path_or_text)};
 }

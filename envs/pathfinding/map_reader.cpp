@@ -1,9 +1,10 @@
 #include "envs/pathfinding/map_reader.h"
 
 #include <charconv>
-#include <fstream>
-#include <sstream>
 #include <stdexcept>
+#include <unordered_set>
+
+#include "io/read_file.h"
 
 namespace flockstep::map_reader {
 
@@ -11,20 +12,15 @@ void fail(const std::string& where, const std::string& got, const std::string& w
     throw std::invalid_argument(where + ": got " + got + ", want " + want);
 }
 
-std::string at_line(const std::string& source, int line) { return source + " line " + std::to_string(line); }
+std::string at_line(const std::string& source, int line) { return path_text(source) + " line " + std::to_string(line); }
 
 std::string at_line(const std::string& source, int line, size_t column) {
     return at_line(source, line) + " column " + std::to_string(column);
 }
 
-std::string read_file(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream text;
-    // An empty file leaves the output stream failed, so only the input's state counts.
-    if (file) text << file.rdbuf();
-    if (!file || file.bad()) fail(path, "no readable file", "one");
+std::string read_map_file(const std::string& path) {
     constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-    std::string result = text.str();
+    std::string result = read_file(path);
     if (result.starts_with(byte_order_mark)) result.erase(0, byte_order_mark.size());
     return result;
 }
@@ -55,7 +51,7 @@ int parse_integer(std::string_view text, int low, int high, const std::string& w
     int value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end != text.data() + text.size() || value < low || value > high) {
-        fail(where, what + " '" + std::string(text) + "'",
+        fail(where, what + " " + in_quotes(text),
              "a whole number, " + std::to_string(low) + " to " + std::to_string(high));
     }
     return value;
@@ -67,7 +63,7 @@ namespace {
 std::string parse_yaml_key(const Line& line, const std::string& source) {
     std::string_view text = line.text;
     const auto wrong = [&] {
-        fail(at_line(source, line.number), "'" + std::string(line.text) + "'", "`name: |-` before indented rows");
+        fail(at_line(source, line.number), in_quotes(line.text), "`name: |-` before indented rows");
     };
     if (!text.ends_with("|-") && !text.ends_with("|")) wrong();
     text.remove_suffix(text.ends_with("|-") ? 2 : 1);
@@ -112,18 +108,18 @@ std::vector<Line> take_yaml_block(const std::vector<Line>& lines, size_t& next, 
 std::vector<GridMap> parse_yaml(std::string_view text, const std::string& source) {
     const std::vector<Line> lines = split_lines(text);
     std::vector<GridMap> maps;
+    std::unordered_set<std::string> names;
     for (size_t next = 0; next < lines.size();) {
         const Line line = lines[next++];
         if (line.text.empty() || line.text[0] == '#') continue;
         const std::string name = parse_yaml_key(line, source);
-        for (const GridMap& map : maps) {
-            if (map.name == name) fail(at_line(source, line.number), "a second map '" + name + "'", "each name once");
-        }
+        if (!names.insert(name).second)
+            fail(at_line(source, line.number), "a second map " + in_quotes(name), "each name once");
         const std::vector<Line> rows = take_yaml_block(lines, next, source);
-        if (rows.empty()) fail(at_line(source, line.number), "no rows of '" + name + "'", "indented rows below it");
+        if (rows.empty()) fail(at_line(source, line.number), "no rows of " + in_quotes(name), "indented rows below it");
         maps.push_back(parse_rows(rows, source, name));
     }
-    if (maps.empty()) fail(source, "no maps", "at least one `name: |-` with indented rows");
+    if (maps.empty()) fail(path_text(source), "no maps", "at least one `name: |-` with indented rows");
     return maps;
 }
 

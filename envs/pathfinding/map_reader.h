@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "envs/pathfinding/map.h"
+#include "io/quote.h"
 
 /// What the readers of map files share; not for others.
 namespace flockstep::map_reader {
@@ -18,12 +19,12 @@ struct Line {
 /// Throws std::invalid_argument: `where: got ..., want ...`.
 [[noreturn]] void fail(const std::string& where, const std::string& got, const std::string& want);
 
-/// `source line 7`, or `source line 7 column 3`.
+/// `source line 7`, or `source line 7 column 3`; the source as path_text shows it.
 std::string at_line(const std::string& source, int line);
 std::string at_line(const std::string& source, int line, size_t column);
 
 /// The whole file, without a UTF-8 byte order mark; throws when it cannot be read.
-std::string read_file(const std::string& path);
+std::string read_map_file(const std::string& path);
 
 /// Lines without their ends and without trailing blanks, CRLF included. Views into `text`.
 std::vector<Line> split_lines(std::string_view text);

@@ -11,8 +11,8 @@ std::string to_yaml(const std::vector<GridMap>& maps) {
     for (const GridMap& map : maps) {
         const std::string name = map.name.empty() ? "map-" + std::to_string(names.size() + 1) : map.name;
         if (name.find_first_of("\"'\\") != std::string::npos)
-            map_reader::fail("map name", name, "one without quotes and backslashes");
-        if (!names.insert(name).second) map_reader::fail("map name", name + " twice", "each name once");
+            map_reader::fail("map name", in_quotes(name), "one without quotes and backslashes");
+        if (!names.insert(name).second) map_reader::fail("map name", in_quotes(name) + " twice", "each name once");
         text += "\"" + name + "\": |-\n";
         const std::string rows = to_text(map);
         for (const map_reader::Line& row : map_reader::split_lines(rows)) text += "  " + std::string(row.text) + "\n";

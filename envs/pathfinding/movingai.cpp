@@ -28,7 +28,7 @@ Header parse_header(const std::vector<Line>& lines, const std::string& source) {
                     parse_integer(word, min_map_side, max_map_side, where, key);
                 key.clear();
             } else if (key == "type") {
-                if (word != "octile") fail(where, "type '" + std::string(word) + "'", "octile");
+                if (word != "octile") fail(where, "type " + in_quotes(word), "octile");
                 key.clear();
             } else if (word == "map") {
                 if (!header.height || !header.width) fail(where, "`map` before height and width", "both above it");
@@ -37,17 +37,18 @@ Header parse_header(const std::vector<Line>& lines, const std::string& source) {
             } else if (word == "type" || word == "height" || word == "width") {
                 key = word;
             } else {
-                fail(where, "'" + std::string(word) + "'", "type, height, width or map");
+                fail(where, in_quotes(word), "type, height, width or map");
             }
         }
     }
-    fail(source, "no `map` line", "type, height, width, map, then the rows");
+    fail(path_text(source), "no `map` line", "type, height, width, map, then the rows");
 }
 
-uint8_t obstacle_of(char sign, const std::string& source, int line, size_t column) {
+uint8_t obstacle_of(const Line& row, size_t column, const std::string& source) {
+    const char sign = row.text[column];
     if (sign == '.' || sign == 'G' || sign == 'S' || sign == 'E') return 0;
     if (sign == '@' || sign == 'O' || sign == 'T' || sign == 'W') return 1;
-    fail(at_line(source, line, column), std::string("'") + sign + "'", "one of . G S E @ O T W");
+    fail(at_line(source, row.number, column + 1), character_at(row.text, column), "one of . G S E @ O T W");
 }
 
 }  // namespace
@@ -58,7 +59,8 @@ GridMap parse_movingai(std::string_view text, const std::string& source, const s
     const Header header = parse_header(lines, source);
     const size_t num_rows = lines.size() - header.first_row;
     if (num_rows != static_cast<size_t>(header.height)) {
-        fail(source, std::to_string(num_rows) + " rows", std::to_string(header.height) + " (the header's height)");
+        fail(path_text(source), std::to_string(num_rows) + " rows",
+             std::to_string(header.height) + " (the header's height)");
     }
     GridMap map;
     map.height = header.height;
@@ -71,7 +73,7 @@ GridMap parse_movingai(std::string_view text, const std::string& source, const s
                  std::to_string(header.width) + " (the header's width)");
         }
         for (size_t column = 0; column < row.text.size(); ++column) {
-            map.obstacle.push_back(obstacle_of(row.text[column], source, row.number, column + 1));
+            map.obstacle.push_back(obstacle_of(row, column, source));
         }
     }
     return map;
@@ -102,7 +104,8 @@ Cell parse_place(std::string_view x, std::string_view y, const GridMap& map, con
     const Cell cell{static_cast<int16_t>(parse_integer(y, 0, map.height - 1, where, what + " y")),
                     static_cast<int16_t>(parse_integer(x, 0, map.width - 1, where, what + " x"))};
     if (map.is_obstacle(cell)) {
-        fail(where, what + " x " + std::string(x) + ", y " + std::string(y) + " on an obstacle", "a free cell");
+        fail(where, what + " x " + std::to_string(cell.column) + ", y " + std::to_string(cell.row) + " on an obstacle",
+             "a free cell");
     }
     return cell;
 }
@@ -119,7 +122,7 @@ void parse_problem(const Line& line, const GridMap& map, const std::string& sour
     const std::vector<std::string_view> field = split_fields(line.text);
     if (field.size() != num_fields) fail(where, std::to_string(field.size()) + " fields", "9");
     if (!map.name.empty() && stem_of(field[1]) != map.name) {
-        fail(where, "a problem of map '" + std::string(field[1]) + "'", "one of " + map.name);
+        fail(where, "a problem of map " + in_quotes(field[1]), "one of " + in_quotes(map.name));
     }
     const int width = parse_integer(field[2], min_map_side, max_map_side, where, "map width");
     const int height = parse_integer(field[3], min_map_side, max_map_side, where, "map height");
@@ -130,7 +133,7 @@ void parse_problem(const Line& line, const GridMap& map, const std::string& sour
     double length = 0;
     const auto [end, error] = std::from_chars(field[8].data(), field[8].data() + field[8].size(), length);
     if (error != std::errc{} || end != field[8].data() + field[8].size()) {
-        fail(where, "optimal length '" + std::string(field[8]) + "'", "a number");
+        fail(where, "optimal length " + in_quotes(field[8]), "a number");
     }
     if (scenario.start.empty()) scenario.map_name = field[1];
     scenario.line.push_back(line.number);
@@ -138,23 +141,30 @@ void parse_problem(const Line& line, const GridMap& map, const std::string& sour
     scenario.goal.push_back(parse_place(field[6], field[7], map, where, "goal"));
 }
 
-/// The first `count` problems stay, 0: all. No two of their agents may start in one cell.
-void keep_problems(Scenario& scenario, size_t count, const std::string& path) {
-    if (count > scenario.start.size()) {
-        fail("num_agents", std::to_string(count),
-             "at most " + std::to_string(scenario.start.size()) + ", the problems of " + path);
-    }
-    if (count > 0) scenario.line.resize(count), scenario.start.resize(count), scenario.goal.resize(count);
+/// No two agents may start in one cell, or have their goals in one. what: "start" or "goal".
+void check_places(const std::vector<Cell>& places, const std::vector<int>& line, const std::string& what,
+                  const std::string& path) {
     std::map<std::pair<int, int>, int> line_of;
-    for (size_t agent = 0; agent < scenario.start.size(); ++agent) {
-        const Cell cell = scenario.start[agent];
-        const auto [other, is_new] = line_of.try_emplace({cell.row, cell.column}, scenario.line[agent]);
+    for (size_t agent = 0; agent < places.size(); ++agent) {
+        const Cell cell = places[agent];
+        const auto [other, is_new] = line_of.try_emplace({cell.row, cell.column}, line[agent]);
         if (is_new) continue;
-        fail(at_line(path, scenario.line[agent]),
-             "start x " + std::to_string(cell.column) + ", y " + std::to_string(cell.row) + " as in line " +
+        fail(at_line(path, line[agent]),
+             what + " x " + std::to_string(cell.column) + ", y " + std::to_string(cell.row) + " as in line " +
                  std::to_string(other->second),
              "a cell of its own for each agent");
     }
+}
+
+/// The first `count` problems stay, 0: all.
+void keep_problems(Scenario& scenario, size_t count, const std::string& path) {
+    if (count > scenario.start.size()) {
+        fail("num_agents", std::to_string(count),
+             "at most " + std::to_string(scenario.start.size()) + ", the problems of " + path_text(path));
+    }
+    if (count > 0) scenario.line.resize(count), scenario.start.resize(count), scenario.goal.resize(count);
+    check_places(scenario.start, scenario.line, "start", path);
+    check_places(scenario.goal, scenario.line, "goal", path);
 }
 
 }  // namespace
@@ -167,16 +177,16 @@ bool is_scenario(const std::string& path) {
 }
 
 Scenario load_scenario(const std::string& path, const GridMap& map, size_t count) {
-    const std::string text = read_file(path);
+    const std::string text = read_map_file(path);
     const std::vector<Line> lines = split_lines(text);
     if (lines.empty() || (lines[0].text != "version 1" && lines[0].text != "version 1.0")) {
-        fail(at_line(path, 1), lines.empty() ? "nothing" : "'" + std::string(lines[0].text) + "'", "`version 1`");
+        fail(at_line(path, 1), lines.empty() ? "nothing" : in_quotes(lines[0].text), "`version 1`");
     }
     Scenario scenario;
     for (size_t i = 1; i < lines.size(); ++i) {
         if (!lines[i].text.empty()) parse_problem(lines[i], map, path, scenario);
     }
-    if (scenario.start.empty()) fail(path, "no problems", "at least one line of 9 fields");
+    if (scenario.start.empty()) fail(path_text(path), "no problems", "at least one line of 9 fields");
     keep_problems(scenario, count, path);
     return scenario;
 }

@@ -5,6 +5,8 @@ Everything else reads the arrays.
 
 import numpy as np
 
+from .checks import shown
+
 OBSERVATION_TYPES = ("POMAPF", "MAPF")
 
 
@@ -32,7 +34,7 @@ def pogema_observation(env, observation_type="POMAPF"):
     or with bfloat16 ones.
     """
     if observation_type not in OBSERVATION_TYPES:
-        raise ValueError(f"observation_type: got {observation_type!r}, want one of: {', '.join(OBSERVATION_TYPES)}")
+        raise ValueError(f"observation_type: got {shown(observation_type)}, want one of: {', '.join(OBSERVATION_TYPES)}")
     if env.name != "pathfinding":
         raise ValueError(f"env: got {env.name}, want pathfinding")
     windows = host_windows(env)

@@ -153,7 +153,7 @@ SIM_HD void place_in_pools(Group& group, W& world, int map) {
     group.sync();
 }
 
-/// Starts and goals that the settings name are free, whatever the map says: so POGEMA has it.
+/// Starts and goals that the settings name are free, whatever is drawn: POGEMA does the same.
 template <class Group, class W>
 SIM_HD void free_given_cells(Group& group, W& world) {
     const int words = world.shared.grid_words, r = world.config.obs_radius;

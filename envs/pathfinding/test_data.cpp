@@ -179,17 +179,17 @@ TEST_CASE("pathfinding maps: letters name agents in the order of the alphabet") 
 TEST_CASE("pathfinding maps: errors of the string form name line, what was given and what was wanted") {
     CHECK(load_error(" \n \n") == "map: got no rows, want 1 to 4096");
     CHECK(load_error("...\n\n..\n") == "map line 3: got 2 characters, want 3 (the first row's width)");
-    CHECK(load_error(".0.") == "map line 1 column 2: got '0', want one of . # @ $ ! a-z A-Z");
-    CHECK(load_error("a.\nAa\n") == "map line 2 column 2: got a second 'a', want each letter once");
-    CHECK(load_error(".b.") == "map: got start 'b' alone, want its goal 'B' too");
-    CHECK(load_error(".B.") == "map: got goal 'B' alone, want its start 'b' too");
+    CHECK(load_error(".0.") == "map line 1 column 2: got \"0\", want one of . # @ $ ! a-z A-Z");
+    CHECK(load_error("a.\nAa\n") == "map line 2 column 2: got a second \"a\", want each letter once");
+    CHECK(load_error(".b.") == "map: got start \"b\" alone, want its goal \"B\" too");
+    CHECK(load_error(".B.") == "map: got goal \"B\" alone, want its start \"b\" too");
     CHECK(load_error("aA@") == "map: got both letters and one of @ $ !, want named agents or pools, not both");
     CHECK(load_error(std::string(5000, '.')) == "map line 1: got 5000 characters, want at most 4096");
     std::string tall;
     for (int i = 0; i < 4097; ++i) tall += ".\n";
     CHECK(load_error(tall) == "map: got 4097 rows, want at most 4096");
     CHECK(load_error("maps/unknown.png") ==
-          "map: got 'maps/unknown.png', want a path that ends in .yaml, .yml, .map or .txt, or a map's rows");
+          "map: got \"maps/unknown.png\", want a path that ends in .yaml, .yml, .map or .txt, or a map's rows");
 }
 
 TEST_CASE("pathfinding maps: text written and read again is the same map") {
@@ -217,7 +217,8 @@ TEST_CASE("pathfinding maps: a YAML file holds many maps, and #name picks one") 
     const std::vector<GridMap> one = load_maps(path + "#second one");
     REQUIRE(one.size() == 1);
     CHECK(same_map(one[0], maps[1]));
-    CHECK(load_error(path + "#third") == path + ": got map name 'third', want one of its 2 (the first is 'first-1')");
+    CHECK(load_error(path + "#third") ==
+          path + ": got map name \"third\", want one of its 2 (the first is \"first-1\")");
 }
 
 TEST_CASE("pathfinding maps: errors of YAML files name file and line") {
@@ -228,19 +229,21 @@ TEST_CASE("pathfinding maps: errors of YAML files name file and line") {
         return message.substr(std::min(path.size(), message.size()));
     };
     CHECK(error("") == ": got no maps, want at least one `name: |-` with indented rows");
-    CHECK(error("a: 1\n") == " line 1: got 'a: 1', want `name: |-` before indented rows");
-    CHECK(error("- |-\n  ..\n") == " line 1: got '- |-', want `name: |-` before indented rows");
-    CHECK(error("a b\"c: |-\n  ..\n") == " line 1: got 'a b\"c: |-', want `name: |-` before indented rows");
-    CHECK(error("  ..\n") == " line 1: got '  ..', want `name: |-` before indented rows");
-    CHECK(error("a: |-\n..\n") == " line 1: got no rows of 'a', want indented rows below it");
+    CHECK(error("a: 1\n") == " line 1: got \"a: 1\", want `name: |-` before indented rows");
+    CHECK(error("- |-\n  ..\n") == " line 1: got \"- |-\", want `name: |-` before indented rows");
+    CHECK(error("a b\"c: |-\n  ..\n") == " line 1: got \"a b\"c: |-\", want `name: |-` before indented rows");
+    CHECK(error("  ..\n") == " line 1: got \"  ..\", want `name: |-` before indented rows");
+    CHECK(error("a: |-\n..\n") == " line 1: got no rows of \"a\", want indented rows below it");
     CHECK(error("a: |-\n  ..\n   ..\n") ==
           " line 3: got 3 spaces before the row, want 2 (as before the block's first row)");
     CHECK(error("a: |-\n  ..\n\t..\n") == " line 3: got a tab before the row, want spaces");
     CHECK(error("a: |-\n  ..\n  .\n") == " line 3: got 1 characters, want 2 (the first row's width)");
-    CHECK(error("a: |-\n  ..\na: |-\n  ..\n") == " line 3: got a second map 'a', want each name once");
-    CHECK(error("a: |-\n  . .\n") == " line 2 column 2: got ' ', want one of . # @ $ ! a-z A-Z");
-    CHECK(load_error("no_cell/none.yaml") == "no_cell/none.yaml: got no readable file, want one");
-    CHECK(load_error(folder.path.string() + "/.txt") == folder.path.string() + "/.txt: got no readable file, want one");
+    CHECK(error("a: |-\n  ..\na: |-\n  ..\n") == " line 3: got a second map \"a\", want each name once");
+    CHECK(error("a: |-\n  . .\n") == " line 2 column 2: got \" \", want one of . # @ $ ! a-z A-Z");
+    CHECK(load_error("nowhere/none.yaml") ==
+          "nowhere/none.yaml: got no such file or directory, want a regular file that can be read");
+    CHECK(load_error(folder.path.string() + "/.txt") ==
+          folder.path.string() + "/.txt: got no such file or directory, want a regular file that can be read");
 }
 
 TEST_CASE("pathfinding maps: a text file is one map named after its file") {
@@ -249,7 +252,7 @@ TEST_CASE("pathfinding maps: a text file is one map named after its file") {
     CHECK(map.name == "corridor");
     CHECK(map.width == 4);
     const std::string path = folder.write("bad.txt", "..\n.?\n");
-    CHECK(load_error(path) == path + " line 2 column 2: got '?', want one of . # @ $ ! a-z A-Z");
+    CHECK(load_error(path) == path + " line 2 column 2: got \"?\", want one of . # @ $ ! a-z A-Z");
 }
 
 TEST_CASE("pathfinding maps: a MovingAI map tells passable signs from the others") {
@@ -271,14 +274,14 @@ TEST_CASE("pathfinding maps: errors of MovingAI maps name file and line") {
     };
     const std::string header = "type octile\nheight 2\nwidth 3\nmap\n";
     CHECK(error("") == ": got no `map` line, want type, height, width, map, then the rows");
-    CHECK(error("type tile\n") == " line 1: got type 'tile', want octile");
-    CHECK(error("heights 2\n") == " line 1: got 'heights', want type, height, width or map");
-    CHECK(error("height two\n") == " line 1: got height 'two', want a whole number, 1 to 4096");
-    CHECK(error("width 4097\n") == " line 1: got width '4097', want a whole number, 1 to 4096");
+    CHECK(error("type tile\n") == " line 1: got type \"tile\", want octile");
+    CHECK(error("heights 2\n") == " line 1: got \"heights\", want type, height, width or map");
+    CHECK(error("height two\n") == " line 1: got height \"two\", want a whole number, 1 to 4096");
+    CHECK(error("width 4097\n") == " line 1: got width \"4097\", want a whole number, 1 to 4096");
     CHECK(error("height 2\nmap\n") == " line 2: got `map` before height and width, want both above it");
     CHECK(error(header + "...\n") == ": got 1 rows, want 2 (the header's height)");
     CHECK(error(header + "...\n....\n") == " line 6: got 4 characters, want 3 (the header's width)");
-    CHECK(error(header + "...\n.x.\n") == " line 6 column 2: got 'x', want one of . G S E @ O T W");
+    CHECK(error(header + "...\n.x.\n") == " line 6 column 2: got \"x\", want one of . G S E @ O T W");
 }
 
 TEST_CASE("pathfinding maps: agent k of a MovingAI scenario is line k, x a column and y a row") {
@@ -304,15 +307,15 @@ TEST_CASE("pathfinding maps: errors of MovingAI scenarios name file and line") {
         return message.substr(std::min(path.size(), message.size()));
     };
     CHECK(error("") == " line 1: got nothing, want `version 1`");
-    CHECK(error("version 2\n") == " line 1: got 'version 2', want `version 1`");
+    CHECK(error("version 2\n") == " line 1: got \"version 2\", want `version 1`");
     CHECK(error("version 1\n") == ": got no problems, want at least one line of 9 fields");
     CHECK(error("version 1\n0\tm\t3\t2\n") == " line 2: got 4 fields, want 9");
     CHECK(error("version 1\n0 m 2 3 0 0 1 0 1\n") ==
           " line 2: got a map of width 2 and height 3, want 3 and 2 (the map's)");
-    CHECK(error("version 1\n0 m 3 2 3 0 1 0 1\n") == " line 2: got start x '3', want a whole number, 0 to 2");
-    CHECK(error("version 1\n0 m 3 2 0 -1 1 0 1\n") == " line 2: got start y '-1', want a whole number, 0 to 1");
+    CHECK(error("version 1\n0 m 3 2 3 0 1 0 1\n") == " line 2: got start x \"3\", want a whole number, 0 to 2");
+    CHECK(error("version 1\n0 m 3 2 0 -1 1 0 1\n") == " line 2: got start y \"-1\", want a whole number, 0 to 1");
     CHECK(error("version 1\n0 m 3 2 0 0 1 1 1\n") == " line 2: got goal x 1, y 1 on an obstacle, want a free cell");
-    CHECK(error("version 1\n0 m 3 2 0 0 1 0 far\n") == " line 2: got optimal length 'far', want a number");
+    CHECK(error("version 1\n0 m 3 2 0 0 1 0 far\n") == " line 2: got optimal length \"far\", want a number");
 }
 
 TEST_CASE("pathfinding generators: the same seed gives the same map and another seed another") {

@@ -48,7 +48,7 @@ def test_maps_are_lists_as_in_pogema():
         ([[0, 2]], "map row 0: got a cell that is neither, want a list of equally long rows of 0 and 1"),
         ([0, 1], "map row 0: got no list, want a list of equally long rows"),
         ([[0, 1], [0]], r"map line 2: got 1 characters, want 2 \(the first row's width\)"),
-        ([], r"map: got '\[\]', want a list of equally long rows"),
+        ([], r'map: got "\[\]", want a list of equally long rows'),
     ]:
         with pytest.raises(ValueError, match=sentence):
             make(map=rows)
@@ -100,7 +100,7 @@ def test_a_scenario_may_name_its_map_with_folders(tmp_path, name):
 
 def test_a_scenario_of_another_map_is_refused(tmp_path):
     settings = scenario(tmp_path, {"map": "plain.map", "x": 0, "y": 0}, {"map": "another.map", "x": 1, "y": 1})
-    with pytest.raises(ValueError, match=r"a.scen line 3: got a problem of map 'another.map', want one of plain$"):
+    with pytest.raises(ValueError, match=r'a.scen line 3: got a problem of map "another.map", want one of "plain"$'):
         make(**settings)
 
 

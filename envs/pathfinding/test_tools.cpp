@@ -159,7 +159,7 @@ TEST_CASE("pathfinding tools: what they cannot do is refused in one sentence, an
          "want the name of a file that ends in .yaml, .yml, .txt or .map"},
         {{{"input", two}, {"output", folder.file("x.txt")}}, "for 2 maps, want a .yaml file"},
         {{{"input", two}, {"output", folder.file("x.toml")}}, "with 2 maps, want one of them, file.yaml#name"},
-        {{{"input", folder.file("absent.map")}}, "absent.map: got no readable file"},
+        {{{"input", folder.file("absent.map")}}, "absent.map: got no such file"},
         {{{"input", two}, {"output", folder.file("no/such/x.yaml")}}, "want a file that can be written"},
         {{{"inptu", two}}, "convert: unknown key \"inptu\", did you mean \"input\"?"},
     };

@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <unordered_set>
 
+#include "io/quote.h"
+
 namespace flockstep {
 
 namespace {
@@ -25,12 +27,20 @@ std::string number(double value) {
     return {buffer, end};
 }
 
+/// A bound of an integer, in full.
+std::string integer_text(double bound) {
+    constexpr double beyond = 9223372036854775808.0;  // 2^63
+    return std::to_string(bound >= beyond ? std::numeric_limits<int64_t>::max() : int64_t(bound));
+}
+
 [[noreturn]] void refuse(const char* name, const Value& value, const std::string& expected) {
     std::string got = to_text(value);
     if (std::holds_alternative<std::string>(value)) got = in_quotes(got);
-    if (std::holds_alternative<std::vector<Scalar>>(value)) got = "[" + got + "]";
+    if (std::holds_alternative<std::vector<Scalar>>(value)) got = "[" + escaped(got) + "]";
     throw std::invalid_argument(std::string(name) + ": got " + got + ", want " + expected);
 }
+
+constexpr size_t max_typo_bytes = 100;  // of a key for which a known one is looked for
 
 int edit_distance(const std::string& a, const std::string& b) {
     std::vector<int> row(b.size() + 1);
@@ -81,16 +91,17 @@ std::string FieldRule::expected(const char* type) const {
             list += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + std::string(names[i]);
         return list;
     }
+    const auto text = std::string(type) == "number" ? number : integer_text;
     const auto range = [&] {
         const bool is_bounded = std::isfinite(low) && std::isfinite(high);
-        return is_bounded ? " from " + number(low) + " to " + number(high) : "";
+        return is_bounded ? " from " + text(low) + " to " + text(high) : "";
     };
     if (std::string(type) == "list")
         return range().empty() ? "a list or a comma-separated string" : "integers" + range() + ", such as 64,64";
     const std::string kind = std::string(is_even ? "even " : "") + type;
     const std::string article = kind[0] == 'i' || kind[0] == 'e' ? "an " : "a ";
     if (!range().empty()) return article + kind + range();
-    if (std::isfinite(low)) return article + kind + " >= " + number(low);
+    if (std::isfinite(low)) return article + kind + " >= " + text(low);
     return article + kind;
 }
 
@@ -110,6 +121,7 @@ Settings Settings::unread() const {
 
 std::string unknown_key(const std::string& where, const std::string& key, const std::vector<std::string>& known) {
     const std::string message = where + ": unknown key " + in_quotes(key);
+    if (key.size() > max_typo_bytes) return message;
     const auto nearest = std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
         return edit_distance(key, a) < edit_distance(key, b);
     });
@@ -138,21 +150,6 @@ std::string to_text(const Value& value) {
     return joined;
 }
 
-std::string in_quotes(const std::string& text) {
-    size_t length = std::min<size_t>(text.size(), 200);
-    while (length < text.size() && (text[length] & 0xC0) == 0x80) --length;  // do not split a UTF-8 character
-    std::string result = "\"";
-    for (const char c : text.substr(0, length)) {
-        if (c == '\n')
-            result += "\\n";
-        else if (c == '\r')
-            result += "\\r";
-        else
-            result += uint8_t(c) < ' ' ? ' ' : c;
-    }
-    return result + (length < text.size() ? "...\"" : "\"");
-}
-
 namespace detail {
 
 bool convert_bool(const char* name, const Value& value) {
@@ -163,9 +160,18 @@ bool convert_bool(const char* name, const Value& value) {
     refuse(name, value, "true or false");
 }
 
+namespace {
+/// The rule with the bounds of int64, where it has none of its own, said.
+FieldRule within_64_bits(FieldRule rule) {
+    rule.low = std::max(rule.low, double(std::numeric_limits<int64_t>::min()));
+    rule.high = std::min(rule.high, double(std::numeric_limits<int64_t>::max()));
+    return rule;
+}
+}  // namespace
+
 int64_t convert_int(const char* name, const Value& value, const FieldRule& rule) {
     int64_t result = 0;
-    bool understood = true;
+    bool understood = true, is_beyond = false;  // is_beyond: an integer of more than 64 bits
     if (const auto* integer = std::get_if<int64_t>(&value)) {
         result = *integer;
     } else if (const auto* real = std::get_if<double>(&value)) {
@@ -173,10 +179,13 @@ int64_t convert_int(const char* name, const Value& value, const FieldRule& rule)
         if (understood) result = int64_t(*real);
     } else if (const auto* text = std::get_if<std::string>(&value)) {
         const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), result);
-        understood = error == std::errc() && end == text->data() + text->size() && !text->empty();
+        const bool is_whole = end == text->data() + text->size() && !text->empty();
+        understood = error == std::errc() && is_whole;
+        is_beyond = error == std::errc::result_out_of_range && is_whole;
     } else {
         understood = false;
     }
+    if (is_beyond) refuse(name, value, within_64_bits(rule).expected("integer"));
     if (!understood || double(result) < rule.low || double(result) > rule.high || (rule.is_even && result % 2 != 0))
         refuse(name, value, rule.expected("integer"));
     return result;
@@ -208,8 +217,10 @@ int convert_enum(const char* name, const Value& value, const FieldRule& rule) {
 
 std::string convert_string(const char* name, const Value& value) {
     const bool is_text = std::holds_alternative<std::string>(value);
-    if (is_text || std::holds_alternative<std::vector<Scalar>>(value)) return to_text(value);
-    refuse(name, value, "a string");
+    if (!is_text && !std::holds_alternative<std::vector<Scalar>>(value)) refuse(name, value, "a string");
+    std::string text = to_text(value);
+    if (text.find('\0') != std::string::npos) refuse(name, value, "a string without zero bytes");
+    return text;
 }
 
 namespace {

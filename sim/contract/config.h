@@ -136,7 +136,7 @@ std::string unknown_key(const std::string& where, const std::string& key, const 
 /// "true", "17", "0.5" or the string itself; a list as comma-separated items. A double that is exactly a float gives
 /// the shortest decimal that parses back to that float.
 std::string to_text(const Value& value);
-/// For messages: in double quotes, on one line, truncated to 200 bytes at a character boundary. Expects UTF-8.
+/// For messages: in double quotes, printable, on one line, truncated to 200 bytes; declared in io/quote.h.
 std::string in_quotes(const std::string& text);
 
 namespace detail {

@@ -8,11 +8,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <stdexcept>
 
+#include "io/read_file.h"
 #include "sim/contract/config.h"
 #include "sim/engine/memory.h"
 
@@ -100,10 +99,7 @@ const ViewSlot* Loader::map_items(const std::string& path, int64_t offset, int64
 
 std::string Loader::read(const std::string& path) {
     files_.push_back(stamp_of(path));
-    std::ifstream file(path, std::ios::binary);
-    std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    if (!file.good() && !file.eof()) refuse(path, std::strerror(errno), "a file that can be read");
-    return bytes;
+    return read_file(path);
 }
 
 void Loader::depends_on(const std::string& path) {

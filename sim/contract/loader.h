@@ -55,7 +55,7 @@ class Loader {
         static_assert(std::is_trivially_copyable_v<T>, "map: want items of plain data");
         return {map_items(path, offset, count, sizeof(T), alignof(T))};
     }
-    /// Reads a whole file. Throws std::invalid_argument if it cannot be read.
+    /// Reads a whole regular file of at most 1 GiB. Throws std::invalid_argument if it cannot be read.
     std::string read(const std::string& path);
     /// Declares a dependency on a file that is opened by other means; call it before opening the file. Never throws: a
     /// missing file is reported when it is opened.

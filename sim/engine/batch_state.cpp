@@ -202,6 +202,12 @@ void Batch::set_fields(const std::vector<FieldValue>& values, const Bindings& bi
 
 namespace {
 constexpr const char* keys_name = "own_seeds";  // [num_envs, 2]: seed, then the lower half env, the upper all_envs
+
+void check_seeds(const FieldValue& value, const std::vector<int64_t>& want) {
+    if (value.dtype != DType::uint64 || value.shape != want)
+        throw std::invalid_argument("state: " + value.name + ": got " + name_of(value.dtype) + " " +
+                                    shape_text(value.shape) + ", want uint64 " + shape_text(want));
+}
 }  // namespace
 StreamKey Batch::key_of(uint64_t seed, int64_t env) const {
     return {seed, uint32_t(view_->first_env + env), uint32_t(view_->all_envs)};
@@ -269,12 +275,10 @@ void Batch::restore(const std::vector<FieldValue>& saved, const Bindings& bindin
                 "state: field " + info.name +
                 " is missing; it was saved by another environment, other settings or another version");
     }
-    if (!seed || seed->bytes.size() != 8) throw std::invalid_argument("state: the seed is missing");
+    if (!seed) throw std::invalid_argument("state: the seed is missing");
+    check_seeds(*seed, {1});
     std::vector<StreamKey> keys(own_seeds ? size_t(num_envs()) : 0);
-    const std::vector<int64_t> want{num_envs(), 2};
-    if (own_seeds && (own_seeds->dtype != DType::uint64 || own_seeds->shape != want))
-        throw std::invalid_argument("state: " + std::string(keys_name) + ": got " + name_of(own_seeds->dtype) + " " +
-                                    shape_text(own_seeds->shape) + ", want uint64 " + shape_text(want));
+    if (own_seeds) check_seeds(*own_seeds, {num_envs(), 2});
     if (own_seeds) memcpy(keys.data(), own_seeds->bytes.data(), keys.size() * sizeof keys[0]);
     set_fields(values, bindings);
     memory_->from_host(&view_->control->seed, seed->bytes.data(), 8);
