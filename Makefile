@@ -1,6 +1,7 @@
 # make          set up, build the program and the Python package into build/, make `import flockstep` work in .venv
 # make train    train pathfinding on the POGEMA benchmark's warehouse map; TRAIN="NAME --key value" trains another
 # make test     build the tests too, run every one that this machine can run     make golden   only those against recordings
+# make wheel    dist/flockstep-*.whl for other machines' CPUs; FLOCKSTEP_CUDA=ON make wheel: with CUDA
 # make bench    steps per second                         make compare  the same beside EnvPool and POGEMA
 # make format   clang-format in place                    make clean    remove build/
 # make sanitize    the engine's tests under compute-sanitizer, on a GPU
@@ -21,10 +22,10 @@ export FLOCKSTEP_NVCC
 export FLOCKSTEP_NATIVE ?= ON
 BUILD ?= build
 JOBS ?= $(shell nproc)
-TRAIN ?= pathfinding --config configs/pathfinding_warehouse.toml
+TRAIN ?= pathfinding
 BENCH ?= cartpole pathfinding
 
-.PHONY: all setup setup-tests build build-tests train test golden bench compare sanitize format travel clean
+.PHONY: all setup setup-tests build build-tests train test golden bench compare sanitize wheel format travel clean
 all: build
 
 setup:
@@ -56,6 +57,9 @@ compare: build
 
 sanitize: build-tests
 	@scripts/sanitize.sh $(BUILD) $(JOBS)
+
+wheel: setup
+	@scripts/wheel.sh $(PYTHON) dist
 
 format:
 	@scripts/check_format.sh --fix

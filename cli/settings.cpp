@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "io/toml.h"
 #include "sim/engine/registry.h"
 
 namespace flockstep {
@@ -47,14 +46,19 @@ void GivenSettings::set(const std::string& key, Value value) {
     given_.push_back(std::move(given));
 }
 
-void GivenSettings::add_file(const std::filesystem::path& path) {
-    for (TomlEntry& entry : read_toml(path))
-        take({entry.table, entry.key, std::move(entry.value), path.string() + ":" + std::to_string(entry.line)});
+void GivenSettings::add_file(const std::filesystem::path& path) { take_all(read_toml(path), path.string()); }
+void GivenSettings::add_text(const std::string& text, const std::string& source) {
+    take_all(parse_toml(text, source), source);
+}
+void GivenSettings::take_all(std::vector<TomlEntry> entries, const std::string& source) {
+    for (TomlEntry& entry : entries)
+        take({entry.table, entry.key, std::move(entry.value), source + ":" + std::to_string(entry.line)});
 }
 
 bool GivenSettings::is_overridden(const Given& given) const {
+    const bool is_for_any = given.table.empty() || given.table == "cpu" || given.table == "cuda";
     return std::any_of(given_.begin(), given_.end(), [&](const Given& other) {
-        return other.place.empty() && other.key == given.key && (given.table.empty() || other.is_for(given.table));
+        return other.place.empty() && other.key == given.key && (is_for_any || other.is_for(given.table));
     });
 }
 

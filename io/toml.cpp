@@ -13,8 +13,8 @@
 namespace flockstep {
 
 namespace {
-std::string place(const std::filesystem::path& path, const toml::node& node) {
-    return path.string() + ":" + std::to_string(node.source().begin.line) + ": ";
+std::string place(const std::string& source, const toml::node& node) {
+    return source + ":" + std::to_string(node.source().begin.line) + ": ";
 }
 
 std::string name_of(const toml::node& node) {
@@ -45,19 +45,22 @@ std::string sentence_of(const toml::parse_error& error) {
     return text;
 }
 
-toml::table parse(const std::filesystem::path& path) {
+std::string read_text(const std::filesystem::path& path) {
     std::ifstream file(path, std::ios::binary);
     std::ostringstream stream;
     if (std::filesystem::is_directory(path) || !file || !(stream << file.rdbuf() || file.peek() == EOF))
         throw std::invalid_argument("config: got \"" + path.string() + "\", want a TOML file that can be read");
-    const std::string text = stream.str();
+    return stream.str();
+}
+
+toml::table parse(const std::string& text, const std::string& source) {
     try {
         return toml::parse(text);
     } catch (const toml::parse_error& error) {
         const size_t line = error.source().begin.line;
         const std::string key = key_at(text, line);
-        throw std::invalid_argument(path.string() + ":" + std::to_string(line) + ": " +
-                                    (key.empty() ? "" : key + ": ") + sentence_of(error));
+        throw std::invalid_argument(source + ":" + std::to_string(line) + ": " + (key.empty() ? "" : key + ": ") +
+                                    sentence_of(error));
     }
 }
 
@@ -121,12 +124,16 @@ std::string text_of(const std::vector<TomlScalar>& list) {
 }  // namespace
 
 std::vector<TomlEntry> read_toml(const std::filesystem::path& path) {
-    const toml::table file = parse(path);
+    return parse_toml(read_text(path), path.string());
+}
+
+std::vector<TomlEntry> parse_toml(const std::string& text, const std::string& source) {
+    const toml::table file = parse(text, source);
     std::vector<TomlEntry> entries;
     const auto add = [&](const std::string& table, const toml::key& key, const toml::node& node) {
         const std::string name(key.str());
         entries.push_back(
-            {table, name, to_value(node, place(path, node) + name + ": "), int(node.source().begin.line)});
+            {table, name, to_value(node, place(source, node) + name + ": "), int(node.source().begin.line)});
     };
     for (const auto& [key, node] : file) {
         const toml::table* const table = node.as_table();

@@ -127,6 +127,9 @@ struct Tool;    // sim/contract/tool.h
 ///   static constexpr GymnasiumId gymnasium_ids[] = {{"Name-v0"}, {"NameOther-v0", {{"setting", "value"}, ...}}, ...}
 ///       Ids under which Gymnasium makes the environment after `import flockstep`, each with settings that it stands
 ///       for (see gymnasium_id.h). Where this is left out there is one: flockstep/MpeSpread-v0 for mpe_spread.
+///   static constexpr GivenSetting bench_settings[] = {{"setting", "value"}, ...}
+///       What `flockstep bench NAME` measures where nothing else is said; settings that are left out have their
+///       defaults.
 ///   static std::vector<Tool> tools()
 ///       Host only, defined in the folder's tools.cpp: commands of its own, which `flockstep tool NAME COMMAND` runs
 ///       (see tool.h).

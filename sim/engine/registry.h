@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,23 +33,31 @@ struct EnvironmentInfo {
     DrawWorld draw = nullptr;  // null where the environment has no drawing
     std::vector<GymnasiumEntry> gymnasium_ids = {};
     std::vector<Tool> (*tools)() = nullptr;  // null where the environment has no commands
+    Settings bench_settings = {};            // what `flockstep bench` measures it with; others are the defaults
 };
 
 /// The id that an environment has where it declares none: mpe_spread -> MpeSpread-v0.
 std::string default_gymnasium_id(const std::string& name);
 
+/// Settings of `Config` by the types of their fields; `owner` stands in front of a refusal. Throws
+/// std::invalid_argument for settings that do not exist.
+template <class Config>
+Settings read_given_settings(std::span<const GivenSetting> given, const std::string& owner) {
+    Settings settings;
+    for (const GivenSetting& setting : given)
+        if (setting.name) settings.set(setting.name, std::string(setting.value));
+    Settings typed = settings;
+    Config config;
+    read_whole_config(config, settings, owner);
+    const Settings whole = write_config(config);
+    for (const auto& [name, text] : settings.values()) typed.set(name, whole.values().at(name));
+    return typed;
+}
+
 /// An id with its settings of `Config`. Throws std::invalid_argument for settings that there are not.
 template <class Config>
 GymnasiumEntry read_gymnasium_id(const GymnasiumId& given) {
-    Settings settings;
-    for (const GivenSetting& setting : given.settings)
-        if (setting.name) settings.set(setting.name, std::string(setting.value));
-    GymnasiumEntry entry{given.id, settings};
-    Config config;
-    read_whole_config(config, settings, given.id);
-    const Settings typed = write_config(config);
-    for (const auto& [name, text] : settings.values()) entry.settings.set(name, typed.values().at(name));
-    return entry;
+    return {given.id, read_given_settings<Config>(given.settings, given.id)};
 }
 
 /// One environment, by name: what it is, its settings, and how to make batches of it.
