@@ -1,6 +1,7 @@
-# make          set up, build into build/, make `import flockstep` work in .venv
+# make          set up, build the program and the Python package into build/, make `import flockstep` work in .venv
 # make train    train pathfinding on the POGEMA benchmark's warehouse map; TRAIN="NAME --key value" trains another
-# make test     every test that this machine can run     make golden   only those against recordings
+# make test     build the tests too, run every one that this machine can run     make golden   only those against recordings
+# make wheel    dist/flockstep-*.whl for other machines' CPUs; FLOCKSTEP_CUDA=ON make wheel: with CUDA
 # make bench    steps per second                         make compare  the same beside EnvPool and POGEMA
 # make format   clang-format in place                    make clean    remove build/
 # make sanitize    the engine's tests under compute-sanitizer, on a GPU
@@ -8,8 +9,8 @@
 # make travel   copy header-only libraries into travel/, for a machine without packages
 #
 # FLOCKSTEP_PYTHON=python3           use this Python as it is, install nothing (default: a virtual environment, .venv)
-# FLOCKSTEP_NVCC=pip                 compile CUDA with NVIDIA's compiler from PyPI, whatever toolkit is here
-# FLOCKSTEP_CUDA=OFF                 CPU backend alone
+# FLOCKSTEP_CUDA=ON, OFF             build the CUDA backend, or not (default: where a GPU is found)
+# FLOCKSTEP_NVCC=pip                 compile CUDA with NVIDIA's compiler from PyPI, even where a toolkit is installed
 # FLOCKSTEP_CUDA_ARCHITECTURES=90    instead of the GPU that is here, or of 80, 90, 100, 120 where there is none
 SHELL := /bin/bash
 ifdef FLOCKSTEP_PYTHON
@@ -22,11 +23,11 @@ export FLOCKSTEP_NVCC
 export FLOCKSTEP_NATIVE ?= ON
 BUILD ?= build
 JOBS ?= $(shell nproc)
-TRAIN ?= pathfinding --config configs/pathfinding_warehouse.toml
+TRAIN ?= pathfinding
 SECONDS ?= 600
 BENCH ?= cartpole pathfinding
 
-.PHONY: all setup setup-tests build train test golden bench compare sanitize fuzz format travel clean
+.PHONY: all setup setup-tests build build-tests train test golden bench compare sanitize fuzz wheel format travel clean
 all: build
 
 setup:
@@ -38,13 +39,16 @@ setup-tests:
 build: setup
 	@scripts/build.sh $(PYTHON) $(BUILD) $(JOBS)
 
+build-tests: setup
+	@scripts/build.sh $(PYTHON) $(BUILD) $(JOBS) tests
+
 train: build
 	$(BUILD)/flockstep train $(TRAIN)
 
-test: setup-tests build
+test: setup-tests build-tests
 	@scripts/test.sh $(PYTHON) $(BUILD)
 
-golden: build
+golden: build-tests
 	@PYTHONPATH=$(BUILD)/python $(PYTHON) -m pytest -m golden tests envs
 
 bench: build
@@ -53,12 +57,15 @@ bench: build
 compare: build
 	PYTHONPATH=$(BUILD)/python $(PYTHON) benchmarks/compare.py
 
-sanitize: build
+sanitize: build-tests
 	@scripts/sanitize.sh $(BUILD) $(JOBS)
 
 fuzz:
 	@scripts/setup.sh fuzz
 	@scripts/fuzz.sh $(SECONDS)
+
+wheel: setup
+	@scripts/wheel.sh $(PYTHON) dist
 
 format:
 	@scripts/check_format.sh --fix

@@ -187,7 +187,7 @@ BenchResult run_bench(const std::string& environment, const BatchConfig& batch_c
     result.environment = environment, result.policy = config.policy.str(), result.commit = build_commit();
     result.device = describe_device(options.device);
     result.outputs = describe_outputs(*batch), result.plan = batch->plan() + ": " + batch->plan_details();
-    result.settings = batch->settings();
+    result.settings = batch->settings(), result.given = settings;
     result.num_envs = batch->num_envs(), result.num_agents = batch->num_agents(), result.repeats = config.repeats;
     result.statistics = options.statistics;
     Bench bench(*batch, config);
@@ -225,6 +225,16 @@ std::string to_json(const BenchResult& r) {
          {"commit", r.commit}});
 }
 
+namespace {
+/// "num_agents 64, size 32", or "the defaults".
+std::string settings_line(const Settings& settings) {
+    std::string text;
+    for (const auto& [name, value] : settings.values())
+        text += (text.empty() ? "" : ", ") + name + " " + to_text(value);
+    return text.empty() ? "the defaults" : text;
+}
+}  // namespace
+
 std::string to_text(const BenchResult& r) {
     char text[768];
     std::snprintf(text, sizeof text,
@@ -242,8 +252,9 @@ std::string to_text(const BenchResult& r) {
     std::snprintf(text, sizeof text,
                   "  least traffic  %.1f bytes per agent step, %.1f %% of the copy bandwidth of %sB/s\n",
                   r.bytes_per_agent_step, 100 * r.bandwidth_share, short_number(r.copy_bandwidth).c_str());
-    return result + text + "  outputs        " + r.outputs + "\n  plan           " + r.plan + "\n" +
-           (r.tuned.empty() ? "" : "                 " + r.tuned + "\n") + "  commit         " + r.commit + "\n";
+    return result + text + "  settings       " + settings_line(r.given) + "\n  outputs        " + r.outputs +
+           "\n  plan           " + r.plan + "\n" + (r.tuned.empty() ? "" : "                 " + r.tuned + "\n") +
+           "  commit         " + r.commit + "\n";
 }
 
 }  // namespace flockstep

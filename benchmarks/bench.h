@@ -30,7 +30,8 @@ struct BenchConfig {
 /// What one measurement gave. A step is all worlds once: rules, autoreset, observations, everything in `outputs`.
 struct BenchResult {
     std::string environment, device, policy, outputs, plan, tuned, commit;
-    Settings settings;                // the environment's
+    Settings settings;                // the environment's, all of them
+    Settings given;                   // those of them that are not left to the environment's defaults
     int64_t num_envs = 0, steps = 0;  // steps: clocked
     int num_agents = 0, repeats = 0;
     bool statistics = false, clocks_acting = false;

@@ -28,7 +28,7 @@ def read_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="of training")
-    parser.add_argument("--config", default=ROOT / "configs" / "cartpole.toml", type=pathlib.Path)
+    parser.add_argument("--config", default="cartpole", help="a recipe's name or file")
     parser.add_argument("--train", default="", help="settings of `flockstep train`, on top of the file's")
     parser.add_argument("--eval", default="", help="settings of `flockstep eval`, such as --deterministic")
     parser.add_argument("--at_most", type=float, default=0, help="seconds that a seed may take; 0: any")

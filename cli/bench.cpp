@@ -5,17 +5,41 @@
 
 #include "cli/cli.h"
 #include "cli/device.h"
+#include "sim/engine/registry.h"
 
 namespace flockstep {
 
 namespace {
-BenchResult bench(const std::string& name, const GivenSettings& given) {
+/// The environment's own benchmark settings, unless `--config` stands in for them, below what was given.
+Settings settings_of(const std::string& name, const Command& command) {
+    Settings settings;
+    if (command.config.empty()) settings = registry().find(name).info.bench_settings;
+    const Settings given = command.given.of(environment_group(name));
+    for (const auto& [key, value] : given.values()) settings.set(key, value);
+    return settings;
+}
+
+/// What to put in front of a refusal of a setting that the environment itself brought.
+std::string own_setting(const std::string& name, const Command& command, const std::string& refusal) {
+    const Settings own = command.config.empty() ? registry().find(name).info.bench_settings : Settings();
+    for (const auto& [key, value] : own.values())
+        if (refusal.rfind(key + ":", 0) == 0 && !command.given.find("environment", key))
+            return "benchmark settings of " + name + " (--config none does without them): ";
+    return "";
+}
+
+BenchResult bench(const std::string& name, const Command& command) {
+    const GivenSettings& given = command.given;
     BenchConfig config;
     given.read(config, "bench");
     BatchConfig batch = bench_defaults();
     given.read(batch, "batch");
     batch.device = choose_device(batch.device.str()).name();
-    return run_bench(name, batch, given.of(environment_group(name)), config);
+    try {
+        return run_bench(name, batch, settings_of(name, command), config);
+    } catch (const std::invalid_argument& error) {
+        throw std::invalid_argument(own_setting(name, command, error.what()) + error.what());
+    }
 }
 }  // namespace
 
@@ -32,7 +56,7 @@ int run_bench(const Command& command) {
     for (const std::string& name : names) groups.push_back(environment_group(name));
     command.given.refuse_unknown(groups);
     for (const std::string& name : names) {
-        const BenchResult result = bench(name, command.given);
+        const BenchResult result = bench(name, command);
         std::printf("%s%s", (command.json ? to_json(result) : to_text(result)).c_str(), command.json ? "\n" : "");
         std::fflush(stdout);
     }

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "build_info.h"
+#include "cli/recipes.h"
 #include "cli/tables.h"
 #include "io/quote.h"
 #include "sim/engine/registry.h"
@@ -51,7 +52,6 @@ class Skeleton {
         return nullptr;
     }
     Command command;
-    std::string config;
 
   private:
     CLI::App* add(const std::string& name, const std::string& text) {
@@ -62,8 +62,17 @@ class Skeleton {
     CLI::App* add_run(CLI::App* sub) {
         const bool is_bench = sub->get_name() == "bench";
         sub->add_option("NAME", command.names, is_bench ? "environments" : "an environment");
-        sub->add_option("--config", config, "a TOML file of settings; those of the command line win");
+        sub->add_option("--config", command.config, config_help(sub->get_name()));
         return sub;
+    }
+    static std::string config_help(const std::string& command) {
+        const std::string text = "a TOML file of settings; the command line wins";
+        if (command == "train")
+            return "a TOML file or the name of a shipped recipe (flockstep list); default: NAME's own recipe; none: "
+                   "the "
+                   "defaults below";
+        if (command == "bench") return text + "; default: NAME's own benchmark settings; none: the defaults below";
+        return text;
     }
     CLI::App app_;
 };
@@ -122,11 +131,20 @@ std::string help(Skeleton& skeleton, const std::string& name) {
     if (CLI::App* sub = skeleton.find(name)) return sub->help("flockstep") + settings_help(name, skeleton.command);
     return skeleton.app().help() +
            "Examples:\n"
-           "  flockstep list pathfinding\n"
-           "  flockstep train cartpole --total_steps 500000 --seed 3\n"
-           "  flockstep eval --checkpoint runs/cartpole-20260101-120000 --episodes 1000\n"
-           "  flockstep bench cartpole --num_envs 65536 --json\n"
-           "  flockstep tool pathfinding generate --generator maze --size 21 --output mazes.yaml\n";
+           "  flockstep train cartpole               train by the shipped recipe; runs/ then holds a replay to watch\n"
+           "  flockstep bench pathfinding            measure steps per second\n"
+           "  flockstep list pathfinding             show settings, observations, actions and policies\n"
+           "Help of one command: flockstep COMMAND --help\n";
+}
+
+/// Adds the settings that `--config` names, or those that stand in for it. Says which recipe training takes.
+void add_config(const std::string& name, Command& command) {
+    if (name == "train" && command.resume.empty()) {
+        std::printf("Recipe: %s\n", add_recipe(command.given, command.config, command.name()).c_str());
+        std::fflush(stdout);
+    } else if (!command.config.empty() && command.config != "none") {
+        command.given.add_file(command.config);
+    }
 }
 
 int run_command(const std::string& name, const Command& command) {
@@ -149,6 +167,7 @@ int run_words(Skeleton& skeleton, WordList words) {
         plain = take_settings({words.begin() + 1, words.end()}, *sub, skeleton.command.given);
         plain.insert(plain.begin(), name);
     }
+    if (words.empty()) plain = {"--help"};
     std::reverse(plain.begin(), plain.end());  // as CLI11 wants them
     try {
         skeleton.app().parse(plain);
@@ -165,10 +184,8 @@ int run_words(Skeleton& skeleton, WordList words) {
         throw std::invalid_argument(std::string(error.what()) + "; see flockstep " + name + (name.empty() ? "" : " ") +
                                     "--help");
     }
-    if (!sub)
-        throw std::invalid_argument(
-            "command: got none, want list, train, eval, bench, render or tool; see flockstep --help");
-    if (!skeleton.config.empty()) skeleton.command.given.add_file(skeleton.config);
+    if (!sub) throw std::invalid_argument("command: got none, want list, train, eval, bench, render or tool");
+    add_config(name, skeleton.command);
     return run_command(name, skeleton.command);
 }
 

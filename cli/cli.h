@@ -16,7 +16,7 @@ int run_command_line(int count, char** words);
 struct Command {
     std::vector<std::string> names;  // environments
     GivenSettings given;
-    std::string checkpoint, resume, output;
+    std::string config, checkpoint, resume, output;
     bool json = false;
     /// The one environment; empty if none was named.
     std::string name() const { return names.empty() ? "" : names[0]; }

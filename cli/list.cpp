@@ -1,6 +1,7 @@
 #include <cstdio>
 
 #include "cli/cli.h"
+#include "cli/recipes.h"
 #include "cli/tables.h"
 #include "io/text_table.h"
 #include "sim/engine/registry.h"
@@ -12,7 +13,10 @@ void list_all() {
     TextTable table({"environment", "what it is"});
     for (const EnvironmentEntry& entry : registry().entries())
         if (!entry.is_test) table.add({entry.name, entry.info.summary});
-    std::printf("%s\nSettings and spaces of one: flockstep list NAME\n", table.text().c_str());
+    TextTable recipes({"recipe", "what it trains"});
+    for (const Recipe& recipe : shipped_recipes()) recipes.add({recipe.name, recipe.summary()});
+    std::printf("%s\nSettings and spaces of one: flockstep list NAME\n\n", table.text().c_str());
+    std::printf("%s\nTrain by one: flockstep train NAME, or flockstep train --config RECIPE\n", recipes.text().c_str());
 }
 
 std::string gymnasium_ids(const EnvironmentEntry& entry) {
@@ -38,6 +42,10 @@ void list_one(const EnvironmentEntry& entry, const Settings& settings) {
     std::printf("%s\nMetrics: %s\nPolicies: %s\n", spaces_text(batch->spaces()).c_str(),
                 joined(batch->metric_names()).c_str(), joined(policies).c_str());
     std::printf("Gymnasium: %s\n", gymnasium_ids(entry).c_str());
+    std::vector<std::string> recipes;
+    for (const Recipe& recipe : shipped_recipes())
+        if (recipe.environment() == entry.name) recipes.push_back(recipe.name);
+    if (!recipes.empty()) std::printf("Recipes: %s\n", joined(recipes).c_str());
     if (entry.info.tools) std::printf("Commands: flockstep tool %s\n", entry.name.c_str());
 }
 }  // namespace

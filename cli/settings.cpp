@@ -4,7 +4,6 @@
 #include <stdexcept>
 
 #include "io/quote.h"
-#include "io/toml.h"
 #include "sim/engine/registry.h"
 
 namespace flockstep {
@@ -51,11 +50,15 @@ void GivenSettings::set(const std::string& key, Value value) {
 }
 
 void GivenSettings::add_file(const std::filesystem::path& path) {
+    add_entries(read_toml(path), path_text(path.string()));
+}
+void GivenSettings::add_text(const std::string& text, const std::string& source) {
+    add_entries(parse_toml(text, source), source);
+}
+void GivenSettings::add_entries(std::vector<TomlEntry> entries, const std::string& source) {
     const std::vector<Given> flags = given_on_command_line();
-    for (TomlEntry& entry : read_toml(path))
-        take({entry.table, entry.key, std::move(entry.value),
-              path_text(path.string()) + ":" + std::to_string(entry.line)},
-             flags);
+    for (TomlEntry& entry : entries)
+        take({entry.table, entry.key, std::move(entry.value), source + ":" + std::to_string(entry.line)}, flags);
 }
 
 std::vector<GivenSettings::Given> GivenSettings::given_on_command_line() const {

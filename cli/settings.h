@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "io/toml.h"
 #include "sim/contract/config.h"
 #include "trainer/config.h"
 
@@ -44,6 +45,8 @@ class GivenSettings {
     /// table. `environment = "NAME"`, or `name` in [environment], names the environment. Command-line values stay.
     /// Throws std::invalid_argument that names file and line.
     void add_file(const std::filesystem::path& path);
+    /// The same of a text, such as a recipe's; `source` names it in refusals.
+    void add_text(const std::string& text, const std::string& source);
 
     /// Settings of the file's table [cpu] or [cuda], whichever `device_table` names, count as if they stood in no
     /// table, and win over those that do; the other table's are dropped. Refuse unknown keys first.
@@ -79,6 +82,7 @@ class GivenSettings {
         std::string place;  // "file:line", or empty for the command line
         bool is_for(const std::string& other) const { return table.empty() || table == other; }
     };
+    void add_entries(std::vector<TomlEntry> entries, const std::string& source);
     /// Adds a file's entry, unless one of `flags` wins.
     void take(const Given& given, const std::vector<Given>& flags);
     std::vector<Given> given_on_command_line() const;

@@ -25,6 +25,7 @@ function(flockstep_python_module name)
     set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${FLOCKSTEP_PACKAGE})
     # What a static library brings along stays inside the module: two modules in one process do not mix.
     target_link_options(${name} PRIVATE -Wl,--exclude-libs,ALL)
+    set_target_properties(${name} PROPERTIES INSTALL_RPATH "$ORIGIN/../torch/lib" INSTALL_RPATH_USE_LINK_PATH OFF)
     install(TARGETS ${name} LIBRARY DESTINATION flockstep)
 endfunction()
 
@@ -64,19 +65,23 @@ function(flockstep_environment_python folder)
 endfunction()
 
 if(pybind11_FOUND AND module_sources)
+    # How arrays cross, for both modules: compiled once, linked into each, which keeps its copy to itself.
+    set(array_sources ${module_sources})
+    list(FILTER array_sources INCLUDE REGEX "/module_(array|given|convert|stream)\\.cpp$")
+    list(REMOVE_ITEM module_sources ${array_sources})
+    add_library(flockstep_arrays OBJECT ${array_sources})
+    target_link_libraries(flockstep_arrays PRIVATE flockstep_sim flockstep_exact pybind11::module)
+
     flockstep_python_module(_flockstep ${module_sources})
-    target_link_libraries(_flockstep PRIVATE flockstep_sim flockstep_envs flockstep_exact)
+    target_link_libraries(_flockstep PRIVATE flockstep_arrays flockstep_sim flockstep_envs flockstep_exact)
     if(TARGET flockstep_test_envs)
         target_link_libraries(_flockstep PRIVATE flockstep_test_envs)
-        target_compile_definitions(_flockstep PRIVATE FLOCKSTEP_WITH_TEST_ENVIRONMENTS=1)
+        set_source_files_properties(${PROJECT_SOURCE_DIR}/bindings/module.cpp PROPERTIES
+            COMPILE_DEFINITIONS FLOCKSTEP_WITH_TEST_ENVIRONMENTS=1)
     endif()
     if(has_trainer AND policy_sources)
-        # Arrays cross as in the other module, by its own sources; each module keeps its copy to itself.
-        set(array_sources ${module_sources})
-        list(FILTER array_sources INCLUDE REGEX "/module_(array|given|convert|stream)\\.cpp$")
-        flockstep_python_module(_flockstep_policy ${policy_sources} ${array_sources})
-        target_link_libraries(_flockstep_policy PRIVATE flockstep_trainer)
-        set_target_properties(_flockstep_policy PROPERTIES JOB_POOL_COMPILE torch)
+        flockstep_python_module(_flockstep_policy ${policy_sources})
+        target_link_libraries(_flockstep_policy PRIVATE flockstep_arrays flockstep_trainer)
     endif()
 
     # Links whose file has gone are removed.

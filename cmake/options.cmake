@@ -6,7 +6,7 @@ function(flockstep_option name default text)
     set(${name} "${default}" CACHE STRING "${text}")
 endfunction()
 
-flockstep_option(FLOCKSTEP_CUDA AUTO "AUTO, ON or OFF: the CUDA backend; AUTO builds it where a compiler is found")
+flockstep_option(FLOCKSTEP_CUDA AUTO "AUTO, ON or OFF: the CUDA backend; AUTO builds it where a GPU and a compiler are found")
 flockstep_option(FLOCKSTEP_NVCC "" "pip: NVIDIA's compiler from PyPI only; a path: that one; empty: the toolkit, else pip's")
 flockstep_option(FLOCKSTEP_CUDA_ARCHITECTURES "" "e.g. 90 or 80-real;90; empty: the GPU that is here, else 80, 90, 100, 120 + PTX")
 flockstep_option(FLOCKSTEP_TRAINER AUTO "AUTO, ON or OFF: trainer and command line; AUTO builds them where torch is found")

@@ -27,4 +27,4 @@ add_custom_command(OUTPUT ${page} VERBATIM
     DEPENDS ${replay}/page.html ${replay}/page.css ${replay}/page.js ${CMAKE_CURRENT_LIST_FILE})
 flockstep_sources(replay_sources replay)
 add_library(flockstep_replay STATIC ${replay_sources} ${page})
-target_link_libraries(flockstep_replay PUBLIC flockstep_sim)
+target_link_libraries(flockstep_replay PUBLIC flockstep_sim PRIVATE flockstep_cold)

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-/// InternedString from outside, made fit for a sentence: whatever bytes a file or a command line holds, the result is
+/// Text from outside, made fit for a sentence: whatever bytes a file or a command line holds, the result is
 /// valid UTF-8 on one line, and sends nothing to a terminal but characters.
 namespace flockstep {
 

@@ -18,11 +18,11 @@
 namespace flockstep {
 
 namespace {
-constexpr size_t max_sentence = 400;  // bytes of what toml++ has to say
+constexpr size_t max_sentence = 400;  // bytes of toml++'s message
 constexpr int max_key_dots = 50;
 
-std::string place(const std::filesystem::path& path, const toml::node& node) {
-    return path_text(path.string()) + ":" + std::to_string(node.source().begin.line) + ": ";
+std::string place(const std::string& source, const toml::node& node) {
+    return source + ":" + std::to_string(node.source().begin.line) + ": ";
 }
 
 std::string name_of(const toml::node& node) {
@@ -171,12 +171,16 @@ std::string text_of(const std::vector<TomlScalar>& list) {
 }  // namespace
 
 std::vector<TomlEntry> read_toml(const std::filesystem::path& path) {
-    const toml::table file = parse(read_file(path.string()), path_text(path.string()));
+    return parse_toml(read_file(path.string()), path_text(path.string()));
+}
+
+std::vector<TomlEntry> parse_toml(const std::string& text, const std::string& source) {
+    const toml::table file = parse(text, source);
     std::vector<TomlEntry> entries;
     const auto add = [&](const std::string& table, const toml::key& key, const toml::node& node) {
         const std::string name(key.str());
         entries.push_back(
-            {table, name, to_value(node, place(path, node) + escaped(name) + ": "), int(node.source().begin.line)});
+            {table, name, to_value(node, place(source, node) + escaped(name) + ": "), int(node.source().begin.line)});
     };
     for (const auto& [key, node] : file) {
         const toml::table* const table = node.as_table();

@@ -29,6 +29,8 @@ struct TomlEntry {
 /// file, and where the text is wrong the line and the key: "pursuit.toml:3: num_envs: expected a comment or whitespace,
 /// saw 'x'".
 std::vector<TomlEntry> read_toml(const std::filesystem::path& path);
+/// The same of a text; `source` is the name that a refusal begins with.
+std::vector<TomlEntry> parse_toml(const std::string& text, const std::string& source);
 
 /// A line `key = value` each, in alphabetical order; read_toml gives back the same values, type for type.
 std::string to_toml(const std::map<std::string, TomlValue>& values);

@@ -1,9 +1,18 @@
 #!/bin/bash
 # Configures and builds, and makes `import flockstep` work in the project's own virtual environment.
-# Usage: scripts/build.sh PYTHON BUILD_FOLDER JOBS. Options come as environment variables, see cmake/options.cmake.
+# Usage: scripts/build.sh PYTHON BUILD_FOLDER JOBS [tests]. Builds the program and the Python package; with `tests`, also the
+# tests and the benchmark programs. Options are environment variables, see cmake/options.cmake.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-python=$1 build=$2 jobs=$3
+python=$1 build=$2 jobs=$3 target=flockstep_product
+[ "${4:-}" != tests ] || target=all
+
+# A folder that has tests keeps them, so that `make train` after `make test` has nothing to build.
+if [ $target = all ] || grep -qs '^FLOCKSTEP_TESTS:STRING=ON' "$build/CMakeCache.txt"; then
+    export FLOCKSTEP_TESTS="${FLOCKSTEP_TESTS:-ON}" FLOCKSTEP_BENCHMARKS="${FLOCKSTEP_BENCHMARKS:-ON}"
+else
+    export FLOCKSTEP_TESTS="${FLOCKSTEP_TESTS:-OFF}" FLOCKSTEP_BENCHMARKS="${FLOCKSTEP_BENCHMARKS:-OFF}"
+fi
 
 # With NVIDIA's compiler from PyPI, nothing of a toolkit may slip in.
 if [ "${FLOCKSTEP_NVCC:-}" = pip ]; then
@@ -17,7 +26,7 @@ if [ "$(cat "$build/configured" 2>/dev/null)" != "$wanted" ]; then
     cmake --fresh -S . -B "$build" -G Ninja -DFLOCKSTEP_PYTHON="$(command -v "$python")"
     printf '%s\n' "$wanted" > "$build/configured"
 fi
-cmake --build "$build" --parallel "$jobs"
+cmake --build "$build" --parallel "$jobs" --target $target
 
 if [ -d .venv ] && [ "$python" = "$PWD/.venv/bin/python" ] && [ -d "$build/python" ]; then
     packages=$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 python=.venv/bin/python
 [ -x $python ] || python=python3
 build=${BUILD:-build-compile-time}
-cmake -S . -B "$build" -DFLOCKSTEP_CUDA_ARCHITECTURES="${ARCHITECTURE:-90}" -DFLOCKSTEP_TRAINER=OFF -DFLOCKSTEP_BINDINGS=OFF \
+cmake -S . -B "$build" -DFLOCKSTEP_CUDA=ON -DFLOCKSTEP_CUDA_ARCHITECTURES="${ARCHITECTURE:-90}" -DFLOCKSTEP_TRAINER=OFF -DFLOCKSTEP_BINDINGS=OFF \
     -DFLOCKSTEP_TESTS=OFF -DFLOCKSTEP_BENCHMARKS=OFF >"${build%/}.log" 2>&1 || { cat "${build%/}.log"; exit 1; }
 rm "${build%/}.log"
 RUNS=${RUNS:-3} CCACHE_DISABLE=1 "$python" - "$build" "$@" <<'PYTHON'

@@ -16,12 +16,16 @@ else
     python=python3
 fi
 
-# NVIDIA's compiler comes from PyPI where it is asked for, or where there is a GPU and no toolkit.
+# NVIDIA's compiler comes from PyPI where CUDA is built and there is no toolkit, or where it is asked for.
 have_toolkit() { command -v nvcc || [ -x "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" ]; }
+have_gpu() { [ -e /dev/nvidia0 ] || [ -e /dev/dxg ] || nvidia-smi -L 2> /dev/null | grep -q '^GPU '; }
+wants_cuda=no
+case ${FLOCKSTEP_CUDA:-AUTO} in
+    ON) wants_cuda=yes ;;
+    AUTO) ! have_gpu || wants_cuda=yes ;;
+esac
 pip_nvcc=no
-if [ "${FLOCKSTEP_NVCC:-}" = pip ]; then
-    pip_nvcc=yes
-elif [ "${FLOCKSTEP_CUDA:-AUTO}" != OFF ] && command -v nvidia-smi > /dev/null && ! have_toolkit > /dev/null; then
+if [ $wants_cuda = yes ] && { [ "${FLOCKSTEP_NVCC:-}" = pip ] || ! have_toolkit > /dev/null; }; then
     pip_nvcc=yes
 fi
 

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Copies the header-only libraries that a machine without packages may lack into travel/include, where CMake looks for
-# them: take that folder along with the sources.
+# Copies what a machine without packages may lack into travel/: header-only libraries (travel/include, where CMake looks for
+# them), and wheels for scripts/wheel.sh and scripts/test_wheel.sh. Take that folder along with the sources.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,3 +16,11 @@ for header in toml++/toml.h; do
     cp -rL "$(dirname "$found")" "travel/include/$library"
     echo "travel: $library from $(dirname "$found")"
 done
+
+# Wheels of pure Python, for any version of it: the build backend, the packages that Flockstep and its tests import.
+python=.venv/bin/python
+[ -x $python ] || python=python3
+names='scikit_build_core|packaging|pathspec|gymnasium|cloudpickle|Farama-Notifications|pettingzoo|pytest|pluggy|iniconfig|Pygments'
+mapfile -t wheels < <(grep -E "^($names)==" scripts/requirements.txt)
+$python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: -d travel/wheels "${wheels[@]}"
+echo "travel: ${wheels[*]}"

@@ -23,7 +23,7 @@ BINARY = pathlib.Path(os.environ.get("FLOCKSTEP_BINARY", ROOT / "build" / "flock
 
 pytestmark = pytest.mark.skipif(not BINARY.is_file(), reason=f"{BINARY} is not built")
 
-SMALL = ["--num_envs", "32", "--num_steps", "16", "--hidden_sizes", "16", "--device", "cpu"]
+SMALL = ["--config", "none", "--num_envs", "32", "--num_steps", "16", "--hidden_sizes", "16", "--device", "cpu"]
 
 
 def flockstep(*words, cwd, timeout=120, env=None):
@@ -84,6 +84,17 @@ def test_help_names_the_usage_and_fits_a_terminal(words, tmp_path):
         assert re.search(r"^pathfinding +generate, convert$", text, re.MULTILINE)
 
 
+def test_the_program_alone_shows_its_commands_and_three_examples_that_work(tmp_path):
+    text = succeed(cwd=tmp_path)
+    assert text == succeed("--help", cwd=tmp_path)
+    assert all(re.search(rf"^  {name} +\w", text, re.MULTILINE) for name in ("list", "train", "eval", "bench", "render", "tool"))
+    examples = re.findall(r"^  flockstep (.*?)  ", text[text.index("Examples:") :], re.MULTILINE)
+    assert examples == ["train cartpole", "bench pathfinding", "list pathfinding"]
+    short = {"train": ["--total_steps", "2048", "--device", "cpu"], "bench": ["--seconds", "0.1", "--num_envs", "4", "--device", "cpu"], "list": []}
+    for example in examples:
+        succeed(*example.split(), *short[example.split()[0]], cwd=tmp_path)
+
+
 def test_version_is_one_line(tmp_path):
     assert re.fullmatch(r"flockstep \d+\.\d+\.\d+ \(\S+\)\n", succeed("--version", cwd=tmp_path))
 
@@ -112,7 +123,7 @@ def test_list_shows_spaces_for_the_settings_given(tmp_path):
 # Bad input
 
 BAD_WORDS = [
-    ([], "want list, train, eval, bench, render or tool"),
+    (["--"], "want list, train, eval, bench, render or tool"),
     (["trian"], 'got "trian"'),
     (["tool", "pathfindin"], 'environment: got "pathfindin", want one of: cartpole, pathfinding'),
     (["tool", "cartpole"], 'environment: got "cartpole", which has no commands, want one of: pathfinding'),
@@ -148,6 +159,9 @@ BAD_WORDS = [
     (["bench", "cartpole", "--device", "cuda:97"], 'device: got "cuda:97", which cannot be used'),
     (["train", "cartpole", "--dtype", "observation=float17"], "float17"),
     (["train", "cartpole", "--max_episode_steps", "-3"], 'max_episode_steps: got "-3", want an integer from 1'),
+    (["train", "cartpole", "--config", "cartpol"], 'config: got "cartpol", want a TOML file, none, or one of cartpole, mpe_spread, mpe_tag, pathfinding, pathfinding_'),
+    (["train", "cartpole", "--config", "pathfinding_random"], "config: recipe pathfinding_random is for pathfinding, not for cartpole"),
+    (["bench", "pathfinding", "--height", "64", "--width", "64"], 'benchmark settings of pathfinding (--config none does without them): size: got 32, want 64'),
     (["train", "cartpole", "--config", "absent.toml"], 'config: got "absent.toml"'),
     (["train", "cartpole", "--resume", "absent"], 'resume: got "absent"'),
     (["train", "cartpole", "--config"], "--config"),
@@ -169,7 +183,7 @@ BAD_WORDS = [
 ]
 
 
-@pytest.mark.parametrize("words, says", BAD_WORDS, ids=[" ".join(words) or "nothing" for words, _ in BAD_WORDS])
+@pytest.mark.parametrize("words, says", BAD_WORDS, ids=[" ".join(words) for words, _ in BAD_WORDS])
 def test_bad_input_is_one_sentence_and_exit_code_2(words, says, tmp_path):
     device = [] if "--device" in words or not words or words[0] not in ("train", "eval", "bench", "render") else ["--device", "cpu"]
     if words and words[-1].startswith("--"):
@@ -222,6 +236,63 @@ def test_a_damaged_checkpoint_is_refused(trained, tmp_path):
 def test_a_checkpoint_of_another_environment_is_refused(trained, tmp_path):
     says = refusal("eval", "pathfinding", "--checkpoint", trained[1], "--device", "cpu", cwd=tmp_path)
     assert "was trained on cartpole, not on pathfinding" in says
+
+
+# Recipes
+
+SHIPPED = sorted((ROOT / "configs").glob("*.toml"))
+FAST = ["--total_steps", "64", "--num_envs", "4", "--num_steps", "16", "--device", "cpu", "--replay", "false", "--evaluate_episodes", "0"]
+
+
+def trained_with(*words, folder):
+    """The settings of a run folder by table, and what was said first."""
+    tomllib = pytest.importorskip("tomllib")
+    said = succeed("train", *words, *FAST, cwd=folder)
+    return tomllib.loads((only_run(folder) / "config.toml").read_text()), said.splitlines()[0]
+
+
+def test_training_takes_the_recipe_of_the_environments_name(tmp_path):
+    config, said = trained_with("cartpole", "--gamma", "0.9", folder=tmp_path)
+    assert said == "Recipe: cartpole"
+    assert config["trainer"]["gae_lambda"] == 0.8 and config["trainer"]["anneal_lr"] is True
+    assert config["trainer"]["gamma"] == 0.9 and config["trainer"]["total_steps"] == 64  # flags win
+
+
+def test_training_by_bare_defaults(tmp_path):
+    config, said = trained_with("cartpole", "--config", "none", folder=tmp_path)
+    assert said.startswith("Recipe: none")
+    assert config["trainer"]["gae_lambda"] == 0.95 and config["trainer"]["anneal_lr"] is False
+
+
+def test_a_file_stands_in_for_the_recipe_whatever_its_name(tmp_path):
+    (tmp_path / "cartpole").write_text("gae_lambda = 0.7\n")
+    config, said = trained_with("cartpole", "--config", "cartpole", folder=tmp_path)
+    assert said == "Recipe: cartpole"
+    assert config["trainer"]["gae_lambda"] == 0.7 and config["trainer"]["anneal_lr"] is False
+
+
+def test_a_flag_for_a_table_wins_over_the_recipe_for_a_device(tmp_path):
+    config, _ = trained_with("pathfinding", "--trainer.hidden_sizes", "8", "--num_agents", "2", folder=tmp_path)
+    assert config["trainer"]["hidden_sizes"] == "8" and config["trainer"]["share_layers"] is True  # of [cpu]
+    assert config["environment"]["generator"] == "warehouse" and config["environment"]["num_agents"] == 2
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_every_shipped_recipe_trains_by_its_name_alone(path, tmp_path):
+    tomllib = pytest.importorskip("tomllib")
+    recipe = tomllib.loads(path.read_text())
+    few = ["--num_agents", "3"] if "num_agents" in recipe else []
+    config, said = trained_with("--config", path.stem, "--hidden_sizes", "8", *few, folder=tmp_path)
+    assert said == f"Recipe: {path.stem}"
+    assert config["environment"]["name"] == recipe["environment"] and config["trainer"]["gamma"] == recipe["gamma"]
+
+
+def test_list_names_the_recipes(tmp_path):
+    text = succeed("list", cwd=tmp_path)
+    for path in SHIPPED:
+        assert re.search(rf"^{path.stem} +\w", text, re.MULTILINE), path.stem
+    assert re.search(r"^pathfinding_random +Lifelong pathfinding on random maps", text, re.MULTILINE)
+    assert "Recipes: pathfinding, pathfinding_mazes, pathfinding_random, pathfinding_warehouse_192\n" in succeed("list", "pathfinding", cwd=tmp_path)
 
 
 # Training
@@ -646,10 +717,28 @@ def test_bench_prints_one_json_object_per_environment(tmp_path):
     rows = [json.loads(line) for line in text.splitlines()]
     assert [row["environment"] for row in rows] == ["cartpole", "pathfinding"]
     for row in rows:
-        assert row["num_envs"] == 64 and row["num_agents"] == 1
+        assert row["num_envs"] == 64 and row["num_agents"] == {"cartpole": 1, "pathfinding": 64}[row["environment"]]
         assert row["agent_steps_per_second"] == pytest.approx(row["env_steps_per_second"] * row["num_agents"])
         assert 0 < row["bandwidth_share"] < 2 and row["bytes_per_agent_step"] > 0 and row["copy_bandwidth"] > 1e8
         assert row["commit"] and "reward" in row["outputs"]
+
+
+def test_bench_takes_the_environments_own_settings_unless_told_otherwise(tmp_path):
+    words = ["bench", "pathfinding", "--seconds", "0.1", "--num_envs", "8", "--device", "cpu"]
+    own = {"size": 32, "num_agents": 64, "on_target": "restart", "collision_system": "soft", "max_episode_steps": 256}
+    bare = {"size": 8, "num_agents": 1, "on_target": "finish", "collision_system": "priority", "max_episode_steps": 64}
+    (tmp_path / "four.toml").write_text("num_agents = 4\n")
+    for more, changed in [
+        ([], own),
+        (["--num_agents", "8", "--size=64"], {**own, "num_agents": 8, "size": 64}),
+        (["--config", "none"], bare),
+        (["--config", "four.toml"], {**bare, "num_agents": 4}),
+    ]:
+        row = json.loads(succeed(*words, *more, "--json", cwd=tmp_path))
+        assert {name: row["settings"][name] for name in own} == changed
+    line = "  settings       collision_system soft, max_episode_steps 256, num_agents 64, on_target restart, size 32\n"
+    assert line in succeed(*words, cwd=tmp_path)
+    assert "  settings       the defaults\n" in succeed(*words, "--config", "none", cwd=tmp_path)
 
 
 def test_bench_measures_what_was_asked_for(tmp_path):

@@ -76,6 +76,7 @@ WRONG = {
     "an id without a version": ('static constexpr GymnasiumId gymnasium_ids[] = {{"Pursuit-v0"}, {"Pursuit"}};', "gymnasium_ids: want ids like "),
     "an id with a namespace": ('static constexpr GymnasiumId gymnasium_ids[] = {{"flockstep/Pursuit-v0"}};', "gymnasium_ids: want ids like "),
     "a version that is no number": ('static constexpr GymnasiumId gymnasium_ids[] = {{"Pursuit-v0b"}};', "gymnasium_ids: want ids like "),
+    "benchmark settings as text": ('static constexpr const char* bench_settings[] = {"size", "8"};', "bench_settings: want `static constexpr PresetSetting bench_settings[] = {{"),
     "one tool": ("static Tool tools();", "tools: want `static std::vector<Tool> tools()`"),
     "tools of settings": ("static std::vector<Tool> tools(const Config&);", "tools: want `static std::vector<Tool> tools()`"),
     "a drawing without a world": ("static void draw(Batch&, Replay&) {}", "draw: want `static void draw(Batch&, int64_t env, Replay&)`"),

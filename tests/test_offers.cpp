@@ -49,6 +49,19 @@ TEST_CASE("gymnasium ids: settings are those given, with the types of their fiel
     CHECK(entry.settings.values() == expected);
 }
 
+TEST_CASE("benchmark settings: those of an environment that declares them, with the types of their fields") {
+    const std::map<std::string, Value> expected{{"size", int64_t{32}},
+                                                {"num_agents", int64_t{64}},
+                                                {"on_target", std::string("restart")},
+                                                {"collision_system", std::string("soft")},
+                                                {"max_episode_steps", int64_t{256}}};
+    CHECK(full_registry().find("pathfinding").info.bench_settings.values() == expected);
+    CHECK(full_registry().find("cartpole").info.bench_settings.values().empty());
+    const PresetSetting unknown[] = {{"num_agent", "4"}};
+    CHECK(error_of([&] { read_preset_settings<Config>(unknown, "pursuit"); }) ==
+          "pursuit: unknown key \"num_agent\", did you mean \"num_agents\"?");
+}
+
 TEST_CASE("gymnasium ids: settings that there are not, or out of range, are refused") {
     CHECK(error_of([] {
               read_gymnasium_id<Config>({"Pursuit-v0", {{"num_agent", "4"}}});

@@ -30,7 +30,7 @@ def run(*words):
 
 def train(folder, *words):
     """The run folder of a short training run on the CPU."""
-    small = ["--num_envs", "32", "--num_steps", "16", "--hidden_sizes", "16", "--device", "cpu", "--replay", "false"]
+    small = ["--config", "none", "--num_envs", "32", "--num_steps", "16", "--hidden_sizes", "16", "--device", "cpu", "--replay", "false"]
     run("train", *words, *small, "--runs", folder)
     return next(folder.iterdir())
 

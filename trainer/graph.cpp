@@ -1,13 +1,15 @@
 #include "trainer/graph.h"
 
-#include <torch/torch.h>
-
 #include <optional>
 #include <stdexcept>
 
 #ifdef FLOCKSTEP_TORCH_WITH_CUDA
+#include <ATen/Context.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/cuda/CUDAGraph.h>
+#include <ATen/ops/ones.h>
 #include <c10/cuda/CUDAGuard.h>
+#include <torch/csrc/autograd/autograd.h>
 #endif
 
 namespace flockstep {
@@ -25,8 +27,8 @@ TrainerStream::TrainerStream(Device device) : device_(device), impl_(std::make_u
     at::globalContext().setBenchmarkCuDNN(false);
     // LibTorch runs the backward pass in a thread of its own. This first kernel creates the thread's CUDA context;
     // cuBLAS would print a warning if it came first.
-    const torch::Tensor one = torch::ones(
-        {1}, torch::TensorOptions(torch::Device(torch::kCUDA, c10::DeviceIndex(device.index))).requires_grad(true));
+    const at::Tensor one = at::ones({1}, at::TensorOptions(at::Device(at::kCUDA, c10::DeviceIndex(device.index))));
+    one.requires_grad_(true);
     torch::autograd::grad({one * 2.0}, {one});
 }
 Stream TrainerStream::handle() const { return {impl_->stream ? static_cast<void*>(impl_->stream->stream()) : nullptr}; }

@@ -1,6 +1,18 @@
 #include "trainer/policy.h"
 
-#include <torch/torch.h>
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/_foreach_copy.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/linalg_qr.h>
+#include <ATen/ops/linear.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
 #include <stdexcept>
@@ -10,10 +22,10 @@
 namespace flockstep {
 
 namespace {
-torch::TensorOptions options_for(Device device, torch::ScalarType dtype) {
-    const torch::Device context =
-        device.is_cuda() ? torch::Device(torch::kCUDA, c10::DeviceIndex(device.index)) : torch::Device(torch::kCPU);
-    return torch::TensorOptions().dtype(dtype).device(context);
+at::TensorOptions options_for(Device device, at::ScalarType dtype) {
+    const at::Device context =
+        device.is_cuda() ? at::Device(at::kCUDA, c10::DeviceIndex(device.index)) : at::Device(at::kCPU);
+    return at::TensorOptions().dtype(dtype).device(context);
 }
 
 /// Runs small matrix multiplications on one thread: threads that wait for each other gain little, and lose much on a
@@ -31,11 +43,11 @@ class ThreadScope {
 };
 
 /// A matrix with orthonormal rows or columns, whichever are fewer, times `gain`: the Q of a matrix of normal numbers,
-/// with the signs that make it uniformly distributed (Saxe et al. 2014). Drawn from our own random streams, so that it
-/// is the same on all machines with the same LAPACK.
-torch::Tensor orthogonal(int64_t rows, int64_t columns, float gain, const Rng& rng) {
+/// with the signs that make it uniformly distributed (Saxe et al. 2014). Drawn from our own streams: equal on all
+/// machines with the same LAPACK.
+at::Tensor orthogonal(int64_t rows, int64_t columns, float gain, const Rng& rng) {
     const int64_t tall = std::max(rows, columns), wide = std::min(rows, columns);
-    torch::Tensor normal = torch::empty({tall, wide}, torch::kFloat64);
+    at::Tensor normal = at::empty({tall, wide}, at::kDouble);
     double* numbers = normal.data_ptr<double>();
     for (int64_t i = 0; i < tall * wide; ++i) {
         const Words words = rng.bits4(uint32_t(i & 0xFFFFF), uint32_t(i >> 20));
@@ -44,7 +56,7 @@ torch::Tensor orthogonal(int64_t rows, int64_t columns, float gain, const Rng& r
     }
     auto [q, r] = at::linalg_qr(normal);
     q = q * r.diagonal().sign();
-    return ((rows < columns ? q.t() : q) * gain).to(torch::kFloat32).contiguous();
+    return ((rows < columns ? q.t() : q) * gain).to(at::kFloat).contiguous();
 }
 }  // namespace
 
@@ -52,11 +64,17 @@ struct Policy::Network : NetworkLayout {
     PolicySpec spec;
     TrainConfig config;
     Memory& memory;
-    std::vector<Buffer> buffers;  // parameter, gradient, first and second moment, bfloat16 copy
-    std::vector<torch::Tensor> leaves, gradient_views;
+    std::vector<int> part_order;              // parts as they lie in the input
+    int channels = 0, height = 0, width = 0;  // of the image at the front of the input; 0: there is none
+    IntegerList hidden, convolutions;
+    InputColumns columns;
+    std::vector<Parameter> parameters;
+    int64_t size = 0;
+    std::vector<Buffer> buffers;  // parameter, gradient, first and second moment, rounded
+    std::vector<at::Tensor> leaves, gradient_views;
     size_t next_leaf = 0;
-    torch::Tensor logits, value;  // of the last call, float32; value [rows, 1]
-    std::vector<torch::Tensor> outputs, output_gradients;
+    at::Tensor logits, value;  // of the last call, float32; value [rows, 1]
+    std::vector<at::Tensor> outputs, output_gradients;
 
     Network(const PolicySpec& spec, const TrainConfig& config, Memory& memory)
         : NetworkLayout(spec, config), spec(spec), config(config), memory(memory) {
@@ -67,50 +85,48 @@ struct Policy::Network : NetworkLayout {
     void allocate() {
         for (const char* what : {"parameters", "gradients", "first moments", "second moments"})
             buffers.emplace_back(memory, size_t(size) * 4, std::string("the policy's ") + what);
-        if (is_bfloat16()) buffers.emplace_back(memory, size_t(size) * 2, "the policy's bfloat16 parameters");
-        const auto number = options_for(memory.device(), torch::kFloat32),
-                   bf16 = options_for(memory.device(), torch::kBFloat16);
+        if (is_bfloat16()) buffers.emplace_back(memory, size_t(size) * 2, "the policy's rounded parameters");
+        const auto number = options_for(memory.device(), at::kFloat),
+                   rounded = options_for(memory.device(), at::kBFloat16);
         for (const Parameter& p : parameters) {
-            torch::Tensor leaf =
-                is_bfloat16() ? torch::from_blob(static_cast<uint16_t*>(buffers[4].data()) + p.offset, p.shape, bf16)
-                              : torch::from_blob(numbers(0) + p.offset, p.shape, number);
+            at::Tensor leaf =
+                is_bfloat16() ? at::from_blob(static_cast<uint16_t*>(buffers[4].data()) + p.offset, p.shape, rounded)
+                              : at::from_blob(numbers(0) + p.offset, p.shape, number);
             leaves.push_back(leaf.requires_grad_());
-            gradient_views.push_back(torch::from_blob(numbers(1) + p.offset, p.shape, number));
+            gradient_views.push_back(at::from_blob(numbers(1) + p.offset, p.shape, number));
         }
     }
     float* numbers(int buffer) const { return static_cast<float*>(buffers[size_t(buffer)].data()); }
 
-    const torch::Tensor& leaf() { return leaves[next_leaf++]; }
-    torch::Tensor activated(torch::Tensor x) const {
-        return config.activation == Activation::tanh ? x.tanh_() : x.relu_();
-    }
+    const at::Tensor& leaf() { return leaves[next_leaf++]; }
+    at::Tensor activated(at::Tensor x) const { return config.activation == Activation::tanh ? x.tanh_() : x.relu_(); }
 
-    /// One tower, head included. Consumes leaves in the order in which add_tower created them.
-    torch::Tensor tower(const torch::Tensor& input) {
-        torch::Tensor x = input;
+    /// One tower up to its head. Takes its leaves in the order in which add_tower made them.
+    at::Tensor tower(const at::Tensor& input) {
+        at::Tensor x = input;
         if (channels) {
             const int64_t image = int64_t(channels) * height * width, stride = columns.width;
             x = input.as_strided({input.size(0), channels, height, width}, {stride, int64_t(height) * width, width, 1});
             for (size_t i = 0; i < convolutions.size(); ++i) {
-                const torch::Tensor &weight = leaf(), &bias = leaf();
+                const at::Tensor &weight = leaf(), &bias = leaf();
                 x = activated(at::conv2d(x, weight, bias));
             }
             x = x.flatten(1);
             if (stride > image) x = at::cat({x, input.narrow(1, image, stride - image)}, 1);
         }
         for (size_t i = 0; i < hidden.size(); ++i) {
-            const torch::Tensor &weight = leaf(), &bias = leaf();
+            const at::Tensor &weight = leaf(), &bias = leaf();
             x = activated(at::linear(x, weight, bias));
         }
-        const torch::Tensor &weight = leaf(), &bias = leaf();
-        return at::linear(x, weight, bias).to(torch::kFloat32);
+        const at::Tensor &weight = leaf(), &bias = leaf();
+        return at::linear(x, weight, bias).to(at::kFloat);
     }
 
     PolicyOutput run(const void* data, int64_t rows, bool wants_value = true) {
         const ThreadScope threads(rows * size);
         outputs.clear(), output_gradients.clear(), next_leaf = 0;
-        const auto options = options_for(memory.device(), is_bfloat16() ? torch::kBFloat16 : torch::kFloat32);
-        const torch::Tensor input = torch::from_blob(const_cast<void*>(data), {rows, columns.width}, options);
+        const auto options = options_for(memory.device(), is_bfloat16() ? at::kBFloat16 : at::kFloat);
+        const at::Tensor input = at::from_blob(const_cast<void*>(data), {rows, columns.width}, options);
         if (!config.share_layers) {
             logits = tower(input);
             if (!wants_value) return {logits.data_ptr<float>(), logits.stride(0), nullptr, 0};
@@ -155,7 +171,7 @@ void Policy::initialize(uint64_t seed) {
         for (int64_t first = 0; first < outputs; first += apart) {
             const Rng rng{seed, uint32_t(network.spec.first), uint32_t(i), uint32_t(first), Purpose::initialize};
             const int64_t rows = std::min(apart, outputs - first);
-            const torch::Tensor matrix = orthogonal(rows, inputs, first ? 1.0f : p.gain, rng);
+            const at::Tensor matrix = orthogonal(rows, inputs, first ? 1.0f : p.gain, rng);
             for (int64_t row = 0; row < rows; ++row)
                 memcpy(numbers.data() + p.offset + (first + row) * stride, matrix.data_ptr<float>() + row * inputs,
                        size_t(inputs) * 4);
@@ -168,10 +184,10 @@ void Policy::initialize(uint64_t seed) {
 void Policy::refresh() {
     if (!is_bfloat16()) return;
     const Device device = network_->memory.device();
-    const torch::NoGradGuard no_gradient;
+    const at::NoGradGuard no_gradient;
     network_->memory.synchronize();
-    torch::from_blob(bf16_copy(), {size()}, options_for(device, torch::kBFloat16))
-        .copy_(torch::from_blob(parameter(), {size()}, options_for(device, torch::kFloat32)));
+    at::from_blob(rounded(), {size()}, options_for(device, at::kBFloat16))
+        .copy_(at::from_blob(parameter(), {size()}, options_for(device, at::kFloat)));
     network_->memory.synchronize();
 }
 
@@ -189,24 +205,23 @@ std::vector<float> Policy::input_scale() const {
     return scale;
 }
 
-PolicyOutput Policy::forward_no_grad(const void* input, int64_t rows) {
-    const torch::NoGradGuard no_gradient;
+PolicyOutput Policy::evaluate(const void* input, int64_t rows) {
+    const at::NoGradGuard no_gradient;
     return network_->run(input, rows);
 }
-PolicyOutput Policy::forward_actor(const void* input, int64_t rows) {
-    const torch::NoGradGuard no_gradient;
+PolicyOutput Policy::choose(const void* input, int64_t rows) {
+    const at::NoGradGuard no_gradient;
     return network_->run(input, rows, false);
 }
 PolicyOutput Policy::forward(const void* input, int64_t rows) {
-    const torch::AutoGradMode gradient(true);
+    const at::AutoGradMode gradient(true);
     return network_->run(input, rows);
 }
 
 OutputGradient Policy::output_gradient() {
     Network& network = *network_;
     if (network.output_gradients.empty())
-        for (const torch::Tensor& output : network.outputs)
-            network.output_gradients.push_back(torch::empty_like(output));
+        for (const at::Tensor& output : network.outputs) network.output_gradients.push_back(at::empty_like(output));
     float* logits = network.output_gradients[0].data_ptr<float>();
     return {logits, !network.config.share_layers ? network.output_gradients[1].data_ptr<float>()
                                                  : logits + network.spec.num_actions};
@@ -215,9 +230,9 @@ OutputGradient Policy::output_gradient() {
 void Policy::backward() {
     Network& network = *network_;
     const ThreadScope threads(network.logits.size(0) * network.size);
-    const std::vector<torch::Tensor> gradients =
+    const std::vector<at::Tensor> gradients =
         torch::autograd::grad(network.outputs, network.leaves, network.output_gradients);
-    const torch::NoGradGuard no_gradient;
+    const at::NoGradGuard no_gradient;
     at::_foreach_copy_(network.gradient_views, gradients);
     network.outputs.clear(), network.output_gradients.clear();
 }

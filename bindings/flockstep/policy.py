@@ -39,7 +39,7 @@ class Policy:
         try:
             import torch
         except ImportError:
-            raise ImportError("flockstep.load_policy needs torch: pip install torch==2.11.0") from None
+            raise ImportError("flockstep.load_policy needs torch: pip install 'flockstep[train]'") from None
         try:
             from ._flockstep_policy import CheckpointPolicy
         except ImportError as error:

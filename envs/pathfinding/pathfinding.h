@@ -53,6 +53,12 @@ struct Pathfinding {
         {"Pathfinding-v0"},
         {"PathfindingLifelong-v0",  // as the benchmark of POGEMA plays it
          {{"on_target", "restart"}, {"collision_system", "soft"}, {"max_episode_steps", "256"}}}};
+    /// A map per world, drawn anew at each reset, and new goals on arrival.
+    static constexpr PresetSetting bench_settings[] = {{"size", "32"},
+                                                       {"num_agents", "64"},
+                                                       {"on_target", "restart"},
+                                                       {"collision_system", "soft"},
+                                                       {"max_episode_steps", "256"}};
     static void draw(Batch& batch, int64_t env, Replay& replay);
     /// Map files: generate, convert. Defined in tools.cpp.
     static std::vector<Tool> tools();

@@ -129,6 +129,8 @@ struct Tool;    // sim/contract/tool.h
 ///   static constexpr GymnasiumId gymnasium_ids[] = {{"Name-v0"}, {"NameOther-v0", {{"setting", "value"}, ...}}, ...}
 ///       Ids under which `import flockstep` registers the environment with Gymnasium, each with preset settings (see
 ///       gymnasium_id.h). The default is one id: flockstep/MpeSpread-v0 for mpe_spread.
+///   static constexpr PresetSetting bench_settings[] = {{"setting", "value"}, ...}
+///       The settings that `flockstep bench NAME` measures by default; all others have their defaults.
 ///   static std::vector<Tool> tools()
 ///       Host only, defined in the folder's tools.cpp: commands of the environment, run by `flockstep tool NAME
 ///       COMMAND` (see tool.h).

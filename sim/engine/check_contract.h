@@ -91,6 +91,9 @@ struct NamedDraw {
 struct NamedGymnasiumIds {
     int gymnasium_ids;
 };
+struct NamedBenchSettings {
+    int bench_settings;
+};
 struct NamedTools {
     int tools;
 };
@@ -190,6 +193,10 @@ inline constexpr bool has_gymnasium_ids = !requires {
     &Both<Env, NamedGymnasiumIds>::gymnasium_ids;
 };
 template <class Env>
+inline constexpr bool has_bench_settings = !requires {
+    &Both<Env, NamedBenchSettings>::bench_settings;
+};
+template <class Env>
 inline constexpr bool has_tools = !requires {
     &Both<Env, NamedTools>::tools;
 };
@@ -264,6 +271,12 @@ constexpr void check_offers() {
             static_assert(std::ranges::all_of(Env::gymnasium_ids, &GymnasiumId::is_well_formed),
                           "gymnasium_ids: want ids like \"Name-v0\": letters, digits, _ and -, then -v and a number");
     }
+    if constexpr (detail::has_bench_settings<Env>)
+        static_assert(
+            requires {
+                { Env::bench_settings[0] } -> std::same_as<const PresetSetting&>;
+            },
+            "bench_settings: want `static constexpr PresetSetting bench_settings[] = {{\"setting\", \"value\"}, ...}`");
     if constexpr (detail::has_tools<Env>)
         static_assert(
             requires {

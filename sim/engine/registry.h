@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,23 +33,31 @@ struct EnvironmentInfo {
     DrawWorld draw = nullptr;  // null if the environment has no drawing
     std::vector<GymnasiumEntry> gymnasium_ids = {};
     std::vector<Tool> (*tools)() = nullptr;  // null if the environment has no commands
+    Settings bench_settings = {};            // what `flockstep bench` measures; all others have their defaults
 };
 
 /// The default id of an environment: mpe_spread -> MpeSpread-v0.
 std::string default_gymnasium_id(const std::string& name);
 
+/// Preset settings, with the types of `Config`'s fields; `owner` starts the error message. Throws std::invalid_argument
+/// for unknown or invalid settings.
+template <class Config>
+Settings read_preset_settings(std::span<const PresetSetting> presets, const std::string& owner) {
+    Settings settings;
+    for (const PresetSetting& setting : presets)
+        if (setting.name) settings.set(setting.name, std::string(setting.value));
+    Settings typed = settings;
+    Config config;
+    read_whole_config(config, settings, owner);
+    const Settings whole = write_config(config);
+    for (const auto& [name, text] : settings.values()) typed.set(name, whole.values().at(name));
+    return typed;
+}
+
 /// Parses an id's preset settings for `Config`. Throws std::invalid_argument for unknown or invalid settings.
 template <class Config>
 GymnasiumEntry read_gymnasium_id(const GymnasiumId& given) {
-    Settings settings;
-    for (const PresetSetting& setting : given.settings)
-        if (setting.name) settings.set(setting.name, std::string(setting.value));
-    GymnasiumEntry entry{given.id, settings};
-    Config config;
-    read_whole_config(config, settings, given.id);
-    const Settings typed = write_config(config);
-    for (const auto& [name, text] : settings.values()) entry.settings.set(name, typed.values().at(name));
-    return entry;
+    return {given.id, read_preset_settings<Config>(given.settings, given.id)};
 }
 
 /// One registered environment: its description, its settings, and how to make batches of it.

@@ -109,6 +109,8 @@ EnvironmentInfo describe_environment(const std::string& name) {
     EnvironmentInfo info{Env::summary, describe_config<typename Env::Config>()};
     if constexpr (requires { Env::draw; }) info.draw = Env::draw;
     if constexpr (requires { Env::tools; }) info.tools = Env::tools;
+    if constexpr (requires { Env::bench_settings; })
+        info.bench_settings = read_preset_settings<typename Env::Config>(Env::bench_settings, name);
     if constexpr (requires { Env::gymnasium_ids; })
         for (const GymnasiumId& given : Env::gymnasium_ids)
             info.gymnasium_ids.push_back(read_gymnasium_id<typename Env::Config>(given));
