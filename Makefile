@@ -3,6 +3,7 @@
 # make test     every test that this machine can run     make golden   only those against recordings
 # make bench    steps per second                         make compare  the same beside EnvPool and POGEMA
 # make format   clang-format in place                    make clean    remove build/
+# make docs     the documentation as pages for a browser: build/docs/index.html
 # make sanitize    the engine's tests under compute-sanitizer, on a GPU
 # make travel   copy header-only libraries into travel/, for a machine without packages
 #
@@ -24,7 +25,7 @@ JOBS ?= $(shell nproc)
 TRAIN ?= pathfinding --config configs/pathfinding_warehouse.toml
 BENCH ?= cartpole pathfinding
 
-.PHONY: all setup setup-tests build train test golden bench compare sanitize format travel clean
+.PHONY: all setup setup-tests build train test golden bench compare docs sanitize format travel clean
 all: build
 
 setup:
@@ -50,6 +51,9 @@ bench: build
 
 compare: build
 	PYTHONPATH=$(BUILD)/python $(PYTHON) benchmarks/compare.py
+
+docs: build
+	@scripts/docs.sh $(PYTHON) $(BUILD)
 
 sanitize: build
 	@scripts/sanitize.sh $(BUILD) $(JOBS)
