@@ -1,4 +1,5 @@
-"""Copies docs/*.md and fills in what the program declares about itself, so that no table of the pages can go stale.
+"""Copies docs/*.md, and the README of every environment's folder as a page, and fills in what the program declares about itself,
+so that no table of the pages can go stale.
 
     python docs/generate.py build/docs-src --program build/flockstep
 
@@ -19,6 +20,7 @@ from pathlib import Path
 import flockstep
 
 DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
 MARKER = re.compile(r"^<!-- generated: (\w+) ?(.*?) -->$", re.MULTILINE)
 TABLE_HEAD = re.compile(r"^( *)key +default +wants +what it is$")
 UNBOUNDED = 1e30
@@ -41,11 +43,26 @@ def joined(names):
 # What the Python package knows of an environment
 
 
+def environment_pages():
+    """The README of each environment or family."""
+    return sorted((ROOT / "envs").glob("*/README.md"))
+
+
+def page_of(name):
+    """The page that shows an environment's settings."""
+    marker = f"<!-- generated: settings {name} -->"
+    pages = [page for page in environment_pages() if marker in page.read_text()]
+    if len(pages) != 1:
+        raise SystemExit(f"docs: got {len(pages)} files envs/*/README.md with {marker}, want one")
+    return pages[0]
+
+
 def environments():
     rows = []
     for name, environment in flockstep.environments().items():
         ids = [f"flockstep/{id}" for id in environment["gymnasium_ids"]]
-        rows.append([f"[{code(name)}]({name}.md)", environment["summary"], joined(ids)])
+        page = f"environments/{page_of(name).parent.name}.md"
+        rows.append([f"[{code(name)}]({page})", environment["summary"], joined(ids)])
     return markdown_table(["name", "what it is", "Gymnasium ids"], rows)
 
 
@@ -156,7 +173,7 @@ def options(program, *words):
 
 def readme(*words):
     """The text below a heading of the second level, up to the next one."""
-    text, heading = (DOCS.parent / "README.md").read_text(), " ".join(words)
+    text, heading = (ROOT / "README.md").read_text(), " ".join(words)
     match = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     if not match:
         raise SystemExit(f'docs: README.md has no section "{heading}"')
@@ -185,6 +202,12 @@ def fill_in(text, program):
     return MARKER.sub(table, text)
 
 
+def relinked(text):
+    """Links between the files of the repository as links between pages: envs/NAME/README.md is environments/NAME.md."""
+    text = re.sub(r"\]\(\.\./envs/(\w+)/README\.md", r"](environments/\1.md", text)
+    return text.replace("](../../docs/", "](../")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path, help="the folder to write; what was there is removed")
@@ -193,12 +216,13 @@ def main():
     if not given.program.is_file():
         raise SystemExit(f'docs: program: got "{given.program}", want the flockstep program; it is built where torch is installed')
     shutil.rmtree(given.output, ignore_errors=True)
-    given.output.mkdir(parents=True)
-    for path in sorted(DOCS.iterdir()):
-        if path.suffix == ".md":
-            (given.output / path.name).write_text(fill_in(path.read_text(), given.program.resolve()))
-        elif path.suffix == ".png":
-            shutil.copy(path, given.output)
+    (given.output / "environments").mkdir(parents=True)
+    pages = {path.name: path for path in DOCS.glob("*.md")}
+    pages.update({f"environments/{path.parent.name}.md": path for path in environment_pages()})
+    for name, path in pages.items():
+        (given.output / name).write_text(fill_in(relinked(path.read_text()), given.program.resolve()))
+    for picture in DOCS.glob("*.png"):
+        shutil.copy(picture, given.output)
 
 
 if __name__ == "__main__":
