@@ -4,6 +4,7 @@
 # make wheel    dist/flockstep-*.whl for other machines' CPUs; FLOCKSTEP_CUDA=ON make wheel: with CUDA
 # make bench    steps per second                         make compare  the same beside EnvPool and POGEMA
 # make format   clang-format in place                    make clean    remove build/
+# make docs     the documentation as pages for a browser: build/docs/index.html
 # make sanitize    the engine's tests under compute-sanitizer, on a GPU
 # make fuzz     the readers of files and settings under libFuzzer, SECONDS=600 in all; needs clang
 # make travel   copy header-only libraries into travel/, for a machine without packages
@@ -27,7 +28,7 @@ TRAIN ?= pathfinding
 SECONDS ?= 600
 BENCH ?= cartpole pathfinding
 
-.PHONY: all setup setup-tests build build-tests train test golden bench compare sanitize fuzz wheel format travel clean
+.PHONY: all setup setup-tests build build-tests train test golden bench compare docs sanitize fuzz wheel format travel clean
 all: build
 
 setup:
@@ -56,6 +57,9 @@ bench: build
 
 compare: build
 	PYTHONPATH=$(BUILD)/python $(PYTHON) benchmarks/compare.py
+
+docs: build
+	@scripts/docs.sh $(PYTHON) $(BUILD)
 
 sanitize: build-tests
 	@scripts/sanitize.sh $(BUILD) $(JOBS)
