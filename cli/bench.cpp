@@ -10,7 +10,7 @@
 namespace flockstep {
 
 namespace {
-/// The environment's own benchmark settings, unless `--config` stands in for them, below what was given.
+/// The environment's benchmark settings, unless `--config` replaces them, overridden by the given settings.
 Settings settings_of(const std::string& name, const Command& command) {
     Settings settings;
     if (command.config.empty()) settings = registry().find(name).info.bench_settings;
@@ -19,12 +19,12 @@ Settings settings_of(const std::string& name, const Command& command) {
     return settings;
 }
 
-/// What to put in front of a refusal of a setting that the environment itself brought.
-std::string own_setting(const std::string& name, const Command& command, const std::string& refusal) {
+/// Prefix for an error about one of the environment's benchmark settings; empty if the user gave the setting.
+std::string benchmark_setting(const std::string& name, const Command& command, const std::string& message) {
     const Settings own = command.config.empty() ? registry().find(name).info.bench_settings : Settings();
     for (const auto& [key, value] : own.values())
-        if (refusal.rfind(key + ":", 0) == 0 && !command.given.find("environment", key))
-            return "benchmark settings of " + name + " (--config none does without them): ";
+        if (message.rfind(key + ":", 0) == 0 && !command.given.find("environment", key))
+            return "benchmark settings of " + name + " (--config none skips them): ";
     return "";
 }
 
@@ -38,7 +38,7 @@ BenchResult bench(const std::string& name, const Command& command) {
     try {
         return run_bench(name, batch, settings_of(name, command), config);
     } catch (const std::invalid_argument& error) {
-        throw std::invalid_argument(own_setting(name, command, error.what()) + error.what());
+        throw std::invalid_argument(benchmark_setting(name, command, error.what()) + error.what());
     }
 }
 }  // namespace
@@ -50,8 +50,7 @@ std::vector<SettingGroup> bench_groups() {
 int run_bench(const Command& command) {
     std::vector<std::string> names = command.names;
     if (names.empty() && !command.given.environment().empty()) names = {command.given.environment()};
-    if (names.empty())
-        throw std::invalid_argument("environment: got none, want one NAME or several; see flockstep list");
+    if (names.empty()) throw std::invalid_argument("environment: got none, want one or more names; see flockstep list");
     std::vector<SettingGroup> groups = bench_groups();
     for (const std::string& name : names) groups.push_back(environment_group(name));
     command.given.refuse_unknown(groups);

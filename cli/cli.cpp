@@ -15,33 +15,34 @@
 namespace flockstep {
 
 namespace {
-using WordList = std::vector<std::string>;
+using Arguments = std::vector<std::string>;
 
-/// The skeleton: commands and the options that are no settings.
-class Skeleton {
+/// The commands and their fixed options; settings are open-ended and not known to CLI11.
+class CommandLine {
   public:
-    Skeleton()
-        : app_("Flockstep: thousands of multi-agent worlds in lock-step, and policies trained on them.", "flockstep") {
-        app_.set_help_flag("-h,--help", "this text; after a command, its own");
+    CommandLine()
+        : app_("Flockstep: multi-agent environments stepped by the thousand, and a PPO trainer.", "flockstep") {
+        app_.set_help_flag("-h,--help", "show this help; after a command, the help of the command");
         app_.set_version_flag("--version", std::string("flockstep ") + build_version() + " (" + build_commit() + ")");
         app_.require_subcommand(0, 1);
-        CLI::App* list = add("list", "environments; with NAME its settings and spaces");
+        CLI::App* list = add("list", "list environments and recipes; with NAME: settings, spaces, metrics, policies");
         list->add_option("NAME", command.names, "an environment");
         add_run(add("train", "train a policy with PPO"))
-            ->add_option("--resume", command.resume, "a run folder to go on with");
-        CLI::App* evaluate = add_run(add("eval", "an environment's own metrics over fresh episodes"));
+            ->add_option("--resume", command.resume, "continue the training run of this folder");
+        CLI::App* evaluate = add_run(add("eval", "evaluate a policy: the environment's metrics over fresh episodes"));
         evaluate->add_option("--checkpoint", command.checkpoint,
-                             "a trained policy: checkpoint.safetensors or its run folder");
-        evaluate->add_flag("--json", command.json, "one JSON object instead of a table");
-        CLI::App* bench = add_run(add("bench", "steps per second and share of the memory bandwidth"));
-        bench->add_flag("--json", command.json, "one JSON object per line");
-        CLI::App* render = add_run(add("render", "one episode as a self-contained HTML page"));
+                             "the trained policy: a checkpoint file or its run folder");
+        evaluate->add_flag("--json", command.json, "print one JSON object instead of a table");
+        CLI::App* bench = add_run(add("bench", "measure steps per second and the share of memory bandwidth"));
+        bench->add_flag("--json", command.json, "print one JSON object per line");
+        CLI::App* render = add_run(add("render", "record an episode as a self-contained HTML page"));
         render->add_option("--checkpoint", command.checkpoint,
-                           "a trained policy: checkpoint.safetensors or its run folder");
-        render->add_option("--output", command.output, "the file to write; NAME.html if not given");
-        CLI::App* tool = add("tool", "commands of the environments' own, such as generators and importers of maps");
-        tool->set_help_flag("-h,--help", "this text; after NAME COMMAND that command's options");
-        tool->add_option("NAME", command.names, "an environment and one of its commands; without them what there is");
+                           "the trained policy: a checkpoint file or its run folder");
+        render->add_option("--output", command.output, "the file to write; default: NAME.html");
+        CLI::App* tool = add("tool", "run a command of an environment, such as a map generator or converter");
+        tool->set_help_flag("-h,--help", "show this help; after NAME COMMAND: the options of that command");
+        tool->add_option("NAME", command.names,
+                         "an environment and one of its commands; omit them to list what is available");
     }
 
     CLI::App& app() { return app_; }
@@ -56,7 +57,7 @@ class Skeleton {
   private:
     CLI::App* add(const std::string& name, const std::string& text) {
         CLI::App* sub = app_.add_subcommand(name, text);
-        sub->set_help_flag("-h,--help", "this text; with a NAME also that environment's settings");
+        sub->set_help_flag("-h,--help", "show this help; with NAME: also the settings of that environment");
         return sub;
     }
     CLI::App* add_run(CLI::App* sub) {
@@ -66,37 +67,37 @@ class Skeleton {
         return sub;
     }
     static std::string config_help(const std::string& command) {
-        const std::string text = "a TOML file of settings; the command line wins";
+        const std::string text = "a TOML file of settings; command-line settings take precedence";
         if (command == "train")
-            return "a TOML file or the name of a shipped recipe (flockstep list); default: NAME's own recipe; none: "
-                   "the "
-                   "defaults below";
-        if (command == "bench") return text + "; default: NAME's own benchmark settings; none: the defaults below";
+            return "a TOML file or the name of a shipped recipe (flockstep list); default: the recipe of NAME; none: "
+                   "the defaults below";
+        if (command == "bench") return text + "; default: the benchmark settings of NAME; none: the defaults below";
         return text;
     }
     CLI::App app_;
 };
 
-bool is_option(const std::string& word) { return word.size() > 2 && word.rfind("--", 0) == 0; }
+bool is_option(const std::string& argument) { return argument.size() > 2 && argument.rfind("--", 0) == 0; }
 
-/// Takes the open-ended `--key value` and `--key=value` pairs out of a command's words; the rest is CLI11's.
-WordList take_settings(const WordList& words, CLI::App& sub, GivenSettings& given) {
-    WordList rest;
-    for (size_t i = 0; i < words.size(); ++i) {
-        const size_t equals = words[i].find('=');
-        const std::string key = words[i].substr(0, equals);
-        if (!is_option(words[i])) {
-            rest.push_back(words[i]);
+/// Moves the open-ended `--key value` and `--key=value` pairs from a command's arguments to `given`. Returns the rest,
+/// which CLI11 parses.
+Arguments take_settings(const Arguments& arguments, CLI::App& sub, GivenSettings& given) {
+    Arguments rest;
+    for (size_t i = 0; i < arguments.size(); ++i) {
+        const size_t equals = arguments[i].find('=');
+        const std::string key = arguments[i].substr(0, equals);
+        if (!is_option(arguments[i])) {
+            rest.push_back(arguments[i]);
         } else if (const CLI::Option* option = sub.get_option_no_throw(key)) {
-            rest.push_back(words[i]);
+            rest.push_back(arguments[i]);
             const bool takes_next = option->get_items_expected_max() > 0 && equals == std::string::npos;
-            if (takes_next && i + 1 < words.size()) rest.push_back(words[++i]);
+            if (takes_next && i + 1 < arguments.size()) rest.push_back(arguments[++i]);
         } else if (equals != std::string::npos) {
-            given.set(key.substr(2), words[i].substr(equals + 1));
-        } else if (i + 1 < words.size() && !is_option(words[i + 1])) {
-            given.set(key.substr(2), words[++i]);
+            given.set(key.substr(2), arguments[i].substr(equals + 1));
+        } else if (i + 1 < arguments.size() && !is_option(arguments[i + 1])) {
+            given.set(key.substr(2), arguments[++i]);
         } else {
-            given.set(key.substr(2), true);  // a switch
+            given.set(key.substr(2), true);  // a flag
         }
     }
     return rest;
@@ -116,28 +117,29 @@ std::string settings_help(const std::string& command, const Command& given) {
     if (command == "list") return text;
     if (command == "tool") return tool_help(given.names);
     for (const SettingGroup& group : groups_of(command))
-        text += "Settings, as --key value or in a TOML file, flat or below [" + group.table + "]:\n" +
+        text += "Settings, as --key value or in a TOML file, at the top or in [" + group.table + "]:\n" +
                 settings_table(group.fields) + "\n";
-    if (command == "train") text += "Settings below [cpu] or [cuda] win where training runs on such a device.\n\n";
+    if (command == "train")
+        text += "Settings in [cpu] or [cuda] take precedence when training runs on that device.\n\n";
     for (const std::string& name : given.names)
-        text += "Settings of " + name + ", flat or below [environment]:\n" +
+        text += "Settings of " + name + ", at the top or in [environment]:\n" +
                 settings_table(registry().find(name).info.fields);
     if (given.names.empty())
         text += "Settings of an environment: flockstep " + command + " NAME --help, or flockstep list NAME.\n";
     return text;
 }
 
-std::string help(Skeleton& skeleton, const std::string& name) {
-    if (CLI::App* sub = skeleton.find(name)) return sub->help("flockstep") + settings_help(name, skeleton.command);
-    return skeleton.app().help() +
+std::string help(CommandLine& line, const std::string& name) {
+    if (CLI::App* sub = line.find(name)) return sub->help("flockstep") + settings_help(name, line.command);
+    return line.app().help() +
            "Examples:\n"
-           "  flockstep train cartpole               train by the shipped recipe; runs/ then holds a replay to watch\n"
+           "  flockstep train cartpole               train with the shipped recipe; leaves a replay to watch in runs/\n"
            "  flockstep bench pathfinding            measure steps per second\n"
            "  flockstep list pathfinding             show settings, observations, actions and policies\n"
            "Help of one command: flockstep COMMAND --help\n";
 }
 
-/// Adds the settings that `--config` names, or those that stand in for it. Says which recipe training takes.
+/// Adds the settings of `--config`, or the default ones. Prints which recipe training uses.
 void add_config(const std::string& name, Command& command) {
     if (name == "train" && command.resume.empty()) {
         std::printf("Recipe: %s\n", add_recipe(command.given, command.config, command.name()).c_str());
@@ -158,21 +160,21 @@ int run_command(const std::string& name, const Command& command) {
     return name == "eval" ? run_evaluate(command) : run_render(command);
 }
 
-/// Parses the words and runs the command; `given` of the skeleton explains where a refused value came from.
-int run_words(Skeleton& skeleton, WordList words) {
-    const std::string name = words.empty() || words[0].rfind('-', 0) == 0 ? "" : words[0];
-    CLI::App* sub = skeleton.find(name);
-    WordList plain = words;
+/// Parses the arguments and runs the command.
+int run_arguments(CommandLine& line, Arguments arguments) {
+    const std::string name = arguments.empty() || arguments[0].rfind('-', 0) == 0 ? "" : arguments[0];
+    CLI::App* sub = line.find(name);
+    Arguments for_cli11 = arguments;
     if (sub) {
-        plain = take_settings({words.begin() + 1, words.end()}, *sub, skeleton.command.given);
-        plain.insert(plain.begin(), name);
+        for_cli11 = take_settings({arguments.begin() + 1, arguments.end()}, *sub, line.command.given);
+        for_cli11.insert(for_cli11.begin(), name);
     }
-    if (words.empty()) plain = {"--help"};
-    std::reverse(plain.begin(), plain.end());  // as CLI11 wants them
+    if (arguments.empty()) for_cli11 = {"--help"};
+    std::reverse(for_cli11.begin(), for_cli11.end());  // the order that CLI11 expects
     try {
-        skeleton.app().parse(plain);
+        line.app().parse(for_cli11);
     } catch (const CLI::CallForHelp&) {
-        std::fputs(help(skeleton, name).c_str(), stdout);
+        std::fputs(help(line, name).c_str(), stdout);
         return 0;
     } catch (const CLI::CallForVersion& version) {
         std::printf("%s\n", version.what());
@@ -185,29 +187,29 @@ int run_words(Skeleton& skeleton, WordList words) {
                                     "--help");
     }
     if (!sub) throw std::invalid_argument("command: got none, want list, train, eval, bench, render or tool");
-    add_config(name, skeleton.command);
-    return run_command(name, skeleton.command);
+    add_config(name, line.command);
+    return run_command(name, line.command);
 }
 
-/// One sentence out of whatever a library had to say: the first line, without a backtrace.
+/// The first line of an error message: LibTorch appends backtraces.
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 }  // namespace
 
-int run_command_line(int count, char** words) {
-    Skeleton skeleton;
-    std::string sentence;
+int run_command_line(int count, char** arguments) {
+    CommandLine line;
+    std::string message;
     try {
         register_product_environments(registry());
-        return run_words(skeleton, WordList(words + 1, words + count));
+        return run_arguments(line, Arguments(arguments + 1, arguments + count));
     } catch (const std::bad_alloc&) {
-        sentence = "memory: not enough for what was asked for";
+        message = "out of memory";
     } catch (const std::exception& error) {
-        sentence = skeleton.command.given.with_place(first_line(error.what()));
+        message = line.command.given.with_place(first_line(error.what()));
     } catch (...) {
-        sentence = "an error of an unknown kind";
+        message = "unknown error";
     }
     std::fflush(stdout);
-    std::fprintf(stderr, "flockstep: %s\n", escaped(sentence, 4000).c_str());
+    std::fprintf(stderr, "flockstep: %s\n", escaped(message, 4000).c_str());
     return 2;
 }
 

@@ -15,13 +15,12 @@ struct RenderConfig {
     bool deterministic = false;
     template <class F>
     void fields(F f) {
-        f("policy", policy, any_value(),
-          "random or a scripted policy of the environment, where there is no checkpoint");
-        f("deterministic", deterministic, any_value(), "a checkpoint's most probable actions instead of sampled ones");
+        f("policy", policy, any_value(), "without a checkpoint: random, or a scripted policy of the environment");
+        f("deterministic", deterministic, any_value(), "take the policy's most probable action instead of sampling");
     }
 };
 
-/// Refuses what neither the command nor the environment knows, before anything is made.
+/// Rejects settings that neither the command nor the environment has, before any work.
 void check_keys(const Command& command, const Player& player, std::vector<SettingGroup> groups) {
     groups.push_back(environment_group(player.environment()));
     command.given.refuse_unknown(groups);

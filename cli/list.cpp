@@ -10,13 +10,14 @@ namespace flockstep {
 
 namespace {
 void list_all() {
-    TextTable table({"environment", "what it is"});
+    TextTable table({"environment", "summary"});
     for (const EnvironmentEntry& entry : registry().entries())
         if (!entry.is_test) table.add({entry.name, entry.info.summary});
-    TextTable recipes({"recipe", "what it trains"});
+    TextTable recipes({"recipe", "task"});
     for (const Recipe& recipe : shipped_recipes()) recipes.add({recipe.name, recipe.summary()});
-    std::printf("%s\nSettings and spaces of one: flockstep list NAME\n\n", table.text().c_str());
-    std::printf("%s\nTrain by one: flockstep train NAME, or flockstep train --config RECIPE\n", recipes.text().c_str());
+    std::printf("%s\nDetails: flockstep list NAME\n\n", table.text().c_str());
+    std::printf("%s\nTo train with one: flockstep train NAME, or flockstep train --config RECIPE\n",
+                recipes.text().c_str());
 }
 
 std::string gymnasium_ids(const EnvironmentEntry& entry) {
@@ -32,7 +33,7 @@ std::string joined(const std::vector<std::string>& words) {
     return text;
 }
 
-/// Spaces, metrics and policies depend on the settings: they are those of one world.
+/// Spaces, metrics and policies depend on the settings, so they are those of a batch made with them.
 void list_one(const EnvironmentEntry& entry, const Settings& settings) {
     const std::unique_ptr<Batch> batch = make_batch(entry.name, {}, settings);
     std::vector<std::string> policies{"random"};

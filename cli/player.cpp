@@ -13,8 +13,7 @@ Player::Player(const Command& command, const std::string& policy)
       policy_(policy.empty() ? "random" : policy) {
     if (!command.checkpoint.empty()) {
         if (!policy.empty())
-            throw std::invalid_argument("policy: got " + in_quotes(policy) +
-                                        " beside a checkpoint, want one of the two");
+            throw std::invalid_argument("policy: got " + in_quotes(policy) + " and a checkpoint, want one of the two");
         policy_ = find_checkpoint(command.checkpoint);
         archive_ = std::make_shared<Archive>(read_archive(policy_));
         const CheckpointInfo info = read_info(*archive_);
@@ -25,7 +24,7 @@ Player::Player(const Command& command, const std::string& policy)
         settings_ = info.environment_settings;
     }
     if (environment_.empty())
-        throw std::invalid_argument("environment: got none, want its NAME or --checkpoint FILE; see flockstep list");
+        throw std::invalid_argument("environment: got none, want a name or --checkpoint FILE; see flockstep list");
     const Settings own = command.given.of(environment_group(environment_));
     for (const auto& [key, value] : own.values()) settings_.set(key, value);
 }

@@ -15,7 +15,7 @@ std::string known_recipes() {
     return names;
 }
 
-/// The environment that settings name must be the one that the command names.
+/// Checks that the settings are for the environment that the command names.
 void check_environment(const GivenSettings& given, const std::string& source, const std::string& environment) {
     if (!environment.empty() && !given.environment().empty() && given.environment() != environment)
         throw std::invalid_argument("config: " + source + " is for " + given.environment() + ", not for " +
@@ -52,7 +52,7 @@ const Recipe* find_recipe(const std::string& name) {
 
 std::string add_recipe(GivenSettings& given, const std::string& config, const std::string& environment) {
     const Recipe* const recipe = find_recipe(config.empty() ? environment : config);
-    if (config == "none" || (config.empty() && !recipe)) return "none; the defaults of flockstep train --help";
+    if (config == "none" || (config.empty() && !recipe)) return "none (the defaults in flockstep train --help)";
     const bool is_file = !config.empty() && std::filesystem::is_regular_file(config);
     if (recipe && !is_file) return add_shipped(given, *recipe, environment);
     const bool is_name = config.find_first_of("/.") == std::string::npos;

@@ -7,24 +7,24 @@ namespace flockstep {
 
 class GivenSettings;
 
-/// Settings for training that come with the program: configs/NAME.toml.
+/// Training settings that ship with the program: configs/NAME.toml.
 struct Recipe {
     const char* name;
-    const char* text;  // TOML; its first comment says what it trains and what it reaches
-    /// The environment that it trains.
+    const char* text;  // TOML; its first comment says what it trains and the score it reaches
+    /// Name of the environment.
     std::string environment() const;
-    /// The first sentence of its comment.
+    /// First sentence of the comment.
     std::string summary() const;
 };
 
-/// All of them, by name. Defined by the build.
+/// All recipes, sorted by name. Defined in a file that the build generates.
 const std::vector<Recipe>& shipped_recipes();
 /// The recipe of this name, or null. An environment's own recipe has the environment's name.
 const Recipe* find_recipe(const std::string& name);
 
-/// What `--config` asks for: a TOML file, else the name of a shipped recipe; "none" is nothing. An empty `config` asks
-/// for `environment`'s own recipe, and for nothing where it has none. Adds the settings below those of the command
-/// line, and returns what was taken, for people. Throws std::invalid_argument.
+/// Adds the settings that `--config` selects: a TOML file, a shipped recipe by name, or "none". An empty `config`
+/// selects the recipe named like `environment`, if there is one. Command-line settings take precedence. Returns a
+/// description of what was selected, for the terminal. Throws std::invalid_argument.
 std::string add_recipe(GivenSettings& given, const std::string& config, const std::string& environment);
 
 }  // namespace flockstep

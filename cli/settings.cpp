@@ -9,7 +9,7 @@
 namespace flockstep {
 
 namespace {
-/// "[trainer], [environment]", each once.
+/// A list of distinct tables: "[trainer], [environment]".
 class Tables {
   public:
     void add(const std::string& table) {
@@ -81,7 +81,7 @@ void GivenSettings::take(const Given& given, const std::vector<Given>& flags) {
         const std::string wanted = std::to_string(config_version);
         if (to_text(given.value) != wanted)
             throw std::invalid_argument(given.place + ": format_version: got " + escaped(to_text(given.value)) +
-                                        ", want " + wanted + ": other versions give settings other names");
+                                        ", want " + wanted + "; settings have other names in other versions");
     } else if (std::none_of(flags.begin(), flags.end(), [&](const Given& flag) {
                    return flag.key == given.key && (given.table.empty() || flag.is_for(given.table));
                })) {
@@ -103,10 +103,10 @@ void GivenSettings::choose_device(const std::string& device_table) {
 
 void GivenSettings::refuse_unknown(const std::vector<SettingGroup>& groups) const {
     for (const Given& given : given_) {
-        const std::string where = given.place.empty() ? "command line" : given.place;
+        const std::string source = given.place.empty() ? "command line" : given.place;
         std::vector<std::string> known;
         Tables tables, owners;
-        const char* wanted = nullptr;  // where the key is another name of one that is known
+        const char* wanted = nullptr;  // the right name, if the key is a known alias
         for (const SettingGroup& group : groups) {
             tables.add(group.table);
             const bool is_of_device = group.table == "cpu" || group.table == "cuda";
@@ -116,13 +116,13 @@ void GivenSettings::refuse_unknown(const std::vector<SettingGroup>& groups) cons
             for (const FieldDescription& field : group.fields) known.push_back(field.name);
         }
         if (!given.table.empty() && !tables.has(given.table))
-            throw std::invalid_argument(where + ": got table [" + escaped(given.table) + "], want one of " +
+            throw std::invalid_argument(source + ": got table [" + escaped(given.table) + "], want one of " +
                                         tables.text());
         if (owners.size() == 0 && wanted)
-            throw std::invalid_argument(where + ": unknown key " + in_quotes(given.key) + ", want " + wanted);
-        if (owners.size() == 0) throw std::invalid_argument(unknown_key(where, given.key, known));
+            throw std::invalid_argument(source + ": unknown key " + in_quotes(given.key) + ", want " + wanted);
+        if (owners.size() == 0) throw std::invalid_argument(unknown_key(source, given.key, known));
         if (owners.size() > 1)
-            throw std::invalid_argument(where + ": " + given.key + ": got it without a table, want one of " +
+            throw std::invalid_argument(source + ": " + given.key + ": ambiguous without a table, want one of " +
                                         owners.text());
     }
 }
@@ -140,10 +140,10 @@ Settings GivenSettings::of(const SettingGroup& group) const {
     return settings;
 }
 
-std::string GivenSettings::with_place(const std::string& sentence) const {
+std::string GivenSettings::with_place(const std::string& message) const {
     for (const Given& given : given_)
-        if (!given.place.empty() && sentence.rfind(given.key + ":", 0) == 0) return given.place + ": " + sentence;
-    return sentence;
+        if (!given.place.empty() && message.rfind(given.key + ":", 0) == 0) return given.place + ": " + message;
+    return message;
 }
 
 }  // namespace flockstep

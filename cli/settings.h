@@ -10,20 +10,20 @@
 
 namespace flockstep {
 
-/// Settings that belong together: a table of a configuration file, and the keys it may hold.
+/// A table of a settings file and the keys it may contain.
 struct SettingGroup {
     std::string table;  // "environment", "trainer", "batch"
     std::vector<FieldDescription> fields;
-    std::vector<OtherName> other_names = {};  // what users of other trainers and earlier versions may write
+    std::vector<OtherName> other_names = {};  // names in other trainers and earlier versions
     bool knows(const std::string& key) const;
-    /// What is wanted in place of a key by another name, or null.
+    /// The right name for a key given by another name, or null.
     const char* wanted_for(const std::string& key) const;
 };
 
-/// Of a run folder's config.toml; counts changes of the names and meanings of settings.
+/// Version of a run folder's config.toml, incremented when names or meanings of settings change.
 inline constexpr int config_version = 2;
 
-/// Fields of a Config with the values it holds now as their defaults.
+/// The fields of a Config; its current values are the defaults.
 template <class Config>
 std::vector<FieldDescription> describe(Config config) {
     std::vector<FieldDescription> list;
@@ -34,38 +34,38 @@ std::vector<FieldDescription> describe(Config config) {
 /// The settings of an environment as a group. Throws std::invalid_argument for an unknown name.
 SettingGroup environment_group(const std::string& name);
 
-/// The open-ended settings that a command was given, by a file and on the command line (which wins), each with the
-/// table that it was given for and the place that it came from, so that a refusal can name it.
+/// The settings given to a command, in files and on the command line, which takes precedence. Each remembers its table
+/// and where it came from, for error messages.
 class GivenSettings {
   public:
-    /// `--key value` of the command line, for every table that has the key; `--table.key value` for one table. Throws
-    /// std::invalid_argument for what is no UTF-8: files of settings and checkpoints could not hold it.
+    /// Adds `--key value` of the command line, for any table that has the key, or `--table.key value`, for one table.
+    /// Throws std::invalid_argument unless both are UTF-8, which config.toml and checkpoints require.
     void set(const std::string& key, Value value);
-    /// All of a TOML file: keys in front of the first table belong to whoever knows them, others to the group of their
-    /// table. `environment = "NAME"`, or `name` in [environment], names the environment. Command-line values stay.
-    /// Throws std::invalid_argument that names file and line.
+    /// Adds the settings of a TOML file. Keys before the first table are for any table that has the key. `environment =
+    /// "NAME"`, or `name` in [environment], selects the environment. Command-line settings take precedence. Throws
+    /// std::invalid_argument that names file and line.
     void add_file(const std::filesystem::path& path);
-    /// The same of a text, such as a recipe's; `source` names it in refusals.
+    /// The same for TOML text, such as a recipe; `source` is its name in error messages.
     void add_text(const std::string& text, const std::string& source);
 
-    /// Settings of the file's table [cpu] or [cuda], whichever `device_table` names, count as if they stood in no
-    /// table, and win over those that do; the other table's are dropped. Refuse unknown keys first.
+    /// Moves the settings of the table `device_table`, [cpu] or [cuda], to the top level, where they replace settings
+    /// of the same name, and drops those of the other table. Call refuse_unknown() first.
     void choose_device(const std::string& device_table);
 
-    /// Name of the environment that a file gave, or empty.
+    /// Name of the environment given in a file, or empty.
     const std::string& environment() const { return environment_; }
 
-    /// Throws std::invalid_argument for the first key (or table) that no group knows, with its place and the known key
-    /// nearest to it; and for a key without a table that groups of several tables know.
+    /// Throws std::invalid_argument for the first key or table that no group has, with its place and the closest known
+    /// key, and for a top-level key that is ambiguous because several tables have it.
     void refuse_unknown(const std::vector<SettingGroup>& groups) const;
 
-    /// The value of a key that was given for `table`, or for no table; null if there is none.
+    /// The value given for a key in `table` or at the top level, or null.
     const Value* find(const std::string& table, const std::string& key) const;
-    /// The values of one group's keys.
+    /// The settings of one group.
     Settings of(const SettingGroup& group) const;
 
-    /// A refusal sentence that begins with a key, with the place that the key's value came from in front.
-    std::string with_place(const std::string& sentence) const;
+    /// Prefixes an error message that starts with a key with the place that the value came from.
+    std::string with_place(const std::string& message) const;
 
     /// Fills a Config from the keys of its group.
     template <class Config>
@@ -76,14 +76,14 @@ class GivenSettings {
 
   private:
     struct Given {
-        std::string table;  // empty: any group that knows the key
+        std::string table;  // empty: any table that has the key
         std::string key;
         Value value;
         std::string place;  // "file:line", or empty for the command line
         bool is_for(const std::string& other) const { return table.empty() || table == other; }
     };
     void add_entries(std::vector<TomlEntry> entries, const std::string& source);
-    /// Adds a file's entry, unless one of `flags` wins.
+    /// Adds an entry of a file unless one of `flags` overrides it.
     void take(const Given& given, const std::vector<Given>& flags);
     std::vector<Given> given_on_command_line() const;
     std::vector<Given> given_;

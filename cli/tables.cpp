@@ -24,7 +24,7 @@ std::string bound_text(float low, float high) {
     return text(low) + " .. " + text(high);
 }
 
-/// From the least lower to the greatest upper bound.
+/// From the smallest lower bound to the largest upper bound.
 template <class Part>
 std::string range_text(const Part& part) {
     if (part.low.empty() || part.high.empty()) return "any";
@@ -44,7 +44,7 @@ std::vector<std::string> action_row(const ActionPart& part) {
 }  // namespace
 
 std::string settings_table(const std::vector<FieldDescription>& fields, const std::string& indent) {
-    TextTable table({"key", "default", "wants", "what it is"});
+    TextTable table({"key", "default", "values", "description"});
     for (const FieldDescription& field : fields)
         table.add({field.name, field.default_value.empty() ? "\"\"" : field.default_value,
                    field.type == "bool" ? "true or false" : field.expected, field.help});
@@ -55,17 +55,17 @@ std::string spaces_text(const Spaces& spaces) {
     std::string text;
     for (const Role& role : spaces.roles) {
         text += "Role " + role.name + ", " + std::to_string(role.count) + (role.count == 1 ? " agent\n" : " agents\n");
-        TextTable seen({"observation", "dtype", "shape", "range"});
+        TextTable observations({"observation", "dtype", "shape", "range"});
         for (const ObservationPart& part : role.observation_parts) {
             const std::string dtype = name_of(part.source_dtype == DType::bit ? DType::uint8 : part.dtype);
-            seen.add({part.name, dtype, shape_text(part.shape),
-                      range_text(part) + (part.enabled ? "" : " (left out by these settings)")});
+            observations.add({part.name, dtype, shape_text(part.shape),
+                              range_text(part) + (part.enabled ? "" : " (disabled by these settings)")});
         }
-        TextTable done({"action", "kind", "size", "range"});
-        for (const ActionPart& part : role.action_parts) done.add(action_row(part));
-        text += seen.text("  ") + done.text("  ");
+        TextTable actions({"action", "kind", "size", "range"});
+        for (const ActionPart& part : role.action_parts) actions.add(action_row(part));
+        text += observations.text("  ") + actions.text("  ");
     }
-    if (spaces.has_action_mask) text += "  Actions that the rules forbid are told by action_mask.\n";
+    if (spaces.has_action_mask) text += "  action_mask marks illegal actions.\n";
     return text;
 }
 

@@ -23,7 +23,7 @@ std::vector<const EnvironmentEntry*> environments_with_tools() {
     return list;
 }
 
-/// The commands of an environment. Throws std::invalid_argument where there is no such environment, or it has none.
+/// The commands of an environment. Throws std::invalid_argument if the environment is unknown or has none.
 std::vector<Tool> tools_of(const std::string& environment) {
     const EnvironmentEntry& entry = registry().find(environment);
     if (entry.info.tools) return entry.info.tools();
@@ -45,13 +45,13 @@ std::string list_environments() {
     TextTable table({"environment", "commands"});
     for (const EnvironmentEntry* entry : environments_with_tools())
         table.add({entry->name, names_of(entry->info.tools())});
-    return table.text() + "\nCommands of one: flockstep tool NAME\n";
+    return table.text() + "\nCommands of an environment: flockstep tool NAME\n";
 }
 
 std::string list_commands(const std::string& environment) {
-    TextTable table({"command", "what it does"});
+    TextTable table({"command", "summary"});
     for (const Tool& tool : tools_of(environment)) table.add({tool.name, tool.help});
-    return table.text() + "\nOptions of one: flockstep tool " + environment + " COMMAND --help\n";
+    return table.text() + "\nOptions of a command: flockstep tool " + environment + " COMMAND --help\n";
 }
 }  // namespace
 

@@ -23,7 +23,7 @@
 namespace flockstep {
 
 namespace {
-/// Settings of a training run beside PPO's own.
+/// Settings of a training run other than PPO's.
 struct RunConfig {
     BatchConfig batch;
     InternedString plan = "tune";
@@ -38,20 +38,21 @@ struct RunConfig {
     void fields(F f) {
         batch.fields(only(f, {"device", "dtype"}));
         f("plan", plan, any_value(),
-          "how worlds lie over GPU lanes: lane, warp:8, block:128, grid; tune: tries them for a second, once; empty: "
-          "the engine's choice");
-        f("runs", runs, any_value(), "the folder that run folders are made in");
-        f("run_name", run_name, any_value(), "first part of the run folder's name; empty: the environment's name");
-        f("log_every", log_every, between(0.01, 3600), "seconds between records of the log");
+          "mapping of worlds to GPU lanes: lane, warp:8, block:128 or grid; tune: measure them once, for about a "
+          "second; "
+          "empty: the engine's default");
+        f("runs", runs, any_value(), "parent folder of the run folder");
+        f("run_name", run_name, any_value(), "prefix of the run folder's name; empty: the environment's name");
+        f("log_every", log_every, between(0.01, 3600), "seconds between log records");
         f("evaluate_episodes", evaluate_episodes, between(0, 1 << 30),
-          "if > 0, the policy plays this many fresh episodes before and after");
-        f("evaluate_seed", evaluate_seed, at_least(0), "of those episodes' worlds and of the replay's");
-        f("baseline", baseline, any_value(), "scripted policies, with commas between, that play the same episodes");
-        f("replay", replay, any_value(), "write a replay of the trained policy at the end");
+          "if > 0, evaluate the policy on this many fresh episodes before and after training");
+        f("evaluate_seed", evaluate_seed, at_least(0), "seed of the evaluation episodes and of the replay");
+        f("baseline", baseline, any_value(), "scripted policies, comma-separated, evaluated on the same episodes");
+        f("replay", replay, any_value(), "write a replay of the trained policy after training");
     }
 };
 
-/// One call of `flockstep train`, as it was resolved.
+/// One invocation of `flockstep train` with all settings resolved.
 struct TrainTask {
     std::string environment;
     Settings settings;
@@ -60,7 +61,7 @@ struct TrainTask {
     Device device;
 };
 
-/// What a file of settings may hold: the tables, and [cpu] and [cuda] for any of their keys.
+/// The tables of a settings file: one per group, and [cpu] and [cuda], which may contain any key.
 std::vector<SettingGroup> known_groups(const SettingGroup& environment) {
     std::vector<SettingGroup> groups = train_groups();
     groups.push_back(environment);
@@ -75,8 +76,7 @@ std::vector<SettingGroup> known_groups(const SettingGroup& environment) {
 
 TrainTask read_train_task(const std::string& name, GivenSettings& given) {
     TrainTask task{name.empty() ? given.environment() : name, {}, {}, {}, {}};
-    if (task.environment.empty())
-        throw std::invalid_argument("environment: got none, want its NAME; see flockstep list");
+    if (task.environment.empty()) throw std::invalid_argument("environment: got none, want a name; see flockstep list");
     const SettingGroup environment = environment_group(task.environment);
     given.refuse_unknown(known_groups(environment));
     const Value* const device = given.find("trainer", "device");
@@ -93,16 +93,16 @@ TrainTask read_train_task(const std::string& name, GivenSettings& given) {
 std::string recipe_of(const TrainTask& task) {
     std::map<std::string, Value> trainer = write_config(task.config).values();
     trainer.merge(std::map(write_config(task.run).values()));
-    return "# Settings of a training run, all of them; flockstep train --config THIS_FILE repeats it.\nformat_version "
+    return "# All settings of a training run; flockstep train --config THIS_FILE repeats it.\nformat_version "
            "= " +
            std::to_string(config_version) + "\n\n[environment]\nname = \"" + task.environment + "\"\n" +
            to_toml(task.settings.values()) + "\n[trainer]\n" + to_toml(trainer);
 }
 
-/// Refuses what the host has no room for before any of it is filled; returns the one world that it looked at, whose
-/// shared data the batch then uses, too. A GPU refuses by itself.
-std::unique_ptr<Batch> check_room(const TrainTask& task, BatchOptions options) {
-    constexpr int64_t few_worlds = 16;  // as quick to try
+/// Checks that host memory suffices before any of it is touched. Returns the batch of one world that it made, to keep
+/// the shared data loaded for the real batch. On a GPU allocation fails by itself.
+std::unique_ptr<Batch> check_memory(const TrainTask& task, BatchOptions options) {
+    constexpr int64_t few_worlds = 16;  // cheap enough to try
     if (task.device.is_cuda() || task.config.num_envs < few_worlds) return nullptr;
     options.num_envs = 1, options.plan = "";
     std::unique_ptr<Batch> world = make_batch(task.environment, options, task.settings);
@@ -115,7 +115,7 @@ std::unique_ptr<Batch> check_room(const TrainTask& task, BatchOptions options) {
 std::unique_ptr<Batch> make_training_batch(const TrainTask& task) {
     BatchOptions options = training_options(task.config, task.device);
     options.dtypes = to_options(task.run.batch).dtypes;
-    const std::unique_ptr<Batch> world = check_room(task, options);
+    const std::unique_ptr<Batch> world = check_memory(task, options);
     options.plan = task.run.plan.str();
     if (options.plan == "tune") {
         options.plan = "";
@@ -126,7 +126,7 @@ std::unique_ptr<Batch> make_training_batch(const TrainTask& task) {
 
 bool keep_going() { return StopSignals::received() == 0; }
 
-/// Refuses what would be refused after hours of training, too.
+/// Makes the batch and the trainer. Rejects early what would otherwise fail after training.
 std::unique_ptr<Trainer> make_trainer(TrainTask& task) {
     std::unique_ptr<Batch> batch = make_training_batch(task);
     for (const std::string& name : task.run.baseline) batch->find_policy(name);
@@ -143,7 +143,7 @@ void restore(Trainer& trainer, const RunFolder& run) {
     }
 }
 
-/// Plays the evaluation's episodes by whatever `acting` makes of the batch.
+/// Plays the evaluation episodes; `acting` makes the function that acts in the batch.
 Evaluation play(const TrainTask& task, const std::string& policy,
                 const std::function<std::function<void()>(Batch&)>& acting) {
     const std::unique_ptr<Batch> batch = make_batch(
@@ -156,7 +156,7 @@ Evaluation play_trained(const TrainTask& task, const std::string& policy, Traine
     return play(task, policy, [&](Batch& batch) { return trained_policy(archive, batch, false); });
 }
 
-/// Iterates until the run is over or a signal came; logs and saves now and then.
+/// Iterates until the run is finished or a signal arrives; logs and saves checkpoints.
 class TrainingLoop {
   public:
     TrainingLoop(Trainer& trainer, const RunFolder& run, const TrainTask& task)
@@ -165,7 +165,7 @@ class TrainingLoop {
           task_(task),
           log_(run, trainer, task.environment, trainer.read_metrics(), trainer.progress()) {}
 
-    /// False if a signal ended it.
+    /// Returns false if it was interrupted by a signal.
     bool run() {
         while (!trainer_.is_finished() && keep_going()) {
             const Clock::time_point begin = Clock::now();
@@ -174,7 +174,7 @@ class TrainingLoop {
                 if (!iterate()) return false;
             log_.write(trainer_.read_metrics(), trainer_.progress(), trainer_.is_finished() || !keep_going());
             seconds_per_iteration_ = std::chrono::duration<double>(Clock::now() - begin).count() / double(done);
-            plan();
+            choose_iterations_per_record();
             save_if_due();
         }
         run_.save_checkpoint(trainer_.snapshot());
@@ -183,11 +183,11 @@ class TrainingLoop {
 
   private:
     using Clock = std::chrono::steady_clock;
-    /// Longer iterations are not waited for when a signal comes.
+    /// In seconds: longer iterations are abandoned when a signal arrives.
     static constexpr double long_iteration = 0.5;
 
-    /// A long iteration is abandoned when a signal comes, and what the run was before it, kept on the host, is saved.
-    /// How long the first one takes is not known. False if it was abandoned.
+    /// If a signal arrives during a long iteration, the iteration is abandoned and the state before it, a snapshot on
+    /// the host, is saved. The first iteration counts as long. Returns false if it was abandoned.
     bool iterate() {
         if (seconds_per_iteration_ < long_iteration) return trainer_.iterate();
         const Archive before = trainer_.snapshot();
@@ -195,9 +195,8 @@ class TrainingLoop {
         if (!is_whole) run_.save_checkpoint(before);
         return is_whole;
     }
-    /// As many iterations as fill the time between two records: reading metrics waits for the device, iterating does
-    /// not.
-    void plan() {
+    /// Chooses how many iterations to run per log record: reading metrics synchronises, iterating does not.
+    void choose_iterations_per_record() {
         const double fit = double(task_.run.log_every) / std::max(seconds_per_iteration_, 1e-6);
         iterations_per_record_ = std::max<int64_t>(1, int64_t(std::min(fit, 2.0 * double(iterations_per_record_))));
     }
@@ -238,16 +237,16 @@ void report(const TrainTask& task, const RunFolder& run, const std::vector<Evalu
                 to_text(evaluations).c_str());
 }
 
-/// Says how to go on. Returns the exit code.
+/// Prints how to resume. Returns the exit code.
 int interrupted(const TrainTask& task, const RunFolder& run) {
-    std::printf("Interrupted; the checkpoint is saved. Go on with: flockstep train --resume %s\n", run.path().c_str());
+    std::printf("Interrupted; the checkpoint is saved. Resume with: flockstep train --resume %s\n", run.path().c_str());
     const int code = 128 + StopSignals::received();
-    // The GPU may have seconds of an abandoned iteration in its queue; releasing its memory would wait for them.
+    // The GPU's queue may still contain seconds of an abandoned iteration, and freeing memory would wait for it.
     if (task.device.is_cuda()) std::fflush(nullptr), std::_Exit(code);
     return code;
 }
 
-/// Trains, evaluates, draws. Returns the exit code.
+/// Trains, evaluates, writes the replay. Returns the exit code.
 int train(const TrainTask& task, Trainer& trainer, const RunFolder& run) {
     const bool evaluates = task.run.evaluate_episodes > 0;
     std::vector<Evaluation> evaluations;

@@ -22,7 +22,7 @@ import flockstep
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 MARKER = re.compile(r"^<!-- generated: (\w+) ?(.*?) -->$", re.MULTILINE)
-TABLE_HEAD = re.compile(r"^( *)key +default +wants +what it is$")
+TABLE_HEAD = re.compile(r"^( *)key +default +values +description$")
 UNBOUNDED = 1e30
 
 
@@ -63,7 +63,7 @@ def environments():
         ids = [f"flockstep/{id}" for id in environment["gymnasium_ids"]]
         page = f"environments/{page_of(name).parent.name}.md"
         rows.append([f"[{code(name)}]({page})", environment["summary"], joined(ids)])
-    return markdown_table(["name", "what it is", "Gymnasium ids"], rows)
+    return markdown_table(["name", "summary", "Gymnasium ids"], rows)
 
 
 def settings(name):
@@ -95,7 +95,7 @@ def observation_rows(env, role):
     prefix = f"{role['name']}." if len(env.roles) > 1 else ""
     dtypes = {array.name: array.dtype for array in env._batch.observations}
     for part in role["observation"]:
-        dtype = dtypes.get(prefix + part["name"], "left out by these settings")
+        dtype = dtypes.get(prefix + part["name"], "disabled by these settings")
         yield [code(part["name"]), dtype, shape(part["shape"]), bounds(part)]
 
 
@@ -144,11 +144,11 @@ def spaces(name, *given):
 
 
 def help_tables(text):
-    """The tables of settings in a help text: lists of (key, default, wants, what it is)."""
+    """The tables of settings in a help text: lists of (key, default, values, description)."""
     tables, columns = [], None
     for line in text.splitlines():
         if match := TABLE_HEAD.match(line):
-            columns = [line.index(word) for word in ("key", "default", "wants", "what it is")]
+            columns = [line.index(word) for word in ("key", "default", "values", "description")]
             tables.append([])
         elif columns is None or not line.strip():
             columns = None

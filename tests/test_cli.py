@@ -139,7 +139,7 @@ BAD_WORDS = [
     (["tool", "pathfinding", "convert", "--input", "absent.map"], "absent.map"),
     (["--frobnicate"], "--frobnicate"),
     (["list", "cartpol"], 'got "cartpol", want one of: cartpole'),
-    (["train"], "want its NAME"),
+    (["train"], "want a name"),
     (["train", "cartpole", "pathfinding"], "pathfinding"),
     (["train", "cartpole", "--nm_envs", "3"], 'unknown key "nm_envs", did you mean "num_envs"?'),
     (["train", "cartpole", "--lr", "0.001"], 'unknown key "lr", want learning_rate'),
@@ -168,7 +168,7 @@ BAD_WORDS = [
     (["eval", "cartpole", "--policy", "clever"], 'policy: got "clever", want one of: random'),
     (["eval", "cartpole", "--episodes", "0"], 'episodes: got "0"'),
     (["eval", "cartpole", "--checkpoint", "absent"], 'checkpoint: got "absent"'),
-    (["eval"], "want its NAME or --checkpoint"),
+    (["eval"], "want a name or --checkpoint"),
     (["bench"], "NAME"),
     (["train", "cartpole", "--trainer.num_envs", "0"], 'num_envs: got "0", want an integer from 1'),
     (["train", "cartpole", "--environment.num_envs", "1"], 'command line: unknown key "num_envs"'),
@@ -209,7 +209,7 @@ BAD_FILES = [
     ("num_envs = 1 num_steps = 2\n", "config.toml:1: num_envs: expected a comment or whitespace, saw 'n'"),
     ("[trainer]\nentropy = 0.1\n", 'config.toml:2: unknown key "entropy", want ent_coef'),
     ("[cpu]\nepochs = 3\n", 'config.toml:2: unknown key "epochs", want update_epochs'),
-    ("format_version = 99\n", "config.toml:1: format_version: got 99, want 2: other versions give settings other names"),
+    ("format_version = 99\n", "config.toml:1: format_version: got 99, want 2; settings have other names in other versions"),
     ("seed = 99999999999999999999\n", "config.toml:1: seed: '99999999999999999999' is not representable in 64 bits"),
 ]
 

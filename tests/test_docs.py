@@ -140,7 +140,7 @@ def test_the_table_of_an_environment_is_what_it_declares():
 def test_the_tables_follow_the_settings():
     text = generator().spaces("pathfinding", "num_agents=5", "observation=windows,cost_to_go", "obs_radius=2", "mask_obstacles=true")
     assert "| `windows` | uint8 | [3, 5, 5] | 0 to 1 |" in text and "| `cost_to_go` | int8 | [5, 5] | -10 to 11 |" in text
-    assert "| `intent` | left out by these settings |" in text
+    assert "| `intent` | disabled by these settings |" in text
     assert "| `action_mask` | bool | [num_envs, 5, 5] |" in text and "**Role `agent`**, 5 agents." in text
     tag = generator().spaces("mpe_tag", "action_type=continuous")
     assert "**Role `adversary`**, 3 agents." in tag and "| Box, float32 | 5 | 0 to 1 |" in tag
