@@ -64,13 +64,7 @@ struct Policy::Network : NetworkLayout {
     PolicySpec spec;
     TrainConfig config;
     Memory& memory;
-    std::vector<int> part_order;              // parts as they lie in the input
-    int channels = 0, height = 0, width = 0;  // of the image at the front of the input; 0: there is none
-    IntegerList hidden, convolutions;
-    InputColumns columns;
-    std::vector<Parameter> parameters;
-    int64_t size = 0;
-    std::vector<Buffer> buffers;  // parameter, gradient, first and second moment, rounded
+    std::vector<Buffer> buffers;  // parameter, gradient, first and second moment, bfloat16 copy
     std::vector<at::Tensor> leaves, gradient_views;
     size_t next_leaf = 0;
     at::Tensor logits, value;  // of the last call, float32; value [rows, 1]
@@ -85,12 +79,12 @@ struct Policy::Network : NetworkLayout {
     void allocate() {
         for (const char* what : {"parameters", "gradients", "first moments", "second moments"})
             buffers.emplace_back(memory, size_t(size) * 4, std::string("the policy's ") + what);
-        if (is_bfloat16()) buffers.emplace_back(memory, size_t(size) * 2, "the policy's rounded parameters");
+        if (is_bfloat16()) buffers.emplace_back(memory, size_t(size) * 2, "the policy's bfloat16 parameters");
         const auto number = options_for(memory.device(), at::kFloat),
-                   rounded = options_for(memory.device(), at::kBFloat16);
+                   bf16 = options_for(memory.device(), at::kBFloat16);
         for (const Parameter& p : parameters) {
             at::Tensor leaf =
-                is_bfloat16() ? at::from_blob(static_cast<uint16_t*>(buffers[4].data()) + p.offset, p.shape, rounded)
+                is_bfloat16() ? at::from_blob(static_cast<uint16_t*>(buffers[4].data()) + p.offset, p.shape, bf16)
                               : at::from_blob(numbers(0) + p.offset, p.shape, number);
             leaves.push_back(leaf.requires_grad_());
             gradient_views.push_back(at::from_blob(numbers(1) + p.offset, p.shape, number));
@@ -101,7 +95,7 @@ struct Policy::Network : NetworkLayout {
     const at::Tensor& leaf() { return leaves[next_leaf++]; }
     at::Tensor activated(at::Tensor x) const { return config.activation == Activation::tanh ? x.tanh_() : x.relu_(); }
 
-    /// One tower up to its head. Takes its leaves in the order in which add_tower made them.
+    /// One tower, head included. Consumes leaves in the order in which add_tower created them.
     at::Tensor tower(const at::Tensor& input) {
         at::Tensor x = input;
         if (channels) {
@@ -186,7 +180,7 @@ void Policy::refresh() {
     const Device device = network_->memory.device();
     const at::NoGradGuard no_gradient;
     network_->memory.synchronize();
-    at::from_blob(rounded(), {size()}, options_for(device, at::kBFloat16))
+    at::from_blob(bf16_copy(), {size()}, options_for(device, at::kBFloat16))
         .copy_(at::from_blob(parameter(), {size()}, options_for(device, at::kFloat)));
     network_->memory.synchronize();
 }
@@ -205,11 +199,11 @@ std::vector<float> Policy::input_scale() const {
     return scale;
 }
 
-PolicyOutput Policy::evaluate(const void* input, int64_t rows) {
+PolicyOutput Policy::forward_no_grad(const void* input, int64_t rows) {
     const at::NoGradGuard no_gradient;
     return network_->run(input, rows);
 }
-PolicyOutput Policy::choose(const void* input, int64_t rows) {
+PolicyOutput Policy::forward_actor(const void* input, int64_t rows) {
     const at::NoGradGuard no_gradient;
     return network_->run(input, rows, false);
 }
