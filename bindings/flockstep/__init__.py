@@ -1,4 +1,4 @@
-"""Flockstep: thousands of multi-agent worlds in lock-step, on a GPU or on the CPU.
+"""Flockstep: thousands of multi-agent environments in lockstep, on a GPU or on the CPU.
 
     import flockstep
     env = flockstep.make("cartpole", num_envs=4096, device="auto", seed=1)
@@ -6,10 +6,10 @@
     for _ in range(1000):
         observation, reward, terminated, truncated, info = env.step(env.act("random"))
 
-Arrays are [num_envs, num_agents, ...] and are views of the engine's memory: valid until the next step. See Environment.
-`gymnasium.make("flockstep/CartPole-v1")`, `gymnasium.make_vec(...)` and `flockstep.parallel_env(...)` (PettingZoo) give copies.
-`flockstep.load_policy("runs/...")` acts with a trained checkpoint.
-What an environment brings for Python itself is in a module of its folder's name, such as `flockstep.pathfinding`.
+Arrays are [num_envs, num_agents, ...] and views of the engine's memory, valid until the next step; see Environment.
+`gymnasium.make("flockstep/CartPole-v1")`, `gymnasium.make_vec(...)` and `flockstep.parallel_env(...)` (PettingZoo) return copies.
+`flockstep.load_policy("runs/...")` loads a trained policy.
+Python helpers of one environment are in a module of its name, such as `flockstep.pathfinding`.
 """
 
 import importlib
@@ -39,7 +39,7 @@ __all__ = [
 def parallel_env(id, device="cpu", render_mode=None, **config):
     """One world of environment `id` as a PettingZoo ParallelEnv; see ParallelEnvironment in pettingzoo_adapter.py.
 
-    config: the environment's settings, and the options of flockstep.make but num_envs, seed and autoreset_mode.
+    config: the environment's settings, and the options of flockstep.make except num_envs, seed and autoreset_mode.
     """
     from .pettingzoo_adapter import ParallelEnvironment
 
@@ -47,23 +47,23 @@ def parallel_env(id, device="cpu", render_mode=None, **config):
 
 
 def __getattr__(name):
-    """The module of an environment's folder, imported when somebody asks for it: flockstep.pathfinding."""
+    """Imports an environment's module on first access: flockstep.pathfinding."""
     spec = None if name.startswith("_") else importlib.util.find_spec(f"{__name__}.{name}")
-    if spec and spec.origin:  # not a mere folder
+    if spec and spec.origin:  # not a namespace package
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _register_environments():
-    """With Gymnasium, where one is installed that has what the adapter needs."""
+    """Registers with Gymnasium if a recent enough version is installed."""
     if not importlib.util.find_spec("gymnasium"):
         return
     try:
         from .gymnasium_adapter import register_environments
     except ImportError as error:
         warnings.warn(
-            f"flockstep wants gymnasium 1.2 or newer, not this one ({error}): flockstep.make works, its environments in "
-            "gymnasium.make, gymnasium.make_vec and flockstep.parallel_env do not",
+            f"flockstep needs gymnasium 1.2 or newer ({error}): flockstep.make works, but gymnasium.make, gymnasium.make_vec and "
+            "flockstep.parallel_env do not",
             stacklevel=3,
         )
         return

@@ -1,4 +1,4 @@
-"""`make` and `Environment`: many worlds of one environment as Python sees them."""
+"""`make` and `Environment`: a batch of worlds of one environment."""
 
 import functools
 import importlib
@@ -20,14 +20,14 @@ AUTORESET_MODES = ("same_step", "next_step", "disabled")
 
 
 def environments():
-    """The environments there are, by name: {"summary": str, "settings": [{"name", "type", "default", "want", "help"}],
-    "gymnasium_ids": {id: {setting: value}}}; Gymnasium knows an id as flockstep/id."""
+    """All environments by name: {"summary": str, "settings": [{"name", "type", "default", "want", "help"}],
+    "gymnasium_ids": {id: {setting: value}}}. In Gymnasium an id is flockstep/id."""
     shown = ("summary", "settings", "gymnasium_ids")
     return {line["name"]: {key: line[key] for key in shown} for line in _list_environments()}
 
 
 def make(id, num_envs=1, device="auto", seed=0, **config):
-    """Makes `num_envs` worlds of environment `id`; see Environment for the options and for what comes back.
+    """Makes `num_envs` worlds of environment `id`; see Environment for the options.
 
     flockstep.make("cartpole", num_envs=4096, device="cuda", max_episode_steps=200)
     """
@@ -44,7 +44,7 @@ def mode_name(mode):
 
 
 class Info(dict):
-    """What step and reset tell besides. `info["statistics"]` is computed when it is read: it waits for the device."""
+    """The info of step and reset. `info["statistics"]` is computed on access, which synchronizes with the device."""
 
     def __init__(self, items, environment):
         super().__init__(items)
@@ -61,43 +61,43 @@ class Info(dict):
 
 
 class Environment:
-    """Many worlds of one environment, stepped together.
+    """A batch of worlds of one environment, stepped in lockstep.
 
     id: one of flockstep.environments().
-    num_envs: worlds, 1 .. 2^31 - 1.
-    device: "auto" (the GPU if a usable one is there), "cpu", "cuda" or "cuda:1".
-    seed: 0 .. 2^64 - 1; world i of a seed is the same whatever num_envs and device are.
+    num_envs: number of worlds, 1 .. 2^31 - 1.
+    device: "auto" (a GPU if one is usable), "cpu", "cuda" or "cuda:1".
+    seed: 0 .. 2^64 - 1. World i of a seed does not depend on num_envs or device.
     autoreset_mode: "same_step" (default), "next_step" or "disabled", or gymnasium's AutoresetMode.
-    final_observation: "all" keeps the last observation of every episode (default in same_step), "truncated" only of those
-        that the time limit cut, "none" saves the memory.
+    final_observation: "all" keeps the final observation of every episode (default in same_step), "truncated" only that of
+        truncated episodes, "none" keeps none and saves the memory.
     first_env: index of the first world among all ranks that share a seed.
-    stagger_episodes: the first episodes begin at random points of their time limit.
+    stagger_episodes: start the first episodes at random points of their time limit.
     outputs: names of the outputs to write (observation parts, states, action_mask, reward, terminated, truncated, active,
-        acts, episode_start, the environment's own); None: all. What is not written is None or missing.
+        acts, episode_start, the environment's own); None: all. Others are None or missing.
     dtypes: {part: "uint8" | "int8" | "bfloat16" | "float32"} for observation parts, "*" for all.
-    plan: how worlds lie over lanes; "": the engine's choice. GPU: "lane", "warp:8" (2 .. 32 lanes of a warp for a world),
-        "block:128" (64 .. 256), "grid" (all lanes on one world after the other); lane and warp may end in "/32", "/64" or
-        "/128", the lanes of a block; block in "/queue" where observations are streamed: a second kernel writes them. CPU:
-        "worlds", or "team", all threads on one world after the other, for worlds of very many agents. `plans` lists those that are possible, `plan` is the one in use. Results do not depend on it.
-    statistics: keep episode returns, lengths and the environment's metrics.
-    illegal_actions: "refuse" (default): replaced by the action's default choice and reported; "pass": handed to the rules,
-        where they say what illegal actions mean.
-    scripted: {role: policy} for roles that a scripted policy plays inside step, {role: None} for roles that learn; others
-        as the environment declares them. Scripted roles have no observations, actions or rows.
+    plan: how worlds are mapped to lanes; "": the engine's default. GPU: "lane" (one lane per world), "warp:8" (2 .. 32 lanes of a
+        warp), "block:128" (64 .. 256 lanes), "grid" (the whole GPU on one world at a time). "/32", "/64" or "/128" after lane
+        and warp sets the block size; "/queue" after block writes streamed observations in a second kernel. CPU: "worlds", or
+        "team" (all threads on one world at a time, for worlds of very many agents). `plans` lists the valid ones, `plan` is
+        the current one. Results do not depend on it.
+    statistics: collect episode returns, lengths and the environment's metrics.
+    illegal_actions: "refuse" (default): replaced by the default action and reported; "pass": passed to the rules, for
+        environments that define what illegal actions do.
+    scripted: {role: policy} for roles controlled by a scripted policy inside step, {role: None} for roles that learn; the
+        default is the environment's. Scripted roles have no observations, actions or rows.
     array: "numpy", "torch" or "dlpack" (objects with __dlpack__, for JAX, CuPy and others). None: numpy on the CPU; on
         CUDA torch if it is installed, else dlpack.
-    All other keywords are the environment's own settings.
+    All other keywords are settings of the environment.
 
-    Raises ValueError, in one sentence that names what was given and what was wanted, for any of these; UnknownKeyword, which
-    is a TypeError too, for a keyword that neither this class nor the environment knows; RuntimeError where the machine has
-    too little memory.
+    Raises ValueError, in one sentence that names what was given and what was expected, for an invalid value; UnknownKeyword,
+    which is both TypeError and ValueError, for an unknown keyword; RuntimeError if memory does not suffice.
 
-    pickle and copy.deepcopy make an environment of its own in the same state, on the same device, whose rewards and flags
-    are cleared.
+    pickle and copy.deepcopy make an independent environment in the same state on the same device, with rewards and flags
+    cleared.
 
-    Every array is a view of the engine's memory at a fixed address, **valid until the next step, reset or set_fields**
-    writes it: copy what is to be kept. On CUDA a step is enqueued on the caller's current stream (torch's or CuPy's if
-    imported, else the default stream) and nothing waits. Calls from several threads run one after the other.
+    Every array is a view of the engine's memory at a fixed address, **valid until the next step, reset or set_fields**:
+    copy what you want to keep. On CUDA a step is enqueued on the caller's current stream (torch's or CuPy's if imported, else
+    the default stream) and does not synchronize. Calls from several threads are serialized.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class Environment:
             log.info("%s: %d worlds on %s", self.name, self.num_envs, self.device)
         self.final_observation = str(final_observation)
         self._show_arrays(arrays.viewer(self.array))
-        self._is_fresh = True  # the worlds are at the beginning of episode 0, as the constructor left them
+        self._is_fresh = True  # the worlds are at the start of episode 0, as constructed
 
     def _read_facts(self):
         batch = self._batch
@@ -165,7 +165,7 @@ class Environment:
     # Arrays
 
     def _show_arrays(self, view):
-        """Prepares what reset and step return: always the same arrays."""
+        """Creates the views that reset and step return, the same ones every time."""
         batch, layout = self._batch, self._layout
         self._observation = layout.nest_observation({array.name: view(array) for array in batch.observations})
         outputs = {array.name: view(array) for array in batch.outputs}
@@ -187,15 +187,15 @@ class Environment:
     # Stepping
 
     def reset(self, seed=None, options=None):
-        """Begins episodes; returns (observation, info).
+        """Starts new episodes; returns (observation, info).
 
-        seed: episode 0 of that seed everywhere. A list or array of num_envs seeds: world i begins as world 0 of make(num_envs=1)
-            with the i-th of them, and goes on so; with a mask, whose seeds for other worlds are passed over, too. None: the
-            first call gives episode 0 of make's seed, later ones a new episode everywhere.
-        options: {"reset_mask": bool [num_envs]} resets those worlds alone (numpy, or an array on the device), to their own
-            episode 0 of the seed if there is one; the others keep their outputs. Others are the environment's own, for the episodes that this call begins: cartpole has low and
-            high, as Gymnasium's; they make this call wait, and clear the rewards and flags of all worlds. ValueError for
-            options that are not known.
+        seed: restarts all worlds at episode 0 of that seed. A list or array of num_envs seeds: world i becomes world 0 of
+            make(num_envs=1) with the i-th seed, now and in later episodes; with a mask, only the seeds of the masked worlds
+            are used. None: the first call gives episode 0 of make's seed, later calls a new episode in every world.
+        options: {"reset_mask": bool [num_envs]} (numpy, or an array on the device) resets only those worlds, to episode 0 of
+            the seed if one is given; the others keep their outputs. Other options are the environment's, for the episodes
+            started by this call: cartpole has low and high, like Gymnasium's. They synchronize, and clear the rewards and
+            flags of all worlds. ValueError for unknown options.
         """
         mask, own = self._read_options(options)
         if seed is not None:
@@ -208,7 +208,7 @@ class Environment:
         return self._show_observation(), Info(self._info, self)
 
     def _read_options(self, options):
-        """The reset mask, and what applies the environment's own options to the worlds that were reset; None each."""
+        """The reset mask, and a function that applies the environment's own options to the reset worlds; None each if absent."""
         options = mapping("options", options, "a dict")
         mask = options.pop("reset_mask", None)
         unknown = [key for key in options if key not in self.reset_options]
@@ -221,32 +221,32 @@ class Environment:
 
     @property
     def reset_options(self):
-        """Names of the environment's own options of reset."""
+        """Names of the environment's own reset options."""
         return getattr(own_module(self.name), "RESET_OPTIONS", ())
 
     def step(self, action):
         """One step of every world; returns (observation, reward, terminated, truncated, info).
 
         action: int32 or int64 [num_envs, num_agents], row-major and on the environment's device: anything with __dlpack__
-            (torch, JAX, CuPy), numpy arrays or lists on the CPU; never copied unless a list. MultiDiscrete parts have one
-            more axis, Box parts are float32 [num_envs, agents, size]. Several parts: a dict by part, and by role where
-            there are several roles; where all roles have one Discrete part, one array of all agents (a dict by role is
-            joined, which copies). An array must stay unchanged until the step has run.
-        observation: a dict of parts, the bare array where there is one; by role where there are several. Rows of agents
-            that are not active mean nothing; where observations are large they are zero.
-        reward: float32, terminated, truncated: bool, [num_envs, num_agents]. terminated stays true until the reset;
-            truncated is the time limit.
-        info: active, acts, episode_start: bool [num_envs, num_agents], of the observation beside them; action_mask: bool
-            [num_envs, agents, choices] where actions can be illegal; the environment's own outputs and global states, by
-            name; in same_step final_observation, shaped like the observation, whose rows count where _final_observation
-            (bool [num_envs, num_agents]) is true, and final_state, {name: array} of global states; statistics.
+            (torch, JAX, CuPy); on the CPU also numpy arrays and lists. Only lists are copied. MultiDiscrete parts have one
+            more axis, Box parts are float32 [num_envs, agents, size]. Several parts: a dict by part, within a dict by role
+            if there are several roles. If every role has one Discrete part: one array for all agents (a dict by role also
+            works, but is copied). An array must not change until the step has run.
+        observation: the array, or a dict by part if there are several; by role if there are several roles. Rows of inactive
+            agents are undefined (zero for streamed observations).
+        reward: float32, terminated, truncated: bool, all [num_envs, num_agents]. terminated stays true until the reset;
+            truncated means the time limit.
+        info: active, acts, episode_start: bool [num_envs, num_agents], for the returned observation; action_mask: bool
+            [num_envs, agents, choices] if actions can be illegal; the environment's own outputs and global states, by name;
+            in same_step final_observation, shaped like the observation and valid where _final_observation (bool [num_envs,
+            num_agents]) is true, and final_state, {name: array} of global states; statistics.
 
-        A transition counts for an agent that was active before it, unless its world had ended: in next_step the step whose
-        observation has episode_start does not count; in disabled mode a world that has ended waits for its reset, its
-        steps change nothing and pay 0. ValueError for an action of the wrong dtype, shape or
-        device, before anything happens. A value that is out of range or illegal counts as the default choice (0 unless
-        the environment says otherwise; Box: as the nearest bound) and raises ValueError: on the CPU at once, after the step; on CUDA when something is next read from the device
-        (check, statistics, get_field, state_dict).
+        A transition counts for an agent that was active before it, unless its world had ended: in next_step, steps whose
+        observation has episode_start do not count; in disabled mode, a world that has ended is frozen until its reset, with
+        rewards 0. Raises ValueError before stepping for an action of the wrong dtype, shape or device. A value that is out of
+        range or illegal is replaced by the default action (0 unless the environment says otherwise; Box: the nearest bound)
+        and raises ValueError: on the CPU right after the step, on CUDA at the next call that reads from the device (check,
+        statistics, get_field, state_dict).
         """
         self._step(self._layout.flat_actions(action))
         return self._show_step()
@@ -263,10 +263,10 @@ class Environment:
         return dict(self._observation) if isinstance(self._observation, dict) else self._observation
 
     def act(self, policy="random", draw=0):
-        """Actions of a scripted policy for the present state, to be given to step(): views of the engine's own tensors.
+        """Actions of a scripted policy for the current state, for step(): views of the engine's action tensors.
 
-        policy: one of `policies`; "random" is uniform over what is allowed. draw: tells several random draws of one step
-        apart.
+        policy: one of `policies`; "random" is uniform over legal actions. draw: number of the random draw, if several are
+        made for the same step.
         """
         self._batch.act(text("policy", policy), integer("draw", draw, 0, 2**32 - 1))
         return self._own_action
@@ -274,16 +274,16 @@ class Environment:
     # State
 
     def get_field(self, name):
-        """A field of every world's state: a numpy array of its own, [num_envs, ...] as in `fields`. Waits."""
+        """A copy of a state field of all worlds: numpy [num_envs, ...], see `fields`. Synchronizes."""
         if not isinstance(name, str):
             raise ValueError(f"field: got {shown(name)}, want a name, one of: {', '.join(self.fields)}")
         return self._batch.get_field(text("field", name))
 
     def set_fields(self, fields):
-        """Writes fields of every world ({name: array of exactly the field's dtype and shape, or nested lists}), rebuilds
-        what follows from them and observes again; rewards and flags are cleared. All or nothing: ValueError that names field,
-        world, entry, value and wish for a value out of the field's limits, and in the rules' words for a state that cannot
-        be (an agent in a wall). What is derived cannot be set. Waits.
+        """Writes state fields of all worlds ({name: array of the field's dtype and shape, or nested lists}), rebuilds derived
+        fields and updates observations; rewards and flags are cleared. All or nothing: ValueError that names field, world,
+        entry, value and the valid range for a value out of range, and explains a state that is impossible under the rules
+        (an agent in a wall). Derived fields cannot be set. Synchronizes.
         """
         fields = mapping("fields", fields if fields is not None else [], "a dict {name: array}")
         types = {line["name"]: line["dtype"] for line in self._batch.fields}
@@ -299,12 +299,12 @@ class Environment:
         return {"environment": self.name, "first_env": self._first_env, "autoreset_mode": self.autoreset_mode, **self.settings}
 
     def state_dict(self):
-        """All that is needed to go on identically, as plain data: {"format", "identity", "fields": {name: numpy}}. Waits."""
+        """The complete state as plain data: {"format", "identity", "fields": {name: numpy}}. Synchronizes."""
         return {"format": STATE_FORMAT, "identity": self._identity(), "fields": self._batch.save()}
 
     def load_state_dict(self, state):
-        """Takes up where state_dict() was called, on any device and with any lanes. ValueError if the environment or its
-        settings differ. The observation is there at once; rewards and flags are cleared.
+        """Restores state_dict(), on any device and under any plan. ValueError if the environment or its settings differ.
+        Observations are updated; rewards and flags are cleared.
         """
         if not isinstance(state, dict) or state.get("format") != STATE_FORMAT:
             raise ValueError(f"state: got format {shown(state.get('format') if isinstance(state, dict) else type(state).__name__)}, want {STATE_FORMAT}")
@@ -324,13 +324,13 @@ class Environment:
         return remake, (type(self), self.name, options, self.settings, state)
 
     def replace_shared(self, **settings):
-        """Takes up another pool of maps or scenes while the worlds run; returns (observation, info) as reset() does.
+        """Replaces the shared data (pool of maps or scenes) of a running batch; returns (observation, info) like reset().
 
-        Loads the data that all worlds share under `self.settings` with those given here, and files again that have changed
-        on disk, and begins a new episode everywhere on them. Episodes under way are in no statistics.
-        Arrays, spaces, the state's shape and captured CUDA graphs stay as they are; other environments keep their own
-        data. All or nothing: ValueError for a setting that rules read (num_agents), and for data of another shape (a larger
-        map). Waits; old and new data are both in memory meanwhile.
+        Loads the shared data for `self.settings` updated by the settings given here, rereading files that have changed on
+        disk, and starts a new episode in every world. Unfinished episodes do not count in statistics. Arrays, spaces, the
+        state's shape and captured CUDA graphs stay valid; other environments keep their data. All or nothing: ValueError for
+        a setting that affects more than the shared data (num_agents), and for data of another shape (a larger map).
+        Synchronizes; old and new data are in memory at the same time.
         """
         self._batch.replace_shared(settings)
         self.settings = self._batch.settings
@@ -338,35 +338,34 @@ class Environment:
         return self._show_observation(), Info(self._info, self)
 
     def statistics(self, clear=False):
-        """Over the episodes that ended since they were cleared: {"num_episodes", "agent_steps" (of active agents; 0 where
-        agents are never inactive), "mean": {metric: float}, "standard_error": {metric: float}}. Waits.
+        """Statistics of the episodes that ended since the last clear: {"num_episodes", "agent_steps" (of active agents; 0 if
+        agents are never inactive), "mean": {metric: float}, "standard_error": {metric: float}}. Synchronizes.
         """
         return self._batch.statistics(bool(clear))
 
     def first_episodes(self):
-        """{metric: float32 [num_envs]} of the first episode of each world since the last clear; NaN where none ended or
-        nobody had the role. Waits.
-        ValueError where no statistics are kept.
+        """{metric: float32 [num_envs]} of each world's first episode since the last clear; NaN if none has ended, or for a role
+        without agents. Synchronizes. ValueError if statistics are off.
         """
         return self._batch.first_episodes()
 
     def check(self):
-        """Waits; ValueError that says which world, agent, step and value if an action was refused since the last call."""
+        """Synchronizes. ValueError that names world, agent, step and value if an action was refused since the last call."""
         self._batch.check()
 
     def render(self, world=0, size=480):
-        """A picture of a world as it is now: uint8 [height, width, 3] in host memory; size: pixels of its longer side.
+        """An image of the current state of a world: uint8 [height, width, 3] in host memory; size: pixels of the longer side.
 
-        It shows what `flockstep render` shows. Waits, and copies state of all worlds: for few worlds. Raises ImportError where
-        Pillow is not installed (pip install 'flockstep[render]'), ValueError for another world or size, an environment without
-        a drawing, and where `outputs` leaves out what it is drawn from (active).
+        Looks like a frame of `flockstep render`. Synchronizes and copies the state of all worlds, so use it with few worlds.
+        Raises ImportError if Pillow is not installed (pip install 'flockstep[render]'), ValueError for an invalid world or
+        size, an environment that cannot be drawn, and if `outputs` excludes what is needed (active).
         """
         from .rendering import paint
 
         return paint(self._batch.draw(integer("world", world, 0, self.num_envs - 1)), size)
 
     def close(self):
-        """Gives the worlds up. Arrays that are still held stay readable."""
+        """Frees the worlds. Arrays that are still referenced stay readable."""
         self._batch.close()
 
     def __enter__(self):
@@ -382,27 +381,27 @@ class Environment:
 
     @property
     def single_observation_space(self):
-        """gymnasium space of one agent's observation; a Dict by role where there are several."""
+        """gymnasium space of one agent's observation; a Dict by role if there are several."""
         return spaces.as_space(spaces.unwrap(self._layout.observation_spaces()))
 
     @property
     def single_action_space(self):
-        """gymnasium space of one agent's action; a Dict by role where there are several."""
+        """gymnasium space of one agent's action; a Dict by role if there are several."""
         return spaces.as_space(spaces.unwrap(self._layout.action_spaces()))
 
     @property
     def observation_space(self):
-        """gymnasium space of what step returns; holds as many bounds as there are numbers."""
+        """gymnasium space of the batch's observation; stores bounds for every element."""
         return spaces.as_space(spaces.unwrap(self._layout.observation_spaces(True)))
 
     @property
     def action_space(self):
-        """gymnasium space of what step takes."""
+        """gymnasium space of the action argument of step."""
         return self._layout.action_space()
 
 
 def remake(kind, name, options, settings, state):
-    """An Environment, or one of a subclass, as pickle and copy.deepcopy want it back. state: of state_dict, or None."""
+    """Recreates an Environment (or subclass) for pickle and copy.deepcopy. state: a state_dict, or None."""
     environment = kind(name, **options, **settings)
     if state is not None:
         environment.load_state_dict(state)
@@ -411,6 +410,6 @@ def remake(kind, name, options, settings, state):
 
 @functools.cache
 def own_module(name):
-    """The module flockstep.NAME of an environment's folder of the same name, or None."""
+    """The environment's Python module flockstep.NAME, or None."""
     found = importlib.util.find_spec(f"{__package__}.{name}")
     return importlib.import_module(f"{__package__}.{name}") if found and found.origin else None

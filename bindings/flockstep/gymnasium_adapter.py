@@ -16,12 +16,12 @@ from .environment import environments
 from .host import HostStepper, host_environment, mask_rows
 
 LONGEST_EPISODE = 2**23  # steps: the largest max_episode_steps
-MOST_FRAMES = 32  # between a wrapper's reset and the environment's
+MAX_FRAMES = 32  # between a wrapper's reset and the environment's
 RENDER_MODES = ["rgb_array"]
 
 
 def register_environments():
-    """Registers every environment's ids with Gymnasium; the spec's time limit is the environment's own."""
+    """Registers every environment's ids with Gymnasium; the spec has the environment's time limit."""
     for name, environment in environments().items():
         for id, settings in environment["gymnasium_ids"].items():
             if f"flockstep/{id}" in gymnasium.registry:
@@ -46,13 +46,13 @@ def default_limit(name):
 
 
 def limit_around(environment):
-    """max_episode_steps of the TimeLimit through which reset() was called, or None where there is none.
+    """max_episode_steps of the TimeLimit wrapper that called reset(), or None without one.
 
-    gymnasium.make(id, max_episode_steps=N) puts a TimeLimit around the environment, and tells neither its constructor nor its
-    spec; its vectors refuse additional wrappers. So the caller is asked, which is a few frames up.
+    gymnasium.make(id, max_episode_steps=N) wraps the environment in a TimeLimit, but passes N neither to the constructor nor
+    to the spec. So this looks for the wrapper a few frames up the call stack.
     """
     frame = sys._getframe(2)
-    for _ in range(MOST_FRAMES):
+    for _ in range(MAX_FRAMES):
         if frame is None:
             return None
         caller = frame.f_locals.get("self")
@@ -65,15 +65,15 @@ def limit_around(environment):
 class SingleEnvironment(gymnasium.Env):
     """One world with one agent as a gymnasium.Env; `gymnasium.make("flockstep/CartPole-v1")` makes it.
 
-    name, settings: see flockstep.Environment; device: "cpu" by default. gymnasium.make(id, max_episode_steps=N) is the rules'
-    own limit; -1 is 2^23 steps. An environment of several agents raises ValueError: see flockstep.parallel_env.
+    name, settings: see flockstep.Environment; device: "cpu" by default. gymnasium.make(id, max_episode_steps=N) sets the
+    environment's own limit; -1 means 2^23 steps. Raises ValueError for several agents: see flockstep.parallel_env.
 
-    info has action_mask (int8, as Space.sample wants it) where the rules forbid actions; illegal_action, the action given, in
-    a step for which it was forbidden: the default choice was played instead; metrics ({name: float}), the environment's own,
-    in the step that ends an episode. render_mode: None or "rgb_array", which needs Pillow when something is rendered.
+    info contains action_mask (int8, for Space.sample) if actions can be illegal; illegal_action, the given action, in a step in
+    which it was illegal and replaced by the default action; metrics ({name: float}), the environment's metrics, in the step that
+    ends an episode. render_mode: None or "rgb_array", which needs Pillow.
     """
 
-    metadata = {"render_modes": RENDER_MODES, "render_fps": 30}  # as long as nothing is rendered
+    metadata = {"render_modes": RENDER_MODES, "render_fps": 30}  # without rendering
 
     def __init__(self, name, device="cpu", render_mode=None, **config):
         self.render_mode = check_render_mode(render_mode)
@@ -92,8 +92,8 @@ class SingleEnvironment(gymnasium.Env):
         self._is_seeded = False
 
     def _obey_limit(self):
-        """The limit that gymnasium.make has put around this environment becomes the rules' own, so that they know when an episode
-        ends; without one (max_episode_steps=-1) episodes are as long as they can be. Where it changes, worlds are made anew."""
+        """Makes gymnasium.make's time limit the environment's own, so that its rules know when an episode ends; without one
+        (max_episode_steps=-1) episodes are as long as possible. If the limit changes, the environment is recreated."""
         name, device, config = self._make
         limit = limit_around(self) or LONGEST_EPISODE
         if limit != time_limit(name, config):
@@ -102,11 +102,11 @@ class SingleEnvironment(gymnasium.Env):
             self._start()
 
     def reset(self, *, seed=None, options=None):
-        """A new episode. Without a seed the first one is of a random seed. options: the environment's own, see
-        flockstep.Environment.reset; ValueError for others."""
+        """Starts a new episode; the first one without a seed gets a random seed. options: the environment's own, see
+        flockstep.Environment.reset; ValueError for unknown ones."""
         super().reset(seed=seed)
         refuse_mask(options)
-        if self.spec is not None:  # gymnasium.make has made it
+        if self.spec is not None:  # created by gymnasium.make
             self._obey_limit()
         if seed is None and not self._is_seeded:
             seed = int(self.np_random.integers(2**63))
@@ -138,7 +138,7 @@ class SingleEnvironment(gymnasium.Env):
         return {"metrics": {name: float(value[0]) for name, value in values.items()}} if ended[0] else {}
 
     def render(self):
-        """uint8 [height, width, 3] where render_mode is "rgb_array", else None; see flockstep.Environment.render."""
+        """uint8 [height, width, 3] if render_mode is "rgb_array", else None; see flockstep.Environment.render."""
         return self._environment.render() if self.render_mode else None
 
     def close(self):
@@ -152,12 +152,12 @@ def check_render_mode(render_mode):
 
 
 def render_facts(environment, render_mode):
-    """What metadata says of rendering; ValueError where something without a drawing is to be rendered."""
+    """The metadata's rendering entries; ValueError if the environment cannot be rendered."""
     frames_per_second = environment._batch.draw()["frames_per_second"] if render_mode else 30
     return {"render_modes": RENDER_MODES, "render_fps": round(frames_per_second)}
 
 
 def refuse_mask(options):
-    """ValueError for a reset mask where there is one world."""
+    """ValueError for a reset mask: there is only one world."""
     if "reset_mask" in mapping("options", options, "a dict"):
         raise ValueError('options: got "reset_mask", want none: there is one world')

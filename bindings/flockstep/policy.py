@@ -1,4 +1,4 @@
-"""`load_policy` and `Policy`: trained policies as Python sees them. These need torch; the environments do not."""
+"""`load_policy` and `Policy`: trained policies. These need torch; the environments do not."""
 
 import os
 
@@ -10,17 +10,17 @@ from .checks import integer, shown, text
 def load_policy(path, device="auto", seed=0):
     """The policies of a checkpoint that `flockstep train` wrote; see Policy.
 
-    path: a checkpoint.safetensors, or the run folder that holds one. device: "auto" (the GPU if a usable one is there),
-    "cpu", "cuda" or "cuda:1". seed: of sampled actions, 0 .. 2^64 - 1.
+    path: a checkpoint file or a run folder. device: "auto" (a GPU if one is usable), "cpu", "cuda" or "cuda:1". seed: of
+    sampled actions, 0 .. 2^64 - 1.
 
-    Raises ValueError, in one sentence, for a file that is missing, damaged or no checkpoint of Flockstep, and for a
-    device that cannot be used; ImportError where torch is not installed.
+    Raises ValueError for a file that is missing, damaged or not a Flockstep checkpoint, and for a device that is not usable;
+    ImportError if torch is not installed.
     """
     return Policy(path, device, seed)
 
 
 class Policy:
-    """The policies of a checkpoint, one per role, that act on observations of any number of worlds.
+    """The policies of a checkpoint, one per role. They act on observations of any number of worlds.
 
         policy = flockstep.load_policy("runs/cartpole-20260101-120000")
         env = flockstep.make(policy.environment, num_envs=1000, device=policy.device, **policy.settings)
@@ -28,11 +28,11 @@ class Policy:
         for _ in range(500):
             observation, reward, terminated, truncated, info = env.step(policy.act(observation, info.get("action_mask")))
 
-    environment, settings: what it was trained in, for flockstep.make.
-    device: "cpu" or "cuda:0"; where observations must lie.
+    environment, settings: what it was trained on, for flockstep.make.
+    device: "cpu" or "cuda:0"; observations must be on it.
     roles: {name: {"observation": {part: shape of one agent}, "num_actions": int, "has_action_mask": bool}}.
-    seed, calls: sampled actions are a function of (seed, calls, world, agent), the same on every device but for the
-        rounding of the network; `calls` counts calls of act without a seed. Both may be set.
+    seed, calls: sampled actions are a function of (seed, calls, world, agent), the same on every device up to rounding in
+        the network; `calls` counts the calls of act without a seed. Both may be set.
     """
 
     def __init__(self, path, device="auto", seed=0):
@@ -60,20 +60,20 @@ class Policy:
         self.calls = 0
 
     def act(self, observation, action_mask=None, deterministic=False, seed=None):
-        """Actions for observations: int32, a torch tensor where the observation is one or lies on CUDA, else numpy.
+        """Actions for observations: int32, a torch tensor if the observation is one or is on CUDA, otherwise numpy.
 
-        observation: as flockstep.make gives it, or as its adapters do: an array, a dict of parts, or a dict by role.
+        observation: as returned by flockstep.make or its adapters: an array, a dict by part, or a dict by role.
             Arrays are [num_envs, num_agents, ...], or [num_envs, ...] or [...] of one agent, and the actions have the
             same leading axes; with several roles [num_envs, agents of the role, ...], and the actions are
             [num_envs, num_agents]. uint8, int8, bfloat16 or float32, row-major and on the policy's device: numpy on the
-            CPU, or anything with __dlpack__. It must stay unchanged until the actions are there.
-        action_mask: bool or uint8 [..., num_actions], true where an action is allowed; info["action_mask"]. It must be
-            given where the policy was trained with one.
-        deterministic: the most probable action instead of a sampled one.
-        seed: of this call's samples alone, 0 .. 2^64 - 1: the same call gives the same actions.
+            CPU, or anything with __dlpack__. It must not change until the actions have been computed.
+        action_mask: bool or uint8 [..., num_actions], true for legal actions; info["action_mask"]. Required if the policy
+            was trained with one.
+        deterministic: take the most probable action instead of sampling.
+        seed: for the samples of this call only, 0 .. 2^64 - 1: the same call then gives the same actions.
 
-        Any number of worlds does, and with one role any number of agents. On CUDA the work is enqueued on torch's
-        current stream. Raises ValueError in one sentence for a wrong dtype, shape, device or layout, or a missing part.
+        The number of worlds is free, and with one role the number of agents. On CUDA the work is enqueued on torch's
+        current stream. Raises ValueError for a wrong dtype, shape, device or layout, or a missing part.
         """
         drawing = {"seed": self.seed, "counter": self.calls}
         if seed is not None:
@@ -100,7 +100,7 @@ class Policy:
 
     @staticmethod
     def _part(role, name):
-        """A part's own name: with several roles a checkpoint has the role's in front."""
+        """A part's name without the role prefix that checkpoints with several roles have."""
         return name.removeprefix(role["name"] + ".")
 
     def _branch(self, what, tree, role):
@@ -131,7 +131,7 @@ class Policy:
         return None if mask is None else as_array("action_mask", mask)
 
     def _leading_axes(self, array, part):
-        """What is in front of one agent's shape: (), (num_envs,) or (num_envs, num_agents)."""
+        """The axes before one agent's shape: (), (num_envs,) or (num_envs, num_agents)."""
         name, shape = part
         given, size = tuple(array.shape), len(shape)
         leading = given[: len(given) - size]
@@ -143,7 +143,7 @@ class Policy:
 
     @staticmethod
     def _with_axes(array, leading, shape):
-        """The same memory with both leading axes, if it is that of as many agents; else as it is, to be refused."""
+        """A view with both leading axes if the sizes match; otherwise the array itself, which is then refused."""
         ours = (*leading, *shape)
         fits = tuple(array.shape)[max(len(array.shape) - len(shape), 0) :] == shape and np.prod(array.shape) == np.prod(ours)
         return array.reshape(ours) if fits and tuple(array.shape) != ours else array

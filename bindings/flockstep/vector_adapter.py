@@ -30,24 +30,23 @@ class VectorEnvironment(gymnasium.vector.VectorEnv):
     One agent: no agent axis, and spaces, shapes, dtypes, autoreset and info keys are those of gymnasium's SyncVectorEnv.
 
     Several agents: **rows are agents**. num_envs of make_vec counts worlds; the attribute num_envs counts rows, and row
-    world * num_agents + agent is an agent (`num_worlds`, `num_agents` say how many). **A row ends with its world**: terminated
-    and truncated are true in the step in which the world ends, when all its agents are terminated or inactive (terminated)
-    or at its time limit (truncated, and terminated as well for agents that were terminated before). Rows of agents that have
-    left before, or that were never there, have reward 0 until then, and active, in info, is false; agents' own ends are
-    told by active and, as long as the world lasts, by flockstep.make. So wrappers and trainers that know nothing of agents
-    see one episode per row and world with the agent's return. Environments of several roles raise ValueError.
+    world * num_agents + agent is an agent (`num_worlds`, `num_agents` say how many). **A row ends with its world**: its flags are
+    set in the step in which the world ends, because all its agents are terminated or inactive (terminated) or at the time limit
+    (truncated, and also terminated for agents that were terminated before). Agents that have left earlier, or never existed, have
+    reward 0 until then and active, in info, is false. Wrappers and trainers that do not know about agents thus see one episode
+    per row and world, with the agent's return. flockstep.make reports when each agent ends. Environments with several roles raise
+    ValueError.
 
     autoreset_mode: AutoresetMode.NEXT_STEP (default), SAME_STEP or DISABLED, the last with options={"reset_mask": bool
-    [num_envs]}. All arrays are numpy copies, also of worlds on CUDA (device="cuda"): flockstep.make gives them without a copy.
-    Other keywords: flockstep.Environment, but array. final_observation="truncated" leaves final_obs out but for agents that
-    the time limit cut, "none" leaves it out.
+    [num_envs]}. All arrays are numpy copies, also with device="cuda"; flockstep.make avoids the copies. Other keywords: those of
+    flockstep.Environment except array. final_observation="truncated" provides final_obs only for truncated agents, "none" never.
 
-    info, each with its mask of rows (_active and so on), as SyncVectorEnv has it:
-    active, acts, episode_start: bool [num_envs], where there are several agents, of the observation beside them.
-    action_mask: int8 [num_envs, choices] where the rules forbid actions.
-    illegal_action: rows of the actions given, where active agents' were forbidden: the default choice was played instead.
-    metrics: {name: float32 [num_envs]}, the environment's own, of the worlds whose episode ended in this step; in SAME_STEP in
-    final_info, beside final_obs.
+    info, each with its row mask (_active and so on), like SyncVectorEnv's:
+    active, acts, episode_start: bool [num_envs], with several agents; for the returned observation.
+    action_mask: int8 [num_envs, choices] if actions can be illegal.
+    illegal_action: the given actions of active agents that were illegal and replaced by the default action.
+    metrics: {name: float32 [num_envs]}, the environment's metrics of worlds whose episode ended in this step; with SAME_STEP in
+    final_info, next to final_obs.
     """
 
     def __init__(self, name, num_envs=1, autoreset_mode=AutoresetMode.NEXT_STEP, device="cpu", render_mode=None, **config):
@@ -74,9 +73,9 @@ class VectorEnvironment(gymnasium.vector.VectorEnv):
         return batch_space(self.single_action_space, self.num_envs)
 
     def reset(self, *, seed=None, options=None):
-        """New episodes everywhere, or where options["reset_mask"] (bool [num_envs]) is true. seed: one for all, or a list of one
-        for each world, see flockstep.Environment.reset. Other options are the environment's own, see there; ValueError for
-        those that it does not know."""
+        """Starts new episodes in all worlds, or where options["reset_mask"] (bool [num_envs]) is true. seed: one for all worlds,
+        or a list with one per world; see flockstep.Environment.reset, also for the environment's own options. ValueError for
+        unknown options."""
         super().reset(seed=seed if isinstance(seed, int) else None)
         options = mapping("options", options, "a dict")
         mask = self._world_mask(options.pop("reset_mask", None))
@@ -93,7 +92,7 @@ class VectorEnvironment(gymnasium.vector.VectorEnv):
         return self._rows(observation), self._info(info)
 
     def step(self, actions):
-        """actions: as action_space; integers of any width. Returns copies; reward is float64, as in SyncVectorEnv."""
+        """actions: as in action_space; integers of any width. Returns copies; reward is float64, like SyncVectorEnv's."""
         if self.autoreset_mode == AutoresetMode.DISABLED and self._ended.any():
             raise ValueError(f"action: world {int(self._ended.argmax())} has ended, want a reset with its reset_mask first")
         was_active = self._stepper.active() if self.num_agents > 1 else np.True_
