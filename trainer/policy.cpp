@@ -83,9 +83,9 @@ struct Policy::Network : NetworkLayout {
         const auto number = options_for(memory.device(), at::kFloat),
                    bf16 = options_for(memory.device(), at::kBFloat16);
         for (const Parameter& p : parameters) {
-            at::Tensor leaf =
-                is_bfloat16() ? at::from_blob(static_cast<uint16_t*>(buffers[4].data()) + p.offset, p.shape, bf16)
-                              : at::from_blob(numbers(0) + p.offset, p.shape, number);
+            at::Tensor leaf = is_bfloat16()
+                                  ? at::from_blob(static_cast<uint16_t*>(buffers[4].data()) + p.offset, p.shape, bf16)
+                                  : at::from_blob(numbers(0) + p.offset, p.shape, number);
             leaves.push_back(leaf.requires_grad_());
             gradient_views.push_back(at::from_blob(numbers(1) + p.offset, p.shape, number));
         }

@@ -1,4 +1,4 @@
-"""How a batch's arrays are shown: as numpy arrays, torch tensors or DLPack objects. Never copied."""
+"""Views of a batch's arrays as numpy arrays, torch tensors or DLPack objects, without copies."""
 
 import importlib.util
 
@@ -10,7 +10,7 @@ KINDS = ("numpy", "torch", "dlpack")
 
 
 def choose_kind(kind, device):
-    """The kind for a device: what was asked for, else numpy on the CPU and torch on CUDA where it is installed.
+    """The kind for a device: the requested one, by default numpy on the CPU and torch on CUDA if it is installed.
 
     Raises ValueError for an unknown kind, for numpy on CUDA, and for torch where it is not installed.
     """
@@ -28,7 +28,7 @@ def choose_kind(kind, device):
 
 
 def viewer(kind):
-    """The function that shows an Array as `kind`, without a copy."""
+    """The function that views an Array as `kind`, without a copy."""
     if kind == "numpy":
         return lambda array: array.numpy()
     if kind == "torch":
@@ -39,21 +39,21 @@ def viewer(kind):
 
 
 def copy_to_host(tree):
-    """numpy copies of an Array (array="dlpack", on any device), or of a dict of them; None stays None. Waits for the device."""
+    """numpy copies of an Array (array="dlpack", on any device), or of a dict of them; None stays None. Synchronizes."""
     if isinstance(tree, dict):
         return {name: copy_to_host(branch) for name, branch in tree.items()}
     return None if tree is None else tree.copy()
 
 
 def map_tree(function, tree):
-    """`function` of every array of a dict of dicts, or of one array."""
+    """Applies `function` to one array, or to every array of nested dicts."""
     if isinstance(tree, dict):
         return {name: map_tree(function, branch) for name, branch in tree.items()}
     return function(tree)
 
 
 def mask_to_host(mask):
-    """A reset mask in host memory: bool [num_envs]. Waits for the device."""
+    """A reset mask in host memory: bool [num_envs]. Synchronizes."""
     if hasattr(mask, "cpu"):  # torch
         return mask.cpu().numpy().astype(bool)
     return (mask if isinstance(mask, np.ndarray) else np.from_dlpack(mask, device="cpu")).astype(bool)

@@ -1,4 +1,4 @@
-"""Arguments, judged before C++ sees them: ValueError in one sentence that names what was given and what was wanted."""
+"""Argument validation before calling C++: ValueError in one sentence that names what was given and what was expected."""
 
 import collections.abc
 import operator
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def shown(value, most=200):
-    """repr() for a sentence: on one line, printable and cut after `most` characters."""
+    """repr() for a message: on one line, printable and truncated to `most` characters."""
     try:
         text = repr(value)
     except Exception:  # an integer of more than 4,300 digits; a repr of the caller's own that raises

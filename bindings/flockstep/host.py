@@ -1,4 +1,4 @@
-"""What the adapters of Gymnasium and PettingZoo share: worlds on any device, driven from the host, whose arrays are copied."""
+"""Shared by the Gymnasium and PettingZoo adapters: environments on any device, driven from the host with copied arrays."""
 
 import numpy as np
 
@@ -51,13 +51,13 @@ def to_floats(name, given, shape):
 
 
 def convert(tensor, part, leading):
-    """What a user gave for an action tensor, in the tensor's shape."""
+    """The user's actions in the shape of an action tensor."""
     to_array = to_floats if tensor.dtype == "float32" else to_integers
     return to_array("action", part, (*leading, *tensor.shape[2:])).reshape(tensor.shape)
 
 
 class HostStepper:
-    """Steps an environment with actions from the host, and works out what infos tell besides."""
+    """Steps an environment with actions from the host, and computes what the adapters' infos contain."""
 
     def __init__(self, environment):
         self._environment = environment
@@ -119,21 +119,21 @@ class HostStepper:
         return actions, illegal if illegal.any() else None
 
     def active(self):
-        """A copy of the output, bool [num_envs, num_agents]: who is there in the present state."""
+        """A copy of the output, bool [num_envs, num_agents]: which agents are active in the current state."""
         return self._environment._info["active"].copy()
 
     # Metrics of episodes
 
     def forget_metrics(self):
-        """Episodes that have ended so far are not told by metrics() any more."""
+        """Discards the metrics of episodes that have ended so far."""
         self._totals = self._read_totals() if self.has_metrics else None
 
     def _read_totals(self):
         return self._environment.get_field("statistics")[:, [i for i, _ in self._own_metrics]]
 
     def metrics(self):
-        """The environment's own metrics, where it has_metrics, of the episodes that have ended since the last call, at most one
-        per world: ({name: float32 [num_envs]}, bool [num_envs] where there was one)."""
+        """The environment's metrics (requires has_metrics) of episodes that have ended since the last call, at most one per world:
+        ({name: float32 [num_envs]}, bool [num_envs] whether an episode ended)."""
         now, before = self._read_totals(), self._totals
         self._totals = now
         counts, sums = now[..., COUNT] > before[..., COUNT], now[..., SUM] - before[..., SUM]
@@ -142,7 +142,7 @@ class HostStepper:
 
 
 def is_forbidden(chosen, part, mask):
-    """Which choices the mask forbids: bool, as `chosen`. Values out of range are left to the engine.
+    """Which of the chosen actions are illegal: bool, shaped like `chosen`. Values out of range are left to the engine.
 
     chosen: [num_envs, agents] or for MultiDiscrete [num_envs, agents, size]; mask: bool [num_envs, agents, choices], the
     choices of one integer after those of another; part: its description in Layout.
@@ -157,5 +157,5 @@ def is_forbidden(chosen, part, mask):
 
 
 def mask_rows(mask):
-    """An action mask as Space.sample wants it: int8."""
+    """An action mask as Space.sample expects it: int8."""
     return arrays.map_tree(lambda part: part.astype(np.int8), mask)

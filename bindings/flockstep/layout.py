@@ -1,4 +1,4 @@
-"""Which tensor of a batch is which part of which role: between the engine's flat lists and the dicts that users see."""
+"""Maps between the engine's flat lists of tensors and the dicts by role and part that users see."""
 
 import numpy as np
 
@@ -6,8 +6,8 @@ from . import spaces
 
 
 class Layout:
-    """roles: {name: range of its agents}. Trees are bare arrays where there is one role (and one part in it), else dicts by
-    role and by part."""
+    """roles: {name: range of its agents}. A tree is one array if there is one role with one part, otherwise nested dicts by role
+    and by part."""
 
     def __init__(self, batch):
         self._spaces = batch.spaces
@@ -30,7 +30,7 @@ class Layout:
         return f"{role['name']}.{part}" if len(self.roles) > 1 else part
 
     def nest_observation(self, tensors):
-        """The tree of {tensor name: array}; None where no part is written."""
+        """The tree of {tensor name: array}; None if no part is written."""
         result = {}
         for role in self._spaces:
             parts = {part["name"]: self._qualified(role, part["name"]) for part in role["observation"]}
@@ -40,7 +40,7 @@ class Layout:
         return result if len(self.roles) > 1 else next(iter(result.values()), None)
 
     def nest_masks(self, masks):
-        """The tree of {"action_mask" or "action_mask.part": array}, with the role in front where there are several."""
+        """The tree of {"action_mask" or "action_mask.part": array}, with the role as a prefix if there are several."""
         result = {}
         for role in self._spaces:
             start = self._qualified(role, "action_mask")
@@ -74,7 +74,7 @@ class Layout:
         return places
 
     def flat_actions(self, action):
-        """The engine's action tensors from what step() was given; ValueError for other keys."""
+        """The engine's action tensors from the argument of step(); ValueError for unknown keys."""
         if len(self.action_parts) == 1 and not isinstance(action, dict):
             return (action,)
         if self.has_one_action and len(self.roles) > 1:
@@ -102,7 +102,7 @@ class Layout:
         return self._observation_spaces(lambda role: self._leading(role, batched))
 
     def state_spaces(self):
-        """Of the observations of all agents of one world together, [agents, ...], where rows of absent agents are 0."""
+        """Spaces of the observations of all agents of one world, [agents, ...], where rows of inactive agents are 0."""
         return {role: spaces.with_zero(space) for role, space in self._observation_spaces(lambda role: (role["count"],)).items()}
 
     def _observation_spaces(self, leading):
@@ -128,7 +128,7 @@ class Layout:
         return result
 
     def action_space(self):
-        """The space of what step takes; one MultiDiscrete of all agents where there is one action tensor."""
+        """The space of step's argument; one MultiDiscrete for all agents if there is one action tensor."""
         if self.has_one_action and len(self.roles) > 1:
             row = [role["action"][0]["n"][0] for role in self._spaces for _ in range(role["count"])]
             return spaces.choices(np.broadcast_to(row, (self._num_envs, len(row))))

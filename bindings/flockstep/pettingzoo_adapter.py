@@ -1,4 +1,4 @@
-"""PettingZoo: one world as a ParallelEnv. What it returns is copied. `flockstep.parallel_env` makes it."""
+"""PettingZoo: one world as a ParallelEnv, made by `flockstep.parallel_env`. It returns copies."""
 
 import copy
 
@@ -14,14 +14,14 @@ from .host import HostStepper, host_environment, mask_rows
 class ParallelEnvironment(pettingzoo.ParallelEnv):
     """One world as a PettingZoo ParallelEnv; its agents are named role_0, role_1 and so on within each role.
 
-    agents are those that are active and have not finished. An agent leaves in the step in which it is terminated, truncated
-    or becomes inactive (which counts as terminated); one that becomes active later joins. An action is wanted of each of
-    them, and of nobody else.
+    agents lists the agents that are active and have not finished. An agent leaves in the step in which it is terminated,
+    truncated or becomes inactive (which counts as terminated); agents that become active later join. step() takes one action
+    for each of them and no others; an action outside the space raises ValueError.
+
     observation_spaces, action_spaces: {agent: space} of possible_agents. state_space: of state().
-    infos[agent]: where some agent has to wait for its turn acts (bool: it is this one's); where the rules forbid actions
-    action_mask (int8 [choices], as Space.sample wants it), and in a step for which the agent's action was forbidden illegal_action, that action: the default
-    choice was played instead. In the step that ends the world's episode metrics ({name: float}), the environment's own.
-    An action outside the space is a ValueError.
+    infos[agent]: acts (bool: it is the agent's turn), if agents take turns; action_mask (int8 [choices], for Space.sample), if
+    actions can be illegal; illegal_action, the given action, in a step in which it was illegal and replaced by the default
+    action; metrics ({name: float}), the environment's metrics, in the step that ends the episode.
     The first reset without a seed draws one. state_dict() and load_state_dict() are those of flockstep.Environment.
     """
 
@@ -55,9 +55,9 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
         return spaces.as_space(spaces.unwrap(own or self._environment._layout.state_spaces()))
 
     def state(self):
-        """The whole world, for a centralised critic: the environment's global state, where it has one; else the observations of
-        all possible agents, [agents, ...], a dict of parts where there are several, by role where there are several. Rows of
-        agents that are not active are 0. A copy."""
+        """The state of the world for a centralised critic: the environment's global state or, without one, the observations of
+        all possible agents, [agents, ...], as a dict by part and by role if there are several. Rows of inactive agents are 0.
+        A copy."""
         own = {array.name: array.copy()[0] for array in self._environment._batch.states}
         if own:
             return spaces.unwrap(own)
@@ -71,8 +71,8 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
         return spaces.unwrap(rows)
 
     def reset(self, seed=None, options=None):
-        """A new episode; returns (observations, infos) by agent. options: the environment's own, see flockstep.Environment.reset;
-        others are passed over, since PettingZoo's parallel_api_test wants that of every environment."""
+        """Starts a new episode; returns (observations, infos) by agent. options: the environment's own, see
+        flockstep.Environment.reset; others are ignored, which PettingZoo's parallel_api_test requires."""
         options = {key: value for key, value in mapping("options", options, "a dict").items() if key in self._environment.reset_options}
         if seed is None and not self._is_seeded:
             seed = int(np.random.default_rng().integers(2**63))
@@ -83,7 +83,7 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
         return self._split(observation, self.agents), self._infos(info, self.agents)
 
     def step(self, actions):
-        """Returns observations, rewards, terminations, truncations and infos by agent, of those that were there before."""
+        """Returns observations, rewards, terminations, truncations and infos by agent, for the agents that acted and new ones."""
         if not self.agents:
             return {}, {}, {}, {}, {}
         before = self.agents
@@ -107,14 +107,14 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
         return self._split(observation, shown), *by_agent, infos
 
     def render(self):
-        """uint8 [height, width, 3] where render_mode is "rgb_array", else None; see flockstep.Environment.render."""
+        """uint8 [height, width, 3] if render_mode is "rgb_array", else None; see flockstep.Environment.render."""
         return self._environment.render() if self.render_mode else None
 
     def close(self):
         self._environment.close()
 
     def state_dict(self):
-        """See flockstep.Environment.state_dict; holds which agents are there, too."""
+        """See flockstep.Environment.state_dict; also contains which agents have finished."""
         return {**self._environment.state_dict(), "finished": self._finished.copy()}
 
     def load_state_dict(self, state):
@@ -136,7 +136,7 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
         return {agent: values[self._index[agent]] for agent in agents}
 
     def _split(self, tree, agents):
-        """A tree of copies for each agent, from the parts of each role."""
+        """For each agent a tree of copies."""
         tree = arrays.copy_to_host(tree)
         by_role = tree if len(self._roles) > 1 else {role: tree for role in self._roles}
         result = {}
@@ -147,7 +147,7 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
         return result
 
     def _place(self, agent):
-        """The agent's role and its number within it."""
+        """The agent's role and its index within the role."""
         i = self._index[agent]
         role = self._role_of[i]
         return role, i - self._roles[role].start
@@ -162,7 +162,7 @@ class ParallelEnvironment(pettingzoo.ParallelEnv):
         return infos
 
     def _gather(self, actions):
-        """The engine's action tensors from one action per agent; agents that are gone do 0."""
+        """The engine's action tensors from one action per agent; 0 for agents that have left."""
         if set(actions) != set(self.agents):
             wrong = sorted(set(actions) ^ set(self.agents))[0]
             raise ValueError(f"actions: got {'one' if wrong in actions else 'none'} for {wrong}, want one for each of env.agents")

@@ -1,4 +1,4 @@
-"""Worlds as pictures, painted by Pillow from the shapes that the replay page draws: render() of every environment.
+"""Worlds as images, drawn by Pillow from the same shapes as the replay page: render() of every environment.
 
 Sizes and colours are the page's, in its light theme; tests hold the two to each other.
 """
@@ -15,7 +15,7 @@ MARGIN = 0.04  # of the shorter side, around the scene
 
 
 def paint(frame, size=480):
-    """A picture of what Batch.draw returned: uint8 [height, width, 3].
+    """An image of what Batch.draw returned: uint8 [height, width, 3].
 
     size: pixels of the longer side, 16 to 8192; both sides come out even, as video wants them. Raises ImportError where
     Pillow is not installed, ValueError for another size.

@@ -1,4 +1,4 @@
-"""Gymnasium spaces of what agents see and do, from the engine's description of its roles.
+"""Gymnasium spaces of observations and actions, from the engine's description of its roles.
 
 One agent's space is the bare space where it has one part, else a Dict by part; with several roles a Dict by role.
 """
@@ -14,7 +14,7 @@ def unwrap(parts):
 
 
 def bounds(values, shape, dtype):
-    """One bound or one per element as an array; the largest float stands for no bound."""
+    """One bound, or one per element, as an array; the largest float means unbounded."""
     bound = np.array(values, np.float64)
     if np.issubdtype(dtype, np.floating):
         bound = np.where(np.abs(bound) >= BIGGEST, np.copysign(np.inf, bound), bound)
@@ -32,7 +32,7 @@ def box_of(part, dtype, leading=()):
 
 
 def unbounded_box(shape, dtype):
-    """Box of an array of which only dtype and shape are known."""
+    """An unbounded Box of the given dtype and shape."""
     from gymnasium import spaces
 
     dtype = np.dtype("float32" if dtype == "bfloat16" else dtype)
@@ -41,7 +41,7 @@ def unbounded_box(shape, dtype):
 
 
 def with_zero(space):
-    """A Box, or a Dict of them, that holds 0 as well."""
+    """A Box, or a Dict of them, extended to contain 0."""
     from gymnasium import spaces
 
     if isinstance(space, spaces.Dict):
