@@ -7,11 +7,11 @@
 
 namespace flockstep {
 
-/// Base of classes that Python sees. Class.__new__(Class) makes an object without a value, for which pybind11 takes
-/// memory where the value is first used, by the class's own operator new: here that is the place to refuse it. Values
-/// are made by construct(), in ordinary memory.
+/// Base of classes exposed to Python. Class.__new__(Class) skips the constructor; pybind11 then calls the class's
+/// operator new when the object is first used, which throws here instead of handing out uninitialized memory. Use
+/// construct() to create objects.
 struct Constructed {
-    static void* operator new(size_t) { throw std::invalid_argument("object: it was made without its constructor"); }
+    static void* operator new(size_t) { throw std::invalid_argument("object: created without its constructor"); }
     static void operator delete(void* memory) { ::operator delete(memory); }
 };
 

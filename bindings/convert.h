@@ -6,7 +6,7 @@
 #include "sim/engine/batch.h"
 #include "sim/engine/registry.h"
 
-/// The engine's small values as Python's, and back.
+/// Conversion of small values between the engine and Python.
 namespace flockstep {
 
 /// A str; throws std::invalid_argument for anything else.
@@ -29,8 +29,8 @@ FieldValue field_of(const std::string& name, const pybind11::array& array);
 /// A mode or choice by name; throws std::invalid_argument that lists the names.
 int choice_of(const char* what, const std::string& given, std::initializer_list<const char*> names);
 
-/// std::invalid_argument becomes ValueError in this module whatever bytes its sentence has: what is no UTF-8, and what
-/// a terminal would obey, is escaped. To be called once, by a module.
+/// Translates std::invalid_argument to ValueError with bytes that are not UTF-8, and control characters, escaped. Call
+/// it once per module.
 void register_sentences();
 
 }  // namespace flockstep

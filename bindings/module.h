@@ -2,8 +2,8 @@
 
 #include <pybind11/pybind11.h>
 
-/// Each file bindings/module_*.cpp adds its classes to the module _flockstep. None of them knows torch: arrays cross by
-/// DLPack.
+/// Each file bindings/module_*.cpp adds its classes to the module _flockstep. None depends on torch: arrays are
+/// exchanged by DLPack.
 namespace flockstep {
 
 void bind_array(pybind11::module_& module);

@@ -63,7 +63,7 @@ class PyBatch : public Constructed {
     void step(const std::optional<py::sequence>& actions, bool check) {
         const Device device = batch().options().device;
         const Stream stream = current_stream(device);
-        std::vector<Given> given = take_actions(actions, stream);
+        std::vector<BorrowedArray> given = take_actions(actions, stream);
         Bindings bindings(batch());
         for (size_t i = 0; i < given.size(); ++i) bindings.read_action(i, given[i].data(), given[i].dtype());
         enqueue(stream, [&](BatchHolder& holder) {
@@ -83,10 +83,10 @@ class PyBatch : public Constructed {
         std::vector<StreamKey> keys;
         for (int64_t env = 0; (seeds || (seed && !mask.is_none())) && env < batch().num_envs(); ++env)
             keys.push_back(seeds ? StreamKey{(*seeds)[size_t(env)], 0, 1} : batch().key_of(*seed, env));
-        std::optional<Given> given;
+        std::optional<BorrowedArray> given;
         const Device from = device_of_mask(mask);
         if (!mask.is_none())
-            given.emplace(mask, Wanted{"reset_mask", {DType::uint8}, {batch().num_envs()}, from}, stream);
+            given.emplace(mask, ArraySpec{"reset_mask", {DType::uint8}, {batch().num_envs()}, from}, stream);
         enqueue(stream, [&](BatchHolder& holder) {
             const uint8_t* chosen = given ? mask_on_device(holder, *given, from) : nullptr;
             if (!keys.empty())
@@ -106,7 +106,7 @@ class PyBatch : public Constructed {
     /// Copies an action from the host into the batch's own tensor; step() takes it from there.
     void write_action(size_t index, const py::object& action) {
         const Tensor& own = batch().actions().at(index);
-        const Given given(action, {wanted_[index].name, {own.dtype}, own.shape, {}}, {});
+        const BorrowedArray given(action, {wanted_[index].name, {own.dtype}, own.shape, {}}, {});
         use([&](Batch& batch) { batch.memory().from_host(own.data, given.data(), size_t(own.bytes())); });
     }
 
@@ -149,8 +149,8 @@ class PyBatch : public Constructed {
         });
     }
     /// All of them are checked before the first is used.
-    std::vector<Given> take_actions(const std::optional<py::sequence>& actions, Stream stream) {
-        std::vector<Given> given;
+    std::vector<BorrowedArray> take_actions(const std::optional<py::sequence>& actions, Stream stream) {
+        std::vector<BorrowedArray> given;
         if (actions && actions->size() != wanted_.size())
             throw std::invalid_argument("action: got " + std::to_string(actions->size()) + " arrays, want " +
                                         std::to_string(wanted_.size()));
@@ -163,7 +163,7 @@ class PyBatch : public Constructed {
                              device_pair("reset_mask", mask.attr("__dlpack_device__")()).type == dlpack::cpu;
         return is_host ? Device{} : batch().options().device;
     }
-    static const uint8_t* mask_on_device(BatchHolder& holder, const Given& mask, Device from) {
+    static const uint8_t* mask_on_device(BatchHolder& holder, const BorrowedArray& mask, Device from) {
         Batch& batch = *holder.batch;
         if (from == batch.options().device) return static_cast<const uint8_t*>(mask.data());
         if (!holder.uploaded_mask)
@@ -194,9 +194,9 @@ class PyBatch : public Constructed {
     }
 
     std::shared_ptr<BatchHolder> holder_;
-    std::vector<Wanted> wanted_;
-    std::vector<Given> given_;
-    std::optional<Given> mask_;
+    std::vector<ArraySpec> wanted_;
+    std::vector<BorrowedArray> given_;
+    std::optional<BorrowedArray> mask_;
 };
 
 std::unique_ptr<PyBatch> make(const std::string& name, int64_t num_envs, const std::string& device, uint64_t seed,

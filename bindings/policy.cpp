@@ -39,18 +39,18 @@ class CheckpointPolicy : public Constructed {
              uint64_t seed, int64_t counter) {
         const Stream stream = current_stream(device());
         const std::vector<PolicySpec> shapes = specs_for(counts, {});
-        std::vector<Given> given;
+        std::vector<BorrowedArray> given;
         std::vector<DType> dtypes;
         for (size_t r = 0; r < shapes.size(); ++r)
             for (size_t p = 0; p < shapes[r].parts.size(); ++p) {
-                given.emplace_back(parts.at(r).at(p), wanted(shapes[r], p, num_envs), stream);
+                given.emplace_back(parts.at(r).at(p), array_spec(shapes[r], p, num_envs), stream);
                 dtypes.push_back(given.back().dtype());
             }
         std::vector<const uint8_t*> allowed;
         for (size_t r = 0; r < shapes.size(); ++r)
             allowed.push_back(take_mask(shapes[r], masks.at(r), num_envs, stream, given));
         const int64_t num_agents = shapes.back().first + shapes.back().count;
-        given.emplace_back(action, Wanted{"action", {DType::int32}, {num_envs, num_agents}, device()}, stream);
+        given.emplace_back(action, ArraySpec{"action", {DType::int32}, {num_envs, num_agents}, device()}, stream);
 
         const py::gil_scoped_release free;
         prepare(num_envs, specs_for(counts, dtypes));
@@ -77,19 +77,19 @@ class CheckpointPolicy : public Constructed {
         }
         return specs;
     }
-    Wanted wanted(const PolicySpec& spec, size_t p, int64_t num_envs) const {
+    ArraySpec array_spec(const PolicySpec& spec, size_t p, int64_t num_envs) const {
         const PolicySpec::Part& part = spec.parts[p];
-        Wanted wanted{part.name, {part.dtype}, {num_envs, spec.count}, device()};
+        ArraySpec array{part.name, {part.dtype}, {num_envs, spec.count}, device()};
         for (DType other : {DType::uint8, DType::int8, DType::bfloat16, DType::float32})
-            if (other != part.dtype) wanted.dtypes.push_back(other);
-        wanted.shape.insert(wanted.shape.end(), part.shape.begin(), part.shape.end());
-        return wanted;
+            if (other != part.dtype) array.dtypes.push_back(other);
+        array.shape.insert(array.shape.end(), part.shape.begin(), part.shape.end());
+        return array;
     }
     const uint8_t* take_mask(const PolicySpec& spec, const py::object& mask, int64_t num_envs, Stream stream,
-                             std::vector<Given>& given) const {
+                             std::vector<BorrowedArray>& given) const {
         if (mask.is_none()) return nullptr;
         const std::string name = spec.action_mask.empty() ? "action_mask" : spec.action_mask;
-        given.emplace_back(mask, Wanted{name, {DType::uint8}, {num_envs, spec.count, spec.num_actions}, device()},
+        given.emplace_back(mask, ArraySpec{name, {DType::uint8}, {num_envs, spec.count, spec.num_actions}, device()},
                            stream);
         return static_cast<const uint8_t*>(given.back().data());
     }
@@ -115,7 +115,7 @@ class CheckpointPolicy : public Constructed {
     std::unique_ptr<Memory> memory_;
     int64_t num_envs_ = 0;
     std::deque<RoleActor> roles_;
-    std::vector<Given> given_;
+    std::vector<BorrowedArray> given_;
 };
 
 py::list roles_of(const CheckpointPolicy& policy) {

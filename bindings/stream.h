@@ -2,16 +2,15 @@
 
 #include "sim/engine/memory.h"
 
-/// On which CUDA stream a batch works, and how that is ordered with the streams of its callers. On the CPU all of this
-/// does nothing.
+/// The CUDA stream a batch works on, and its ordering with the streams of callers. No-ops on the CPU.
 namespace flockstep {
 
-/// The stream that the caller's array library works on now: torch's if torch is imported and uses CUDA, else CuPy's,
-/// else the default stream. Needs the GIL; imports nothing.
+/// The current stream of the caller's array library: torch's if torch is imported and uses CUDA, else CuPy's, else the
+/// default stream. Needs the GIL; imports nothing.
 Stream current_stream(Device device);
 
-/// Orders the work of one batch over several streams. An event marks the end of its last work, so that a stream which
-/// has gone in the meantime is never touched.
+/// Orders a batch's work across streams. An event marks the end of its last work, so that a stream destroyed in the
+/// meantime is never used.
 class StreamOrder {
   public:
     explicit StreamOrder(Device device) : device_(device) {}
@@ -19,17 +18,17 @@ class StreamOrder {
     StreamOrder(const StreamOrder&) = delete;
     StreamOrder& operator=(const StreamOrder&) = delete;
 
-    /// Makes what is enqueued on `stream` from now on run after the batch's work so far. Does not wait. Inside a stream
-    /// capture it does nothing: the graph is ordered by who launches it.
+    /// Makes `stream` wait for the batch's previous work, without blocking the host. No-op during stream capture: the
+    /// launch orders the graph.
     void join(Stream stream);
-    /// Notes that the batch's last work was enqueued on `stream`.
+    /// Records that the batch's last work was enqueued on `stream`.
     void mark(Stream stream);
 
   private:
     Device device_;
     void* event_ = nullptr;  // cudaEvent_t
     void* last_ = nullptr;
-    bool is_marked_ = false;  // the event stands for work that may still run
+    bool is_marked_ = false;  // the event was recorded for work that may still run
 };
 
 }  // namespace flockstep

@@ -165,7 +165,7 @@ def test_a_refused_box_action_is_quoted_as_it_is(value):
 def test_objects_made_without_their_constructor_are_refused(kind):
     bare = kind.__new__(kind)
     for name in [name for name in dir(kind) if isinstance(getattr(kind, name), property)]:
-        assert refusal(lambda: getattr(bare, name)) == "object: it was made without its constructor"
+        assert refusal(lambda: getattr(bare, name)) == "object: created without its constructor"
 
 
 def test_files_whose_names_are_no_utf8(tmp_path):

@@ -6,7 +6,7 @@
 
 namespace py = pybind11;
 
-/// Arrays that Python gives: checked, not copied.
+/// Arrays from Python: validated, not copied.
 namespace flockstep {
 
 namespace {
@@ -37,15 +37,14 @@ std::string device_text(dlpack::Device device) {
     if (device.type == dlpack::cuda) return "cuda:" + std::to_string(device.index);
     return "DLPack device type " + std::to_string(device.type);
 }
-bool is_on(dlpack::Device given, Device wanted) {
-    if (wanted.is_cuda()) return given.type == dlpack::cuda && given.index == wanted.index;
+bool is_on(dlpack::Device given, Device spec) {
+    if (spec.is_cuda()) return given.type == dlpack::cuda && given.index == spec.index;
     return given.type == dlpack::cpu || given.type == dlpack::pinned;
 }
-std::string wish(const Wanted& wanted) {
+std::string expected(const ArraySpec& spec) {
     std::string text = ", want ";
-    for (size_t i = 0; i < wanted.dtypes.size(); ++i)
-        text += (i ? " or " : "") + std::string(name_of(wanted.dtypes[i]));
-    return text + " " + shape_text(wanted.shape) + " on " + wanted.device.name();
+    for (size_t i = 0; i < spec.dtypes.size(); ++i) text += (i ? " or " : "") + std::string(name_of(spec.dtypes[i]));
+    return text + " " + shape_text(spec.shape) + " on " + spec.device.name();
 }
 bool is_row_major(const std::vector<int64_t>& shape, const int64_t* strides) {
     int64_t expected = 1;
@@ -55,27 +54,27 @@ bool is_row_major(const std::vector<int64_t>& shape, const int64_t* strides) {
     }
     return true;
 }
-/// Numbers of Python in lists, as the wanted type if nothing is lost by it.
-py::array from_list(const py::object& object, const Wanted& wanted) {
+/// Python numbers in lists, in the required type if that loses nothing.
+py::array from_list(const py::object& object, const ArraySpec& spec) {
     py::array array;
     try {
         array = py::module_::import("numpy").attr("asarray")(object);
     } catch (const py::error_already_set&) {  // lists of different lengths, for example
-        throw std::invalid_argument(wanted.name + ": got lists that are no array" + wish(wanted));
+        throw std::invalid_argument(spec.name + ": got lists that are no array" + expected(spec));
     }
     const bool is_number = array.dtype().kind() == 'i' || array.dtype().kind() == 'f';
-    if (wanted.dtypes[0] == DType::float32 && is_number) return array.attr("astype")("float32");
+    if (spec.dtypes[0] == DType::float32 && is_number) return array.attr("astype")("float32");
     return array;
 }
-[[noreturn]] void refuse_unshareable(const py::error_already_set& error, const Wanted& wanted) {
-    throw std::invalid_argument(wanted.name + ": got an array that cannot be shared (" +
-                                py::str(error.value()).cast<std::string>() + ")" + wish(wanted));
+[[noreturn]] void refuse_unshareable(const py::error_already_set& error, const ArraySpec& spec) {
+    throw std::invalid_argument(spec.name + ": got an array that cannot be shared (" +
+                                py::str(error.value()).cast<std::string>() + ")" + expected(spec));
 }
-dlpack::Device device_of(const py::object& object, const Wanted& wanted) {
+dlpack::Device device_of(const py::object& object, const ArraySpec& spec) {
     try {
-        return device_pair(wanted.name, object.attr("__dlpack_device__")());
-    } catch (py::error_already_set& error) {  // a device that DLPack does not know
-        refuse_unshareable(error, wanted);
+        return device_pair(spec.name, object.attr("__dlpack_device__")());
+    } catch (py::error_already_set& error) {  // a device unknown to DLPack
+        refuse_unshareable(error, spec);
     }
 }
 bool is_list(const py::object& object) {
@@ -95,22 +94,22 @@ dlpack::Device device_pair(const std::string& name, const py::object& device) {
     }
 }
 
-Given::Given(const py::object& object, const Wanted& wanted, Stream stream) {
+BorrowedArray::BorrowedArray(const py::object& object, const ArraySpec& spec, Stream stream) {
     if (py::isinstance<py::array>(object))
-        take_numpy(py::reinterpret_borrow<py::array>(object), wanted);
+        take_numpy(py::reinterpret_borrow<py::array>(object), spec);
     else if (py::hasattr(object, "__dlpack__"))
-        take_dlpack(object, wanted, stream);
+        take_dlpack(object, spec, stream);
     else if (is_list(object))
-        take_numpy(from_list(object, wanted), wanted);
+        take_numpy(from_list(object, spec), spec);
     else
-        throw std::invalid_argument(wanted.name + ": got " +
-                                    py::str(py::type::of(object).attr("__name__")).cast<std::string>() + wish(wanted));
+        throw std::invalid_argument(
+            spec.name + ": got " + py::str(py::type::of(object).attr("__name__")).cast<std::string>() + expected(spec));
 }
-Given::Given(Given&& other) noexcept = default;
-Given& Given::operator=(Given&& other) noexcept = default;
-Given::~Given() = default;
+BorrowedArray::BorrowedArray(BorrowedArray&& other) noexcept = default;
+BorrowedArray& BorrowedArray::operator=(BorrowedArray&& other) noexcept = default;
+BorrowedArray::~BorrowedArray() = default;
 
-void Given::take_numpy(const py::array& array, const Wanted& wanted) {
+void BorrowedArray::take_numpy(const py::array& array, const ArraySpec& spec) {
     const char kind = array.dtype().kind();
     const dlpack::TypeCode code = kind == 'i'   ? dlpack::signed_integer
                                   : kind == 'u' ? dlpack::unsigned_integer
@@ -119,19 +118,19 @@ void Given::take_numpy(const py::array& array, const Wanted& wanted) {
     const std::vector<int64_t> shape(array.shape(), array.shape() + array.ndim());
     const bool is_native = array.dtype().byteorder() != '>';
     if ((kind != 'i' && kind != 'u' && kind != 'f' && kind != 'b') || !is_native)
-        throw std::invalid_argument(wanted.name + ": got " + py::str(array.dtype()).cast<std::string>() + " " +
-                                    shape_text(shape) + " on cpu" + wish(wanted));
+        throw std::invalid_argument(spec.name + ": got " + py::str(array.dtype()).cast<std::string>() + " " +
+                                    shape_text(shape) + " on cpu" + expected(spec));
     const bool is_aligned =
         reinterpret_cast<uintptr_t>(array.data()) % size_t(std::max<py::ssize_t>(array.itemsize(), 1)) == 0;
     keep_ = array;
     take(const_cast<void*>(array.data()), {code, uint8_t(array.itemsize() * 8), 1}, {dlpack::cpu, 0}, shape,
-         (array.flags() & py::array::c_style) && is_aligned, wanted);
+         (array.flags() & py::array::c_style) && is_aligned, spec);
 }
 
-void Given::take_dlpack(const py::object& object, const Wanted& wanted, Stream stream) {
-    const dlpack::Device device = device_of(object, wanted);
-    if (!is_on(device, wanted.device))
-        throw std::invalid_argument(wanted.name + ": got an array on " + device_text(device) + wish(wanted));
+void BorrowedArray::take_dlpack(const py::object& object, const ArraySpec& spec, Stream stream) {
+    const dlpack::Device device = device_of(object, spec);
+    if (!is_on(device, spec.device))
+        throw std::invalid_argument(spec.name + ": got an array on " + device_text(device) + expected(spec));
     py::object capsule;
     try {
         if (device.type != dlpack::cuda)
@@ -139,19 +138,19 @@ void Given::take_dlpack(const py::object& object, const Wanted& wanted, Stream s
         else
             capsule = object.attr("__dlpack__")(py::arg("stream") =
                                                     stream.handle ? reinterpret_cast<intptr_t>(stream.handle) : 1);
-    } catch (py::error_already_set& error) {  // a tensor that needs its gradient, for example
-        refuse_unshareable(error, wanted);
+    } catch (py::error_already_set& error) {  // a tensor that requires grad, for example
+        refuse_unshareable(error, spec);
     }
     if (PyCapsule_IsValid(capsule.ptr(), "dltensor"))
-        take_capsule<dlpack::Managed>(capsule, wanted);
+        take_capsule<dlpack::Managed>(capsule, spec);
     else if (PyCapsule_IsValid(capsule.ptr(), "dltensor_versioned"))
-        take_capsule<dlpack::ManagedVersioned>(capsule, wanted);
+        take_capsule<dlpack::ManagedVersioned>(capsule, spec);
     else
-        throw std::invalid_argument(wanted.name + ": got a __dlpack__ that gives no DLPack capsule" + wish(wanted));
+        throw std::invalid_argument(spec.name + ": got a __dlpack__ that gives no DLPack capsule" + expected(spec));
 }
 
 template <class M>
-void Given::take_capsule(const py::object& capsule, const Wanted& wanted) {
+void BorrowedArray::take_capsule(const py::object& capsule, const ArraySpec& spec) {
     constexpr bool is_versioned = std::is_same_v<M, dlpack::ManagedVersioned>;
     M* managed =
         static_cast<M*>(PyCapsule_GetPointer(capsule.ptr(), dlpack::name_of_capsule(static_cast<M*>(nullptr))));
@@ -163,18 +162,17 @@ void Given::take_capsule(const py::object& capsule, const Wanted& wanted) {
     });
     const dlpack::Tensor& t = managed->tensor;
     const std::vector<int64_t> shape(t.shape, t.shape + t.dimensions);
-    take(static_cast<char*>(t.data) + t.byte_offset, t.dtype, t.device, shape, is_row_major(shape, t.strides), wanted);
+    take(static_cast<char*>(t.data) + t.byte_offset, t.dtype, t.device, shape, is_row_major(shape, t.strides), spec);
 }
 
-void Given::take(void* data, dlpack::DataType type, dlpack::Device device, const std::vector<int64_t>& shape,
-                 bool is_contiguous, const Wanted& wanted) {
+void BorrowedArray::take(void* data, dlpack::DataType type, dlpack::Device device, const std::vector<int64_t>& shape,
+                         bool is_contiguous, const ArraySpec& spec) {
     const std::optional<DType> dtype = dtype_of(type);
-    const bool is_wanted =
-        dtype && std::find(wanted.dtypes.begin(), wanted.dtypes.end(), *dtype) != wanted.dtypes.end();
-    if (!is_wanted || shape != wanted.shape || !is_on(device, wanted.device) || !is_contiguous)
-        throw std::invalid_argument(wanted.name + ": got " + type_text(type) + " " + shape_text(shape) + " on " +
+    const bool is_wanted = dtype && std::find(spec.dtypes.begin(), spec.dtypes.end(), *dtype) != spec.dtypes.end();
+    if (!is_wanted || shape != spec.shape || !is_on(device, spec.device) || !is_contiguous)
+        throw std::invalid_argument(spec.name + ": got " + type_text(type) + " " + shape_text(shape) + " on " +
                                     device_text(device) + (is_contiguous ? "" : " that is not contiguous") +
-                                    wish(wanted));
+                                    expected(spec));
     data_ = data;
     dtype_ = *dtype;
 }
