@@ -183,7 +183,7 @@ class TrainingLoop {
   private:
     using Clock = std::chrono::steady_clock;
     /// Longer iterations are not waited for when a signal comes.
-    static constexpr double long_iteration = 0.5;
+    static constexpr double long_iteration = 1.0;
 
     /// A long iteration is abandoned when a signal comes, and what the run was before it, kept on the host, is saved.
     /// How long the first one takes is not known. False if it was abandoned.
@@ -294,6 +294,7 @@ int run_train(const Command& command) {
     if (resumes) {
         run = RunFolder::open(command.resume);
         lock.emplace(run->path());
+        run->expect_checkpoint();
         given.add_file(run->config());
     }
     TrainTask task = read_train_task(command.name(), given);

@@ -14,7 +14,7 @@ class RunFolder {
     /// Makes `parent/NAME-YYYYMMDD-HHMMSS`, with -2, -3, ... behind it where that exists: nothing is overwritten.
     /// Throws std::runtime_error if it cannot be made.
     static RunFolder create(const std::filesystem::path& parent, const std::string& name);
-    /// One that is there. Throws std::invalid_argument if it is not a run folder or has no checkpoint.
+    /// One that is there. Throws std::invalid_argument if it is not a run folder.
     static RunFolder open(const std::filesystem::path& path);
 
     const std::filesystem::path& path() const { return path_; }
@@ -24,6 +24,8 @@ class RunFolder {
     std::filesystem::path previous_checkpoint() const { return path_ / "checkpoint.previous.safetensors"; }
     std::filesystem::path replay() const { return path_ / "replay.html"; }
 
+    /// Throws std::invalid_argument if there is no checkpoint.
+    void expect_checkpoint() const;
     /// Writes a checkpoint; the one that is there becomes the previous one. There is a whole checkpoint at any moment;
     /// the disk needs room for three. Throws std::runtime_error where it cannot be written; then both are as they were.
     void save_checkpoint(const Archive& archive) const;
