@@ -184,7 +184,7 @@ class TrainingLoop {
   private:
     using Clock = std::chrono::steady_clock;
     /// In seconds: longer iterations are abandoned when a signal arrives.
-    static constexpr double long_iteration = 0.5;
+    static constexpr double long_iteration = 1.0;
 
     /// If a signal arrives during a long iteration, the iteration is abandoned and the state before it, a snapshot on
     /// the host, is saved. The first iteration counts as long. Returns false if it was abandoned.
@@ -294,6 +294,7 @@ int run_train(const Command& command) {
     if (resumes) {
         run = RunFolder::open(command.resume);
         lock.emplace(run->path());
+        run->expect_checkpoint();
         given.add_file(run->config());
     }
     TrainTask task = read_train_task(command.name(), given);

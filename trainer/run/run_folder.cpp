@@ -35,14 +35,21 @@ RunFolder RunFolder::create(const fs::path& parent, const std::string& name) {
     }
 }
 
+namespace {
+void expect_file(const fs::path& folder, const fs::path& file, const std::string& advice) {
+    if (!fs::is_regular_file(file))
+        throw std::invalid_argument("resume: got \"" + folder.string() + "\", want a run folder; there is no " +
+                                    file.string() + advice);
+}
+}  // namespace
+
 RunFolder RunFolder::open(const fs::path& path) {
     RunFolder run(path.has_filename() ? path : path.parent_path());
-    for (const fs::path& file : {run.config(), run.checkpoint()})
-        if (!fs::is_regular_file(file))
-            throw std::invalid_argument("resume: got \"" + path.string() + "\", want a run folder; there is no " +
-                                        file.string() + (file == run.checkpoint() ? run.recovery_hint() : ""));
+    expect_file(path, run.config(), "");
     return run;
 }
+
+void RunFolder::expect_checkpoint() const { expect_file(path_, checkpoint(), recovery_hint()); }
 
 void RunFolder::save_checkpoint(const Archive& archive) const {
     write_archive(checkpoint(), archive, previous_checkpoint());

@@ -14,7 +14,7 @@ class RunFolder {
     /// Creates `parent/NAME-YYYYMMDD-HHMMSS`, with a suffix -2, -3, ... if that exists: nothing is overwritten.
     /// Throws std::runtime_error if it cannot be created.
     static RunFolder create(const std::filesystem::path& parent, const std::string& name);
-    /// Opens an existing run folder. Throws std::invalid_argument if it is not one or has no checkpoint.
+    /// Opens an existing run folder. Throws std::invalid_argument if it is not one.
     static RunFolder open(const std::filesystem::path& path);
 
     const std::filesystem::path& path() const { return path_; }
@@ -24,6 +24,8 @@ class RunFolder {
     std::filesystem::path previous_checkpoint() const { return path_ / "checkpoint.previous.safetensors"; }
     std::filesystem::path replay() const { return path_ / "replay.html"; }
 
+    /// Throws std::invalid_argument if there is no checkpoint.
+    void expect_checkpoint() const;
     /// Writes a checkpoint and keeps the current one as the previous one. There is a complete checkpoint at any moment;
     /// the disk needs room for three. Throws std::runtime_error if it cannot be written; both files are then unchanged.
     void save_checkpoint(const Archive& archive) const;
