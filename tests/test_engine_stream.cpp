@@ -185,7 +185,7 @@ std::vector<float> plain_roads(const DrivingPool& pool, const DrivingScene& scen
         if (squared < Driving::sight * Driving::sight) near.push_back({Driving::nearness(squared), road});
     }
     std::sort(near.begin(), near.end());
-    near.resize(std::min(near.size(), size_t{Driving::most_roads}));
+    near.resize(std::min(near.size(), size_t{Driving::max_roads}));
     std::sort(near.begin(), near.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
     std::vector<float> rows;
     const Frame own = frame_at(place, heading);
@@ -196,7 +196,7 @@ std::vector<float> plain_roads(const DrivingPool& pool, const DrivingScene& scen
                                  real::wrap_angle(pool.shape[r].x - heading) * (1.0f / 6.2831853f)});
         for (int type = 0; type < Driving::road_types; ++type) rows.push_back(pool.type[r] == type);
     }
-    rows.resize(size_t{Driving::most_roads} * 13, 0.0f);
+    rows.resize(size_t{Driving::max_roads} * 13, 0.0f);
     return rows;
 }
 }  // namespace
@@ -216,7 +216,7 @@ TEST_CASE("driving: an agent sees the nearest roads, as a sort of all of them gi
             const std::vector<float> roads = host_values<float>(*batch, batch->observations()[2]);
             for (size_t i = 0; i < active.size(); ++i) {
                 if (!active[i]) continue;
-                const size_t world = i / Driving::max_cars, size = size_t{Driving::most_roads} * 13;
+                const size_t world = i / Driving::max_cars, size = size_t{Driving::max_roads} * 13;
                 const auto want = plain_roads(pool, pool.scenes[size_t(scene[world])], place[i], heading[i]);
                 const auto first = roads.begin() + std::ptrdiff_t(i * size);
                 REQUIRE(std::equal(want.begin(), want.end(), first));

@@ -101,7 +101,7 @@ TEST_CASE("cell list: a single cell and cells that no chunk divides work alike")
     }
 }
 
-TEST_CASE("cell list: the window round a thing shows all its neighbours, each once") {
+TEST_CASE("cell list: the window round a thing shows all its neighbors, each once") {
     const Things things(600);
     OwnedList own(things.grid.cells(), 600);
     HostGroup group;
