@@ -15,7 +15,7 @@
 namespace flockstep {
 
 namespace {
-/// Several sets of random actions on the device, drawn in advance, that steps take in turn.
+/// Several sets of random actions on the device, drawn in advance, that steps cycle through.
 class ActionSets {
   public:
     ActionSets(Batch& batch, int wanted) : batch_(batch) {
@@ -27,7 +27,7 @@ class ActionSets {
         for (int set = 0; set < count_; ++set) draw(set), bind(set);
     }
     int count() const { return count_; }
-    /// For the step that reads the set whose turn it is.
+    /// Bindings for a step that reads the next set.
     const Bindings& of(int64_t step) const { return bindings_[size_t(step % count_)]; }
 
   private:
@@ -66,13 +66,13 @@ class Bench {
           policy_(batch.find_policy(config.policy.str())),
           clock_(batch.options().device) {
         batch_.reset(batch_.options().seed);
-        // Actions drawn in advance could be forbidden when their step comes: then each step's are drawn before it.
+        // Actions drawn in advance could be illegal at their step: then they are drawn before each step.
         if (policy_ < 0 && !batch_.spaces().has_action_mask)
             sets_ = std::make_unique<ActionSets>(batch_, config.action_sets);
     }
     bool clocks_acting() const { return policy_ >= 0; }
 
-    /// Fills the rates, and the agent-steps that counted.
+    /// Fills in the rates and the number of agent-steps.
     void run(BenchResult& result) {
         const int unit = sets_ ? sets_->count() : 8;
         const double budget = config_.seconds / config_.repeats;
@@ -107,13 +107,13 @@ class Bench {
             }
         }
     }
-    /// Of what is clocked.
+    /// The timed work.
     double seconds_of(int64_t steps) {
         if (sets_ || clocks_acting()) return clock_.seconds([&] { launch(steps); });
         return clock_.seconds(
             steps, [&] { act(); }, [&] { batch_.step(clock_.stream()); });
     }
-    /// Steps for at least a quarter of the clocked time; gives the steps that one repeat should take.
+    /// Steps for at least a quarter of the timed duration; returns the number of steps for one repeat.
     int64_t warm_up(int unit, double budget) {
         double spent = 0;
         int64_t steps = unit;
@@ -146,8 +146,8 @@ class Bench {
     std::unique_ptr<ActionSets> sets_;
 };
 
-/// Enough worlds to fill the device: about a million agents on a GPU, some ten thousand on a CPU.
-int64_t usual_num_envs(const std::string& name, BatchOptions options, const Settings& settings) {
+/// Enough worlds to fill the device: about a million agents on a GPU, about ten thousand on a CPU.
+int64_t default_num_envs(const std::string& name, BatchOptions options, const Settings& settings) {
     const bool is_gpu = options.device.is_cuda();
     options.device = {};
     options.num_envs = 1;
@@ -176,7 +176,7 @@ BatchConfig bench_defaults() {
 BenchResult run_bench(const std::string& environment, const BatchConfig& batch_config, const Settings& settings,
                       const BenchConfig& config) {
     BatchOptions options = to_options(batch_config);
-    if (options.num_envs == 0) options.num_envs = usual_num_envs(environment, options, settings);
+    if (options.num_envs == 0) options.num_envs = default_num_envs(environment, options, settings);
     BenchResult result;
     result.copy_bandwidth = measure_copy_bandwidth(options.device);
     if (config.tune) {
@@ -238,7 +238,7 @@ std::string settings_line(const Settings& settings) {
 std::string to_text(const BenchResult& r) {
     char text[768];
     std::snprintf(text, sizeof text,
-                  "%s on %s: %lld worlds of %d agents, policy %s (%s is clocked)\n"
+                  "%s on %s: %lld worlds of %d agents, policy %s (timed: %s)\n"
                   "  env steps/s    %s (%s to %s over %d repeats, %lld steps)\n"
                   "  agent steps/s  %s\n",
                   r.environment.c_str(), r.device.c_str(), static_cast<long long>(r.num_envs), r.num_agents,
@@ -250,7 +250,7 @@ std::string to_text(const BenchResult& r) {
     if (r.graph_env_steps_per_second > 0)
         result += "  through a graph " + short_number(r.graph_env_steps_per_second) + " env steps/s\n";
     std::snprintf(text, sizeof text,
-                  "  least traffic  %.1f bytes per agent step, %.1f %% of the copy bandwidth of %sB/s\n",
+                  "  min. traffic   %.1f bytes per agent step, %.1f %% of the copy bandwidth of %sB/s\n",
                   r.bytes_per_agent_step, 100 * r.bandwidth_share, short_number(r.copy_bandwidth).c_str());
     return result + text + "  settings       " + settings_line(r.given) + "\n  outputs        " + r.outputs +
            "\n  plan           " + r.plan + "\n" + (r.tuned.empty() ? "" : "                 " + r.tuned + "\n") +

@@ -70,7 +70,7 @@ static double device_seconds(Device device, Stream stream, void* begin, void* en
     return double(milliseconds) * 1e-3;
 }
 
-/// An event in front of each piece and one behind it; some pieces are under way before the host waits for them.
+/// Records an event before and after each piece; several pieces are in flight before the host waits for them.
 static double device_seconds(Device device, Stream stream, std::vector<void*>& events, int64_t pieces,
                              const std::function<void()>& before, const std::function<void()>& work) {
     constexpr int64_t under_way = 256;
@@ -133,7 +133,7 @@ double BenchClock::seconds(int64_t pieces, const std::function<void()>& before, 
     return total;
 }
 
-/// Every thread copies its part.
+/// Each thread copies its part.
 static void copy_on_host(char* to, const char* from, size_t bytes) {
 #pragma omp parallel
     {

@@ -8,7 +8,7 @@
 
 namespace flockstep {
 
-/// Clocks work on one device: by CUDA events on a stream of its own, or by the host's steady clock.
+/// Times work on one device: with CUDA events on its own stream, or with the host's steady clock.
 class BenchClock {
   public:
     explicit BenchClock(Device device);
@@ -16,13 +16,13 @@ class BenchClock {
     BenchClock(const BenchClock&) = delete;
     BenchClock& operator=(const BenchClock&) = delete;
 
-    /// Where the clocked work is to be enqueued.
+    /// The stream on which the timed work must be enqueued.
     Stream stream() const { return stream_; }
-    /// Seconds from the first to the last thing that `work` enqueues; no host wait in between, one at the end.
+    /// Seconds from the first to the last operation that `work` enqueues; waits only at the end.
     double seconds(const std::function<void()>& work);
-    /// Seconds of all pieces of work together, without what `before` enqueues in front of each; waits now and then.
+    /// Total seconds of all pieces of work, excluding what `before` enqueues before each; waits occasionally.
     double seconds(int64_t pieces, const std::function<void()>& before, const std::function<void()>& work);
-    /// Captures what `work` enqueues in a CUDA graph; replay() launches it. False where the device has no graphs.
+    /// Captures what `work` enqueues in a CUDA graph, which replay() launches. False if the device has no graphs.
     bool capture(const std::function<void()>& work);
     void replay();
 
@@ -33,7 +33,7 @@ class BenchClock {
     void *begin_ = nullptr, *end_ = nullptr, *graph_ = nullptr;  // cudaEvent_t, cudaGraphExec_t
 };
 
-/// Bytes read and written per second by a large copy within the device's memory; the median of several. Waits.
+/// Bytes read and written per second by large copies within the device's memory; median of several. Waits.
 double measure_copy_bandwidth(Device device);
 
 }  // namespace flockstep

@@ -1,6 +1,6 @@
-// Environment steps per second, as `flockstep bench` measures them, in a program that needs no LibTorch:
+// Measures environment steps per second like `flockstep bench`, without depending on LibTorch:
 //   bench_environment NAME... [--json] [--key value ...]
-// Test environments too, where they are built:
+// Also for test environments, if they are built:
 //   bench_environment test_driving --num_envs 4096 --num_scenes 1000 --active_agents 13
 #include <cstdio>
 #include <exception>

@@ -1,11 +1,11 @@
-"""`make compare`: Flockstep on the CPU beside EnvPool (CartPole-v1) and POGEMA (pathfinding), all called from Python.
+"""`make compare`: Flockstep on the CPU against EnvPool (CartPole-v1) and POGEMA (pathfinding), all called from Python.
 
 Usage: PYTHONPATH=build/python python benchmarks/compare.py [--json] [--save] [--rounds N] [--seconds S]
 
-The peers come from PyPI, pinned, into a virtual environment of their own, .venv-compare. Each contestant is a process of
-its own (contestants.py) and works only while it is asked to, with the same number of threads as the other. Where a
-contestant has sizes to choose from, each is tried for a moment and the fastest is measured; then the two take turns,
-because machines are noisy, and the median and the range of the rounds are reported. --save writes what --json prints to
+The peers are installed from PyPI, pinned, into a separate virtual environment, .venv-compare. Each contestant is a
+separate process (contestants.py) that only works on request, with the same number of threads as the other. If a
+contestant has several sizes to choose from, each is tried briefly and the fastest is measured; then the two alternate,
+because machines are noisy, and the median and range over the rounds are reported. --save writes the output of --json to
 benchmarks/results/.
 """
 
@@ -25,8 +25,8 @@ ROOT = HERE.parent
 PEERS = ROOT / ".venv-compare"
 CORES = len(os.sched_getaffinity(0))
 
-# sizes: what a contestant may choose from. EnvPool: batch_size < num_envs is its asynchronous mode; its caller is a thread
-# beside its own, so fewer of those than there are cores may be faster.
+# sizes: the options of a contestant. EnvPool: batch_size < num_envs is its asynchronous mode; the caller is one more
+# thread, so fewer worker threads than cores may be faster.
 SYNCHRONOUS = [(n, n) for n in (64, 256, 512, 1024, 4096)]
 ASYNCHRONOUS = [(64, 32), (256, 128), (1024, 256), (1024, 512), (4096, 1024)]
 ENVPOOL = [{"num_envs": n, "batch_size": b, "num_threads": t} for t in sorted({max(CORES - 1, 1), CORES}) for n, b in SYNCHRONOUS + ASYNCHRONOUS]
@@ -52,7 +52,7 @@ WORKS = [
 
 
 def install_peers():
-    """The Python of .venv-compare, which holds exactly what requirements-compare.txt says."""
+    """The Python of .venv-compare, which contains exactly the packages of requirements-compare.txt."""
     pins = HERE / "requirements-compare.txt"
     stamp, python = PEERS / ".installed", PEERS / "bin" / "python"
     if not (stamp.exists() and stamp.read_text() == pins.read_text()):
@@ -64,7 +64,7 @@ def install_peers():
 
 
 class Contestant:
-    """A process that measures when it is told to; see contestants.py."""
+    """A process that measures on request; see contestants.py."""
 
     def __init__(self, name, python, threads):
         limits = {f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL")}
@@ -99,7 +99,7 @@ class Contestant:
 
 
 def measure(work, pythons, rounds, seconds):
-    """One work: its two contestants take turns."""
+    """One workload: its two contestants alternate."""
     contestants = {name: Contestant(name, pythons[name.startswith("flockstep")], work["threads"]) for name in work["sizes"]}
     size = {name: contestants[name].best_size(sizes) for name, sizes in work["sizes"].items()}
     rates = {name: [] for name in contestants}
@@ -122,7 +122,7 @@ def cpu_model():
 
 
 def commit():
-    """The commit that is measured; "+" marks changes that are in none."""
+    """The measured commit; "+" marks uncommitted changes."""
     run = subprocess.run(["git", "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"], cwd=ROOT, capture_output=True, text=True)
     return run.stdout.strip() or "unknown"
 
@@ -139,9 +139,9 @@ def row(result):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="one object per line instead of the table")
-    parser.add_argument("--save", action="store_true", help="write the objects to benchmarks/results/, too")
-    parser.add_argument("--rounds", type=int, default=7, help="turns of each contestant")
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each turn")
+    parser.add_argument("--save", action="store_true", help="also write the objects to benchmarks/results/")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds per contestant")
+    parser.add_argument("--seconds", type=float, default=2.0, help="seconds per round")
     options = parser.parse_args()
     pythons = {True: sys.executable, False: install_peers()}
     machine = {

@@ -1,8 +1,8 @@
-"""One contestant of compare.py: python contestants.py NAME. It prints what it is, as a line of JSON; then for each
-line {"size": {...}, "seconds": s} of its input it steps for at least so long and prints the steps per second.
+"""One contestant of compare.py: python contestants.py NAME. It prints its description as a line of JSON; then for each
+input line {"size": {...}, "seconds": s} it steps for at least s seconds and prints the steps per second.
 
-Actions are random and drawn before the clock starts. Episodes that end begin anew: by autoreset, or by reset() where a
-peer has none.
+Actions are random and drawn before the clock starts. Ended episodes restart by autoreset, or by reset() if a peer has
+none.
 """
 
 import importlib.metadata
@@ -25,7 +25,7 @@ def facts_of(package):
 
 
 class Flockstep:
-    """steps() runs whole rounds of the action sets; it tells how many agent steps that was."""
+    """steps() runs whole rounds of the action sets; it returns the number of agent steps."""
 
     def __init__(self, name, choices, **config):
         import flockstep
@@ -47,7 +47,7 @@ class Flockstep:
 
 
 class EnvPool:
-    """CartPole-v1; asynchronous where batch_size < num_envs."""
+    """CartPole-v1; asynchronous if batch_size < num_envs."""
 
     def __init__(self):
         import envpool
@@ -56,7 +56,7 @@ class EnvPool:
         self.facts = facts_of("envpool")
 
     def resize(self, num_envs, batch_size, num_threads):
-        self._env = None  # its threads end
+        self._env = None  # ends its threads
         self._env = self._make(num_envs=num_envs, batch_size=batch_size, num_threads=num_threads)
         self._is_synchronous = batch_size == num_envs
         self._actions = random_actions(2, batch_size)
@@ -78,7 +78,7 @@ class EnvPool:
 
 
 class Pogema:
-    """One world, as POGEMA has it; whole episodes, the reset that draws the next map included."""
+    """One world, as in POGEMA; whole episodes, including the reset that draws the next map."""
 
     def __init__(self):
         from pogema import GridConfig, pogema_v0

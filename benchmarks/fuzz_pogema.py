@@ -1,10 +1,10 @@
-"""Random episodes of pathfinding on the CPU beside POGEMA itself, step by step, from the same seeds; any difference is printed.
+"""Random episodes of pathfinding on the CPU against POGEMA, step by step, from the same seeds; prints any difference.
 
 Usage: PYTHONPATH=build/python python benchmarks/fuzz_pogema.py [--seconds S] [--seed N]
 
-POGEMA comes from .venv-compare, as for compare.py. Settings are drawn anew for every episode: modes, collision systems,
-sizes, densities, radii, time limits, seeds, noise outside, maps as lists and text, letters, pools, cells by hand. Compared
-after every step: observations (default, POMAPF, MAPF), positions, goals, rewards, flags; at the end the metrics. Exit code 1
+POGEMA is installed in .venv-compare, as for compare.py. Settings are drawn for every episode: modes, collision systems,
+sizes, densities, radii, time limits, seeds, noise outside, maps as lists and strings, letters, pools, explicit cells.
+Compared after every step: observations (default, POMAPF, MAPF), positions, goals, rewards, flags; at the end the metrics. Exit code 1
 after a difference.
 """
 
@@ -53,14 +53,14 @@ def draw_map(rng, kind, restart):
     if kind == "by hand":
         pairs = min(some, len(free) // 2)
         goals = [list(cell) for cell in free[pairs : 2 * pairs]]
-        if restart:  # one goal twice in a row, which POGEMA pays for standing still, is refused here
+        if restart:  # repeated goals, for which POGEMA rewards standing still, are rejected here
             goals = [[list(free[i]) for i in rng.permutation(len(free))[: rng.integers(2, 5)]] for _ in range(pairs)]
         cells = {"agents_xy": [list(cell) for cell in free[:pairs]], "targets_xy": goals, "num_agents": pairs}
         return {"map": (grid == "#").astype(int).tolist(), **cells}
     if kind == "list":
         return {"map": (grid == "#").astype(int).tolist(), "num_agents": some}
     if kind == "pools":
-        for cell in free[1:]:  # "." is in both pools; POGEMA forgets that there are pools where one is empty
+        for cell in free[1:]:  # "." is in both pools; POGEMA ignores the pools if one is empty
             if rng.random() < 0.6:
                 grid[cell] = rng.choice(list("@$!"))
     if kind == "letters":
@@ -95,7 +95,7 @@ def check_observations(kind, env, ours, theirs):
 
 
 def choose(rng, to_goal, greed):
-    """[num_agents]: with probability greed a step that shortens the way to the goal, else anything."""
+    """[num_agents]: with probability greed a step that gets closer to the goal, otherwise any step."""
     action = rng.integers(5, size=len(to_goal))
     for agent in np.flatnonzero(rng.random(len(to_goal)) < greed):
         nearer = [move for move in range(1, 5) if MOVES[move] @ to_goal[agent] > 0]
@@ -104,7 +104,7 @@ def choose(rng, to_goal, greed):
 
 
 def play(rng, settings, env, observation, peer, peer_observation):
-    """One episode, both after their reset; agent-steps."""
+    """Plays one episode, both after their reset; returns the agent-steps."""
     grid, radius, kind = peer.unwrapped.grid, settings["obs_radius"], settings["observation_type"]
     greed, steps, done = rng.choice([0, 0.5, 0.9]), 0, False
     while True:
@@ -130,7 +130,7 @@ def play(rng, settings, env, observation, peer, peer_observation):
 
 
 def begin(make, errors):
-    """The environment and what its first reset returns, or None and the error."""
+    """The environment and the result of its first reset, or None and the error."""
     try:
         env = make()
         return env, env.reset()
@@ -149,7 +149,7 @@ def fuzz(seconds, seed):
         peer, peer_first = begin(lambda: pogema_v0(grid_config=GridConfig(**settings)), Exception)
         if env is None or peer is None:
             refused += 1
-            # where not all agents find room POGEMA fails; here those without are inactive
+            # if not all agents fit, POGEMA fails; here the others are inactive
             no_room = env is not None and not first[1]["active"].all()
             if (env is None) != (peer is None) and not no_room:
                 differences += 1
@@ -174,7 +174,7 @@ def main():
 
     python = install_peers()
     if not PEERS.samefile(sys.prefix):
-        os.execv(python, [python, "-W", "ignore", *sys.argv])  # POGEMA's gymnasium is older than ours, and says so
+        os.execv(python, [python, "-W", "ignore", *sys.argv])  # POGEMA's gymnasium is older and prints a warning
     return fuzz(options.seconds, options.seed)
 
 

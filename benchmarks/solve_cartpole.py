@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""From the shell prompt to a solved CartPole: trains and evaluates as a user would, seed by seed, and prints how long it took.
+"""From the shell prompt to a solved CartPole: trains and evaluates like a user, seed by seed, and prints the time taken.
 
-    benchmarks/solve_cartpole.py                                         on the GPU if one is there, else on the CPU
+    benchmarks/solve_cartpole.py                                         on the GPU if there is one, otherwise on the CPU
     benchmarks/solve_cartpole.py --device cpu --seeds 1 2 3
     benchmarks/solve_cartpole.py --train "--num_envs 4096 --max_seconds 2"   more settings of `flockstep train`
 
@@ -27,11 +27,11 @@ SOLVED = 475
 def read_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="of training")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="training seeds")
     parser.add_argument("--config", default="cartpole", help="a recipe's name or file")
-    parser.add_argument("--train", default="", help="settings of `flockstep train`, on top of the file's")
+    parser.add_argument("--train", default="", help="settings for `flockstep train`, in addition to the file's")
     parser.add_argument("--eval", default="", help="settings of `flockstep eval`, such as --deterministic")
-    parser.add_argument("--at_most", type=float, default=0, help="seconds that a seed may take; 0: any")
+    parser.add_argument("--at_most", type=float, default=0, help="time limit per seed in seconds; 0: none")
     parser.add_argument("--flockstep", default=ROOT / "build" / "flockstep", type=pathlib.Path, help="the program")
     return parser.parse_args()
 

@@ -10,28 +10,28 @@
 #include "sim/engine/registry.h"
 #include "tests/catch.h"
 
-/// What the tests of all environments share: the list of what is tested, and comparisons of two batches by their bytes.
+/// Shared by the tests of all environments: the list of test cases, and bytewise comparisons of two batches.
 namespace flockstep {
 
 using SettingValues = std::map<std::string, std::string>;
 SettingValues merged(SettingValues values, const SettingValues& more);
 Settings settings_of(const SettingValues& values);
 
-/// One environment under one choice of settings. Episodes are short, so that 40 steps see several of them.
+/// One environment with certain settings. Episodes are short, so that 40 steps cover several of them.
 struct EngineCase {
     std::string name, environment;
     Settings settings;
     uint64_t golden_hash = 0;  // see test_engine_golden.cpp
 };
-/// The cases of one environment, which its folder brings to the tests of all environments, as a constant in
-/// envs/NAME/test_cases.cpp. The smallest sizes and some large ones, every value of every enum, worlds of unlike size:
+/// The cases of one environment for the tests of all environments, a constant in envs/NAME/test_cases.cpp. Cover the
+/// smallest sizes and some large ones, every value of every enum, and worlds of different sizes:
 ///
 ///   const EnvironmentCases cases("pursuit", {{"max_episode_steps", "13"}}, {
 ///       {"pursuit", {}, 0x29876aad4c5ceafcu},
 ///       {"pursuit, one chaser", {{"num_agents", "1"}}, 0x0e4fbc8c6158860eu},
 ///   });
 ///
-/// Names begin with the environment's. The golden hash is printed by the test that misses it.
+/// Names start with the environment's. A failing golden hash test prints the new hash.
 class EnvironmentCases {
   public:
     struct Line {
@@ -41,13 +41,13 @@ class EnvironmentCases {
     };
     EnvironmentCases(const char* environment, const SettingValues& common, const std::vector<Line>& lines);
 };
-/// All of them.
+/// All cases.
 const std::vector<EngineCase>& engine_cases();
 const EngineCase& engine_case(const std::string& name);
-/// The product's environments and those of the tests.
+/// The environments of the product and of the tests.
 const Registry& full_registry();
 
-/// The case's batch; final observations are kept unless `options` says otherwise by `outputs` or mode.
+/// Makes the case's batch; final observations are kept unless `options` overrides `outputs` or the mode.
 std::unique_ptr<Batch> make(const EngineCase& c, const BatchOptions& options);
 BatchOptions some_envs(int64_t num_envs, uint64_t seed = 7);
 BatchOptions with_plan(BatchOptions options, const std::string& plan);
@@ -74,8 +74,8 @@ void put(Batch& batch, const Tensor& tensor, const std::vector<T>& values) {
     batch.memory().from_host(tensor.data, values.data(), values.size() * sizeof(T));
 }
 
-/// One role's rows of an observation part among bytes of its tensor: visit(env, agent, row) with the agent's number in
-/// its world and a pointer to the row.
+/// Visits one role's rows of an observation part in the bytes of its tensor: visit(env, agent, row) with the agent's
+/// index in its world and a pointer to the row.
 struct AgentRows {
     const Role* role;
     size_t row_bytes;
@@ -87,38 +87,38 @@ struct AgentRows {
             visit(row / count, size_t(role->first) + row % count, bytes.data() + row * row_bytes);
     }
 };
-/// Where observations are streamed, a launch leaves rows of agents that are not active as they are in memory that it
-/// names: makes them zero in these bytes of an observation part. `shown`: a batch whose `active` belongs to them.
+/// If observations are streamed, a launch leaves rows of inactive agents unchanged in bound memory: this zeroes them in
+/// the bytes of an observation part. `shown`: a batch whose `active` belongs to those bytes.
 void clear_inactive_rows(Batch& shown, const Tensor& tensor, std::vector<char>& bytes);
 
 /// All tensors that a step writes: observations, masks, rows, final observations.
 std::vector<Tensor> written_tensors(const Batch& batch);
 
-/// Worlds [first_a, first_a + count) of one batch beside [first_b, first_b + count) of another; count < 0: all.
+/// Worlds [first_a, first_a + count) of one batch and [first_b, first_b + count) of another; count < 0: all.
 struct Span {
     int64_t first_a = 0, first_b = 0, count = -1;
 };
-/// The first difference between what two batches show now, as "reward of world 2, byte 4", or "".
+/// The first difference between the outputs of two batches, as "reward of world 2, byte 4", or "".
 std::string difference(Batch& a, Batch& b, Span span = {});
-/// The same for the fields of their states, but for what is derived: the rest of it may hold working memory.
+/// The same for the fields of their states, except derived fields, which may contain working memory.
 std::string state_difference(Batch& a, Batch& b, Span span = {});
-/// Steps both batches by one of their policies and compares what they show after each step, and their states at the
-/// end: "" or the first difference. agent_steps counts those of active agents.
+/// Steps both batches with one of their policies and compares their outputs after each step, and their states at the
+/// end: "" or the first difference. agent_steps counts the steps of active agents.
 std::string played_difference(Batch& a, Batch& b, int steps, Span span = {}, int policy = -1,
                               int64_t* agent_steps = nullptr);
 void play(Batch& batch, int steps, int policy = -1);
 
-/// FNV-1a over everything that `steps` steps show and that the state holds in the end, but for episode statistics:
-/// those are compared with plain computations.
+/// FNV-1a over all outputs of `steps` steps and the final state, except episode statistics, which are compared with
+/// plain computations.
 uint64_t played_hash(Batch& batch, int steps);
 
-/// True where tests can use a GPU; else says that they are skipped, or fails if FLOCKSTEP_REQUIRE contains "gpu".
+/// True if tests can use a GPU; otherwise reports that they are skipped, or fails if FLOCKSTEP_REQUIRE contains "gpu".
 bool gpu_is_there();
 BatchOptions on_gpu(BatchOptions options);
-/// The CPU, and the GPU where there is one.
+/// The CPU, and the GPU if there is one.
 std::vector<Device> devices();
 
-/// Memory beside a batch, on its device, with the given values.
+/// Memory on a batch's device, separate from the batch, initialized with the given values.
 template <class T>
 Buffer beside(Batch& batch, const std::vector<T>& values) {
     Buffer buffer(batch.memory(), values.size() * sizeof(T), "test values");

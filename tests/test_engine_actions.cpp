@@ -4,7 +4,7 @@
 
 #include "tests/test_engine.h"
 
-/// Where actions come from, and what becomes of those that are refused.
+/// Where actions are read from, and how invalid ones are handled.
 namespace flockstep {
 namespace {
 
@@ -15,7 +15,7 @@ BatchOptions on(Device device, int64_t num_envs = 5) {
 }
 const EngineCase& mixed() { return engine_case("test_mixed"); }
 
-/// Bindings that let `other` act as `batch` did, from memory beside it, with integers of type T.
+/// Bindings that let `other` repeat the actions of `batch`, from separate memory, with integers of type T.
 template <class T>
 Bindings lend_actions(Batch& batch, Batch& other, std::vector<Buffer>& lent) {
     Bindings bindings(other);
@@ -32,7 +32,7 @@ Bindings lend_actions(Batch& batch, Batch& other, std::vector<Buffer>& lent) {
     }
     return bindings;
 }
-/// What lent memory holds; `is_narrow`: integers have 32 bits, not 64.
+/// The contents of bound memory; `is_narrow`: integers have 32 bits, not 64.
 std::vector<char> lent_bytes(Batch& batch, const Buffer& buffer, size_t action, bool is_narrow) {
     const Tensor& tensor = batch.actions()[action];
     std::vector<char> bytes(size_t(tensor.bytes()) * (is_narrow || tensor.dtype == DType::float32 ? 1 : 2));
@@ -123,7 +123,7 @@ TEST_CASE("actions: one out of range counts as 0 and is reported once, by world,
     }
 }
 
-TEST_CASE("actions: an int64 out of range is refused whole, not by its low word") {
+TEST_CASE("actions: an int64 out of range is rejected as a whole, not by its low word") {
     for (Device device : devices()) {
         const auto batch = make(engine_case("cartpole"), on(device));
         const Buffer actions = beside(*batch, std::vector<int64_t>{0, (int64_t{1} << 40) + 1, 0, 0, 0});
@@ -133,7 +133,7 @@ TEST_CASE("actions: an int64 out of range is refused whole, not by its low word"
     }
 }
 
-TEST_CASE("actions: one that the mask forbids counts as 0 and is reported") {
+TEST_CASE("actions: one that is masked counts as 0 and is reported") {
     for (Device device : devices()) {
         const auto batch = make(engine_case("test_cards"), on(device));
         const auto allowed = host_values<uint8_t>(*batch, batch->action_masks()[0]);
@@ -151,7 +151,7 @@ TEST_CASE("actions: one that the mask forbids counts as 0 and is reported") {
     }
 }
 
-TEST_CASE("actions: parts of several kinds are checked each by its own range") {
+TEST_CASE("actions: parts of several kinds are each checked against their own range") {
     for (Device device : devices()) {
         const auto wrong = make(mixed(), on(device)), right = make(mixed(), on(device));
         std::vector<int32_t> gears(15, 2), switches(45, 1);
@@ -188,7 +188,7 @@ TEST_CASE("actions: parts of several kinds are checked each by its own range") {
     }
 }
 
-TEST_CASE("actions: each float of a Box has bounds of its own, for steps, random policies and errors") {
+TEST_CASE("actions: each float of a Box has its own bounds, for steps, random policies and errors") {
     for (Device device : devices()) {
         const auto batch = make(engine_case("test_mixed, slow reverse"), on(device, 300));
         batch->act(-1);
@@ -230,7 +230,7 @@ TEST_CASE("policies: one may act in Discrete, MultiDiscrete and Box parts at onc
     }
 }
 
-TEST_CASE("actions: nobody minds what agents do that are not there") {
+TEST_CASE("actions: those of absent agents are ignored") {
     for (Device device : devices()) {
         const auto wrong = make(engine_case("test_scenes"), on(device)),
                    right = make(engine_case("test_scenes"), on(device));
@@ -245,7 +245,7 @@ TEST_CASE("actions: nobody minds what agents do that are not there") {
     }
 }
 
-TEST_CASE("policies: an unknown one gets one sentence that names those there are") {
+TEST_CASE("policies: an unknown one gets one sentence that lists the known ones") {
     CHECK(error_of([] { make(engine_case("cartpole"), some_envs(1))->find_policy("expert"); }) ==
           "policy: got \"expert\", want one of: random");
     CHECK(error_of([] { make(engine_case("cartpole"), some_envs(1))->find_policy("two\nlines"); }) ==

@@ -30,7 +30,7 @@ void measure(Batch& batch, const char* where, int steps) {
 }
 }  // namespace
 
-TEST_CASE("a million agents in one world: all threads give what one thread gives") {
+TEST_CASE("a million agents in one world: all threads give the result of one thread") {
     BatchOptions alone = one_world({-1});
     alone.plan = "worlds";
     const auto team = make(million, one_world({-1})), single = make(million, alone);

@@ -1,7 +1,7 @@
 #include "replay/replay.h"
 #include "tests/test_engine.h"
 
-/// What every environment draws can be shown as a replay page.
+/// Every environment's drawing can be shown as a replay page.
 namespace flockstep {
 namespace {
 

@@ -2,7 +2,7 @@
 
 #include "tests/test_engine.h"
 
-/// Ends of episodes, in the three autoreset modes. The mode `disabled` is what the others are measured by.
+/// Ends of episodes, in the three autoreset modes. The mode `disabled` is the reference for the others.
 namespace flockstep {
 namespace {
 
@@ -13,7 +13,7 @@ enum class Ending { none, rules, time_limit };
 
 Flags active_agents(Batch& batch) { return host_values<uint8_t>(batch, batch.output("active")); }
 
-/// How each world's episode ended in the last step, told from what it shows without autoreset; `active`: before the
+/// How each world's episode ended in the last step, inferred from its outputs without autoreset; `active`: before the
 /// step.
 std::vector<Ending> endings(Batch& batch, const Flags& active) {
     const Flags terminated = host_values<uint8_t>(batch, batch.output("terminated"));
@@ -35,7 +35,7 @@ void reset_where_ended(Batch& batch, const std::vector<Ending>& ended) {
     batch.synchronize();
 }
 
-/// What the tensors held at one moment.
+/// A snapshot of the tensors.
 std::vector<Bytes> copies(Batch& batch, const std::vector<Tensor>& tensors) {
     std::vector<Bytes> result;
     for (const Tensor& tensor : tensors) result.push_back(host_bytes(batch, tensor));
@@ -46,7 +46,7 @@ std::vector<Tensor> outputs_named(const Batch& batch, const std::vector<std::str
     for (const std::string& name : names) tensors.push_back(batch.output(name));
     return tensors;
 }
-/// Rows of the worlds that `take` chooses come from `news`.
+/// Takes the rows of the worlds selected by `take` from `news`.
 template <class Take>
 void overwrite(std::vector<Bytes>& kept, const std::vector<Bytes>& news, size_t num_envs, Take take) {
     for (size_t t = 0; t < kept.size(); ++t) {
@@ -179,7 +179,7 @@ TEST_CASE("autoreset: a transition counts for the agents that were active before
     }
 }
 
-TEST_CASE("every environment: what a world shows when its episode ends stays in mode disabled") {
+TEST_CASE("every environment: a world's outputs at its episode's end persist in mode disabled") {
     for (Device device : devices()) {
         for (const EngineCase& c : engine_cases()) {
             DYNAMIC_SECTION(c.name << " on " << device.name()) {

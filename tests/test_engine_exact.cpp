@@ -3,7 +3,7 @@
 
 #include "tests/test_engine.h"
 
-/// Every environment gives the same bytes, however its worlds are laid out and whoever computes them.
+/// Every environment gives the same bytes for every plan, backend and number of threads.
 namespace flockstep {
 namespace {
 constexpr int num_steps = 40;
@@ -24,7 +24,7 @@ TEST_CASE("every environment: the same seed gives the same bytes") {
     }
 }
 
-TEST_CASE("every environment: a reset with a seed forgets what was played before") {
+TEST_CASE("every environment: a reset with a seed does not depend on earlier steps") {
     for (const EngineCase& c : engine_cases()) {
         DYNAMIC_SECTION(c.name) {
             BatchOptions options = some_envs(5, 8);
@@ -59,7 +59,7 @@ TEST_CASE("every environment: env 3 of 4 equals env 3 of 257, and env 0 where th
     }
 }
 
-TEST_CASE("every environment: the order of items and what memory held before do not matter") {
+TEST_CASE("every environment: the order of items and previous memory contents do not matter") {
     for (const EngineCase& c : engine_cases()) {
         DYNAMIC_SECTION(c.name) {
             for (int order : {-1, 7}) {
@@ -71,7 +71,7 @@ TEST_CASE("every environment: the order of items and what memory held before do 
     }
 }
 
-TEST_CASE("every environment: all threads on one world give what one thread gives") {
+TEST_CASE("every environment: all threads on one world give the result of one thread") {
     std::vector<EngineCase> cases;
     for (const EngineCase& c : engine_cases())
         if (has_plan(*make(c, some_envs(1)), "team")) cases.push_back(c);
@@ -119,7 +119,7 @@ std::vector<EngineCase> cases_with_planner() {
 }
 }  // namespace
 
-TEST_CASE("every environment: scripted policies choose alike on CPU and GPU under every plan") {
+TEST_CASE("every environment: scripted policies choose the same actions on CPU and GPU under every plan") {
     const std::vector<EngineCase> cases = cases_with_planner();
     CHECK(cases.size() >= 4);
     if (!gpu_is_there()) return;
@@ -135,7 +135,7 @@ TEST_CASE("every environment: scripted policies choose alike on CPU and GPU unde
     }
 }
 
-TEST_CASE("every environment: CPU equals GPU in every autoreset mode, with spread phases") {
+TEST_CASE("every environment: CPU equals GPU in every autoreset mode, with staggered episodes") {
     if (!gpu_is_there()) return;
     for (const EngineCase& c : engine_cases()) {
         for (AutoresetMode mode : {AutoresetMode::same_step, AutoresetMode::next_step, AutoresetMode::disabled}) {
@@ -153,7 +153,7 @@ TEST_CASE("every environment: CPU equals GPU in every autoreset mode, with sprea
     }
 }
 
-TEST_CASE("GPU: blocks with worlds whose episode ends begin first, and are stepped once") {
+TEST_CASE("GPU: blocks with worlds whose episode ends start first, and are stepped once") {
     if (!gpu_is_there()) return;
     const std::string plan = GENERATE("block:64", "warp:8/32", "warp:32");
     const EngineCase c{"", "pathfinding",

@@ -3,11 +3,11 @@
 
 #include "tests/test_engine.h"
 
-/// What every environment did when the golden hashes of its cases were written down: FNV-1a over the outputs of 4
-/// worlds of seed 7 in 40 steps, and their states after them. A commit that moves one says why in its message.
+/// Golden hashes of every environment's cases: FNV-1a over the outputs of 4 worlds with seed 7 during 40 steps, and
+/// their final states. A commit that changes a hash explains why in its message.
 namespace flockstep {
 
-TEST_CASE("every environment: brings cases of its own, with names that begin with its own") {
+TEST_CASE("every environment: has cases, whose names start with its own name") {
     std::set<std::string> environments, names;
     for (const EngineCase& c : engine_cases()) {
         CHECK(c.name.rfind(c.environment, 0) == 0);

@@ -3,7 +3,7 @@
 
 #include "tests/test_engine.h"
 
-/// Which outputs are written, where to, and as which numbers.
+/// Which outputs are written, to which tensors, and in which types.
 namespace flockstep {
 namespace {
 
@@ -58,7 +58,7 @@ void check_converted(const EngineCase& c, Device device, DType dtype) {
 }
 }  // namespace
 
-TEST_CASE("every environment: observations as float32 and bfloat16 are the natural ones converted") {
+TEST_CASE("every environment: observations as float32 and bfloat16 are converted from the default type") {
     for (Device device : devices())
         for (const EngineCase& c : engine_cases())
             for (DType dtype : {DType::float32, DType::bfloat16})
@@ -67,7 +67,7 @@ TEST_CASE("every environment: observations as float32 and bfloat16 are the natur
                 }
 }
 
-TEST_CASE("every environment: an output that a launch names elsewhere is written there and nowhere else") {
+TEST_CASE("every environment: an output that a launch binds is written there and nowhere else") {
     for (Device device : devices()) {
         for (const EngineCase& c : engine_cases()) {
             DYNAMIC_SECTION(c.name << " on " << device.name()) {

@@ -3,8 +3,8 @@
 
 #include "tests/test_engine.h"
 
-/// Outputs of an environment's own, global states, legal actions with default choices, and scripted roles, on the turn
-/// game test_stones: two takers (agents 0, 1), and a dealer (agent 2).
+/// An environment's own outputs, global states, legal actions with default choices, and scripted roles, with the
+/// turn-based game test_stones: two takers (agents 0, 1) and a dealer (agent 2).
 namespace flockstep {
 namespace {
 
@@ -23,7 +23,7 @@ std::vector<T> shown(Batch& batch, const std::string& name) {
 }
 std::vector<int32_t> field_of(Batch& batch, const char* name) { return values_of<int32_t>(batch.get_field(name)); }
 
-/// What stones_own_outputs computes beside the engine, one world: sums of this episode, and the last episode's results.
+/// Reference for stones_own_outputs, for one world: sums of this episode, and the last episode's results.
 struct Plain {
     float shaped[3] = {}, winner[2] = {};
     int passed[3] = {}, moved[2] = {};
@@ -46,7 +46,7 @@ struct PlainMetrics {
     }
 };
 
-/// Steps worlds by random actions and compares every own output with what the state says.
+/// Steps worlds with random actions and compares every own output with values computed from the state.
 class OwnOutputs {
   public:
     explicit OwnOutputs(Batch& batch) : batch_(batch), worlds_(size_t(batch.num_envs())) {}
@@ -161,7 +161,7 @@ TEST_CASE("constant flags are written where a launch binds them") {
     }
 }
 
-TEST_CASE("global state: of the world and of each agent, apart from observations, its last rows kept") {
+TEST_CASE("global state: of the world and of each agent, separate from observations, with final rows kept") {
     for (Device device : devices()) {
         const auto batch = make(stones(), stones_options(device));
         REQUIRE(batch->states().size() == 2);
@@ -223,7 +223,7 @@ TEST_CASE("legal actions: an illegal one counts as the default choice and is rep
     }
 }
 
-TEST_CASE("scripted roles: played inside a step as their policy would be from outside, without tensors") {
+TEST_CASE("scripted roles: run inside a step, with the same actions as from the caller, without tensors") {
     for (Device device : devices()) {
         BatchOptions options = stones_options(device);
         const auto open = make(stones(), options);
@@ -265,7 +265,7 @@ TEST_CASE("scripted roles: played inside a step as their policy would be from ou
     }
 }
 
-TEST_CASE("scripted roles: learners behind them, and what cannot be scripted") {
+TEST_CASE("scripted roles: learners after them, and what cannot be scripted") {
     for (Device device : devices()) {
         BatchOptions options = stones_options(device);
         options.scripted = {{"taker", "careful"}};

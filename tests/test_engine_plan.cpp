@@ -8,12 +8,12 @@
 #include "sim/engine/tune.h"
 #include "tests/test_engine.h"
 
-/// How worlds are laid out: which plans are accepted, and how the fastest is found. That results do not depend on it is
-/// shown in test_engine_exact.cpp.
+/// Plans: which are accepted, and how the fastest is found. test_engine_exact.cpp tests that results do not depend on
+/// them.
 namespace flockstep {
 namespace {
 
-/// A cache of one's own for the plans that are found.
+/// A private cache for tuned plans.
 struct OwnCache {
     static inline int next = 0;
     std::filesystem::path folder = std::filesystem::temp_directory_path() /
@@ -38,7 +38,7 @@ std::vector<std::string> texts_of(const std::vector<Plan>& plans) {
 }
 }  // namespace
 
-TEST_CASE("plans: texts of a GPU are read and written, and others refused by what was given") {
+TEST_CASE("plans: GPU plans are parsed and printed, and others rejected with what was given") {
     for (std::string text : {"lane", "lane/32", "warp:2", "warp:8/64", "warp:32/128", "block:64", "block:96",
                              "block:256", "block:128/queue", "grid"})
         CHECK(parse_plan(text, true).text(true) == text);
@@ -53,14 +53,14 @@ TEST_CASE("plans: texts of a GPU are read and written, and others refused by wha
               }).rfind("plan: got \"" + text + "\", want \"lane\", \"warp:N\"", 0) == 0);
 }
 
-TEST_CASE("plans: what an environment's lanes do not fit gets more of them, then fewer") {
+TEST_CASE("plans: if an environment's lanes do not fit, more are tried, then fewer") {
     CHECK(texts_of(plan_ladder(4)) ==
           std::vector<std::string>{"warp:4", "warp:8", "warp:16", "warp:32", "block:64", "warp:2", "lane", "grid"});
     CHECK(texts_of(plan_ladder(96)) ==
           std::vector<std::string>{"block:96", "warp:32", "warp:16", "warp:8", "warp:4", "warp:2", "lane", "grid"});
 }
 
-TEST_CASE("plans: what cannot be is refused on the CPU") {
+TEST_CASE("plans: impossible ones are rejected on the CPU") {
     for (std::string plan : {"lane", "warp:8", "teams", "worlds "})
         CHECK(error_of([&] { make(engine_case("cartpole"), with_plan(some_envs(2), plan)); }) ==
               "plan: got \"" + plan + "\", want \"worlds\" or \"team\" on the CPU");
@@ -75,7 +75,7 @@ TEST_CASE("plans: what cannot be is refused on the CPU") {
     CHECK(plain->plan_details().find(" threads over worlds") != std::string::npos);
 }
 
-TEST_CASE("plans: what an environment is not compiled for is refused on the GPU, with what there is") {
+TEST_CASE("plans: kinds that are not compiled are rejected on the GPU, listing those that are") {
     if (!gpu_is_there()) return;
     CHECK(error_of([&] { make(engine_case("cartpole"), with_plan(on_gpu(some_envs(2)), "grid")); }) ==
           "plan: got \"grid\", want one of: lane, warp:2, warp:4, warp:8, warp:16, warp:32; cartpole is compiled for "
@@ -83,7 +83,7 @@ TEST_CASE("plans: what an environment is not compiled for is refused on the GPU,
           "lane, warp, and the worlds of these settings fit no other plan of them");
 }
 
-TEST_CASE("plans: the CPU has nothing to try") {
+TEST_CASE("plans: the CPU has nothing to tune") {
     const OwnCache cache;
     const EngineCase& c = engine_case("cartpole");
     const TunedPlan tuned = tune_plan(c.environment, some_envs(4), c.settings);
@@ -92,7 +92,7 @@ TEST_CASE("plans: the CPU has nothing to try") {
     CHECK(!std::filesystem::exists(cache.folder));
 }
 
-TEST_CASE("plans: the fastest is found once and kept, for these settings alone") {
+TEST_CASE("plans: the fastest is found once and cached, for these settings only") {
     if (!gpu_is_there()) return;
     const OwnCache cache;
     const EngineCase& c = engine_case("test_roles");
@@ -121,7 +121,7 @@ TEST_CASE("plans: the fastest is found once and kept, for these settings alone")
     CHECK(played_difference(*plain, *tuned, 20) == "");
 }
 
-TEST_CASE("plans: a cache that cannot be written is done without") {
+TEST_CASE("plans: works without a writable cache") {
     if (!gpu_is_there()) return;
     setenv("XDG_CACHE_HOME", "/dev/null", 1);
     const EngineCase& c = engine_case("test_roles");

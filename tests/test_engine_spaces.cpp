@@ -3,11 +3,11 @@
 
 #include "tests/test_engine.h"
 
-/// Every environment shows values inside its spaces.
+/// Every environment's outputs are inside its spaces.
 namespace flockstep {
 namespace {
 
-/// The part that a tensor named "part" or "role.part" shows.
+/// The part of a tensor named "part" or "role.part".
 const ObservationPart& part_of(const Batch& batch, const std::string& name) {
     for (const Role& role : batch.spaces().roles)
         for (const ObservationPart& part : role.observation_parts)
@@ -27,7 +27,7 @@ std::string outside(Batch& batch, const Tensor& tensor, const ObservationPart& p
     }
     return "";
 }
-/// The first value outside its space, as a sentence, or "".
+/// A message about the first value outside its space, or "".
 std::string outside(Batch& batch, const Tensor& tensor) {
     const ObservationPart& part = part_of(batch, tensor.name);
     if (tensor.dtype == DType::float32) return outside<float>(batch, tensor, part);
@@ -93,7 +93,7 @@ TEST_CASE("every environment: tensors have the shapes of their spaces") {
     }
 }
 
-TEST_CASE("every environment: the first reset and every later one begin an episode") {
+TEST_CASE("every environment: the first reset and every later one start an episode") {
     for (Device device : devices()) {
         for (const EngineCase& c : engine_cases()) {
             DYNAMIC_SECTION(c.name << " on " << device.name()) {

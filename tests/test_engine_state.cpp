@@ -3,11 +3,11 @@
 
 #include "tests/test_engine.h"
 
-/// States that are saved, restored, read and set from outside.
+/// Saving, restoring, reading and setting states.
 namespace flockstep {
 namespace {
 
-/// Final observations are not state: a batch that goes on elsewhere does not know those of before.
+/// Final observations are not state: a restored batch does not have the earlier ones.
 BatchOptions plain(Device device, uint64_t seed = 7) {
     BatchOptions options = some_envs(5, seed);
     options.device = device, options.final_observation = FinalObservation::none;
@@ -19,7 +19,7 @@ FieldValue with_value(const FieldInfo& info, int64_t num_envs) {
             std::vector<char>(size_t(num_envs * info.elements() * info.element_bytes))};
 }
 
-/// A batch on `to` that was restored from one on `from` goes on as that one does.
+/// A batch on `to` that was restored from one on `from` continues identically.
 void check_restore(const EngineCase& c, Device from, Device to) {
     const auto a = make(c, plain(from)), b = make(c, plain(to, 99));
     play(*a, 17), play(*b, 3);
@@ -30,14 +30,14 @@ void check_restore(const EngineCase& c, Device from, Device to) {
 }
 }  // namespace
 
-TEST_CASE("every environment: what was restored goes on identically") {
+TEST_CASE("every environment: a restored batch continues identically") {
     for (Device device : devices())
         for (const EngineCase& c : engine_cases()) DYNAMIC_SECTION(c.name << " on " << device.name()) {
                 check_restore(c, device, device);
             }
 }
 
-TEST_CASE("every environment: a state saved on the CPU goes on identically on the GPU, and back") {
+TEST_CASE("every environment: a state saved on the CPU continues identically on the GPU, and back") {
     if (!gpu_is_there()) return;
     for (const EngineCase& c : engine_cases()) {
         DYNAMIC_SECTION(c.name) {
@@ -68,7 +68,7 @@ TEST_CASE("every environment: setting the fields that were read changes nothing"
     }
 }
 
-TEST_CASE("fields: what is derived follows from what was set") {
+TEST_CASE("fields: derived fields follow the fields that were set") {
     for (Device device : devices()) {
         const auto batch = make(engine_case("test_scenes"), plain(device));
         FieldValue scene = batch->get_field("scene");
@@ -106,8 +106,8 @@ TEST_CASE("fields: a name, shape or type that does not fit gets one sentence, an
 }
 
 namespace {
-/// What set_fields and restore say of a state in which number `at` of a field is `number`; both must say the same, and
-/// leave everything as it was.
+/// The error of set_fields and restore for a state in which number `at` of a field is `number`; both must give the same
+/// error and change nothing.
 template <class T>
 std::string refusal(const EngineCase& c, const std::string& name, size_t at, T number, Device device = {-1}) {
     const auto batch = make(c, plain(device)), other = make(c, plain(device));
@@ -125,7 +125,7 @@ std::string refusal(const EngineCase& c, const std::string& name, size_t at, T n
 }
 }  // namespace
 
-TEST_CASE("state: numbers out of a field's limits are refused by field, world, entry, value and wish") {
+TEST_CASE("state: numbers outside a field's limits are rejected with field, world, entry, value and expected range") {
     for (Device device : devices()) {
         const EngineCase &chain = engine_case("test_chain"), &cartpole = engine_case("cartpole");
         CHECK(refusal(chain, "at", 7, int32_t{12}, device) ==
@@ -143,13 +143,13 @@ TEST_CASE("state: numbers out of a field's limits are refused by field, world, e
     }
 }
 
-TEST_CASE("state: what the rules call impossible is refused in their words") {
+TEST_CASE("state: an impossible one is rejected with the rules' message") {
     for (Device device : devices())
         CHECK(refusal(engine_case("test_chain"), "next", 12, int32_t{0}, device) ==
               "state of world 1: next: got a ring of 1 places, want one of all 12");
 }
 
-TEST_CASE("state: what is derived cannot be set") {
+TEST_CASE("state: derived fields cannot be set") {
     CHECK(refusal(engine_case("test_scenes"), "goal", 0, uint16_t{3}) ==
           "field goal: got values, want none: it is derived from the other fields");
 }
@@ -192,7 +192,7 @@ TEST_CASE("pathfinding: a state in which an agent could leave the map, or meet a
               .find("walls: got no obstacle at [-1, -1], want one there") != std::string::npos);
 }
 
-TEST_CASE("pathfinding: padding keeps to the map's frame, for windows are cut out around every agent") {
+TEST_CASE("pathfinding: padding stays within the map's frame, because windows are read around every agent") {
     const EngineCase ragged = {
         "", "pathfinding", settings_of({{"height", "5"}, {"width", "40"}, {"num_agents", "8"}, {"min_agents", "1"}})};
     const auto present = values_of<int32_t>(make(ragged, plain({-1}))->get_field("num_present"));

@@ -7,7 +7,7 @@
 namespace flockstep {
 namespace {
 
-/// Returns and lengths of the episodes that a batch shows, added up on the host.
+/// Returns and lengths of a batch's episodes, accumulated on the host.
 class Observer {
   public:
     explicit Observer(Batch& batch)
@@ -51,7 +51,7 @@ class Observer {
         const auto begin = took_part_.begin() + int64_t(env) * batch_.num_agents() + role.first;
         return int(std::count(begin, begin + role.count, 1));
     }
-    /// Returns of roles that nobody played are NaN; an episode that nobody played is none.
+    /// Returns of roles without agents are NaN; an episode without agents does not count.
     void count(size_t env) {
         const std::vector<Role>& roles = batch_.spaces().roles;
         std::vector<float> values(roles.size());
@@ -113,7 +113,7 @@ TEST_CASE("every environment: statistics are the means over the episodes that we
     for (Device device : devices()) {
         for (const EngineCase& c : engine_cases()) {
             for (bool spread : {false, true}) {
-                DYNAMIC_SECTION(c.name << (spread ? ", spread phases" : "") << " on " << device.name()) {
+                DYNAMIC_SECTION(c.name << (spread ? ", staggered" : "") << " on " << device.name()) {
                     BatchOptions options = some_envs(7);
                     options.device = device, options.stagger_episodes = spread;
                     const auto batch = make(c, options);
@@ -127,7 +127,7 @@ TEST_CASE("every environment: statistics are the means over the episodes that we
     }
 }
 
-TEST_CASE("statistics: an episode in which nobody has a role is in none of that role's means") {
+TEST_CASE("statistics: an episode without agents of a role is not in that role's means") {
     for (Device device : devices()) {
         BatchOptions options = some_envs(64);
         options.device = device;
@@ -143,7 +143,7 @@ TEST_CASE("statistics: an episode in which nobody has a role is in none of that 
     }
 }
 
-TEST_CASE("statistics: a batch that keeps none says so") {
+TEST_CASE("statistics: a batch without statistics reports an error") {
     BatchOptions options = some_envs(2);
     options.statistics = false;
     const auto batch = make(engine_case("cartpole"), options);
@@ -152,7 +152,7 @@ TEST_CASE("statistics: a batch that keeps none says so") {
           "first_episodes: got a batch without statistics, want one with statistics = true");
 }
 
-TEST_CASE("statistics: clearing begins anew, and the episode under way counts with its whole return") {
+TEST_CASE("statistics: clearing starts over, and the episode in progress counts with its whole return") {
     for (Device device : devices()) {
         BatchOptions options = some_envs(3);
         options.device = device;
@@ -174,7 +174,7 @@ TEST_CASE("statistics: clearing begins anew, and the episode under way counts wi
     }
 }
 
-TEST_CASE("statistics: worlds without agents are in no mean, and no metric is infinite or no number") {
+TEST_CASE("statistics: worlds without agents are in no mean, and all metrics are finite") {
     const std::map<std::string, std::string> sparse = {
         {"size", "8"}, {"min_size", "2"}, {"density", "0.5"}, {"num_agents", "2"}, {"max_episode_steps", "13"}};
     for (Device device : devices()) {
@@ -198,7 +198,7 @@ TEST_CASE("statistics: worlds without agents are in no mean, and no metric is in
     }
 }
 
-TEST_CASE("spread phases: first episodes begin at all points of the time limit, alike on every device") {
+TEST_CASE("staggered episodes: first episodes start at all points of the time limit, the same on every device") {
     for (Device device : devices()) {
         BatchOptions options = some_envs(4096);
         options.device = device, options.stagger_episodes = true;

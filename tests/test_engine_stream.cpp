@@ -5,7 +5,7 @@
 #include "sim/host/host_batch.h"
 #include "tests/test_engine.h"
 
-/// Observations that are streamed: which rows are written when and where, and what they hold.
+/// Streamed observations: which rows are written when and where, and their contents.
 namespace flockstep {
 namespace {
 
@@ -18,8 +18,7 @@ std::vector<EngineCase> streamed_cases() {
         if (make(c, some_envs(1))->streams_observations()) cases.push_back(c);
     return cases;
 }
-/// Every way in which observations are streamed: on the CPU, and on the GPU in the kernel that steps or in one of its
-/// own.
+/// All implementations of streaming: on the CPU, and on the GPU in the step kernel or in a separate one.
 std::vector<BatchOptions> streaming_options(int num_envs = 5) {
     std::vector<BatchOptions> all;
     for (Device device : devices()) {
@@ -36,7 +35,7 @@ Flags active_agents(Batch& batch) { return host_values<uint8_t>(batch, batch.out
 bool is_all(const char* bytes, size_t count, int value) {
     return std::all_of(bytes, bytes + count, [&](char byte) { return byte == char(value); });
 }
-/// Rows of agents that are not active which hold something else than bytes of `value`.
+/// Number of rows of inactive agents that contain bytes other than `value`.
 int other_rows(Batch& batch, const Tensor& tensor, Bytes bytes, const Flags& active, int value) {
     int count = 0;
     const AgentRows rows(batch, tensor);
@@ -51,7 +50,7 @@ int other_rows(Batch& batch, int value) {
         count += other_rows(batch, tensor, host_bytes(batch, tensor), active_agents(batch), value);
     return count;
 }
-/// Writes bytes of `value` to the own rows of agents that are not active.
+/// Fills the rows of inactive agents in the batch's own tensors with bytes `value`.
 void mark_inactive_rows(Batch& batch, int value) {
     const Flags active = active_agents(batch);
     for (const Tensor& tensor : batch.observations()) {
@@ -63,7 +62,7 @@ void mark_inactive_rows(Batch& batch, int value) {
         put(batch, tensor, bytes);
     }
 }
-/// Tensor `part` somewhere else, as bytes that no row is made of.
+/// A separate tensor for `part`, filled with bytes that no row contains.
 struct Elsewhere {
     Tensor tensor;
     Buffer memory;
@@ -74,7 +73,7 @@ struct Elsewhere {
 };
 }  // namespace
 
-TEST_CASE("streamed observations: rows of agents that are not active are zero, whatever was there before") {
+TEST_CASE("streamed observations: rows of inactive agents are zero, whatever was there before") {
     CHECK(streamed_cases().size() >= 2);
     for (const BatchOptions& options : streaming_options()) {
         for (const EngineCase& c : streamed_cases()) {
@@ -118,7 +117,7 @@ TEST_CASE("streamed observations: rows of agents that left are written once") {
     }
 }
 
-TEST_CASE("streamed observations: rows of agents that are not active are left as they are where a launch names them") {
+TEST_CASE("streamed observations: rows of inactive agents are unchanged in bound tensors") {
     for (const BatchOptions& options : streaming_options()) {
         for (const EngineCase& c : streamed_cases()) {
             for (bool all : {true, false}) {
@@ -152,7 +151,7 @@ TEST_CASE("streamed observations: rows of agents that are not active are left as
     }
 }
 
-TEST_CASE("streamed observations: a state from outside shows the rows that it has") {
+TEST_CASE("streamed observations: after set_fields the rows match the state") {
     for (const BatchOptions& options : streaming_options()) {
         INFO(text_of(options));
         const auto batch = make(engine_case("test_driving"), options);
@@ -177,7 +176,7 @@ TEST_CASE("streamed observations: a state from outside shows the rows that it ha
 }
 
 namespace {
-/// A car's observation by plain loops and a sort.
+/// A car's observation, computed by plain loops and a sort.
 std::vector<float> plain_roads(const DrivingPool& pool, const DrivingScene& scene, Vec2 place, float heading) {
     std::vector<std::pair<float, int>> near;
     for (int road = 0; road < scene.num_roads; ++road) {
@@ -185,7 +184,7 @@ std::vector<float> plain_roads(const DrivingPool& pool, const DrivingScene& scen
         if (squared < Driving::sight * Driving::sight) near.push_back({Driving::nearness(squared), road});
     }
     std::sort(near.begin(), near.end());
-    near.resize(std::min(near.size(), size_t{Driving::most_roads}));
+    near.resize(std::min(near.size(), size_t{Driving::max_roads}));
     std::sort(near.begin(), near.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
     std::vector<float> rows;
     const Frame own = frame_at(place, heading);
@@ -196,12 +195,12 @@ std::vector<float> plain_roads(const DrivingPool& pool, const DrivingScene& scen
                                  real::wrap_angle(pool.shape[r].x - heading) * (1.0f / 6.2831853f)});
         for (int type = 0; type < Driving::road_types; ++type) rows.push_back(pool.type[r] == type);
     }
-    rows.resize(size_t{Driving::most_roads} * 13, 0.0f);
+    rows.resize(size_t{Driving::max_roads} * 13, 0.0f);
     return rows;
 }
 }  // namespace
 
-TEST_CASE("driving: an agent sees the nearest roads, as a sort of all of them gives") {
+TEST_CASE("driving: an agent observes the nearest roads, as found by sorting all of them") {
     for (const BatchOptions& options : streaming_options(16)) {
         INFO(text_of(options));
         const auto batch = make(engine_case("test_driving"), options);
@@ -216,7 +215,7 @@ TEST_CASE("driving: an agent sees the nearest roads, as a sort of all of them gi
             const std::vector<float> roads = host_values<float>(*batch, batch->observations()[2]);
             for (size_t i = 0; i < active.size(); ++i) {
                 if (!active[i]) continue;
-                const size_t world = i / Driving::max_cars, size = size_t{Driving::most_roads} * 13;
+                const size_t world = i / Driving::max_cars, size = size_t{Driving::max_roads} * 13;
                 const auto want = plain_roads(pool, pool.scenes[size_t(scene[world])], place[i], heading[i]);
                 const auto first = roads.begin() + std::ptrdiff_t(i * size);
                 REQUIRE(std::equal(want.begin(), want.end(), first));
@@ -229,7 +228,7 @@ TEST_CASE("driving: an agent sees the nearest roads, as a sort of all of them gi
 }
 
 namespace {
-/// The parts that the two environments below have in common.
+/// Shared by the two environments below.
 struct Careless {
     static constexpr const char* summary = "observes what step left in scratch memory";
     struct Config {
@@ -310,7 +309,7 @@ std::string found_by_the_test_mode() {
 }
 }  // namespace
 
-TEST_CASE("the CPU's test mode finds rules that observe what step left in scratch memory, or that leave rows out") {
+TEST_CASE("the CPU's test mode detects rules that observe what step left in scratch memory, or that omit rows") {
     CHECK(found_by_the_test_mode<Careless>() != "");
     CHECK(found_by_the_test_mode<Forgetful>() != "");
 }

@@ -9,7 +9,7 @@
 #include "sim/host/host_threads.h"
 #include "tests/test_engine.h"
 
-/// The CPU backend: its threads, and the worlds that it steps many at a time.
+/// The CPU backend: its thread pool, and worlds that are stepped in tiles.
 namespace flockstep {
 namespace {
 std::vector<int> visits_of(int64_t count, int64_t chunk, int threads) {
@@ -32,7 +32,7 @@ TEST_CASE("threads: every item is visited once, whatever the chunks and the thre
                 CHECK(visits_of(count, chunk, threads) == std::vector<int>(size_t(count), 1));
 }
 
-TEST_CASE("threads: no two that work at the same time have the same number") {
+TEST_CASE("threads: concurrent ones have different indices") {
     for (int round = 0; round < 200; ++round) {
         std::atomic<int> busy[4] = {};
         std::atomic<bool> is_alone = true;
@@ -44,7 +44,7 @@ TEST_CASE("threads: no two that work at the same time have the same number") {
     }
 }
 
-TEST_CASE("threads: calls at the same time, and calls from within, do not wait for each other") {
+TEST_CASE("threads: concurrent and nested calls do not wait for each other") {
     std::atomic<int64_t> sum = 0;
     const auto work = [&] {
         for (int round = 0; round < 100; ++round)
@@ -58,7 +58,7 @@ TEST_CASE("threads: calls at the same time, and calls from within, do not wait f
     CHECK(sum == 2000);
 }
 
-TEST_CASE("threads: a forked child has threads of its own") {
+TEST_CASE("threads: a forked child has its own threads") {
     CHECK(visits_of(100, 1, 4) == std::vector<int>(100, 1));
     const pid_t child = fork();
     if (child == 0) _exit(visits_of(100, 1, 4) == std::vector<int>(100, 1) ? 0 : 1);
@@ -67,7 +67,7 @@ TEST_CASE("threads: a forked child has threads of its own") {
     CHECK(status == 0);
 }
 
-TEST_CASE("every environment: worlds that are stepped many at a time equal worlds stepped one by one") {
+TEST_CASE("every environment: worlds stepped in tiles equal worlds stepped one by one") {
     for (const EngineCase& c : engine_cases()) {
         for (AutoresetMode mode : {AutoresetMode::same_step, AutoresetMode::next_step, AutoresetMode::disabled}) {
             DYNAMIC_SECTION(c.name << ", mode " << int(mode)) {
@@ -81,7 +81,7 @@ TEST_CASE("every environment: worlds that are stepped many at a time equal world
 }
 
 namespace {
-/// Of the environments that are stepped many at a time, the one whose observation tells the time.
+/// An environment that is stepped in tiles and observes the elapsed time.
 struct Clock {
     static constexpr const char* summary = "an agent that sees how many steps its world has played";
     struct Config {
@@ -115,7 +115,7 @@ struct Clock {
 };
 }  // namespace
 
-TEST_CASE("observations tell the time alike, however many worlds there are") {
+TEST_CASE("observations of the elapsed time do not depend on the number of worlds") {
     for (int64_t num_envs : {4, 37}) {
         const auto batch = make_host_batch<Clock, false>("clock", some_envs(num_envs), Settings{});
         for (int step = 1; step <= 20; ++step) {
@@ -126,7 +126,7 @@ TEST_CASE("observations tell the time alike, however many worlds there are") {
     }
 }
 
-TEST_CASE("threads: worlds have bulk scratch memory of their own") {
+TEST_CASE("threads: worlds have their own bulk scratch memory") {
     for (const char* name : {"test_chain", "test_herd"}) {
         const auto together = make(engine_case(name), some_envs(600)),
                    alone = make(engine_case(name), one_by_one(some_envs(600)));
@@ -134,7 +134,7 @@ TEST_CASE("threads: worlds have bulk scratch memory of their own") {
     }
 }
 
-TEST_CASE("cartpole: refused actions among worlds that are stepped many at a time count as 0 and are reported") {
+TEST_CASE("cartpole: invalid actions of worlds in tiles count as 0 and are reported") {
     const auto together = make(engine_case("cartpole"), some_envs(33)),
                alone = make(engine_case("cartpole"), one_by_one(some_envs(33)));
     for (int step = 0; step < 50; ++step) {
@@ -151,7 +151,7 @@ TEST_CASE("cartpole: refused actions among worlds that are stepped many at a tim
     CHECK(state_difference(*together, *alone) == "");
 }
 
-TEST_CASE("cartpole: integers of 64 bits and outputs that nobody wants leave the other outputs as they are") {
+TEST_CASE("cartpole: int64 actions and omitted outputs do not change the other outputs") {
     BatchOptions few = some_envs(64);
     few.outputs = {"observation", "terminated"};
     few.statistics = false;

@@ -3,7 +3,7 @@
 
 #include "tests/test_engine.h"
 
-/// What environments offer beside their rules: ids of Gymnasium and commands.
+/// Members of environments other than rules: Gymnasium ids and tools.
 namespace flockstep {
 namespace {
 
@@ -31,7 +31,7 @@ EnvironmentEntry entry_with(const std::string& name, const std::string& id) {
 
 }  // namespace
 
-TEST_CASE("gymnasium ids: an environment that declares none has one of its own name") {
+TEST_CASE("gymnasium ids: an environment that declares none has one derived from its name") {
     CHECK(default_gymnasium_id("mpe_spread") == "MpeSpread-v0");
     CHECK(default_gymnasium_id("cartpole") == "Cartpole-v0");
     const EnvironmentInfo& spread = full_registry().find("mpe_spread").info;
@@ -40,7 +40,7 @@ TEST_CASE("gymnasium ids: an environment that declares none has one of its own n
     CHECK(spread.gymnasium_ids[0].settings.values().empty());
 }
 
-TEST_CASE("gymnasium ids: settings are those given, with the types of their fields") {
+TEST_CASE("gymnasium ids: preset settings have the types of their fields") {
     const GymnasiumId given{"Pursuit-v0", {{"num_agents", "4"}, {"speed", "0.25"}, {"is_torus", "true"}, {"map", "7"}}};
     const GymnasiumEntry entry = read_gymnasium_id<Config>(given);
     CHECK(entry.id == "Pursuit-v0");
@@ -62,7 +62,7 @@ TEST_CASE("benchmark settings: those of an environment that declares them, with 
           "pursuit: unknown key \"num_agent\", did you mean \"num_agents\"?");
 }
 
-TEST_CASE("gymnasium ids: settings that there are not, or out of range, are refused") {
+TEST_CASE("gymnasium ids: unknown settings and values out of range are rejected") {
     CHECK(error_of([] {
               read_gymnasium_id<Config>({"Pursuit-v0", {{"num_agent", "4"}}});
           }) == "Pursuit-v0: unknown key \"num_agent\", did you mean \"num_agents\"?");
@@ -71,7 +71,7 @@ TEST_CASE("gymnasium ids: settings that there are not, or out of range, are refu
           }).find("num_agents: got \"10\"") == 0);
 }
 
-TEST_CASE("gymnasium ids: two environments of one id are refused") {
+TEST_CASE("gymnasium ids: two environments with the same id are rejected") {
     Registry registry;
     registry.add(entry_with("pursuit", "Pursuit-v0"));
     registry.add(entry_with("flight", "Flight-v0"));

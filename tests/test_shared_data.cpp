@@ -15,7 +15,7 @@
 namespace flockstep {
 namespace {
 
-/// How often a call loads shared data.
+/// How many times a call loads shared data.
 template <class F>
 int64_t loads_of(F f) {
     const int64_t before = shared_data_cache().num_loads();
@@ -35,14 +35,14 @@ BatchOptions on(Device device, int64_t num_envs = 5) {
     return options;
 }
 
-/// A file of a test's own, gone at its end.
+/// A temporary file, deleted at the end of the test.
 class TemporaryFile {
   public:
     explicit TemporaryFile(const std::string& name)
         : path_((std::filesystem::temp_directory_path() / (std::to_string(getpid()) + name)).string()) {}
     ~TemporaryFile() { std::filesystem::remove(path_); }
     const std::string& path() const { return path_; }
-    /// As an editor or a generator does: written beside it, then renamed.
+    /// Replaces it like an editor: written to another name, then renamed.
     void write(const std::string& bytes) const {
         const std::string fresh = path_ + ".new";
         std::ofstream(fresh, std::ios::binary) << bytes;
@@ -57,7 +57,7 @@ EngineCase on_map(const std::string& path) {
 }
 }  // namespace
 
-TEST_CASE("shared data: batches of the same settings load once, on every device") {
+TEST_CASE("shared data: batches with the same settings load once, on every device") {
     std::vector<std::unique_ptr<Batch>> batches;
     CHECK(loads_of([&] {
               for (Device device : devices())
@@ -71,7 +71,7 @@ TEST_CASE("shared data: batches of the same settings load once, on every device"
     CHECK(loads_of([&] { batches.push_back(make(engine_case("cartpole"), on({}))); }) == 0);  // it has none
 }
 
-TEST_CASE("shared data: the pool that was used last is still there for the next batch; an older one is not") {
+TEST_CASE("shared data: the most recent pool is kept for the next batch; an older one is not") {
     const EngineCase one = scenes({{"pool_seed", "111"}}), other = scenes({{"pool_seed", "112"}});
     CHECK(loads_of([&] { make(one, on({})), make(one, on({})); }) == 1);
     CHECK(loads_of([&] { make(other, on({})), make(one, on({})); }) == 2);
@@ -79,7 +79,7 @@ TEST_CASE("shared data: the pool that was used last is still there for the next 
     CHECK(loads_of([&] { make(one, on({})); }) == 1);
 }
 
-TEST_CASE("shared data: who loads ahead and holds it spares the batch the wait") {
+TEST_CASE("shared data: preloaded data is used without waiting while it is held") {
     const EngineCase c = scenes({{"pool_seed", "121"}});
     std::shared_ptr<const SharedData> ahead;
     std::thread([&] { ahead = load_shared("test_scenes", c.settings); }).join();
@@ -89,7 +89,7 @@ TEST_CASE("shared data: who loads ahead and holds it spares the batch the wait")
     CHECK(ahead->bytes() > 10001 * sizeof(int64_t));
 }
 
-TEST_CASE("shared data: one copy on a device, while somebody holds it") {
+TEST_CASE("shared data: one copy per device, while it is referenced") {
     const auto data = load_shared("test_scenes", settings_of({{"pool_seed", "125"}}));
     for (Device device : devices()) {
         const std::shared_ptr<const SharedCopy> copy = data->copy_on(device);
@@ -118,7 +118,7 @@ TEST_CASE("shared data: batches may close in any order") {
     }
 }
 
-TEST_CASE("shared data: many threads that want the same load it once") {
+TEST_CASE("shared data: many threads that need the same data load it once") {
     const EngineCase c = scenes({{"pool_seed", "141"}, {"num_scenes", "50000"}});
     std::vector<std::unique_ptr<Batch>> batches(8);
     CHECK(loads_of([&] {
@@ -129,7 +129,7 @@ TEST_CASE("shared data: many threads that want the same load it once") {
     for (auto& batch : batches) CHECK(state_difference(*batches[0], *batch) == "");
 }
 
-TEST_CASE("shared data: threads that make, replace and close at once disturb nobody") {
+TEST_CASE("shared data: threads can make, replace and close concurrently") {
     const auto work = [](int thread) {
         for (int i = 0; i < 20; ++i) {
             const auto batch = make(scenes({{"pool_seed", std::to_string(150 + (thread + i) % 3)}}), on({}));
@@ -145,7 +145,7 @@ TEST_CASE("shared data: threads that make, replace and close at once disturb nob
     CHECK(played_difference(*batch, *again, 20) == "");
 }
 
-TEST_CASE("shared data: a file that changes is read again; who has the old one keeps it") {
+TEST_CASE("shared data: a file that changes is read again; holders of the old data keep it") {
     const TemporaryFile file("rooms.txt");
     file.write("....\n....\n");
     const auto old = make(on_map(file.path()), on({})), twin = make(on_map(file.path()), on({}));
@@ -169,7 +169,7 @@ TEST_CASE("shared data: a load that fails leaves nothing behind") {
     CHECK(error_of([&] { make(on_map(file.path()), on({})); }).find("got '?'") != std::string::npos);
 }
 
-TEST_CASE("shared data: a pool that the machine has no room for is refused before the work") {
+TEST_CASE("shared data: a pool that does not fit the memory is rejected before the work") {
     const std::string error = error_of([] {
         make({"", "pathfinding", settings_of({{"generator", "maze"}, {"size", "4096"}, {"num_maps", "1048576"}})},
              on({}));
@@ -177,7 +177,7 @@ TEST_CASE("shared data: a pool that the machine has no room for is refused befor
     CHECK(error.find("memory: a pool of generated maps needs 16777216 MiB, free are ") == 0);
 }
 
-TEST_CASE("replacing shared data: worlds go on as if they had begun an episode on it") {
+TEST_CASE("replacing shared data: worlds continue as if they had started an episode on it") {
     for (Device device : devices()) {
         for (const char* order : {"random", "in_order", "weighted", "from_state"}) {
             const Values settings = {{"num_scenes", "40"}, {"scene_order", order}};
@@ -208,7 +208,7 @@ TEST_CASE("replacing shared data: a smaller pool, back to the first one, and a s
     CHECK(state_difference(*batch, *fresh) == "");
 }
 
-TEST_CASE("replacing shared data: the episodes under way count for nobody") {
+TEST_CASE("replacing shared data: episodes in progress are not counted") {
     const auto batch = make(scenes({{"num_scenes", "40"}}), on({}));
     play(*batch, 5);
     const Statistics before = batch->statistics(false);
@@ -227,7 +227,7 @@ TEST_CASE("replacing shared data: the episodes under way count for nobody") {
     for (size_t m = 0; m < a.metrics.size(); ++m) CHECK(a.metrics[m].mean == b.metrics[m].mean);
 }
 
-TEST_CASE("replacing shared data: in disabled mode worlds that had ended play again") {
+TEST_CASE("replacing shared data: in disabled mode ended worlds start again") {
     BatchOptions options = on({});
     options.autoreset_mode = AutoresetMode::disabled, options.final_observation = FinalObservation::none;
     const auto batch = make(scenes({{"num_scenes", "40"}}), options);
@@ -238,7 +238,7 @@ TEST_CASE("replacing shared data: in disabled mode worlds that had ended play ag
     CHECK(values_of<int32_t>(batch->get_field("elapsed")) == std::vector<int32_t>(5, 0));
 }
 
-TEST_CASE("replacing shared data: state from outside is judged by the new data") {
+TEST_CASE("replacing shared data: states are checked against the new data") {
     const auto batch = make(scenes({{"num_scenes", "300"}}), on({}));
     FieldValue scene = batch->get_field("scene");
     const uint16_t wanted = 250;
@@ -258,7 +258,7 @@ TEST_CASE("replacing shared data: state from outside is judged by the new data")
           std::string::npos);
 }
 
-TEST_CASE("replacing shared data: what worlds, launches and tensors rely on stays, or the pool is refused") {
+TEST_CASE("replacing shared data: changes that worlds, launches or tensors depend on are rejected") {
     const auto refusal = [](Batch& batch, const Values& changed) {
         const auto before = batch.save();
         const std::string error = error_of([&] { batch.replace_shared(settings_of(changed)); });
@@ -287,7 +287,7 @@ TEST_CASE("replacing shared data: what worlds, launches and tensors rely on stay
     CHECK(played_difference(*walker, *other, 20) == "");
 }
 
-TEST_CASE("scenes in order: each is played in its turn, whatever the ranks") {
+TEST_CASE("scenes in order: each is used in turn, for any number of ranks") {
     BatchOptions first = on({}, 3), second = on({}, 2);
     second.first_env = 3;
     first.all_envs = second.all_envs = 5;
@@ -301,7 +301,7 @@ TEST_CASE("scenes in order: each is played in its turn, whatever the ranks") {
     }
 }
 
-TEST_CASE("scenes by weight: drawn as often as they weigh, alike on every device") {
+TEST_CASE("scenes by weight: drawn in proportion to their weights, the same on every device") {
     const EngineCase c = scenes({{"num_scenes", "5"}, {"scene_order", "weighted"}});
     for (Device device : devices()) {
         const auto batch = make(c, on(device, 20000));
@@ -316,7 +316,7 @@ TEST_CASE("scenes by weight: drawn as often as they weigh, alike on every device
     }
 }
 
-TEST_CASE("scenes that are given: the state's own, until set_fields names another") {
+TEST_CASE("scenes from the state: kept until set_fields writes another") {
     const auto batch = make(scenes({{"num_scenes", "30"}, {"scene_order", "from_state"}}), on({}));
     CHECK(values_of<uint16_t>(batch->get_field("scene")) == std::vector<uint16_t>(5, 0));
     FieldValue scene = batch->get_field("scene");
@@ -327,7 +327,7 @@ TEST_CASE("scenes that are given: the state's own, until set_fields names anothe
     CHECK(values_of<uint16_t>(batch->get_field("scene")) == wanted);
 }
 
-TEST_CASE("weights: a scene without weight is never drawn; what is no weight is refused") {
+TEST_CASE("weights: a scene with weight 0 is never drawn; invalid weights are rejected") {
     Loader loader;
     const SceneWeights weights = make_weights(loader, {0, 2, 0, 1, 1, 0}, "weights");
     CHECK(weighted_scene(weights, 0) == 1);
@@ -344,7 +344,7 @@ TEST_CASE("weights: a scene without weight is never drawn; what is no weight is 
     CHECK(error_of([&] { make_weights(loader, {}, "weights"); }) == "weights: got 0 in all, want a finite number > 0");
 }
 
-TEST_CASE("ragged arrays: rows of any length; offsets that cannot be are refused") {
+TEST_CASE("ragged arrays: rows of any length; invalid offsets are rejected") {
     Loader loader;
     const Ragged<int> rows = make_ragged<int>(loader, {{1, 2}, {}, {3}});
     CHECK(rows.size() == 3);
@@ -389,7 +389,7 @@ TEST_CASE("loader: a mapped file is a view of its bytes; one that is too short i
 }
 
 namespace {
-/// Its `fields` forgets a member.
+/// Its `fields` omits a member.
 struct Forgetful {
     struct Config {
         int max_episode_steps = 5;
@@ -409,7 +409,7 @@ struct Forgetful {
 };
 }  // namespace
 
-TEST_CASE("shared data: a member that fields does not visit is a mistake that is told") {
+TEST_CASE("shared data: a member that fields does not visit is reported") {
     CHECK(error_of([] { SharedDataOf<Forgetful>("forgetful", {}); }) ==
           "forgetful: Shared has 8 bytes at offset 8 that its `fields` does not visit");
 }

@@ -3,7 +3,7 @@
 #include "sim/cuda/cuda_check.h"
 #include "tests/test_engine.h"
 
-/// A step that was captured in a CUDA graph goes on when shared data are replaced.
+/// A step captured in a CUDA graph keeps working when shared data is replaced.
 namespace flockstep {
 namespace {
 

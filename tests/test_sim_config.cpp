@@ -3,7 +3,7 @@
 #include "sim/engine/registry.h"
 #include "tests/test_engine.h"
 
-/// What is wrong with settings, devices and memory is said in one sentence: name, what was given, what was wanted.
+/// Errors in settings, devices and memory are one sentence: name, what was given, what was expected.
 namespace flockstep {
 namespace {
 
@@ -45,7 +45,7 @@ std::string make_error(const std::string& environment, const std::map<std::strin
 }
 }  // namespace
 
-TEST_CASE("settings: values of every type are read, from texts too") {
+TEST_CASE("settings: values of every type are read, also from strings") {
     CHECK(read("agents", int64_t{8}).agents == 8);
     CHECK(read("agents", 8.0).agents == 8);
     CHECK(read("agents", std::string("8")).agents == 8);
@@ -128,7 +128,7 @@ TEST_CASE("environments: settings that do not exist or do not fit get one senten
     CHECK(unknown.find("test_") == std::string::npos);
 }
 
-TEST_CASE("devices: a name that means none gets one sentence") {
+TEST_CASE("devices: an unknown name gets one sentence") {
     CHECK(error_of([] { find_device("gpu"); }).rfind("device: got \"gpu\", want auto, cpu, cuda or cuda:N", 0) == 0);
     CHECK(error_of([] { find_device("cuda:x"); }).rfind("device: got \"cuda:x\", want auto", 0) == 0);
     CHECK(find_device("cpu") == Device{-1});

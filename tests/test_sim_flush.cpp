@@ -5,7 +5,7 @@
 #include "sim/contract/flush.h"
 #include "tests/catch.h"
 
-/// The copies at the end of a step against plain loops, at every offset that 16-byte vectors can be hit at.
+/// The copies at the end of a step against plain loops, at every alignment relative to 16-byte vectors.
 namespace flockstep {
 namespace {
 
@@ -23,7 +23,7 @@ void check_move(DType source_dtype, DType dtype, int count, int offset, int lane
     INFO(name_of(written) << " to " << name_of(dtype) << ", " << count << " at " << offset << ", lanes " << lanes);
     alignas(16) static char staged[4096], memory[4096];
     const int size = size_of(dtype), source_size = written == DType::float32 ? 4 : 1;
-    // parts that are stored as written are staged at their destination's offset within 16 bytes
+    // parts that need no conversion are staged at their destination's offset within 16 bytes
     PartView part{};
     part.source_dtype = written, part.dtype = dtype;
     char* from = staged + (part.is_copied() ? offset * size % 16 : 0);
@@ -73,7 +73,7 @@ void check_row() {
 }
 }  // namespace
 
-TEST_CASE("flush: a row in registers is stored as it is, and nothing beside it") {
+TEST_CASE("flush: a row in registers is stored exactly, and nothing next to it") {
     check_row<1>(), check_row<3>(), check_row<4>(), check_row<6>(), check_row<8>();
 }
 

@@ -10,7 +10,7 @@
 #include "sim/engine/memory.h"
 #include "tests/catch.h"
 
-/// What groups promise: on the CPU against plain loops, and that every group of both backends gives the same.
+/// The guarantees of groups: on the CPU against plain loops, and all groups of both backends against each other.
 namespace flockstep {
 namespace {
 
@@ -75,7 +75,7 @@ int first_best(int n, Better&& better) {
 }
 }  // namespace
 
-TEST_CASE("groups: a float sum is one fixed tree, whoever adds") {
+TEST_CASE("groups: a float sum is one fixed tree for every group") {
     for (int n : sizes) {
         INFO("items " << n);
         const float want = sum_by_levels(n);
@@ -94,7 +94,7 @@ TEST_CASE("groups: a float sum is one fixed tree, whoever adds") {
     }
 }
 
-TEST_CASE("groups: every item is visited once, in whatever order") {
+TEST_CASE("groups: every item is visited once, in any order") {
     for (int n : sizes) {
         for (int order : {-1, 2, 7, 31}) {
             INFO("items " << n << ", order " << order);
@@ -169,7 +169,7 @@ TEST_CASE("groups: a sum of few items has the bits of the tree") {
         }
 }
 
-TEST_CASE("groups: compact and exclusive_scan number the items in their order") {
+TEST_CASE("groups: compact and exclusive_scan number the items in order") {
     for (int n : sizes) {
         INFO("items " << n);
         std::vector<int> want_items, want_before, items, before;
@@ -273,7 +273,7 @@ TEST_CASE("groups: select_smallest takes the k smallest keys, of equal ones the 
     }
 }
 
-TEST_CASE("groups: select_smallest passes over NaN") {
+TEST_CASE("groups: select_smallest ignores NaN") {
     HostGroup group;
     std::vector<int> scratch(select_scratch_ints), taken;
     const auto key = [](int i) { return i % 2 ? std::nanf("") : float(20 - i); };
@@ -309,7 +309,7 @@ void check_same(const GroupTrace& got, const GroupTrace& want) {
 }
 }  // namespace
 
-TEST_CASE("groups: all functions give the same by every group of the CPU") {
+TEST_CASE("groups: all functions give the same results with every group of the CPU") {
     for (int n : sizes) {
         INFO("items " << n);
         const auto want = trace_by_one_lane(n);
@@ -322,7 +322,7 @@ TEST_CASE("groups: all functions give the same by every group of the CPU") {
     }
 }
 
-TEST_CASE("groups: all functions give on the GPU what they give on the CPU, by lanes, warps, blocks and the grid") {
+TEST_CASE("groups: all functions give the CPU's results on the GPU, with lanes, warps, blocks and the grid") {
     if (!cuda_unavailable_reason().empty()) {
         WARN("no GPU: its groups were not tested (" << cuda_unavailable_reason() << ")");
         return;

@@ -42,7 +42,7 @@ struct GroupTrace {
     int32_t added, least, owner, winners, misplaced_teams;
     uint32_t bits;
     double accumulated, set;
-    int32_t shuffles[32];  // by lane: the neighbours' words and a vote
+    int32_t shuffles[32];  // by lane: the neighbors' words and a vote
 };
 
 /// Calls the functions in turn. All lanes of the group.

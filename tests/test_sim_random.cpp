@@ -34,7 +34,7 @@ TEST_CASE("philox: the known answers of its authors") {
           Four{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
 }
 
-TEST_CASE("random numbers: no two places draw the same block") {
+TEST_CASE("random numbers: different coordinates draw different blocks") {
     std::set<Four> seen;
     size_t drawn = 0;
     const auto draw = [&](const Rng& rng, uint32_t agent, uint32_t block) {
@@ -58,7 +58,7 @@ TEST_CASE("random numbers: a draw is one word of its block") {
     for (uint32_t draw = 0; draw < 40; ++draw) CHECK(rng.bits(9, draw) == rng.bits4(9, draw / 4).word[draw % 4]);
 }
 
-TEST_CASE("random streams: a draw by name is the one of its number") {
+TEST_CASE("random streams: a draw by name equals the draw by number") {
     const auto at = [](Purpose purpose) { return Rng{123, 4, 5, purpose == Purpose::reset ? 0u : 6u, purpose}; };
     const Rng reset = at(Purpose::reset), step = at(Purpose::step), act = at(Purpose::policy);
     const StreamRng<Regatta> in_reset = reset, in_step = step, in_act = act;
@@ -84,7 +84,7 @@ TEST_CASE("random streams: a draw by name is the one of its number") {
     CHECK(in_step.episode == 5);
 }
 
-TEST_CASE("random streams: they share draws where purpose, draws and items meet") {
+TEST_CASE("random streams: they overlap if purpose, draws and items overlap") {
     using Place = RandomStream<"place", Purpose::reset, Draws{0, 2}>;
     using Next = RandomStream<"next", Purpose::reset, Draws{2, 1}>;
     using Last = RandomStream<"last", Purpose::reset, Draws{1, 1}>;
@@ -102,7 +102,7 @@ TEST_CASE("random streams: they share draws where purpose, draws and items meet"
     CHECK(shares_draws<Next, OfRows>());
 }
 
-TEST_CASE("random numbers: uniform floats stay below 1, integers below n, and both reach their ends") {
+TEST_CASE("random numbers: uniform floats stay below 1, integers below n, and both reach their bounds") {
     CHECK(unit_float(0) == 0.0f);
     CHECK(unit_float(~0u) < 1.0f);
     CHECK(unit_float(~0u) == 1.0f - 0x1p-24f);

@@ -67,7 +67,7 @@ TEST_CASE("real: the tangent is as if its angle were off by 2e-7") {
     }
 }
 
-TEST_CASE("real: angles that are too large, infinite or no number give NaN") {
+TEST_CASE("real: angles that are too large, infinite or NaN give NaN") {
     for (float x : {1.1e5f, -1.1e5f, largest_float, real::infinity, -real::infinity, NAN}) {
         INFO(x);
         CHECK(std::isnan(real::sin(x)));
@@ -77,7 +77,7 @@ TEST_CASE("real: angles that are too large, infinite or no number give NaN") {
     }
 }
 
-TEST_CASE("real: a wrapped angle is in [-pi, pi), off by whole turns, and stays when it is wrapped again") {
+TEST_CASE("real: a wrapped angle is in [-pi, pi), differs by whole turns, and does not change when wrapped again") {
     for (double limit : {4.0, 10.0, 100.0, 1e4}) {
         double largest = 0;
         int outside = 0, moved = 0;
@@ -209,7 +209,7 @@ TEST_CASE("real: pow is within 0.51 ulp") {
     }
 }
 
-TEST_CASE("real: pow has the C library's ends, but for the sign of a zero") {
+TEST_CASE("real: pow has the C library's special cases, except for the sign of a zero") {
     const float values[] = {0.0f,   -0.0f, 0.5f, -0.5f, 1.0f,    -1.0f,       2.0f,           -2.0f,           3.0f,
                             -3.0f,  2.5f,  1e9f, -1e9f, 3.0e38f, 16777215.0f, real::infinity, -real::infinity, NAN,
                             -1e-45f};

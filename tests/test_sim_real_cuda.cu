@@ -91,12 +91,12 @@ void fill_inputs(std::vector<float>& x, std::vector<float>& y) {
     }
 }
 
-/// NaNs count as equal: their bits are not promised.
+/// NaNs count as equal: their bits are unspecified.
 bool same(float a, float b) { return real::bits_of(a) == real::bits_of(b) || (a != a && b != b); }
 
 }  // namespace
 
-TEST_CASE("real: the GPU gives the bits of the CPU, whatever the input") {
+TEST_CASE("real: the GPU gives the bits of the CPU for any input") {
     if (!cuda_unavailable_reason().empty()) {
         WARN("skipped: " << cuda_unavailable_reason());
         return;

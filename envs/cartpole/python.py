@@ -5,14 +5,14 @@ import numpy as np
 from .checks import shown
 
 RESET_OPTIONS = ("low", "high")  # bounds of the first position, velocity, angle and angular velocity
-LOW, HIGH = -0.05, 0.05  # those that the rules draw from
+LOW, HIGH = -0.05, 0.05  # the rules' own bounds
 
 
 def read_reset_options(options):
-    """What puts worlds between options["low"] and options["high"]: a function of an Environment and bool [num_envs], the worlds
-    that were just reset. Their draws are stretched, so that a seed still says how an episode begins.
+    """Returns a function of an Environment and bool [num_envs], the worlds just reset, that moves their initial states between
+    options["low"] and options["high"]. It rescales the states that were drawn, so that the seed still determines the episode.
 
-    Raises ValueError, as Gymnasium does, for a bound that is no number and for low above high.
+    Raises ValueError, like Gymnasium, for a bound that is not a number and for low > high.
     """
     low, high = (read_bound(name, options.get(name, default)) for name, default in (("low", LOW), ("high", HIGH)))
     if low > high:

@@ -6,8 +6,8 @@ from conftest import count_golden, golden_files, load_golden, to_device, to_nump
 
 pytestmark = pytest.mark.golden
 POSITION_LIMIT, ANGLE_LIMIT = 2.4, 12 * 2 * np.pi / 360
-TOLERANCE = 5e-6  # of a step in float32 against one in float64
-DOUBTFUL = 1e-6   # a float64 next state this near to a limit may end the episode or not
+TOLERANCE = 5e-6  # for a float32 step against a float64 step
+DOUBTFUL = 1e-6   # a float64 next state this close to a limit may or may not end the episode
 
 
 def replay(recording, device, autoreset_mode):

@@ -4,8 +4,8 @@
 
 #include "sim/contract/hd.h"
 
-/// Bits of a word, for rules that keep sets of up to 32 items in one. The functions of <bit> are no substitute: nvcc
-/// 13.0 compiles std::countr_zero to the constant 32 in device code, without a word.
+/// Bit operations for rules that keep sets of up to 32 items in a word. Do not use the functions of <bit> instead: nvcc
+/// 13.0 silently compiles std::countr_zero to the constant 32 in device code.
 ///
 ///   for (uint32_t rest = seen; rest; rest = without_lowest_bit(rest)) visit(lowest_bit(rest));
 namespace flockstep {
@@ -20,7 +20,7 @@ SIM_HD int lowest_bit(uint32_t word) {
 }
 /// `word` without that bit; 0 for 0.
 SIM_HD uint32_t without_lowest_bit(uint32_t word) { return word & (word - 1); }
-/// How many bits are set.
+/// Number of set bits.
 SIM_HD int count_bits(uint32_t word) {
 #ifdef __CUDA_ARCH__
     return __popc(word);

@@ -5,11 +5,10 @@
 
 #include "sim/contract/hd.h"
 
-/// Reading and comparing several bytes of device memory at a time. By one lane; no function waits but for what it
-/// reads.
+/// Loads and compares several bytes of device memory at a time. By one lane; functions only wait for their own loads.
 ///
 ///   const ByteRun above(cost + (row - 1) * width + column, 0, 11), below(cost + (row + 1) * width + column, 0, 11);
-///   ...  // other work, while both are on their way
+///   ...  // other work, while both loads are in flight
 ///   for (int k = 0; k < 3; ++k)  // the smaller of two bytes, four times
 ///       nearest[k] = low_bytes(min_halves(low_halves(above.word(k)), low_halves(below.word(k))),
 ///                              min_halves(high_halves(above.word(k)), high_halves(below.word(k))));
@@ -59,16 +58,16 @@ SIM_HD uint32_t low_bytes(uint32_t first, uint32_t second) {
 #endif
 }
 
-/// 12 neighbouring bytes of an array in device memory, on their way: what is asked for early need not be waited for
-/// until word() is wanted. They are read as whole 8-byte vectors however they are aligned: lanes that look at different
-/// rows pay for each vector, not for each byte.
+/// An in-flight load of 12 adjacent bytes of an array in device memory: the constructor starts it, and only word()
+/// waits for it. The bytes are loaded as whole 8-byte vectors whatever their alignment: lanes that access different
+/// rows pay per vector, not per byte.
 class ByteRun {
   public:
     static constexpr int capacity = 12;  /// bytes
 
-    /// from[begin] to from[end - 1], 0 <= begin, end <= 12, or nothing where begin >= end; all others are 255. `from`
-    /// itself may lie outside of the array, which must begin and end at multiples of 8 bytes of memory that may be
-    /// read, as bulk fields do.
+    /// Loads from[begin] to from[end - 1], 0 <= begin, end <= 12, or nothing if begin >= end; all other bytes are 255.
+    /// `from` itself may be outside the array, which must start and end at multiples of 8 bytes of readable memory, as
+    /// bulk fields do.
     SIM_HD ByteRun(const uint8_t* from, int begin, int end)
         : outside_(begin < end ? ~((1u << end) - (1u << begin)) : ~0u) {
 #ifdef __CUDA_ARCH__
@@ -86,13 +85,13 @@ class ByteRun {
         if (begin < end) memcpy(reinterpret_cast<uint8_t*>(word_) + begin, from + begin, size_t(end - begin));
 #endif
     }
-    /// Bytes 4 k to 4 k + 3, 0 <= k < 3, the first in the lowest bits. Waits for the read.
+    /// Bytes 4 k to 4 k + 3, 0 <= k < 3, the first in the lowest bits. Waits for the load.
     SIM_HD uint32_t word(int k) const {
-        // each of four bits to the lowest of a byte, and from there to all of it
+        // spread four bits to the lowest bit of each byte, then to the whole byte
         const uint32_t outside = ((outside_ >> 4 * k & 15u) * 0x204081u & 0x01010101u) * 255u;
 #ifdef __CUDA_ARCH__
-        const bool is_behind = offset_ & 4;
-        const uint32_t low = is_behind ? word_[k + 1] : word_[k], high = is_behind ? word_[k + 2] : word_[k + 1];
+        const bool skips_word = offset_ & 4;
+        const uint32_t low = skips_word ? word_[k + 1] : word_[k], high = skips_word ? word_[k + 2] : word_[k + 1];
         return __funnelshift_r(low, high, offset_ % 4 * 8) | outside;
 #else
         return word_[k] | outside;

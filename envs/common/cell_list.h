@@ -3,8 +3,8 @@
 #include "envs/common/cell_grid.h"
 #include "sim/contract/field.h"
 
-/// Which of the things that move are in which cell, rebuilt when they have moved: a counting sort by all lanes of a
-/// group, O(things + cells). Neither the lists nor the order of a visit depend on the number of lanes.
+/// Lists of the moving things in each cell, rebuilt after they have moved: a counting sort by all lanes of a group,
+/// O(things + cells). The lists and the order of visits do not depend on the number of lanes.
 ///
 ///   struct Scratch { CellList<> near; ... void fields(...) { near.fields(visit, grid.cells(), num_agents), ...; } };
 ///   fill_cell_list(group, world.scratch.near, grid.cells(), num_agents,
@@ -16,27 +16,27 @@
 ///   });
 namespace flockstep {
 
-/// The lists of one world, as part of its Scratch (or of its State, as derived fields). Array: Field where it is small
-/// enough to be staged, else Bulk. Memory: 4 bytes per cell, 4 per thing, 256 more.
+/// The lists of one world, as part of its Scratch (or of its State, as derived fields). Array: Field if it is small
+/// enough to be staged, otherwise Bulk. Memory: 4 bytes per cell, 4 per thing, plus 256.
 template <template <class> class Array = Field>
 struct CellList {
-    static constexpr int num_chunks = 64;  /// parts in which counts are added up
-    Array<int32_t> end;    // [cells] end of each cell's things in `item`; it begins where the cell before ends
-    Array<int32_t> item;   // [things] by cell, within a cell in rising order
-    Array<int32_t> chunk;  // [num_chunks] of cells: how many things are in those before
+    static constexpr int num_chunks = 64;  /// chunks of cells for the prefix sum
+    Array<int32_t> end;    // [cells] end of each cell's things in `item`; they start at the previous cell's end
+    Array<int32_t> item;   // [things] by cell, in ascending order within a cell
+    Array<int32_t> chunk;  // [num_chunks] number of things in previous chunks
 
-    /// For `fields` of the Scratch or State that it is part of; the fields' names are cell_end, cell_item, cell_chunk.
+    /// Call from `fields` of the enclosing Scratch or State; the field names are cell_end, cell_item, cell_chunk.
     template <class V>
     SIM_HD void fields(V& visit, int cells, int max_things) {
         visit("cell_end", end, cells), visit("cell_item", item, max_things), visit("cell_chunk", chunk, num_chunks);
     }
-    /// First of a cell's things in `item`.
+    /// Index of a cell's first thing in `item`.
     SIM_HD int begin_of(int cell) const { return cell > 0 ? end[cell - 1] : 0; }
 };
 
 namespace detail {
 
-/// Turns counts into the number of things in the cells before: chunks by many lanes, their sums by one.
+/// Exclusive prefix sum of the counts: chunks in parallel, their sums by one lane.
 template <class Group, class List>
 SIM_HD void sum_before_cells(Group& group, const List& list, int cells) {
     const int chunks = List::num_chunks, size = (cells + chunks - 1) / chunks;
@@ -65,7 +65,7 @@ SIM_HD void sum_before_cells(Group& group, const List& list, int cells) {
     });
 }
 
-/// Sorts item[begin, end) by insertion; they are few, and mostly in order already.
+/// Insertion sort of item[begin, end): few items, mostly in order already.
 template <class Items>
 SIM_HD void sort_items(const Items& item, int begin, int end) {
     for (int i = begin + 1; i < end; ++i) {
@@ -78,10 +78,10 @@ SIM_HD void sort_items(const Items& item, int begin, int end) {
 
 }  // namespace detail
 
-/// Fills the lists from cell_of(i) in [0, cells) for things i in [0, n), called twice for each; -1 leaves a thing out.
-/// Together; what cell_of reads must be written before (group.sync), and the lists are ready for all lanes when it
-/// returns. Seven syncs and two atomics per thing; a cell of k things costs up to k^2 / 2 moves where lanes came in the
-/// worst order, none by one lane.
+/// Fills the lists from cell_of(i) in [0, cells) for things i in [0, n), called twice for each; -1 omits a thing.
+/// Collective; sync before the call what cell_of reads; the lists are visible to all lanes when it returns. Seven
+/// syncs, and two atomics per thing; sorting a cell of k things takes up to k^2 / 2 moves in the worst case, none with
+/// one lane.
 template <class Group, class List, class CellOf>
 SIM_HD void fill_cell_list(Group& group, const List& list, int cells, int n, CellOf&& cell_of) {
     group.for_each(cells, [&](int cell) { list.end[cell] = 0; });
@@ -92,7 +92,7 @@ SIM_HD void fill_cell_list(Group& group, const List& list, int cells, int n, Cel
     group.sync();
     detail::sum_before_cells(group, list, cells);
     group.sync();
-    group.for_each(n, [&](int i) {  // `end` walks from a cell's begin to its end
+    group.for_each(n, [&](int i) {  // `end` advances from a cell's begin to its end
         if (const int cell = cell_of(i); cell >= 0) list.item[group.atomic_add(list.end[cell], 1)] = i;
     });
     group.sync();
@@ -100,15 +100,15 @@ SIM_HD void fill_cell_list(Group& group, const List& list, int cells, int n, Cel
     group.sync();
 }
 
-/// visit(i) for the things in cells first..last, one after the other: by cell, within a cell in rising order. By one
-/// lane: two reads, and one per thing.
+/// Calls visit(i) for the things in cells first..last: by cell, in ascending order within a cell. By one lane: two
+/// loads, and one per thing.
 template <class List, class Visit>
 SIM_HD void for_each_in_cells(const List& list, int first, int last, Visit&& visit) {
     for (int k = list.begin_of(first), end = list.end[last]; k < end; ++k) visit(int(list.item[k]));
 }
 
-/// visit(i) for the things in the cells of a window (see cell_grid.h), row after row, by one lane. These are all things
-/// in the rectangle or disc, the one at its centre included, and some beside it.
+/// Calls visit(i) for the things in the cells of a window (see cell_grid.h), row by row, by one lane. These are all
+/// things in the rectangle or disc, including the one at its center, and some outside.
 template <template <class> class Array, class Visit>
 SIM_HD void for_each_in_window(const CellList<Array>& list, const CellWindow& window, Visit&& visit) {
     for (int row = window.first_row; row <= window.last_row; ++row) {

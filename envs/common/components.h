@@ -4,7 +4,7 @@
 
 #include "sim/contract/hd.h"
 
-/// Connected components of the free cells of a grid, four neighbours each, by all lanes of a group. A component's name
+/// Connected components of the free cells of a grid, with 4-connectivity, by all lanes of a group. A component's label
 /// is its first cell in row-major order, so results do not depend on the lanes. Cells are numbered row by row.
 ///
 ///   label_components(group, width, height, [&](int cell) { return !wall[cell]; }, world.scratch.label);
@@ -13,10 +13,10 @@
 namespace flockstep {
 
 /// Sets label[cell] to the smallest cell index of its component, -1 where is_free(cell) is false; label: int32, [height
-/// * width]. Lanes lower labels until nothing changes: each cell takes its neighbours' smallest label and hands it to
-/// the cell that its own label names; then labels jump to their label's label. Rounds: about the logarithm of the
-/// longest way, each of a few reads per cell, a group.count and two syncs. Together; what is_free reads must lie behind
-/// a sync. Ends with a sync.
+/// * width]. Label propagation with pointer jumping until nothing changes: each cell takes its neighbors' smallest
+/// label and passes it to the cell that its own label points to; then labels jump to their root. The number of rounds
+/// is about the logarithm of the longest path, each with a few loads per cell, a group.count and two syncs. Collective;
+/// sync before the call what is_free reads. Ends with a sync.
 template <class Group, class IsFree, class Labels>
 SIM_HD void label_components(Group& group, int width, int height, IsFree&& is_free, const Labels& label) {
     const int cells = width * height;
@@ -53,8 +53,8 @@ SIM_HD void label_components(Group& group, int width, int height, IsFree&& is_fr
     }
 }
 
-/// Sets size[cell] to the number of cells of the component named `cell`, 0 for cells that name none; label, size:
-/// int32, [cells]. An atomic per free cell. Together; two syncs, the last at the end.
+/// Sets size[cell] to the number of cells with label `cell`, 0 for cells that are not a label; label, size: int32,
+/// [cells]. One atomic per free cell. Collective; two syncs, the last at the end.
 template <class Group, class Labels, class Sizes>
 SIM_HD void count_components(Group& group, int cells, const Labels& label, const Sizes& size) {
     group.for_each(cells, [&](int cell) { size[cell] = 0; });
@@ -65,8 +65,7 @@ SIM_HD void count_components(Group& group, int cells, const Labels& label, const
     group.sync();
 }
 
-/// The name of the largest component, the first of equals; -1 where no cell is free. In all lanes, together: two
-/// group.min.
+/// The label of the largest component, the first among equals; -1 if no cell is free. Collective: two group.min.
 template <class Group, class Sizes>
 SIM_HD int largest_component(Group& group, int cells, const Sizes& size) {
     const int best = -group.min(cells, [&](int cell) { return -size[cell]; });

@@ -29,7 +29,7 @@ void check_box(Vec2 lower, Vec2 upper, size_t item) {
              "coordinates from -1e30 to 1e30, the lower ones first");
 }
 
-/// The rectangle around all things, in cells; the things are checked.
+/// The bounding grid of all things; checks the things.
 CellGrid grid_over(const std::vector<Vec2>& lower, const std::vector<Vec2>& upper, float cell_size) {
     Vec2 least = lower.empty() ? Vec2{0, 0} : lower.front(), most = upper.empty() ? Vec2{0, 0} : upper.front();
     for (size_t item = 0; item < lower.size(); ++item) {
@@ -40,7 +40,7 @@ CellGrid grid_over(const std::vector<Vec2>& lower, const std::vector<Vec2>& uppe
     return covering(least, most, cell_size);
 }
 
-/// visit(cell, column, window) for each cell of a box.
+/// Calls visit(cell, column, window) for each cell of a box.
 template <class Visit>
 void for_each_cell(const CellGrid& grid, Vec2 lower, Vec2 upper, Visit&& visit) {
     const CellWindow window = window_between(grid, lower, upper);
@@ -60,7 +60,7 @@ GridIndexBuilder::GridIndexBuilder(float cell_size) : cell_size_(cell_size) {
 void GridIndexBuilder::add_boxes(const std::vector<Vec2>& lower, const std::vector<Vec2>& upper) {
     check_equally_long(lower, upper);
     const CellGrid grid = grid_over(lower, upper, cell_size_);
-    std::vector<int64_t> end(size_t(grid.cells()), 0);  // of the entries of each cell
+    std::vector<int64_t> end(size_t(grid.cells()), 0);  // end of each cell's entries
     for (size_t item = 0; item < lower.size(); ++item)
         for_each_cell(grid, lower[item], upper[item], [&](size_t cell, int, const CellWindow&) { ++end[cell]; });
     std::partial_sum(end.begin(), end.end(), end.begin());
@@ -70,7 +70,7 @@ void GridIndexBuilder::add_boxes(const std::vector<Vec2>& lower, const std::vect
     grid_.push_back({grid, int32_t(first_.size()) - 1});
     for (const int64_t cell_end : end) first_.push_back(int32_t(before + cell_end));
     entry_.resize(size_t(first_.back()));
-    for (size_t item = lower.size(); item-- > 0;)  // backwards, so that a cell's items come in order
+    for (size_t item = lower.size(); item-- > 0;)  // backwards, so that a cell's items end up in order
         for_each_cell(grid, lower[item], upper[item], [&](size_t cell, int column, const CellWindow& window) {
             entry_[size_t(before + --end[cell])] = {int32_t(item), int16_t(window.first_column),
                                                     int16_t(window.last_column), int16_t(window.first_row),

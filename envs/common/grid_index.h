@@ -6,8 +6,8 @@
 #include "sim/contract/loader.h"
 #include "sim/contract/world.h"
 
-/// An index of things that never move (road segments, walls, trees): which of them lie near a place. The host builds it
-/// once, with a grid for each map of a pool, into plain arrays that all worlds share.
+/// A spatial index of static things (road segments, walls, trees), for finding those near a place. The host builds it
+/// once, with a grid for each map of a pool, as plain arrays shared by all worlds.
 ///
 ///   GridIndexBuilder builder(10.0f);
 ///   for (const Map& map : maps) builder.add_segments(map.begin, map.end);
@@ -20,17 +20,17 @@ namespace flockstep {
 /// The grid of one map.
 struct IndexedGrid {
     CellGrid cells;
-    int32_t first_cell;  // place of its cell 0 in GridIndex::first
+    int32_t first_cell;  // index of its cell 0 in GridIndex::first
 };
 
-/// A thing in a cell. The cells of a thing are a rectangle: these columns, from first_row up.
+/// A thing in a cell. The cells of a thing form a rectangle: these columns, from first_row up.
 struct GridEntry {
-    int32_t item;  // number in the order in which its map's things were added, from 0
+    int32_t item;  // index in the order in which its map's things were added, from 0
     int16_t first_column, last_column, first_row;
     int16_t column;  // of this cell
 };
 
-/// Entries are sorted by map, then by cell, then by item: the entries of a run of cells follow each other.
+/// Entries are sorted by map, then by cell, then by item: the entries of consecutive cells are contiguous.
 struct GridIndex {
     View<IndexedGrid> grid;  // [maps]
     View<int32_t> first;     // [cells of all grids + 1] first entry of each cell
@@ -42,26 +42,26 @@ struct GridIndex {
     }
 };
 
-/// Collects the things of one map after the other; host. Things are points, or rectangles with sides along x and y.
-/// Coordinates that are not within 1e30 of 0, a rectangle whose lower ones are not the lower, lists of different
-/// lengths, and more than 2^31 - 1 entries throw std::invalid_argument; the builder is then as before.
+/// Collects the things of one map after another; host only. Things are points, or axis-aligned rectangles. Throws
+/// std::invalid_argument, leaving the builder unchanged, for coordinates beyond 1e30 in magnitude, rectangles with
+/// lower > upper, lists of different lengths, and more than 2^31 - 1 entries.
 class GridIndexBuilder {
   public:
-    /// cell_size > 0: a half to a whole of the usual radius of a search. Grids that would have more than
-    /// CellGrid::max_side cells a side get larger cells. A thing has an entry of 12 bytes in every cell of its
-    /// rectangle, a grid 4 bytes for each of its cells. Throws std::invalid_argument for a size that is not > 0 or not
-    /// finite.
+    /// cell_size > 0: choose half to all of the typical search radius. Grids that would have more than
+    /// CellGrid::max_side cells per side get larger cells. A thing takes an entry of 12 bytes in every cell of its
+    /// rectangle, a grid 4 bytes per cell. Throws std::invalid_argument for a size that is not positive and finite.
     explicit GridIndexBuilder(float cell_size);
 
-    /// The next map's things are points. Gives the order in which the index holds them: entry k of this map is point
-    /// order[k]. Who keeps the points' data in that order can read runs of it (for_each_run) and do without entries.
+    /// Adds a map whose things are points. Returns the order in which the index stores them: entry k of this map is
+    /// point order[k]. Callers that store the points' data in that order can read contiguous runs (for_each_run)
+    /// without loading entries.
     std::vector<int> add_points(const std::vector<Vec2>& points);
-    /// The next map's things are rectangles [lower, upper]; equally long.
+    /// Adds a map whose things are rectangles [lower, upper]; lists of equal length.
     void add_boxes(const std::vector<Vec2>& lower, const std::vector<Vec2>& upper);
-    /// The next map's things are segments, by the rectangles around them.
+    /// Adds a map whose things are segments, indexed by their bounding rectangles.
     void add_segments(const std::vector<Vec2>& begin, const std::vector<Vec2>& end);
 
-    /// The index of all maps so far, copied into the loader; its arrays live as long as the loader keeps them.
+    /// The index of all maps added so far, copied into the loader, which owns its arrays.
     GridIndex build(Loader& loader);
 
   private:
@@ -71,9 +71,9 @@ class GridIndexBuilder {
     std::vector<GridEntry> entry_;
 };
 
-/// visit(first, last): the entries of each row of a window, as a range without its end. In a map of points, entry e is
-/// point number e - index.first[grid.first_cell] of the builder's order. By one lane; reads two offsets a row and no
-/// entry.
+/// Calls visit(first, last) with the entries [first, last) of each row of a window. In a map of points, entry e is
+/// point e - index.first[grid.first_cell] in the builder's order. By one lane; loads two offsets per row and no
+/// entries.
 template <class Visit>
 SIM_HD void for_each_run(const GridIndex& index, int map, const CellWindow& window, Visit&& visit) {
     const int32_t* first = &index.first[index.grid[map].first_cell];
@@ -87,8 +87,8 @@ SIM_HD void for_each_run(const GridIndex& index, int map, const CellWindow& wind
 
 namespace detail {
 
-/// Whether an entry is the first of its thing in a window: the leftmost of its row, and no row below shows the thing.
-/// run, run_below: the window's columns in the entry's row and in the one below, empty where there is none.
+/// Whether an entry is the first of its thing in a window: the leftmost of its row, with the thing in no row below.
+/// run, run_below: the window's columns in the entry's row and in the one below, empty if there is none.
 SIM_HD bool comes_first(const GridEntry& entry, int row, CellRun run, CellRun run_below) {
     if (entry.column > entry.first_column && entry.column > run.first) return false;
     const bool is_below = row > entry.first_row && run_below.first <= run_below.last &&
@@ -96,7 +96,7 @@ SIM_HD bool comes_first(const GridEntry& entry, int row, CellRun run, CellRun ru
     return !is_below;
 }
 
-/// each_of(n, f) for the entries of each row, where f(k) calls visit(item) for things that no row below has shown.
+/// Calls each_of(n, f) for the entries of each row, where f(k) calls visit(item) for things not seen in a lower row.
 template <class EachOf, class Visit>
 SIM_HD void for_each_in_rows(const GridIndex& index, int map, const CellWindow& window, EachOf&& each_of,
                              Visit&& visit) {
@@ -117,8 +117,8 @@ SIM_HD void for_each_in_rows(const GridIndex& index, int map, const CellWindow& 
 
 }  // namespace detail
 
-/// visit(item) once for each thing of a map that has a cell in the window: all that lie in it, and some beside it. By
-/// one lane, in an order that depends on the map and the window alone. Costs a read of 12 bytes per entry.
+/// Calls visit(item) once for each thing of a map with a cell in the window: all things inside, and some outside. By
+/// one lane, in an order that depends only on the map and the window. Costs a load of 12 bytes per entry.
 template <class Visit>
 SIM_HD void for_each_in_window(const GridIndex& index, int map, const CellWindow& window, Visit&& visit) {
     const auto each_of = [](int n, auto&& f) {
@@ -126,7 +126,7 @@ SIM_HD void for_each_in_window(const GridIndex& index, int map, const CellWindow
     };
     detail::for_each_in_rows(index, map, window, each_of, visit);
 }
-/// The same spread over the lanes of a group or team, a row after the other; no order, and no sync at the end.
+/// The same, distributed over the lanes of a group or team, row by row; unordered, and no sync at the end.
 template <class Group, class Visit>
 SIM_HD void for_each_in_window(Group& group, const GridIndex& index, int map, const CellWindow& window, Visit&& visit) {
     const auto each_of = [&](int n, auto&& f) { group.for_each(n, f); };

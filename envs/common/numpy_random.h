@@ -16,10 +16,10 @@
 ///   numpy_shuffle(rng, n, [&](uint32_t i, uint32_t j) { std::swap(list[i], list[j]); });  // rng.shuffle(list)
 namespace flockstep {
 
-/// numpy's `default_rng(seed)` as a plain value, bit for bit, on the host and on the device. It exists to rebuild the
-/// instances that other projects draw with numpy; everything of our own uses the counter-based generator.
+/// numpy's `default_rng(seed)` as a plain value, bit for bit, on the host and on the device. Only for
+/// rebuilding instances that other projects draw with numpy; all other code uses the counter-based generator.
 /// PCG64 (XSL-RR 128/64): O'Neill 2014. Seeding: numpy's SeedSequence with a pool of four words and no spawn key.
-/// Padding-free, so that it may lie in an environment's State.
+/// Has no padding, so that it can be part of an environment's State.
 struct NumpyRng {
     uint64_t state_high, state_low;
     uint64_t increment_high, increment_low;
@@ -28,7 +28,7 @@ struct NumpyRng {
 };
 static_assert(sizeof(NumpyRng) == 40 && std::is_trivially_copyable_v<NumpyRng>);
 
-/// What `binomial(1, probability)` compares with, computed once on the host: the device needs neither exp nor log.
+/// Precomputed constants of `binomial(1, probability)`, from the host: the device needs neither exp nor log.
 struct NumpyBernoulli {
     double zero_below;  // a uniform number <= this one means 0
     double one_width;   // beyond zero_below + one_width numpy draws again (reachable through rounding alone)
@@ -42,7 +42,7 @@ __extension__ typedef unsigned __int128 uint128;
 
 SIM_HD uint128 join(uint64_t high, uint64_t low) { return (static_cast<uint128>(high) << 64) | low; }
 
-/// SeedSequence's word hash; `constant` walks from call to call.
+/// SeedSequence's word hash; updates `constant`.
 SIM_HD uint32_t hash_word(uint32_t value, uint32_t& constant, uint32_t multiplier) {
     value ^= constant;
     constant *= multiplier;
@@ -80,7 +80,7 @@ SIM_HD void advance(NumpyRng& rng) {
 
 }  // namespace numpy_detail
 
-/// `numpy.random.default_rng(seed)`; any 64-bit seed. Some 200 integer operations.
+/// `numpy.random.default_rng(seed)`; any 64-bit seed. About 200 integer operations.
 SIM_HD NumpyRng numpy_rng(uint64_t seed) {
     uint32_t pool[4];
     numpy_detail::fill_pool(seed, pool);
@@ -104,8 +104,8 @@ SIM_HD NumpyRng numpy_rng(uint64_t seed) {
     return rng;
 }
 
-/// The next raw 64 bits: a multiplication of 128 bits. Leaves a buffered half where it is, as numpy does. Like all
-/// draws, by one lane, since it moves the generator.
+/// The next raw 64 bits: one 128-bit multiplication. Keeps a buffered half, as numpy does. Like all draws, by one lane,
+/// since it advances the generator.
 SIM_HD uint64_t next_u64(NumpyRng& rng) {
     numpy_detail::advance(rng);
     const uint64_t value = rng.state_high ^ rng.state_low;
@@ -158,7 +158,7 @@ SIM_HD void numpy_shuffle(NumpyRng& rng, uint32_t count, Swap swap) {
     for (uint32_t i = count; i > 1; --i) swap(i - 1, next_masked(rng, i - 1));
 }
 
-/// The law of `binomial(1, probability)`, 0 <= probability <= 1, unchecked; host, by libm.
+/// The constants of `binomial(1, probability)`, 0 <= probability <= 1, unchecked; host only, uses libm.
 inline NumpyBernoulli numpy_bernoulli(double probability) {
     const bool inverted = probability > 0.5;
     const double p = inverted ? 1.0 - probability : probability;

@@ -2,16 +2,16 @@
 
 #include "envs/common/cell_grid.h"
 
-/// How far one ray goes: lidar beams and lines of sight. Each function gives the distance of the first hit, in
-/// [0, farthest), or `farthest` where there is none before it; so one function's answer is the next one's farthest:
+/// Ray casting for lidar beams and lines of sight. Each function returns the distance of the first hit, in
+/// [0, farthest), or `farthest` if there is none; so calls can be chained:
 ///
 ///   const Ray ray{position, {real::cos(angle), real::sin(angle)}};
 ///   float depth = ray_to_cells(ray, grid, [&](int cell) { return is_wall(cell); }, 50.0f);
 ///   for (int j = 0; j < n; ++j) depth = ray_to_box(ray, box_of(j), depth);
 ///
 /// A ray that starts inside a box, a circle or a blocked cell hits at 0. Hits within rounding of an end, a corner or a
-/// tangent (about 1e-6 of the coordinates) may be seen or missed; distances are right to about as much, and where a ray
-/// meets a side at a small angle, to that over its sine.
+/// tangent (about 1e-6 of the coordinates) may be found or missed; distances have about the same accuracy, divided by
+/// the sine of the angle if a ray meets a side at a small angle.
 namespace flockstep {
 
 /// A half-line; direction of length 1.
@@ -41,8 +41,7 @@ SIM_HD float ray_to_circle(const Ray& ray, Vec2 middle, float radius, float fart
     return away >= 0.0f && away < farthest ? away : farthest;
 }
 
-/// To an oriented box: the ray's part between the two sides that face each other, for both pairs of sides (Kay and
-/// Kajiya 1986). Four divisions.
+/// To an oriented box, by the slab method (Kay and Kajiya 1986). Four divisions.
 SIM_HD float ray_to_box(const Ray& ray, const OrientedBox& box, float farthest) {
     const Vec2 origin = to_frame(box.frame, ray.origin), direction = rotate_into(box.frame, ray.direction);
     float enter = 0.0f, leave = farthest;
@@ -58,10 +57,10 @@ SIM_HD float ray_to_box(const Ray& ray, const OrientedBox& box, float farthest) 
     return enter <= leave && enter < farthest ? enter : farthest;
 }
 
-/// To the first cell of a grid for which blocked(cell) is true; blocked is called for the cells that the ray passes, in
-/// order, and what lies outside the grid is free. Where it passes exactly through a corner, the cell beside in its row
-/// comes first. Cost: a call and about 10 operations per cell passed. Digital differential analyser: Amanatides and
-/// Woo 1987, with each crossing from its own line, so that errors do not add up.
+/// To the first cell of a grid for which blocked(cell) is true; blocked is called for the traversed cells in order, and
+/// the outside of the grid is free. If the ray passes exactly through a corner, the next cell of the row comes first.
+/// Cost: one call and about 10 operations per traversed cell. Grid traversal: Amanatides and Woo 1987, but each
+/// crossing is computed directly, so that errors do not accumulate.
 template <class Blocked>
 SIM_HD float ray_to_cells(const Ray& ray, const CellGrid& grid, Blocked&& blocked, float farthest) {
     const Vec2 start = grid.in_cells(ray.origin);
@@ -74,7 +73,7 @@ SIM_HD float ray_to_cells(const Ray& ray, const CellGrid& grid, Blocked&& blocke
     float away = 0.0f;
     while (away < farthest && !is_past(column, grid.columns, right) && !is_past(row, grid.rows, up)) {
         if (is_inside() && blocked(row * grid.columns + column)) return away;
-        // Where the ray leaves this cell's column and row; never, if it runs along them.
+        // Where the ray leaves this cell's column and row; infinity if it is parallel to them.
         const float next_column =
             ray.direction.x == 0.0f ? real::infinity : (float(column + right) - start.x) * per_column;
         const float next_row = ray.direction.y == 0.0f ? real::infinity : (float(row + up) - start.y) * per_row;

@@ -3,7 +3,7 @@
 
 namespace flockstep {
 
-TEST_CASE("bits: the lowest, the rest and their number") {
+TEST_CASE("bits: the lowest one, the others and their number") {
     for (int i = 0; i < 32; ++i) CHECK(lowest_bit(1u << i | 1u << 31) == i);
     CHECK(without_lowest_bit(0b101100u) == 0b101000u);
     CHECK(without_lowest_bit(0u) == 0u);

@@ -6,11 +6,11 @@
 #include "sim/contract/random.h"
 #include "tests/catch.h"
 
-/// The lists against a look at everything, and the same for every way to share the work.
+/// The lists against brute force, and equal results for every group.
 namespace flockstep {
 namespace {
 
-/// A list with memory of its own, full of garbage at first, as Scratch is.
+/// A list with its own memory, initially garbage like Scratch.
 struct OwnedList {
     std::vector<int32_t> end, item, chunk;
     CellList<> list;
@@ -29,7 +29,7 @@ struct Things {
     explicit Things(int n) {
         for (int i = 0; i < n; ++i) {
             const Rng rng{5, 0, 0, 0, Purpose::step};
-            // A third of them in a crowd, some outside the grid.
+            // A third of them close together, some outside the grid.
             const float size = i % 3 ? 1.0f : 0.1f;
             place.push_back({rng.uniform(i, 0, -1, 22) * size, rng.uniform(i, 1, -1, 11) * size});
         }
@@ -44,7 +44,7 @@ struct Things {
 
 }  // namespace
 
-TEST_CASE("cell list: a cell holds its things in rising order, and those without a cell are nowhere") {
+TEST_CASE("cell list: a cell lists its things in ascending order, and things without a cell are in no list") {
     for (int n : {0, 1, 2, 50, 1000}) {
         INFO("things " << n);
         const Things things(n);
@@ -63,7 +63,7 @@ TEST_CASE("cell list: a cell holds its things in rising order, and those without
     }
 }
 
-TEST_CASE("cell list: lanes and their order change nothing") {
+TEST_CASE("cell list: results do not depend on lanes or their order") {
     const Things things(1000);
     OwnedList wanted(things.grid.cells(), 1000);
     HostGroup host;
@@ -88,7 +88,7 @@ TEST_CASE("cell list: lanes and their order change nothing") {
     }
 }
 
-TEST_CASE("cell list: a single cell and cells that no chunk divides work alike") {
+TEST_CASE("cell list: works with a single cell and with sizes that chunks do not divide") {
     for (int cells : {1, 63, 64, 65, 1000}) {
         OwnedList own(cells, 300);
         ReorderedHostGroup group(-1);
@@ -101,7 +101,7 @@ TEST_CASE("cell list: a single cell and cells that no chunk divides work alike")
     }
 }
 
-TEST_CASE("cell list: the window round a thing shows all its neighbours, each once") {
+TEST_CASE("cell list: the window around a thing contains all its neighbors, each once") {
     const Things things(600);
     OwnedList own(things.grid.cells(), 600);
     HostGroup group;

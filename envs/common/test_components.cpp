@@ -18,7 +18,7 @@ struct Maze {
     int cells() const { return width * height; }
 };
 
-/// Names by flooding from each cell in turn.
+/// Labels by flood fill from each cell in turn.
 std::vector<int> flood(const Maze& maze) {
     std::vector<int> label(size_t(maze.cells()), -1), open;
     for (int first = 0; first < maze.cells(); ++first) {
@@ -40,7 +40,7 @@ std::vector<int> flood(const Maze& maze) {
     return label;
 }
 
-/// What a group finds: labels, sizes, the name of the largest component.
+/// The result of a group: labels, sizes, the label of the largest component.
 struct Found {
     std::vector<int> label, size;
     int largest = -2;
@@ -57,7 +57,7 @@ struct Found {
 
 }  // namespace
 
-TEST_CASE("components: labels, sizes and the largest are those of a flood, whoever looks") {
+TEST_CASE("components: labels, sizes and the largest are those of a flood fill, for every group") {
     for (const auto& [width, height, density] : {std::tuple{1, 1, 0.0f},
                                                  {1, 1, 1.0f},
                                                  {40, 1, 0.2f},

@@ -17,7 +17,7 @@ double distance(Point a, Point b) { return std::hypot(a.x - b.x, a.y - b.y); }
 Point between(Point a, Point b, double t) { return {a.x + t * (b.x - a.x), a.y + t * (b.y - a.y)}; }
 Point in_double(Vec2 v) { return {v.x, v.y}; }
 
-/// Random numbers, four to a call.
+/// Random numbers, four per call.
 struct Draw {
     uint32_t i = 0;
     float operator()(float low, float high) { return Rng{3, 0, 0, 0, Purpose::step}.uniform(i++, 0, low, high); }
@@ -28,7 +28,7 @@ OrientedBox random_box(Draw& draw) {
     return {frame_at(draw.point(5), draw(-7, 7)), draw(0.02f, longest), draw(0.02f, longest)};
 }
 
-/// Corners from the angle, grown by `more` on all sides, counter-clockwise.
+/// Corners computed from the angle, grown by `more` on all sides, counter-clockwise.
 std::vector<Point> polygon_of(const OrientedBox& box, double more = 0) {
     const double angle = std::atan2(double(box.frame.ahead.y), double(box.frame.ahead.x));
     const double c = std::cos(angle), s = std::sin(angle), l = box.half_length + more, w = box.half_width + more;
@@ -38,7 +38,7 @@ std::vector<Point> polygon_of(const OrientedBox& box, double more = 0) {
     return corners;
 }
 
-/// What of a polygon (or of a segment: two corners) lies in a convex one: Sutherland and Hodgman 1974.
+/// The part of a polygon (or segment: two corners) inside a convex one: Sutherland and Hodgman 1974.
 std::vector<Point> clip(std::vector<Point> shape, const std::vector<Point>& convex) {
     for (size_t k = 0; k < convex.size(); ++k) {
         const Point a = convex[k], b = convex[(k + 1) % convex.size()];
@@ -54,7 +54,7 @@ std::vector<Point> clip(std::vector<Point> shape, const std::vector<Point>& conv
     return shape;
 }
 
-/// Compares answers where `surely` and `surely_not` are clear of rounding.
+/// Compares results where `surely` and `surely_not` exclude rounding.
 struct Tally {
     int yes = 0, no = 0, wrong = 0;
     void add(bool got, bool surely, bool possibly) {
@@ -67,7 +67,7 @@ constexpr double margin = 1e-5;
 
 }  // namespace
 
-TEST_CASE("geometry: what is turned into a frame and back is the same, and x is ahead, y left") {
+TEST_CASE("geometry: transforming into a frame and back is the identity, and x is ahead, y left") {
     Draw draw;
     for (int i = 0; i < 1000; ++i) {
         const Frame frame = frame_at(draw.point(100), draw(-10, 10));
@@ -82,7 +82,7 @@ TEST_CASE("geometry: what is turned into a frame and back is the same, and x is 
     CHECK(rotate_out_of(north, {1, 0}).y == Catch::Approx(1));
 }
 
-TEST_CASE("geometry: the corners of a box go round counter-clockwise from the front left") {
+TEST_CASE("geometry: the corners of a box go counter-clockwise from the front left") {
     Draw draw;
     for (int i = 0; i < 200; ++i) {
         const OrientedBox box = random_box(draw);
@@ -94,7 +94,7 @@ TEST_CASE("geometry: the corners of a box go round counter-clockwise from the fr
     }
 }
 
-TEST_CASE("geometry: two boxes overlap where one clipped by the other leaves something") {
+TEST_CASE("geometry: two boxes overlap if clipping one by the other is not empty") {
     Draw draw;
     Tally tally;
     for (int i = 0; i < 50000; ++i) {
@@ -119,7 +119,7 @@ TEST_CASE("geometry: boxes that touch overlap") {
     CHECK_FALSE(overlaps(upright(0, 0, 1), {2, 2}, 1.0f));
 }
 
-TEST_CASE("geometry: a segment touches a box where clipping leaves some of it") {
+TEST_CASE("geometry: a segment touches a box if clipping leaves part of it") {
     Draw draw;
     Tally tally;
     for (int i = 0; i < 50000; ++i) {
@@ -134,7 +134,7 @@ TEST_CASE("geometry: a segment touches a box where clipping leaves some of it") 
     CHECK(tally.no > 5000);
 }
 
-TEST_CASE("geometry: a circle touches a box where one of its sides comes near enough") {
+TEST_CASE("geometry: a circle touches a box if one of its sides is close enough") {
     Draw draw;
     Tally tally;
     for (int i = 0; i < 20000; ++i) {
@@ -151,7 +151,7 @@ TEST_CASE("geometry: a circle touches a box where one of its sides comes near en
     CHECK(tally.no > 2000);
 }
 
-TEST_CASE("geometry: the distance to a segment is that of the nearest of many points on it") {
+TEST_CASE("geometry: the distance to a segment is that of the closest of many points on it") {
     Draw draw;
     for (int i = 0; i < 500; ++i) {
         const Vec2 begin = draw.point(5), end = i % 20 ? draw.point(5) : begin, point = draw.point(8);
@@ -163,7 +163,7 @@ TEST_CASE("geometry: the distance to a segment is that of the nearest of many po
     }
 }
 
-TEST_CASE("geometry: segments touch where their lines meet within both") {
+TEST_CASE("geometry: segments touch if their lines intersect within both") {
     Draw draw;
     Tally tally;
     for (int i = 0; i < 50000; ++i) {
@@ -181,7 +181,7 @@ TEST_CASE("geometry: segments touch where their lines meet within both") {
     CHECK(tally.no > 5000);
 }
 
-TEST_CASE("geometry: segments on one line touch where they share a point") {
+TEST_CASE("geometry: collinear segments touch if they share a point") {
     CHECK(segments_touch({0, 0}, {2, 2}, {1, 1}, {3, 3}));
     CHECK(segments_touch({0, 0}, {1, 1}, {1, 1}, {3, 3}));
     CHECK_FALSE(segments_touch({0, 0}, {1, 1}, {2, 2}, {3, 3}));
@@ -191,11 +191,11 @@ TEST_CASE("geometry: segments on one line touch where they share a point") {
     CHECK_FALSE(segments_touch({0, 0}, {2, 0}, {1, 1}, {1, 1}));
 }
 
-TEST_CASE("geometry: a point is in a polygon where its corners go once round it") {
+TEST_CASE("geometry: a point is in a polygon if its corners wind around it once") {
     Draw draw;
     Tally tally;
     for (int i = 0; i < 2000; ++i) {
-        // Corners at rising angles round the origin, at any distance: simple, rarely convex.
+        // Corners at increasing angles around the origin, at any distance: simple, rarely convex.
         const int n = 3 + i % 9;
         std::vector<Vec2> corners;
         for (int k = 0; k < n; ++k) {

@@ -8,7 +8,7 @@
 #include "sim/contract/random.h"
 #include "tests/catch.h"
 
-/// The grid and the index against a look at everything.
+/// The grid and the index against brute force.
 namespace flockstep {
 namespace {
 
@@ -30,7 +30,7 @@ std::vector<int> found(const GridIndex& index, int map, const CellWindow& window
     return items;
 }
 
-/// How many of `wanted` are missing, and how many items came twice.
+/// How many of `wanted` are missing, and how many items were found twice.
 int missing(const std::vector<int>& items, const std::vector<int>& wanted) {
     const std::set<int> all(items.begin(), items.end());
     return int(std::count_if(wanted.begin(), wanted.end(), [&](int item) { return !all.count(item); }));
@@ -41,7 +41,7 @@ int repeated(const std::vector<int>& items) {
 
 }  // namespace
 
-TEST_CASE("cell grid: every point has a cell, those outside one at the rim") {
+TEST_CASE("cell grid: every point has a cell, those outside a border cell") {
     const CellGrid grid = covering({-10, -5}, {10, 5}, 2.0f);
     CHECK(grid.columns == 11);
     CHECK(grid.rows == 6);
@@ -56,7 +56,8 @@ TEST_CASE("cell grid: every point has a cell, those outside one at the rim") {
     CHECK(covering({3, 3}, {3, 3}, 1.0f).cells() == 1);
 }
 
-TEST_CASE("cell grid: the window round a place holds every cell with a point within the radius, and not the corners") {
+TEST_CASE(
+    "cell grid: the window around a place contains every cell with a point within the radius, but not the corners") {
     Draw draw;
     for (int i = 0; i < 300; ++i) {
         const CellGrid grid = covering(draw.point(10), Vec2{20, 20} + draw.point(10), draw(0.5f, 5));
@@ -114,7 +115,7 @@ TEST_CASE("grid index: a disc finds the points within it, each once, in every ma
     }
 }
 
-TEST_CASE("grid index: discs and rectangles find the segments that reach into them, each once") {
+TEST_CASE("grid index: discs and rectangles find the segments that intersect them, each once") {
     Draw draw;
     Loader loader;
     GridIndexBuilder builder(4.0f);
@@ -147,7 +148,7 @@ TEST_CASE("grid index: discs and rectangles find the segments that reach into th
     }
 }
 
-TEST_CASE("grid index: what cannot be indexed is refused in a sentence") {
+TEST_CASE("grid index: invalid input is rejected with one sentence") {
     GridIndexBuilder builder(1.0f);
     CHECK_THROWS_WITH(
         builder.add_points({{0, 0}, {1, NAN}}),

@@ -23,7 +23,7 @@ struct Draw {
 
 constexpr double never = 1e9;
 
-/// Distance to where a ray enters a rectangle with sides along the axes of (x, y), grown by `more`; in double.
+/// Distance at which a ray enters an axis-aligned rectangle, grown by `more`; in double.
 double enters(double x, double y, double dx, double dy, double half_x, double half_y) {
     if (std::abs(x) <= half_x && std::abs(y) <= half_y) return 0;
     double nearest = never;
@@ -98,14 +98,14 @@ TEST_CASE("rays: to a circle, where the distance from its middle falls to the ra
     CHECK(ray_to_circle({{8, 0}, {1, 0}}, {5, 0}, 2, 10.0f) == 10.0f);
 }
 
-TEST_CASE("rays: to a segment, where the lines meet within it") {
+TEST_CASE("rays: to a segment, where the lines intersect within it") {
     Draw draw;
     int wrong = 0, hits = 0;
     for (int i = 0; i < 50000; ++i) {
         const Ray ray = draw.ray(6);
         const Vec2 begin = draw.point(5), end = draw.point(5);
         const float got = ray_to_segment(ray, begin, end, 8.0f);
-        // Begin and end in the ray's own axes: it goes along x.
+        // Begin and end in the ray's frame, where it goes along x.
         const double dx = ray.direction.x, dy = ray.direction.y;
         const auto along = [&](Vec2 p) { return (p.x - ray.origin.x) * dx + (p.y - ray.origin.y) * dy; };
         const auto beside = [&](Vec2 p) { return (p.y - ray.origin.y) * dx - (p.x - ray.origin.x) * dy; };

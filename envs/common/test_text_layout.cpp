@@ -9,7 +9,7 @@
 namespace flockstep {
 namespace {
 
-/// A file with a text, gone at the end.
+/// A temporary text file.
 struct TextFile {
     std::string path;
     TextFile(const std::string& name, const std::string& text)
@@ -21,7 +21,7 @@ struct TextFile {
 
 }  // namespace
 
-TEST_CASE("layout: cells are the places of their characters in the legend, row by row") {
+TEST_CASE("layout: cells are the indices of their characters in the legend, row by row") {
     const TextLayout layout = parse_layout("\nWWPWW\nOA AO\nW   W\n\n", " WPOA");
     CHECK(layout.rows == 3);
     CHECK(layout.columns == 5);
@@ -30,7 +30,7 @@ TEST_CASE("layout: cells are the places of their characters in the legend, row b
     CHECK(layout.cells_of(7).empty());
 }
 
-TEST_CASE("layout: without blanks in the legend any whitespace separates rows") {
+TEST_CASE("layout: without a space in the legend any whitespace separates rows") {
     const TextLayout lines = parse_layout("###\r\n#.#\r\n###\r\n", ".#");
     for (const char* text : {"### #.# ###", "  ###\n  #.#\n  ###  ", "###\t#.#\n\n###"}) {
         INFO(text);
@@ -55,7 +55,7 @@ TEST_CASE("layout: bad input gets one sentence that says what and where") {
                       "layout: got 2 columns, want 3 to 9");
 }
 
-TEST_CASE("layout: a name that ends in .txt is a file, and its sentences name it") {
+TEST_CASE("layout: a name that ends in .txt is a file, and error messages contain it") {
     const TextFile file("layout", "#.#\n...\n");
     CHECK(load_layout(file.path, ".#").kind == parse_layout("#.# ...", ".#").kind);
     CHECK(load_layout("#.# ...", ".#").kind == parse_layout("#.# ...", ".#").kind);

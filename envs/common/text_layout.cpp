@@ -13,7 +13,7 @@ namespace {
     throw std::invalid_argument(name + ": got " + got + ", want " + want);
 }
 
-/// The pieces of a text between any of the separators, empty ones included.
+/// Splits a text at any of the separators, keeping empty pieces.
 std::vector<std::string_view> split(std::string_view text, std::string_view separators) {
     std::vector<std::string_view> pieces;
     for (;;) {

@@ -7,7 +7,7 @@ namespace flockstep {
 namespace {
 ReplayPoint point(Vec2 v) { return {v.x, v.y}; }
 
-/// Landmarks as circles that stay, agents as discs in the colour of their role (of their own where there is one role).
+/// Landmarks as fixed circles, agents as discs in the color of their role (each in its own color if there is one role).
 template <class Env>
 void draw_scene(Batch& batch, int64_t env, Replay& replay) {
     const auto config = config_of<typename Env::Config>(batch);
@@ -28,7 +28,7 @@ void draw_scene(Batch& batch, int64_t env, Replay& replay) {
     replay.frames_per_second = 10.0f;  // a step is 0.1 s
 }
 
-/// Agents turn where they move; one at rest has no heading.
+/// Agents face the direction of motion; one at rest has no heading.
 template <class Env>
 void draw_world(Batch& batch, int64_t env, Replay& replay) {
     if (replay.frames.empty()) draw_scene<Env>(batch, env, replay);

@@ -3,13 +3,13 @@
 #include "envs/common/geometry.h"
 #include "sim/contract/environment.h"
 
-/// What the particle worlds (MPE) share: discs on a plane that agents push, that drag slows and that repel each other.
-/// Source: Lowe et al. 2017 (MADDPG); rules and constants of JaxMARL 0.2.0, jaxmarl/environments/mpe/simple.py.
+/// Shared by the particle worlds (MPE): discs on a plane that agents push, that are slowed by drag and repel each
+/// other. Source: Lowe et al. 2017 (MADDPG); rules and constants of JaxMARL 0.2.0, jaxmarl/environments/mpe/simple.py.
 ///
-/// A scenario has a Config that derives from Settings and says, of its agents and of the landmarks that follow them,
-/// int agents(), landmarks(), colliders() (entities [0, colliders) collide with each other) and Body body(int entity);
-/// a State that is Particles and what else it remembers (goals, what was said); Forces as Scratch; and handles `move`
-/// (Discrete) and `force` (Box), of which add_actions takes the one in use.
+/// A scenario has a Config that derives from Settings and defines, for its agents and the landmarks after them, int
+/// agents(), landmarks(), colliders() (entities [0, colliders) collide with each other) and Body body(int entity); a
+/// State that extends Particles with whatever else it needs (goals, messages); Forces as Scratch; and handles `move`
+/// (Discrete) and `force` (Box), of which add_actions adds the one in use.
 namespace flockstep::mpe {
 
 /// discrete: nothing, -x, +x, -y, +y. continuous: a float in 0..1 for each of these.
@@ -52,7 +52,7 @@ void add_actions(Spaces& spaces, ActionType type) {
         else
             role.box(Env::force, {0, 0, 0, 0, 0}, {1, 1, 1, 1, 1});
 }
-/// Lanes per world: few agents need no others to wait for.
+/// Lanes per world: with few agents, one lane avoids synchronization.
 inline int lanes_for(int agents) { return agents <= 4 ? 1 : agents <= 32 ? 8 : 32; }
 inline constexpr RandomStream<"spawn", Purpose::reset, Draws{0, 2}> spawn{};  // x, y of each entity
 /// All entities anywhere in -1..1, agents at rest.
@@ -67,15 +67,15 @@ SIM_HD void scatter(Group& group, World<Env>& world) {
 
 /// Direction of move 0..4.
 SIM_HD Vec2 direction(int move) { return {float((move == 2) - (move == 1)), float((move == 4) - (move == 3))}; }
-/// Where an agent's action pushes it; components within -1..1.
+/// The push of an agent's action; components within -1..1.
 template <class Env>
 SIM_HD Vec2 push(const World<Env>& world, const Actions<Env>& action, int agent) {
     if (world.config.action_type == ActionType::discrete) return direction(action.choice(Env::move, agent));
     return {action.value(Env::force, agent, 2) - action.value(Env::force, agent, 1),
             action.value(Env::force, agent, 4) - action.value(Env::force, agent, 3)};
 }
-/// Sum of the repulsions of all colliders: soft, from a little before bodies touch. Difference: two at the same place
-/// do not repel each other, where JaxMARL divides by 0.
+/// Sum of the repulsions of all colliders: soft, starting slightly before bodies touch. Difference: two bodies at the
+/// same place do not repel each other, where JaxMARL divides by 0.
 template <class Config>
 SIM_HD Vec2 contact_force(const Config& c, const Particles& s, int agent) {
     constexpr float stiffness = 100.0f, margin = 1e-3f, range = 30 * margin;  // beyond it the force is below 1e-14
@@ -112,25 +112,25 @@ SIM_HD void advance(Group& group, World<Env>& world, Push push) {
     group.sync();
 }
 
-/// Whether two different bodies overlap, as rewards see it.
+/// Whether two different bodies overlap, as used for rewards.
 template <class Env>
 SIM_HD bool touches(const World<Env>& world, int a, int b) {
     const float reach = world.config.body(a).radius + world.config.body(b).radius;
     return a != b && squared_length(world.state.position[a] - world.state.position[b]) < reach * reach;
 }
-/// What an agent pays for being out of the arena along one axis.
+/// Penalty of an agent for leaving the arena along one axis.
 SIM_HD float bound_penalty(float x) {
     const float far = real::abs(x);
     return far < 1.0f ? 10.0f * real::max(far - 0.9f, 0.0f) : real::min(real::exp(2.0f * far - 2.0f), 10.0f);
 }
 
-/// Writes x and y of each; gives where the row goes on, as the two below do.
+/// Writes x and y of each vector; returns the end of what was written, as do the two functions below.
 template <class... Vectors>
 SIM_HD float* write(float* row, Vectors... v) {
     ((row[0] = v.x, row[1] = v.y, row += 2), ...);
     return row;
 }
-/// Where the landmarks and where the other agents are from an agent, in order.
+/// Positions of the landmarks, or of the other agents, relative to an agent, in order.
 template <class Env>
 SIM_HD float* write_landmarks(float* row, const World<Env>& world, int agent) {
     const Vec2 own = world.state.position[agent];

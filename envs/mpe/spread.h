@@ -4,7 +4,7 @@
 
 namespace flockstep {
 
-/// Simple spread: agents cover landmarks together and keep out of each other's way.
+/// Simple spread: agents cover landmarks together and avoid each other.
 /// Source: JaxMARL 0.2.0, MPE_simple_spread_v3, with its episodes of 26 steps (PettingZoo: 25).
 struct MpeSpread {
     static constexpr const char* summary = "agents cover landmarks without touching each other (MPE simple_spread)";
@@ -16,7 +16,7 @@ struct MpeSpread {
             mpe::Settings::fields(f);
             f("num_agents", num_agents, between(1, 1000), "agents");
             f("num_landmarks", num_landmarks, between(1, 1000), "landmarks");
-            f("local_ratio", local_ratio, between(0, 1), "share of the own contacts in the reward");
+            f("local_ratio", local_ratio, between(0, 1), "weight of the agent's own collisions in the reward");
         }
         SIM_HD int agents() const { return num_agents; }
         SIM_HD int landmarks() const { return num_landmarks; }
@@ -51,7 +51,7 @@ struct MpeSpread {
         mpe::advance(group, world, [&](int agent) { return mpe::push(world, action, agent); });
         const auto& c = world.config;
         const auto& position = world.state.position;
-        const float uncovered = group.sum(c.landmarks(), [&](int landmark) {  // way from each to the nearest agent
+        const float uncovered = group.sum(c.landmarks(), [&](int landmark) {  // distance from each to the nearest agent
             float nearest = real::infinity;
             for (int i = 0; i < c.agents(); ++i)
                 nearest = real::min(nearest, squared_length(position[i] - position[c.agents() + landmark]));
@@ -71,7 +71,7 @@ struct MpeSpread {
             float* row =
                 mpe::write(out.row(observation, agent), world.state.velocity[agent], world.state.position[agent]);
             row = mpe::write_others(mpe::write_landmarks(row, world, agent), world, agent);
-            for (int k = 0; k < others; ++k) mpe::write(row + 2 * k, Vec2{});  // what the others say: nothing
+            for (int k = 0; k < others; ++k) mpe::write(row + 2 * k, Vec2{});  // the others' messages: none
         });
     }
 };

@@ -11,7 +11,7 @@ from conftest import GOLDEN, count_golden, golden_files, load_golden, miss, to_d
 
 flockstep = pytest.importorskip("flockstep", reason="the Python module is not built")
 pytestmark = pytest.mark.golden
-POSITION, VELOCITY, REWARD = 3e-6, 2e-5, 2e-5  # ten times what a float64 model of the same rules differs by
+POSITION, VELOCITY, REWARD = 3e-6, 2e-5, 2e-5  # ten times the difference to a float64 model of the same rules
 SCENARIOS = ("spread", "tag")
 STEPS = {"mpe": 26, "mpe2": 25}  # JaxMARL's time limit is one step more than max_steps
 KEYWORDS = {"num_obs": "num_obstacles", "max_steps": None}
@@ -28,7 +28,7 @@ ALL_RECORDINGS = [param for scenario in SCENARIOS for param in recordings(scenar
 
 
 def settings_of(path, meta):
-    """The recording's constructor arguments as our settings."""
+    """The recording's constructor arguments as Flockstep settings."""
     given = meta.get("kwargs", {})
     settings = {KEYWORDS.get(name, name): value for name, value in given.items() if KEYWORDS.get(name, name)}
     settings["action_type"] = meta.get("action_type", "Discrete").lower()
@@ -37,7 +37,7 @@ def settings_of(path, meta):
 
 
 def by_agent(recording, name):
-    """Arrays of each agent, [episodes, time, ...], whether they were recorded together or apart."""
+    """Arrays of each agent, [episodes, time, ...], whether they were recorded together or separately."""
     agents = bytes(recording["agents"]).decode().split("\n")
     if name in recording:
         return [recording[name][:, :, i] for i in range(len(agents))]
@@ -90,7 +90,7 @@ def test_every_recorded_transition_is_reproduced(scenario, path, device):
 
 
 def test_an_episode_ends_after_26_steps_and_the_next_begins(device):
-    """autoreset_spread: the step that ends an episode pays and is the 26th; JaxMARL shows the new episode with it."""
+    """autoreset_spread: the step that ends an episode is the 26th and has a reward; JaxMARL returns the new episode's observation with it."""
     path = GOLDEN / "jaxmarl/mpe/autoreset_spread.npz"
     recording = load_golden(path if path.exists() else None, "jaxmarl/mpe")
     env = flockstep.make("mpe_spread", num_envs=4, device=device)
@@ -122,7 +122,7 @@ def test_episodes_begin_as_recorded(scenario, device):
         mean, std, low, high = (stats[f"{name}.{what}"] for what in ("mean", "std", "min", "max"))
         error = std * np.sqrt(1 / resets + 1 / count)
         assert (np.abs(values.mean(0) - mean) <= CHANCE * error).all(), name
-        assert (np.abs(values.std(0) - std) <= CHANCE * error).all(), name  # flatter than normal, so less than that
+        assert (np.abs(values.std(0) - std) <= CHANCE * error).all(), name  # flatter than normal, so below that
         assert (np.abs(values.min(0) - low) <= 0.2).all() and (np.abs(values.max(0) - high) <= 0.2).all(), name
 
 

@@ -6,8 +6,8 @@
 
 namespace flockstep {
 
-/// A place on a map, 0-based, row 0 on top, without any border. Sides are at most 4096, so 16 bits do, negatives
-/// included.
+/// A cell of a map, 0-based, row 0 at the top, not counting the border. Sides are at most 4096, so 16 bits suffice,
+/// even for negative coordinates.
 struct alignas(4) Cell {
     int16_t row, column;
 };

@@ -4,17 +4,17 @@
 #include "envs/pathfinding/grid.h"
 #include "envs/pathfinding/instance.h"
 
-/// Which component each free cell belongs to: its first cell, or POGEMA's own numbers.
+/// Labels each free cell with its component: the component's first cell, or POGEMA's numbering.
 namespace flockstep::pathfinding {
 
-/// POGEMA's own lists of cells by component, where its goal streams index them.
+/// POGEMA's lists of cells by component, which its goal streams index.
 template <class W>
 SIM_HD Components<int32_t> listed_components(const W& world) {
     return {world.state.component.first, world.state.component_begin.first, world.state.component_cells.first,
             world.state.num_components[0], 0};
 }
 
-/// Rebuilds `component` and what goes with it.
+/// Rebuilds `component` and the fields derived from it.
 template <class Group, class W>
 SIM_HD void find_components_of(Group& group, W& world) {
     const int cells = world.shared.cells(), width = world.shared.width, height = world.shared.height;
@@ -38,7 +38,7 @@ SIM_HD void find_components_of(Group& group, W& world) {
     count_components(group, cells, world.state.component, world.state.component_size);
 }
 
-/// The largest component, the first of equals; -1 on a map without free cells.
+/// The largest component, the first among equals; -1 on a map without free cells.
 template <class Group, class W>
 SIM_HD int largest_component(Group& group, W& world) {
     return flockstep::largest_component(group, world.shared.cells(), world.state.component_size);

@@ -4,8 +4,8 @@
 #include "envs/pathfinding/grid.h"
 
 /// Distance fields: steps from every cell to an agent's goal on the map without agents, by breadth-first search over
-/// rows of bits. One field takes 2 bytes per cell of the map; a wave costs a few instructions per 32 cells. Where costs
-/// are observed, a field of bytes is kept beside it, so that windows of it are half as much to read.
+/// bitmap rows. One field takes 2 bytes per cell; a wave costs a few instructions per 32 cells. If costs are observed,
+/// an additional uint8 field halves the memory traffic of reading windows.
 namespace flockstep::pathfinding {
 
 inline constexpr uint16_t unreachable = 65535;
@@ -24,13 +24,13 @@ template <class W>
 SIM_HD int distance_at(const W& world, int agent, Cell cell) {
     return is_on_map(world, cell) ? distance_field(world, agent)[index_of(world, cell)] : unreachable;
 }
-/// The same of the field of bytes.
+/// The same for the uint8 field.
 template <class W>
 SIM_HD int near_distance_at(const W& world, int agent, Cell cell) {
     return is_on_map(world, cell) ? near_field(world, agent)[index_of(world, cell)] : near_unreachable;
 }
 
-/// Rows of free cells without the border, into scratch.open.
+/// Writes rows of free cells, without the border, to scratch.open.
 template <class Group, class W>
 SIM_HD void find_open_cells(Group& group, W& world) {
     const int words = world.shared.map_words(), grid = world.shared.grid_words, r = world.config.obs_radius;
@@ -47,7 +47,7 @@ SIM_HD void find_open_cells(Group& group, W& world) {
     group.sync();
 }
 
-/// One search by a team of lanes that exchange words by shuffles, each with a row of at most 32 cells.
+/// One search by a team whose lanes exchange words by shuffles; each lane holds a row of at most 32 cells.
 template <class Team, class W>
 SIM_HD void search_by_rows(Team& team, W& world, int agent) {
     const int row = team.lane(), width = world.shared.width;
@@ -69,7 +69,7 @@ SIM_HD void search_by_rows(Team& team, W& world, int agent) {
     if (has_row) write(~visited & ~0u >> (32 - width), unreachable);
 }
 
-/// One search by one team; `team_index` picks its working memory.
+/// One search by one team; `team_index` selects its working memory.
 template <class Team, class W>
 SIM_HD void search_from_goal(Team& team, int team_index, W& world, int agent) {
     const int words = world.shared.map_words(), width = world.shared.width, total = world.shared.height * words;
@@ -89,7 +89,7 @@ SIM_HD void search_from_goal(Team& team, int team_index, W& world, int agent) {
     team.sync();
     team.single([&] { field[index_of(world, goal)] = 0; });
     for (int wave = 1;; ++wave) {
-        const int from = (wave - 1) & 1, to = wave & 1;  // planes 0 and 1 are frontiers, plane 2 is what was visited
+        const int from = (wave - 1) & 1, to = wave & 1;  // planes 0 and 1 are frontiers, plane 2 is the visited set
         const bool continues = team.count(total, [&](int i) {
             const int map_row = words == 1 ? i : i / words, word = i - map_row * words;
             const uint32_t own = plane(from, i);
@@ -110,7 +110,7 @@ SIM_HD void search_from_goal(Team& team, int team_index, W& world, int agent) {
     }
 }
 
-/// Builds the agent's field of bytes.
+/// Builds the agent's uint8 field.
 template <class Team, class W>
 SIM_HD void quantize_distances(Team& team, W& world, int agent) {
     const int cells = world.shared.cells();
@@ -128,7 +128,7 @@ SIM_HD void quantize_distances(Team& team, W& world, int agent) {
     team.for_each(cells - 4 * quads, [&](int i) { near[i] = uint8_t(quantized(field[i])); });
 }
 
-/// Fields of `count` agents; agent_of(i) names them. scratch.open must be filled. Contains syncs.
+/// Computes the fields of agents agent_of(i), i < count. Requires scratch.open. Contains syncs.
 template <class Group, class W, class AgentOf>
 SIM_HD void compute_distances(Group& group, W& world, int count, AgentOf agent_of) {
     group.for_each_team(count, PathfindingScratch::num_teams(world.shared), [&](auto& team, int team_index, int i) {
@@ -139,14 +139,14 @@ SIM_HD void compute_distances(Group& group, W& world, int count, AgentOf agent_o
     });
 }
 
-/// Which of the four neighbour cells are nearer to the agent's goal than its own: bit 0 up, 1 down, 2 left, 3 right.
+/// Which of the four neighbor cells are closer to the agent's goal than its own: bit 0 up, 1 down, 2 left, 3 right.
 template <class W>
 SIM_HD uint8_t nearer_cells(const W& world, int agent) {
     const Cell here = world.state.position[agent];
     const auto nearer_than = [&](int own, auto&& distance) {
         uint8_t bits = 0;
         for (int action = 1; action <= 4; ++action)
-            if (distance(neighbour(here, action)) < own) bits |= uint8_t(1 << (action - 1));
+            if (distance(neighbor(here, action)) < own) bits |= uint8_t(1 << (action - 1));
         return bits;
     };
     if (world.shared.shows_cost) {

@@ -31,7 +31,7 @@ ReplayPoint point(const std::vector<int16_t>& cells, size_t agent) {
 }
 }  // namespace
 
-/// Agents and their goals on the map; agents that have arrived and left, and padding, are not shown.
+/// Draws agents and their goals on the map; agents that have left, and padding, are not shown.
 void Pathfinding::draw(Batch& batch, int64_t env, Replay& replay) {
     if (replay.frames.empty()) draw_scene(batch, env, replay);
     const std::vector<int16_t> position = field_of_world<int16_t>(batch, "position", env),

@@ -48,7 +48,7 @@ void check_all(std::initializer_list<std::pair<const char*, int>> counts) {
     for (const auto& [name, value] : counts) check(name, value, 1, max_map_side);
 }
 
-/// The side of a map that is a product of parameters.
+/// A side of a map that is computed from several parameters.
 int check_side(const char* name, int64_t side) {
     check(name, side, int64_t{min_map_side}, int64_t{max_map_side});
     return static_cast<int>(side);
@@ -95,9 +95,9 @@ class Maze {
     uint8_t& post(int i, int j) { return map_.obstacle[size_t(2 * i + 1) * map_.width + 2 * j + 1]; }
 
     void grow_from_edge() {
-        const int place = draws_.below(rows_ + columns_);
-        if (place < rows_) grow_wall(place, -1, 3);
-        if (place >= rows_) grow_wall(-1, place - rows_, 1);
+        const int post = draws_.below(rows_ + columns_);
+        if (post < rows_) grow_wall(post, -1, 3);
+        if (post >= rows_) grow_wall(-1, post - rows_, 1);
     }
 
     void grow_wall(int i, int j, int direction) {
@@ -123,7 +123,7 @@ class Maze {
     int rows_, columns_;  // of posts
 };
 
-/// Where things lie in a warehouse. Bands of shelves and blocks within them repeat, each behind an aisle.
+/// The layout of a warehouse. Bands of shelves, and blocks within them, repeat, each preceded by an aisle.
 struct WarehousePlan {
     int64_t aisle, band, row_period;                   // a band: goals, shelf, goals
     int64_t group_period, side, block_period, middle;  // a side: groups of stations; the middle: blocks
@@ -159,7 +159,7 @@ void build_room_walls(GridMap& map, int row_period, int column_period) {
     }
 }
 
-/// Doors from the room at (top, left) to its right and lower neighbours, `down` and `right` cells from that corner.
+/// Doors from the room at (top, left) to the rooms on its right and below, `down` and `right` cells from that corner.
 void open_doors(GridMap& map, const RoomMapConfig& config, int top, int left, int down, int right) {
     const int wall_row = top + config.room_height, wall_column = left + config.room_width;
     for (int i = 0; i < config.door; ++i) {

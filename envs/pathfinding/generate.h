@@ -5,46 +5,46 @@
 #include "envs/pathfinding/map.h"
 
 /// Map generators, host only. The map is a pure function of parameters and seed, the same on every machine. A parameter
-/// out of its range throws std::invalid_argument with name, value and wish.
+/// out of range throws std::invalid_argument with its name, value and range.
 namespace flockstep {
 
 struct PathfindingConfig;  // settings.h
 class Loader;              // sim/contract/loader.h
 
-/// Every cell an obstacle with the same chance, independently. Free cells need not hang together.
+/// Every cell is an obstacle independently with the same probability. Free cells need not be connected.
 struct RandomMapConfig {
     int height = 20, width = 20;  // cells, 1..4096
-    double density = 0.2;         // chance of an obstacle, 0..1
+    double density = 0.2;         // probability of an obstacle, 0..1
 };
 GridMap generate_random_map(const RandomMapConfig& config, uint64_t seed);
 
-/// Corridors one cell wide between walls that meet at odd cells (row and column odd); all free cells hang together.
-/// Walls grow one after another from a random odd cell, or from outside the upper or left edge, two cells at a time on
-/// to odd cells that no wall has reached; a step that finds its cell taken is lost. So no wall closes a ring or joins
-/// two edges. Few walls leave open rooms, and corridors have loops around each of them.
+/// Corridors one cell wide between walls that meet at odd cells (row and column odd); all free cells are connected.
+/// Walls grow one after another from a random odd cell, or from outside the top or left edge, two cells at a time, onto
+/// odd cells that no wall has reached; a step onto an occupied cell is skipped. So no wall closes a ring or joins two
+/// edges. With few walls there are open rooms, and corridors form loops around the walls.
 struct MazeConfig {
     int height = 21, width = 21;  // cells, 3..4095, odd
-    double wall_share = 0.85;     // walls begun for every odd cell, 0..1000
+    double wall_share = 0.85;     // walls started per odd cell, 0..1000
     int wall_length = 3;          // steps of a wall, 0..4096
-    double straight = 0.5;        // chance that a step keeps its wall's direction instead of drawing one of four, 0..1
-    double from_edge = 0.1;       // chance that a wall begins outside the edge, 0..1
+    double straight = 0.5;        // probability that a step keeps its direction instead of drawing one of four, 0..1
+    double from_edge = 0.1;       // probability that a wall starts outside the edge, 0..1
 };
 GridMap generate_maze(const MazeConfig& config, uint64_t seed);
 
-/// Blocks of shelves with aisles around them, and stations for starts on the left and the right; nothing in it is
-/// random. Goals are the cells above and below a shelf, starts the stations; everything else is free and in no pool.
-/// The defaults are the warehouse of the benchmark of POGEMA, cell for cell (33 x 46).
+/// Blocks of shelves surrounded by aisles, with stations for starts on the left and right; deterministic. Goals are the
+/// cells above and below a shelf, starts the stations; all other free cells are in neither pool. The defaults give the
+/// warehouse of POGEMA's benchmark, cell for cell (33 x 46).
 struct WarehouseConfig {
     int shelf_rows = 8, shelf_columns = 3;  // blocks, >= 1
     int shelf_length = 10;                  // cells of a block along the row, >= 1
     int shelf_height = 1;                   // cells of a block along the column, >= 1
-    int aisle = 1;            // cells between the goal cells of neighbouring blocks, and along the border, >= 1
+    int aisle = 1;            // cells between the goal cells of adjacent blocks, and along the border, >= 1
     int station_columns = 2;  // groups of stations on each side, >= 0
     int station_width = 2;    // columns of a group, >= 1
 };
 GridMap generate_warehouse(const WarehouseConfig& config);
 
-/// A grid of rooms; walls one cell thick, with one door to every neighbour, so that all free cells hang together.
+/// A grid of rooms; walls one cell thick, with one door to every adjacent room, so all free cells are connected.
 struct RoomMapConfig {
     int room_rows = 4, room_columns = 4;  // rooms, >= 1
     int room_height = 5, room_width = 5;  // free cells of a room, >= 1
@@ -52,14 +52,14 @@ struct RoomMapConfig {
 };
 GridMap generate_room_map(const RoomMapConfig& config, uint64_t seed);
 
-/// Parameters drawn as widely as the benchmark of POGEMA spreads its maps, for training on what its sets 01-random and
-/// 02-mazes look like (sides 17..21; mean density 0.2 and 0.3).
+/// Parameters drawn with the variety of POGEMA's benchmark, for training on maps like those of its sets 01-random and
+/// 02-mazes (sides 17..21; mean density 0.2 and 0.3).
 RandomMapConfig draw_random_map_config(uint64_t seed);
 MazeConfig draw_maze_config(uint64_t seed);
 
 /// The maps of an environment's settings: `num_maps` of its generator, number k from seed map_seed + k (POGEMA's
 /// obstacles of that seed for `pogema`); one for `warehouse`. Maps have no names. Defined in load.cpp. Throws
-/// std::invalid_argument for settings that do not go together, std::runtime_error where there is too little memory.
+/// std::invalid_argument for settings that are inconsistent, std::runtime_error if there is too little memory.
 std::vector<GridMap> generate_pool(const PathfindingConfig& config, Loader& loader);
 
 }  // namespace flockstep

@@ -2,13 +2,13 @@
 
 #include "envs/pathfinding/components.h"
 
-/// The next goal of an agent that arrived in a lifelong episode.
+/// The next goal of an agent that has arrived in a lifelong episode.
 namespace flockstep::pathfinding {
 
-/// A draw for each try: they fail 16,384 times only on maps that hardly have a free cell.
+/// One draw per attempt: 16,384 attempts only fail on maps with hardly any free cell.
 inline constexpr RandomStream<"new_goal", Purpose::step, Draws{0, 16384}> new_goal{};
 
-/// Uniform over the agent's component, or over its map's goal pool, but never the cell it stands on.
+/// Uniform over the agent's component, or over its map's goal pool, excluding its current cell.
 template <class W>
 SIM_HD Cell draw_goal(const W& world, int agent) {
     const Cell here = world.state.position[agent];

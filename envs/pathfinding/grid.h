@@ -8,8 +8,8 @@ namespace flockstep::pathfinding {
 
 inline constexpr int no_agent = -1, no_cell = -1;
 
-/// The cell next to `cell`: 0 stays, 1 up, 2 down, 3 left, 4 right.
-SIM_HD Cell neighbour(Cell cell, int action) {
+/// The cell that an action leads to: 0 stays, 1 up, 2 down, 3 left, 4 right.
+SIM_HD Cell neighbor(Cell cell, int action) {
     return {int16_t(cell.row + (action == 2) - (action == 1)), int16_t(cell.column + (action == 4) - (action == 3))};
 }
 
@@ -22,7 +22,7 @@ template <class Group, class Bits>
 SIM_HD void set_bit(Group& group, const Bits& bits, int words, int row, int column) {
     group.atomic_or(bits[row * words + (column >> 5)], 1u << (column & 31));
 }
-/// `count` <= 32 bits of a row from `column` on; what lies behind its last word is 0.
+/// `count` <= 32 bits of a row starting at `column`; bits past the row's last word are 0.
 template <class Bits>
 SIM_HD uint32_t bits_from(const Bits& bits, int words, int row, int column, int count) {
     const int word = column >> 5, shift = column & 31;
@@ -51,9 +51,9 @@ SIM_HD bool is_present(const W& world, int agent) {
     return world.config.on_target != OnTarget::finish || !world.state.finished[agent];
 }
 
-/// A table from cells to agents in scratch memory, filled by all lanes at once: an entry per cell where the map is
-/// small for its agents, else open hashing. Where a hashed entry lands depends on who came first; what is found does
-/// not.
+/// A table from cells to agents in scratch memory, filled by all lanes concurrently: an entry per cell if the map is
+/// small relative to the number of agents, otherwise open addressing. The slot of a hashed entry depends on scheduling;
+/// lookups do not.
 template <class Group, class W>
 struct CellTable {
     Group& group;
@@ -67,12 +67,12 @@ struct CellTable {
           is_direct(PathfindingScratch::has_direct_table(world.shared)),
           mask(PathfindingScratch::table_size(world.shared) - 1) {}
 
-    /// No entries, or entries that hold `occupant`.
+    /// Removes all entries; new ones start with `occupant`.
     SIM_HD void clear(int occupant = no_agent) {
         group.for_each(mask + 1, [&](int i) { world.scratch.occupant[i] = occupant; });
         if (!is_direct) group.for_each(mask + 1, [&](int i) { world.scratch.key[i] = no_cell; });
     }
-    /// The entry of a cell, made if there is none.
+    /// The entry of a cell, inserted if there is none.
     SIM_HD int insert(int cell) {
         if (is_direct) return cell;
         for (int slot = first_slot(cell);; slot = (slot + 1) & mask) {
@@ -111,8 +111,8 @@ struct CellTable {
     }
 };
 
-/// Draws the bordered grid of a map of `size` cells: its obstacles, the wall around it, and emptiness beyond.
-/// is_obstacle(cell) is asked for the map's own cells.
+/// Builds the bordered grid of a map of `size` cells: its obstacles, the wall around it, and free cells beyond.
+/// is_obstacle(cell) is called for the map's own cells.
 template <class Group, class W, class IsObstacle>
 SIM_HD void build_walls(Group& group, W& world, Cell size, IsObstacle is_obstacle) {
     const int words = world.shared.grid_words, r = world.config.obs_radius;
@@ -132,7 +132,7 @@ SIM_HD void build_walls(Group& group, W& world, Cell size, IsObstacle is_obstacl
     group.sync();
 }
 
-/// Whether a cell of the map's frame (shared.height x shared.width) is free; a smaller map leaves cells outside.
+/// Whether a cell of the frame (shared.height x shared.width) is free; cells outside a smaller map are not.
 template <class W>
 SIM_HD bool is_free(const W& world, int cell) {
     const Cell c = cell_at(cell, world.shared.width);

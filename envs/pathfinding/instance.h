@@ -9,7 +9,7 @@
 /// POGEMA's instances from their seeds, bit for bit: obstacles, starts, goals and the later goals of lifelong episodes.
 /// Source: POGEMA 2.0 (generator, grid and envs) and 1.4, recorded; both draw from `numpy.random.default_rng`.
 ///
-/// Everything runs on one lane, host or device, on arrays of the caller. `Index` is the caller's integer type for cell
+/// Everything runs on one lane, host or device, on the caller's arrays. `Index` is the caller's integer type for cell
 /// indices: uint16_t for maps of at most 65,535 cells, int32_t for any. No function allocates or throws.
 namespace flockstep {
 
@@ -18,7 +18,7 @@ template <class Index>
 constexpr Index no_index = static_cast<Index>(-1);
 
 /// Draws obstacles: calls set(cell index, is obstacle) for every cell of a map of num_cells, row-major, from a fresh
-/// generator. `law` is numpy_bernoulli(density). Density 0 draws nothing.
+/// generator. `law` is numpy_bernoulli(density). Density 0 draws no random numbers.
 template <class Set>
 SIM_HD void draw_obstacles(uint64_t seed, const NumpyBernoulli& law, int num_cells, Set set) {
     NumpyRng rng = numpy_rng(seed);
@@ -38,12 +38,12 @@ struct Components {
     SIM_HD int size(int component) const { return int(begin[component + 1]) - int(begin[component]); }
 };
 
-/// The most components that num_cells can have: a chessboard's.
+/// Maximum number of components of num_cells cells: a checkerboard's.
 SIM_HD int max_components(int num_cells) { return (num_cells + 1) / 2; }
 
 namespace instance_detail {
 
-/// The root of a cell in a forest whose parents have lower indices; shortens the path on the way.
+/// The root of a cell in a union-find forest whose parents have lower indices; halves the path on the way.
 template <class Index>
 SIM_HD Index find_root(Index* parent, Index cell) {
     while (parent[cell] != cell) {
@@ -61,7 +61,7 @@ SIM_HD void unite(Index* parent, Index a, Index b) {
     if (b < a) parent[a] = b;
 }
 
-/// Links every free cell to a lower one of its component, or to itself: roots are first cells in row-major order.
+/// Links every free cell to a lower one of its component, or to itself: roots are the first cells in row-major order.
 template <class Index, class IsObstacle>
 SIM_HD void link_cells(Index* parent, int height, int width, IsObstacle is_obstacle) {
     for (int row = 0, cell = 0; row < height; ++row) {
@@ -88,14 +88,14 @@ SIM_HD int number_components(Index* label, int num_cells) {
 
 }  // namespace instance_detail
 
-/// Fills `components`, whose three arrays are the caller's. is_obstacle(cell index) is asked once per cell.
+/// Fills `components`, whose three arrays belong to the caller. is_obstacle(cell index) is called once per cell.
 template <class Index, class IsObstacle>
 SIM_HD void find_components(int height, int width, IsObstacle is_obstacle, Components<Index>& components) {
     const int num_cells = height * width;
     Index *label = components.label, *begin = components.begin;
     instance_detail::link_cells(label, height, width, is_obstacle);
     const int count = instance_detail::number_components(label, num_cells);
-    // Counting sort by component. begin[k + 1] counts component k, then is the next place in it, then its end.
+    // Counting sort by component. begin[k + 1] is first the size of component k, then its next free slot, then its end.
     for (int k = 0; k <= count; ++k) begin[k] = 0;
     for (int cell = 0; cell < num_cells; ++cell) {
         if (label[cell] != no_index<Index>) ++begin[label[cell] + 1];
@@ -113,18 +113,18 @@ SIM_HD void find_components(int height, int width, IsObstacle is_obstacle, Compo
     components.num_free = int(total);
 }
 
-/// Working memory of place_agents; may be reused for anything afterwards.
+/// Working memory of place_agents; may be reused afterwards.
 template <class Index>
 struct PlacementScratch {
     Index* order;    // [num_cells]: free cells in the order in which they are tried
-    Index* room;     // [max_components]: cells of a component that no start has claimed for itself or its goal
-    Index* waiting;  // [max_components]: the agent of a component that has a start and no goal yet
+    Index* room;     // [max_components]: cells of a component not yet reserved for a start or its goal
+    Index* waiting;  // [max_components]: the agent of a component that has a start but no goal yet
 };
 
 /// Draws starts and goals of num_agents agents from a fresh generator; start and goal of an agent lie in one component,
 /// and no cell is used twice. The first n agents of an instance are the instance of n agents. Returns how many agents
-/// were placed: fewer than num_agents means that the map has no room for so many (POGEMA then gives up: ValueError,
-/// OverflowError in 1.4), and start and goal beyond that number are unspecified. start, goal: [num_agents].
+/// were placed: fewer than num_agents means that the map is too small (POGEMA then raises ValueError, OverflowError in
+/// 1.4), and start and goal beyond that number are unspecified. start, goal: [num_agents].
 template <class Index>
 SIM_HD int place_agents(uint64_t seed, int num_agents, int num_cells, int width, const Components<Index>& components,
                         PlacementScratch<Index> scratch, Cell* start, Cell* goal) {
@@ -162,8 +162,8 @@ SIM_HD int place_agents(uint64_t seed, int num_agents, int num_cells, int width,
 }
 
 /// Shuffles the pools of a map in place, as a reset does: agent i then starts at starts[i] with goal goals[i]. POGEMA
-/// shuffles the lists that the last reset of the same object left; its benchmark gives every reset a fresh copy of the
-/// map's.
+/// shuffles the lists left by the previous reset of the same object; its benchmark uses a fresh copy of the map's lists
+/// for every reset.
 SIM_HD void shuffle_pools(uint64_t seed, Cell* starts, int num_starts, Cell* goals, int num_goals) {
     NumpyRng rng = numpy_rng(seed);
     const auto shuffle = [&rng](Cell* list, int count) {
@@ -183,8 +183,8 @@ SIM_HD void start_goal_streams(uint64_t seed, int num_agents, NumpyRng* streams)
     for (int agent = 0; agent < num_agents; ++agent) streams[agent] = numpy_rng(next_bounded(rng, 2147483646u));
 }
 
-/// The next goal of an agent that stands on `current`: any other cell of its component. Where there is none, `current`
-/// itself (POGEMA would draw for ever).
+/// The next goal of an agent at `current`: any other cell of its component, or `current` itself if there is no other
+/// (where POGEMA would loop forever).
 template <class Index>
 SIM_HD Cell next_goal(NumpyRng& stream, Cell current, int width, const Components<Index>& components) {
     const Index here = static_cast<Index>(cell_index(current, width));
@@ -197,9 +197,9 @@ SIM_HD Cell next_goal(NumpyRng& stream, Cell current, int width, const Component
     return cell_at(drawn, width);
 }
 
-/// The next goal out of a goal pool as shuffle_pools left it. POGEMA means to draw again where the goal is the current
-/// cell, but compares with the current cell moved by its border of obs_radius: so a goal may repeat, and what is drawn
-/// again depends on obs_radius. A pool of one gives that one.
+/// The next goal from a goal pool in the order of shuffle_pools. POGEMA intends to redraw if the goal is the current
+/// cell, but compares it with the current cell shifted by its border of obs_radius: so a goal may repeat, and which
+/// draws are rejected depends on obs_radius. A pool of one returns that cell.
 SIM_HD Cell next_pool_goal(NumpyRng& stream, Cell current, const Cell* pool, int pool_size, int obs_radius) {
     const Cell rejected{static_cast<int16_t>(current.row + obs_radius),
                         static_cast<int16_t>(current.column + obs_radius)};
@@ -209,7 +209,7 @@ SIM_HD Cell next_pool_goal(NumpyRng& stream, Cell current, const Cell* pool, int
     return drawn;
 }
 
-/// Position of the next goal in an explicit sequence, which starts again at its end; the first goal is number 0.
+/// Index of the next goal in an explicit sequence, which wraps around; the first goal is number 0.
 SIM_HD int next_in_sequence(int position, int length) { return position + 1 < length ? position + 1 : 0; }
 
 }  // namespace flockstep

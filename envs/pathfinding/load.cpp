@@ -35,13 +35,14 @@ void read_observation(const PathfindingConfig& config, PathfindingShared& shared
         config.distances || shared.shows_cost || shared.shows_intent || config.distance_reward != 0.0f;
 }
 
-/// Sides of generated map number k: as configured, or drawn from min_size on; odd where the generator wants that.
-int side_of(int most, int least, uint64_t seed, bool odd) {
-    if (least > 0 && least < most) {
-        const Words draw = philox(uint32_t(seed), uint32_t(seed >> 32), uint32_t(most), 0, 0x6D617073u, 0);
-        most = least + int((uint64_t{draw.word[0]} * uint64_t(most - least + 1)) >> 32);
+/// A side of a generated map: as configured, or drawn from min_size upward; odd if the generator needs that.
+int side_of(int max_side, int min_side, uint64_t seed, bool odd) {
+    int side = max_side;
+    if (min_side > 0 && min_side < max_side) {
+        const Words draw = philox(uint32_t(seed), uint32_t(seed >> 32), uint32_t(max_side), 0, 0x6D617073u, 0);
+        side = min_side + int((uint64_t{draw.word[0]} * uint64_t(max_side - min_side + 1)) >> 32);
     }
-    return odd && most % 2 == 0 ? most - 1 : most;
+    return odd && side % 2 == 0 ? side - 1 : side;
 }
 
 /// Sides of a generated map.
@@ -59,7 +60,7 @@ Frame frame_of(const PathfindingConfig& c) {
     return {c.height, c.width};
 }
 
-/// POGEMA's obstacles of a seed.
+/// POGEMA's obstacles for a seed.
 GridMap pogema_map(const Frame& frame, double density, uint64_t seed) {
     GridMap map;
     map.height = frame.height, map.width = frame.width;
@@ -86,7 +87,7 @@ GridMap generate_map(const PathfindingConfig& c, const Frame& frame, uint64_t se
     return generate_room_map(rooms, seed);
 }
 
-/// Agents that a map can hold: the generators place them differently.
+/// How many agents a map can hold, which depends on how the generator places them.
 int capacity_of(const GridMap& map, bool pogema) {
     const int cells = map.height * map.width;
     const size_t size = size_t(cells);
@@ -105,14 +106,14 @@ std::string title_of(const GridMap& map) { return map.name.empty() ? "the map" :
 void check_capacity(const PathfindingConfig& c, int num_agents, const GridMap& map) {
     const std::string name = title_of(map);
     int room = capacity_of(map, c.generator == MapGenerator::pogema);
-    std::string why = c.generator == MapGenerator::pogema ? " has room for pairs of start and goal of so many"
-                                                          : " has so many free cells that hang together";
+    std::string why = c.generator == MapGenerator::pogema ? "that many start and goal pairs fit "
+                                                          : "that many agents fit the largest connected region of ";
     if (map.has_pools) {
         room = int(std::min(map.start_pool.size(), map.goal_pool.size()));
-        why = " has so many cells in the smaller of its two pools";
+        why = "that many cells are in the smaller of the two pools of ";
     }
     if (num_agents > room)
-        refuse("num_agents", std::to_string(num_agents), "at most " + std::to_string(room) + ": " + name + why);
+        refuse("num_agents", std::to_string(num_agents), "at most " + std::to_string(room) + ": " + why + name);
 }
 
 /// Appends one map's rows, pools and noise to the shared arrays.
@@ -163,7 +164,7 @@ Json read_list(const char* name, const InternedString& text) {
     return list;
 }
 
-/// Starts and one or more goals of each agent, as settings or as letters on the map.
+/// Starts and one or more goals of each agent, from settings or from letters on the map.
 struct GivenAgents {
     std::vector<Cell> start;
     std::vector<std::vector<Cell>> goals;
@@ -196,7 +197,7 @@ GivenAgents read_lists(const PathfindingConfig& c) {
                std::to_string(given.start.size()) + " as in agents_xy");
     return given;
 }
-/// An agent whose next goal is the cell that it stands on would be paid for standing still.
+/// An agent whose next goal is its current cell would be rewarded for standing still.
 void check_sequences(const PathfindingConfig& c, const GivenAgents& given) {
     for (size_t agent = 0; agent < given.goals.size(); ++agent) {
         const std::vector<Cell>& goals = given.goals[agent];
@@ -208,7 +209,7 @@ void check_sequences(const PathfindingConfig& c, const GivenAgents& given) {
         for (size_t i = 0; i < goals.size(); ++i)
             if (goals[i] == goals[(i + 1) % goals.size()])
                 refuse("targets_xy", cell_text(goals[i]) + " twice in a row for agent " + std::to_string(agent),
-                       "another goal after each, and after the last than the first, where on_target is restart");
+                       "consecutive goals that differ, the last and the first included, where on_target is restart");
     }
 }
 GivenAgents read_given_agents(const PathfindingConfig& c, const std::vector<GridMap>& maps) {
@@ -288,7 +289,7 @@ void keep_given_agents(const PathfindingConfig& c, const GivenAgents& given, con
     shared.goal_list = loader.keep(list);
 }
 
-/// The maps that worlds share; none where each draws its own.
+/// The maps that worlds share; none if each world draws its own.
 std::vector<GridMap> read_or_generate(const PathfindingConfig& c, Loader& loader) {
     if (!c.map.empty()) {
         loader.depends_on(map_file(c.map.str()));
@@ -309,7 +310,7 @@ void set_sizes(const PathfindingConfig& c, const std::vector<GridMap>& maps, Pat
     shared.grid_words = (shared.width + 2 * c.obs_radius + 31) / 32;
 }
 
-/// A drawn map has a cell for every agent; POGEMA's instances have two, since goals keep clear of starts.
+/// A drawn map needs a cell for every agent; POGEMA's instances need two, since goals and starts are disjoint.
 void check_cells(const PathfindingConfig& c, const PathfindingShared& shared) {
     const bool needs_pairs = c.generator == MapGenerator::pogema;
     const int most = shared.cells() / (needs_pairs ? 2 : 1);

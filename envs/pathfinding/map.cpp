@@ -34,7 +34,7 @@ void check_sizes(const std::vector<Line>& rows, const std::string& source) {
     }
 }
 
-/// Calls visit(sign, cell, where) for every cell, row-major; where() words the place for errors.
+/// Calls visit(sign, cell, where) for every cell, row-major; where() gives the location for errors.
 template <class Visit>
 void for_each_sign(const std::vector<Line>& rows, const std::string& source, Visit visit) {
     for (size_t row = 0; row < rows.size(); ++row) {
@@ -127,7 +127,7 @@ namespace {
 
 using namespace map_reader;
 
-/// Rows are words, wherever the whitespace between them comes from; a row's number is that of its line.
+/// Rows are words separated by any whitespace; a row's number is that of its line.
 GridMap parse_string_form(std::string_view text, const std::string& source, const std::string& name) {
     std::vector<Line> rows;
     for (const Line& line : split_lines(text)) {
@@ -136,7 +136,7 @@ GridMap parse_string_form(std::string_view text, const std::string& source, cons
     return parse_rows(rows, source, name);
 }
 
-/// A `path.yaml#name` taken apart; without a `#name` the name is empty.
+/// A parsed `path.yaml#name`; without `#name` the name is empty.
 struct YamlAddress {
     std::string path, name;
 };
@@ -172,7 +172,7 @@ void place_named_agents(std::string& text, const GridMap& map) {
     }
 }
 
-/// Signs by membership: 1 in the start pool, 2 in the goal pool.
+/// Characters by pool membership: 1 is the start pool, 2 the goal pool.
 void place_pools(std::string& text, const GridMap& map) {
     std::vector<uint8_t> member(map.obstacle.size(), 0);
     for (const Cell cell : map.start_pool) member[cell_index(cell, map.width)] |= 1;

@@ -52,14 +52,14 @@ int parse_integer(std::string_view text, int low, int high, const std::string& w
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end != text.data() + text.size() || value < low || value > high) {
         fail(where, what + " " + in_quotes(text),
-             "a whole number, " + std::to_string(low) + " to " + std::to_string(high));
+             "an integer from " + std::to_string(low) + " to " + std::to_string(high));
     }
     return value;
 }
 
 namespace {
 
-/// The name in `name: |-`; quotes are taken off.
+/// The name in `name: |-`, without quotes.
 std::string parse_yaml_key(const Line& line, const std::string& source) {
     std::string_view text = line.text;
     const auto wrong = [&] {
@@ -76,7 +76,7 @@ std::string parse_yaml_key(const Line& line, const std::string& source) {
     return std::string(text);
 }
 
-/// The row without its indentation, which must be that of the block's first row.
+/// The row without its indentation, which must equal that of the block's first row.
 Line parse_yaml_row(const Line& line, size_t indentation, const std::string& source) {
     const size_t begin = line.text.find_first_not_of(" \t");
     if (line.text.substr(0, begin).find('\t') != std::string_view::npos) {
@@ -89,7 +89,7 @@ Line parse_yaml_row(const Line& line, size_t indentation, const std::string& sou
     return {line.number, line.text.substr(begin)};
 }
 
-/// The rows from `next` on; leaves `next` behind them.
+/// Reads the rows starting at `next`, and advances `next` past them.
 std::vector<Line> take_yaml_block(const std::vector<Line>& lines, size_t& next, const std::string& source) {
     std::vector<Line> rows;
     size_t indentation = 0;

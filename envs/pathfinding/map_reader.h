@@ -7,10 +7,10 @@
 #include "envs/pathfinding/map.h"
 #include "io/quote.h"
 
-/// What the readers of map files share; not for others.
+/// Internal: shared by the readers of map files.
 namespace flockstep::map_reader {
 
-/// A line or a row of a file and where it is, 1-based.
+/// A line or row of a file and its line number, 1-based.
 struct Line {
     int number;
     std::string_view text;
@@ -23,16 +23,16 @@ struct Line {
 std::string at_line(const std::string& source, int line);
 std::string at_line(const std::string& source, int line, size_t column);
 
-/// The whole file, without a UTF-8 byte order mark; throws when it cannot be read.
+/// The whole file, without a UTF-8 byte order mark; throws if it cannot be read.
 std::string read_map_file(const std::string& path);
 
-/// Lines without their ends and without trailing blanks, CRLF included. Views into `text`.
+/// Lines without line ends (also CRLF) and without trailing whitespace. Views into `text`.
 std::vector<Line> split_lines(std::string_view text);
 
-/// Words between blanks.
+/// Words separated by whitespace.
 std::vector<std::string_view> split_words(std::string_view text);
 
-/// A whole number in low..high out of a file; throws with `where` and `what` otherwise.
+/// Parses an integer in low..high from a file; otherwise throws with `where` and `what`.
 int parse_integer(std::string_view text, int low, int high, const std::string& where, const std::string& what);
 
 /// Rows of 0 and 1 as JSON: POGEMA's list form.

@@ -23,7 +23,7 @@ std::string to_yaml(const std::vector<GridMap>& maps) {
 std::string to_movingai(const GridMap& map) {
     if (map.has_pools || !map.start.empty())
         map_reader::fail("map", map.has_pools ? "one with pools of starts and goals" : "one with named agents",
-                         "obstacles alone, or another form: MovingAI's maps have nothing else");
+                         "obstacles only, or another format: MovingAI's maps have nothing else");
     std::string text = "type octile\nheight " + std::to_string(map.height) + "\nwidth " + std::to_string(map.width) +
                        "\nmap\n" + to_text(map);
     for (char& sign : text)

@@ -2,23 +2,23 @@
 
 #include "envs/pathfinding/grid.h"
 
-/// POGEMA's three collision systems, in a parallel form. Source: POGEMA 2.0, envs and grid; see each function.
+/// POGEMA's three collision systems, parallelized. Source: POGEMA 2.0, envs and grid; see each function.
 namespace flockstep::pathfinding {
 
-/// Cells that agents want to enter, into scratch.target_cell; nowhere for those that stay or face an obstacle.
-/// move(agent): what the agent chose.
+/// Writes the cells that agents want to enter to scratch.target_cell; no_cell for those that stay or face an obstacle.
+/// move(agent): the agent's action.
 template <class Group, class W, class Move>
 SIM_HD void find_target_cells(Group& group, W& world, Move move) {
     group.for_each(world.shared.num_agents, [&](int agent) {
         const int choice = move(agent);
-        const Cell to = neighbour(world.state.position[agent], choice);
+        const Cell to = neighbor(world.state.position[agent], choice);
         const bool stays = choice == 0 || !is_present(world, agent) || is_wall(world, to);
         world.scratch.target_cell[agent] = stays ? no_cell : index_of(world, to);
     });
 }
 
-/// Whether an agent at `cell` may compete for the cell that it wants at all; `occupant` is who stands there.
-///   priority    agents move one after the other: the cell is empty, or its occupant has moved before
+/// Whether an agent at `cell` may compete for its target cell; `occupant` is the agent there.
+///   priority    agents move one after another: the cell is empty, or its occupant moves earlier
 ///   block_both  the cell is empty
 ///   soft        the occupant does not want to swap places
 template <class W>
@@ -29,9 +29,9 @@ SIM_HD bool may_compete(const W& world, int agent, int cell, int occupant) {
     return world.scratch.target_cell[occupant] != cell;
 }
 
-/// Whether an agent gets the cell that it wants, before it is known whether the occupant leaves: the lowest index wins;
-/// under block_both nobody does who has a rival. Rivals stand around the cell. An index beyond the map's edge names a
-/// cell of another row, but nobody there wants this cell.
+/// Whether an agent wins its target cell, before it is known whether the occupant leaves: the lowest index wins; under
+/// block_both an agent with a rival never wins. Rivals are in the cells next to the target. Past the map's edge, the
+/// index is that of a cell in another row, but agents there do not have this target.
 template <class Group, class W>
 SIM_HD bool wins_cell(const CellTable<Group, W>& table, const W& world, int agent) {
     const int target = world.scratch.target_cell[agent];
@@ -49,9 +49,9 @@ SIM_HD bool wins_cell(const CellTable<Group, W>& table, const W& world, int agen
     return !(loses_to(target - width) || loses_to(target + width) || loses_to(target - 1) || loses_to(target + 1));
 }
 
-/// Whether an agent really moves: who wins an occupied cell enters it if its occupant moves too. Walking from occupant
-/// to occupant ends at an empty cell, at somebody who stays, or (soft) back here: a cycle rotates. A cell has one
-/// winner, so the walk cannot enter a cycle that it did not start in.
+/// Whether an agent can actually move: the winner of an occupied cell enters it if the occupant moves too. Following
+/// the chain of occupants ends at an empty cell, at an agent that stays, or (soft) back at this agent: a cycle rotates.
+/// A cell has one winner, so the chain cannot enter a cycle that does not contain this agent.
 template <class Group, class W>
 SIM_HD bool can_move(const CellTable<Group, W>& table, const W& world, int agent) {
     for (int walker = agent;;) {
@@ -61,7 +61,7 @@ SIM_HD bool can_move(const CellTable<Group, W>& table, const W& world, int agent
     }
 }
 
-/// Finds out who moves, into scratch.moved; positions stay as they are.
+/// Determines which agents move, into scratch.moved; does not change positions.
 template <class Group, class W, class Move>
 SIM_HD void resolve_moves(Group& group, W& world, Move move) {
     const int n = world.shared.num_agents;
@@ -81,7 +81,7 @@ SIM_HD void mark_legacy_occupancy(W& world, Cell cell, bool occupied) {
     word = occupied ? word | bit : word & ~bit;
 }
 /// The agents window of POGEMA up to 2.0 under soft: each agent in turn clears its old cell and marks its new one, so a
-/// follower's mark is erased by a leader of higher index. `before` is where the agent stood.
+/// follower's mark is erased by a leader of higher index. `before` is the agent's previous cell.
 template <class W>
 SIM_HD void update_legacy_occupancy(W& world, int agent, Cell before) {
     mark_legacy_occupancy(world, before, false);

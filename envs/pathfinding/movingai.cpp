@@ -87,7 +87,7 @@ using namespace map_reader;
 
 constexpr size_t num_fields = 9;  // bucket, map, width, height, start x, y, goal x, y, optimal length
 
-/// Fields lie between tabs, so that a map's name may hold blanks; files without tabs are split at blanks.
+/// Fields are separated by tabs, so that a map's name may contain spaces; files without tabs are split at whitespace.
 std::vector<std::string_view> split_fields(std::string_view text) {
     if (text.find('\t') == std::string_view::npos) return split_words(text);
     std::vector<std::string_view> fields;
@@ -110,7 +110,7 @@ Cell parse_place(std::string_view x, std::string_view y, const GridMap& map, con
     return cell;
 }
 
-/// A map's name as a scenario spells it, without folders and extension.
+/// A map's name as written in a scenario, without folders and extension.
 std::string_view stem_of(std::string_view file) {
     file = file.substr(file.find_last_of("/\\") + 1);
     if (file.ends_with(".map")) file.remove_suffix(4);

@@ -8,10 +8,10 @@
 
 namespace flockstep {
 
-/// Multi-agent pathfinding on a grid: every agent walks to its own goal, one cell a step, without running into others.
+/// Multi-agent pathfinding on a grid: every agent moves to its own goal, one cell per step, without collisions.
 /// Source: POGEMA 2.0 (Skrynnik et al. 2024), matched exactly, three modes by three collision systems. Differences:
 /// worlds may have fewer agents than num_agents; an action out of range counts as 0 instead of raising; the occupancy
-/// error of `soft` is mended unless soft_occupancy is legacy; maps and instances may also be drawn on the device.
+/// bug of `soft` is fixed unless soft_occupancy is legacy; maps and instances may also be drawn on the device.
 struct Pathfinding {
     static constexpr const char* summary = "multi-agent pathfinding, one-shot or lifelong (POGEMA)";
     using Config = PathfindingConfig;
@@ -28,9 +28,9 @@ struct Pathfinding {
         pathfinding::drawn_start, pathfinding::drawn_goal, pathfinding::drawn_obstacles, pathfinding::new_goal,
         pathfinding::rank_ties, pathfinding::action_ties);
 
-    /// Settings that say where maps and given agents come from, and that rules do not read.
+    /// Settings that select maps and predefined agents, and that rules do not read.
     static constexpr const char* pool_settings[] = {"map", "map_seed", "num_maps", "agents_xy", "targets_xy"};
-    /// Settings of the rules alone.
+    /// Settings that only the rules read.
     static constexpr const char* load_ignores[] = {"collision_system",  "soft_occupancy", "min_agents",
                                                    "max_episode_steps", "cost_clip",      "mask_obstacles",
                                                    "empty_outside"};
@@ -51,7 +51,7 @@ struct Pathfinding {
     }
     static constexpr GymnasiumId gymnasium_ids[] = {
         {"Pathfinding-v0"},
-        {"PathfindingLifelong-v0",  // as the benchmark of POGEMA plays it
+        {"PathfindingLifelong-v0",  // the settings of POGEMA's benchmark
          {{"on_target", "restart"}, {"collision_system", "soft"}, {"max_episode_steps", "256"}}}};
     /// A map per world, drawn anew at each reset, and new goals on arrival.
     static constexpr PresetSetting bench_settings[] = {{"size", "32"},
@@ -62,9 +62,9 @@ struct Pathfinding {
     static void draw(Batch& batch, int64_t env, Replay& replay);
     /// Map files: generate, convert. Defined in tools.cpp.
     static std::vector<Tool> tools();
-    /// A lane per agent, up to 128: more of them wait for each other longer than they work. Costs are more work, and
-    /// the reset of a map of some size keeps a block busy, whose other worlds then need not wait. Worlds of few agents
-    /// share a warp: most of a step is the same work for each world.
+    /// One lane per agent, up to 128: beyond that, synchronization costs more than it gains. Observing costs is more
+    /// work, and resetting a large map keeps a whole block busy, so these use more lanes. Worlds with few agents share
+    /// a warp: most of a step is the same work for each world.
     static int lanes(const Config&, const Shared& shared) {
         if (!shared.needs_distances && shared.num_agents <= 16) return shared.num_agents <= 8 ? 8 : 16;
         int lanes = shared.needs_distances && shared.num_agents > 32 ? 128 : shared.cells() >= 1024 ? 64 : 32;
@@ -72,7 +72,7 @@ struct Pathfinding {
         return lanes;
     }
 
-    /// Drawing a map is work for many more lanes than a step of few agents.
+    /// Drawing a map can use many more lanes than a step with few agents.
     static int reset_lanes(const Config&, const Shared& shared, int lanes) {
         if (shared.cells() >= 16384) return 1024;
         return shared.cells() >= 4096 || (shared.cells() >= 256 && lanes <= 32) ? 256 : 0;
@@ -129,10 +129,10 @@ struct Pathfinding {
     static bool has_action_mask(const Config& c) { return c.mask_obstacles; }
     SIM_HD static bool allowed(const World<Pathfinding>& world, int agent, Discrete<"action">, int action) {
         if (!world.config.mask_obstacles || action == 0 || !pathfinding::is_present(world, agent)) return true;
-        return !pathfinding::is_wall(world, pathfinding::neighbour(world.state.position[agent], action));
+        return !pathfinding::is_wall(world, pathfinding::neighbor(world.state.position[agent], action));
     }
 
-    /// The metrics of POGEMA, under its own names; t counts steps from 0.
+    /// POGEMA's metrics, under its names.
     static const char* metrics(const Config& c, int m) {
         static constexpr const char* of_finish[] = {"ISR", "CSR", "ep_length", nullptr};
         static constexpr const char* of_nothing[] = {"ISR", "CSR", "ep_length", "SoC", "makespan", nullptr};
@@ -194,7 +194,7 @@ struct Pathfinding {
         group.sync();
     }
 
-    /// Carries out the moves, and pays for progress where that is asked for.
+    /// Carries out the moves, and rewards progress if distance_reward is set.
     template <class Group>
     SIM_HD static void carry_out(Group& group, World<Pathfinding>& world, const Actions<Pathfinding>& action,
                                  const Outcome<Pathfinding>& outcome) {
@@ -202,7 +202,7 @@ struct Pathfinding {
         const auto move_one = [&](int agent) {
             const Cell before = world.state.position[agent];
             const Cell now =
-                world.scratch.moved[agent] ? pathfinding::neighbour(before, action.choice(move, agent)) : before;
+                world.scratch.moved[agent] ? pathfinding::neighbor(before, action.choice(move, agent)) : before;
             world.state.position[agent] = now;
             if (c.distance_reward != 0.0f && pathfinding::is_present(world, agent))
                 outcome.reward(agent) = c.distance_reward * float(pathfinding::distance_at(world, agent, before) -
@@ -211,7 +211,7 @@ struct Pathfinding {
         };
         if (c.has_legacy_occupancy()) {
             group.sync();
-            group.single([&] {  // what it shows depends on the order
+            group.single([&] {  // the result depends on the order
                 for (int agent = 0; agent < world.shared.num_agents; ++agent) {
                     if (!pathfinding::is_present(world, agent)) continue;
                     const Cell before = move_one(agent);
@@ -227,7 +227,7 @@ struct Pathfinding {
         return pathfinding::is_present(world, agent) && world.state.position[agent] == world.state.goal[agent];
     }
 
-    /// finish: whoever arrives is paid and leaves.
+    /// finish: an agent that arrives is rewarded and leaves.
     template <class Group>
     SIM_HD static void finish(Group& group, World<Pathfinding>& world, const Outcome<Pathfinding>& outcome) {
         const int n = world.shared.num_agents;
@@ -252,7 +252,7 @@ struct Pathfinding {
                     pathfinding::mark_legacy_occupancy(world, world.state.position[agent], false);
         });
     }
-    /// nothing: all are paid when all stand on their goals, which ends the episode.
+    /// nothing: all agents are rewarded when all are on their goals, which ends the episode.
     template <class Group>
     SIM_HD static void stay(Group& group, World<Pathfinding>& world, const Outcome<Pathfinding>& outcome) {
         const int n = world.state.num_present[0];
@@ -266,11 +266,11 @@ struct Pathfinding {
                 if (solved_at < 0) solved_at = world.elapsed;
                 if (world.shared.needs_distances) world.state.last_on_goal[agent] = world.elapsed + 1;
             } else if (!last) {
-                solved_at = -1;  // who leaves in the very last step keeps its arrival: so does POGEMA
+                solved_at = -1;  // like POGEMA, not if the agent leaves its goal in the very last step
             }
         });
     }
-    /// restart: whoever arrives is paid and gets a new goal.
+    /// restart: an agent that arrives is rewarded and gets a new goal.
     template <class Group>
     SIM_HD static void restart(Group& group, World<Pathfinding>& world, const Outcome<Pathfinding>& outcome) {
         const int n = world.shared.num_agents;

@@ -2,15 +2,15 @@
 
 #include "envs/pathfinding/distance.h"
 
-/// PIBT: priority inheritance with backtracking, a fast planner for all agents of a world together, as a scripted
-/// policy. Source: Okumura, Machida, Defago, Tamura 2022 (Artificial Intelligence 310), without the swap rule of later
-/// work. Its moves hold under `soft` collisions; under the other two systems some of them are refused.
+/// PIBT: priority inheritance with backtracking, a fast centralized planner, as a scripted policy. Source: Okumura,
+/// Machida, Defago, Tamura 2022 (Artificial Intelligence 310), without the swap rule of later work. All its moves
+/// succeed under `soft` collisions; the other two systems block some of them.
 namespace flockstep::pathfinding {
 
 inline constexpr RandomStream<"pibt_rank", Purpose::policy, Draws{0, 1}> rank_ties{};
 inline constexpr RandomStream<"pibt_actions", Purpose::policy, Draws{4, 4}> action_ties{};
 
-/// Agents by priority into scratch.rank: whoever was away from its goal longest comes first; equals in random order.
+/// Sorts agents by priority into scratch.rank: longest time since the last goal first; ties in random order.
 template <class Group, class W>
 SIM_HD void rank_agents(Group& group, W& world) {
     const int n = world.shared.num_agents;
@@ -41,21 +41,20 @@ SIM_HD void rank_agents(Group& group, W& world) {
     group.sync();
 }
 
-/// The agent's five actions, nearest cell to the goal first, equals in random order: three bits each, and an end
-/// mark 7.
+/// The agent's five actions, closest cell to the goal first, ties in random order: three bits each, terminated by 7.
 template <class W>
 SIM_HD int order_actions(const W& world, int agent) {
     const Words random = world.rng.bits4(action_ties, agent, 0);
     uint32_t key[5];
     int count = 0, order = 0;
     for (int action = 0; action < 5; ++action) {
-        const Cell to = neighbour(world.state.position[agent], action);
+        const Cell to = neighbor(world.state.position[agent], action);
         const int distance = action == 0 || !is_wall(world, to) ? distance_at(world, agent, to) : -1;
         if (distance < 0) continue;
-        const uint32_t tie = action == 0 ? 4095u : random.word[action - 1] >> 20;  // waiting comes last among equals
+        const uint32_t tie = action == 0 ? 4095u : random.word[action - 1] >> 20;  // waiting comes last among ties
         key[count++] = uint32_t(distance) << 15 | tie << 3 | uint32_t(action);
     }
-    for (int i = 0; i < count; ++i) {  // by rank: no two keys are equal
+    for (int i = 0; i < count; ++i) {  // rank sort: no two keys are equal
         int rank = 0;
         for (int j = 0; j < count; ++j) rank += key[j] < key[i];
         order |= int(key[i] & 7u) << (3 * rank);
@@ -64,15 +63,15 @@ SIM_HD int order_actions(const W& world, int agent) {
 }
 
 /// The serial core, on one lane, with an explicit stack. scratch.untried holds each agent's remaining actions,
-/// next_step the action it has decided on (-1: none yet), want the agent that it pushes for. A cell's reservation is
-/// scratch.by_cell at its entry: the agent that will stand there.
+/// next_step its chosen action (-1: none yet), target_cell the agent that pushed it. A cell is reserved by storing the
+/// agent that will be there in scratch.by_cell at the cell's entry.
 template <class Group, class W>
 struct PibtCore {
     CellTable<Group, W>& table;
     W& world;
 
     SIM_HD int cell_after(int agent, int action) const {
-        return index_of(world, neighbour(world.state.position[agent], action));
+        return index_of(world, neighbor(world.state.position[agent], action));
     }
     SIM_HD int reserved_by(int cell) const {
         const int slot = table.find(cell);
@@ -83,7 +82,7 @@ struct PibtCore {
         world.scratch.next_step[agent] = action;
     }
 
-    /// Decides `first` and whomever it pushes.
+    /// Decides for `first` and all agents that it pushes.
     SIM_HD void decide(int first) {
         world.scratch.target_cell[first] = no_agent;
         for (int agent = first; agent != no_agent;) {
@@ -91,7 +90,7 @@ struct PibtCore {
             if (pushed == settled) {
                 agent = succeed(agent);
             } else if (pushed == stuck) {
-                reserve(agent, 0);  // it stays; whoever pushed it tries its next action
+                reserve(agent, 0);  // it stays; the agent that pushed it tries its next action
                 agent = world.scratch.target_cell[agent];
             } else {
                 world.scratch.target_cell[pushed] = agent;
@@ -102,8 +101,8 @@ struct PibtCore {
 
   private:
     static constexpr int settled = -2, stuck = -3;
-    /// Tries the agent's next actions until one works by itself (settled), needs somebody to move first (that agent),
-    /// or none is left (stuck).
+    /// Tries the agent's next actions until one succeeds (settled), needs another agent to move first (that agent), or
+    /// none is left (stuck).
     SIM_HD int advance(int agent) {
         for (;;) {
             const int action = world.scratch.untried[agent] & 7;
@@ -121,14 +120,14 @@ struct PibtCore {
             return other;
         }
     }
-    /// Everybody who pushed this agent got its way: back to the bottom of the stack.
+    /// All agents that pushed this one succeed: unwinds the stack.
     SIM_HD int succeed(int agent) {
         while (agent != no_agent) agent = world.scratch.target_cell[agent];
         return no_agent;
     }
 };
 
-/// act(agent, action) takes each agent's decision.
+/// Calls act(agent, action) with each agent's decision.
 template <class Group, class W, class Act>
 SIM_HD void act_by_pibt(Group& group, W& world, Act act) {
     const int n = world.shared.num_agents;

@@ -1,6 +1,6 @@
-"""flockstep.pathfinding: POGEMA's dictionary observations, for programs that were written against POGEMA.
+"""flockstep.pathfinding: POGEMA's dictionary observations, for programs written for POGEMA.
 
-Everything else reads the arrays.
+Other programs should use the arrays.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ OBSERVATION_TYPES = ("POMAPF", "MAPF")
 
 
 def pogema_observation(env, observation_type="POMAPF"):
-    """What POGEMA's `observation_type` shows of every world now: result[world][agent] is the dictionary of one agent.
+    """POGEMA's observations of all worlds: result[world][agent] is the dictionary of one agent.
 
         env = flockstep.make("pathfinding", num_envs=2, num_agents=8)
         env.reset(seed=0)
@@ -20,15 +20,15 @@ def pogema_observation(env, observation_type="POMAPF"):
     env: an Environment of pathfinding whose observation has `windows`, as it has by default.
     observation_type: "POMAPF" or "MAPF". POMAPF has, with w = 2 obs_radius + 1,
         obstacles: float32 [w, w], 1 where the cell is an obstacle or the wall around the map, the agent in the middle.
-        agents: float32 [w, w], 1 where an active agent stands, itself included; finished agents are not there.
-        xy, target_xy: (row, column) of the agent and of its goal, int, from where the agent began this episode.
+        agents: float32 [w, w], 1 where an active agent stands, including itself; without finished agents.
+        xy, target_xy: (row, column) of the agent and of its goal, int, relative to the agent's start of this episode.
       MAPF has these and, in coordinates of the grid with its border of obs_radius cells,
         global_obstacles: float64 [height + 2 obs_radius, width + 2 obs_radius]; one array, shared by a world's agents.
         global_xy, global_target_xy: (row, column) of the agent and of its goal, int.
 
-    Keys, types and values are POGEMA's; worlds of fewer agents have shorter lists. All are copies in host memory, made
-    one by one: for evaluation, not for training. Waits for the device. In autoreset mode same_step a world whose episode
-    has ended shows the next one already.
+    Keys, types and values are POGEMA's; worlds with fewer agents have shorter lists. All arrays are copies in host memory,
+    made one by one: use this for evaluation, not for training. Waits for the device. In autoreset mode same_step a world
+    whose episode has ended already shows the next one.
 
     Raises ValueError for another environment, another observation type, and an environment without `windows`
     or with bfloat16 ones.
@@ -59,7 +59,7 @@ def pogema_observation(env, observation_type="POMAPF"):
 
 
 def add_global(env, worlds, position, goal):
-    """What MAPF adds: the whole bordered grid, and places on it."""
+    """Adds MAPF's keys: the whole bordered grid, and positions on it."""
     radius = env.settings["obs_radius"]
     for world, grid in enumerate(bordered_grids(env)):
         for agent, result in enumerate(worlds[world]):
@@ -69,7 +69,7 @@ def add_global(env, worlds, position, goal):
 
 
 def bordered_grids(env):
-    """Of every world: float64 [height + 2 obs_radius, width + 2 obs_radius], 1 = obstacle."""
+    """Yields float64 [height + 2 obs_radius, width + 2 obs_radius] for each world, 1 = obstacle."""
     words, sizes = env.get_field("walls"), env.get_field("map_size").reshape(env.num_envs, 2)
     border = 2 * env.settings["obs_radius"]
     for rows, (height, width) in zip(words, sizes, strict=True):

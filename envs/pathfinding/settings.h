@@ -11,7 +11,7 @@ enum class CollisionSystem : int { priority, block_both, soft };
 enum class SoftOccupancy : int { fixed, legacy };
 enum class MapGenerator : int { random, maze, warehouse, rooms, pogema };
 
-/// Settings of the pathfinding environment. Names that POGEMA has are POGEMA's.
+/// Settings of the pathfinding environment, with POGEMA's names where POGEMA has them.
 struct PathfindingConfig {
     OnTarget on_target = OnTarget::finish;
     CollisionSystem collision_system = CollisionSystem::priority;
@@ -42,11 +42,12 @@ struct PathfindingConfig {
     void fields(F f) {
         f("on_target", on_target, one_of({"finish", "nothing", "restart"}),
           "what happens on arrival: leave, stay, or get a new goal (lifelong)");
-        f("collision_system", collision_system, one_of({"priority", "block_both", "soft"}), "who may move where");
+        f("collision_system", collision_system, one_of({"priority", "block_both", "soft"}),
+          "how conflicting moves are resolved");
         f("soft_occupancy", soft_occupancy, one_of({"fixed", "legacy"}),
           "legacy: the agents window of POGEMA up to 2.0 under soft, where followers vanish until they move again");
         f("num_agents", num_agents, between(1, 1 << 20),
-          "agents per world; those for whom a drawn map has no room are inactive");
+          "agents per world; those that do not fit a drawn map are inactive");
         f("min_agents", min_agents, between(0, 1 << 20),
           "if > 0, worlds have min_agents to num_agents agents, drawn at each reset");
         f("obs_radius", obs_radius, between(1, 128), "windows are 2 * obs_radius + 1 cells wide");
@@ -54,17 +55,16 @@ struct PathfindingConfig {
         f("observation", observation, any_value(), "parts, comma-separated: windows, cost_to_go, intent");
         f("cost_clip", cost_clip, between(1, 126),
           "cost_to_go is clipped to -cost_clip..cost_clip; cost_clip + 1 marks blocked cells");
-        f("mask_obstacles", mask_obstacles, any_value(), "forbid moves into obstacles, by an action mask");
-        f("distances", distances, any_value(), "keep distance fields even where no observation needs them (pibt does)");
-        f("distance_reward", distance_reward, any_value(), "reward per cell that the agent came nearer to its goal");
+        f("mask_obstacles", mask_obstacles, any_value(), "mask moves into obstacles as illegal");
+        f("distances", distances, any_value(), "keep distance fields even if no observation needs them (pibt does)");
+        f("distance_reward", distance_reward, any_value(), "reward per cell by which an agent gets closer to its goal");
         f("generator", generator, one_of({"random", "maze", "warehouse", "rooms", "pogema"}),
-          "where maps and instances come from: random draws both on the device at every reset; maze, warehouse and "
-          "rooms make "
-          "a pool of maps once; pogema rebuilds POGEMA's instances from the seed");
+          "source of maps and instances: random draws both on the device at every reset; maze, warehouse and rooms "
+          "generate a pool of maps once; pogema rebuilds POGEMA's instances from the seed");
         f("map", map, any_value(),
-          "a map instead, which has its own size: file.map, file.yaml, file.yaml#name, or POGEMA's text or list form");
+          "use this map, with its own size: file.map, file.yaml, file.yaml#name, or POGEMA's string or list form");
         f("size", size, between(2, 4096),
-          "cells per side of a generated map; beside height and width it is their larger one, or left alone");
+          "cells per side of a generated map; if height and width are set, omit it or set it to the larger one");
         f("height", height, between(0, 4096), "rows of a generated map; 0: size");
         f("width", width, between(0, 4096), "columns of a generated map; 0: size");
         f("min_size", min_size, between(0, 4096),
@@ -72,20 +72,20 @@ struct PathfindingConfig {
         f("density", density, between(0, 1), "share of obstacles");
         f("min_density", min_density, between(-1, 1),
           "random: if >= 0, the density is drawn from min_density to density");
-        f("num_maps", num_maps, between(1, 1 << 20), "maze, rooms: maps in the pool that worlds share");
+        f("num_maps", num_maps, between(1, 1 << 20), "maze, rooms: number of maps in the shared pool");
         f("map_seed", map_seed, at_least(0), "maze, rooms: seed of the pool");
         f("shelf_rows", shelf_rows, between(1, 1000), "warehouse: blocks of shelves along a column");
         f("shelf_columns", shelf_columns, between(1, 1000), "warehouse: blocks along a row");
         f("shelf_length", shelf_length, between(1, 1000), "warehouse: cells of a block along the row");
         f("shelf_height", shelf_height, between(1, 1000), "warehouse: cells of a block along the column");
-        f("aisle", aisle, between(1, 1000), "warehouse: cells between the goal cells of neighbouring blocks");
+        f("aisle", aisle, between(1, 1000), "warehouse: cells between the goal cells of adjacent blocks");
         f("station_columns", station_columns, between(0, 1000), "warehouse: groups of start cells on each side");
         f("station_width", station_width, between(1, 1000), "warehouse: columns of a group");
-        f("empty_outside", empty_outside, any_value(), "pogema: false fills what lies beyond the wall with noise");
+        f("empty_outside", empty_outside, any_value(), "pogema: false fills the area beyond the wall with noise");
         f("agents_xy", agents_xy, any_value(),
           "starts of all agents, [[row, column], ...], or a MovingAI file.scen: starts and goals of its first "
           "problems");
-        f("targets_xy", targets_xy, any_value(), "goals of all agents, or for restart one list of goals per agent");
+        f("targets_xy", targets_xy, any_value(), "goals of all agents, or for restart a list of goals per agent");
     }
 
     SIM_HD int window() const { return 2 * obs_radius + 1; }
@@ -95,25 +95,25 @@ struct PathfindingConfig {
     SIM_HD bool is_lifelong() const { return on_target == OnTarget::restart; }
 };
 
-/// Maps and agents' lists that all worlds read, and what follows from them and from the settings.
+/// Maps and lists of agents shared by all worlds, and values derived from them and from the settings.
 struct PathfindingShared {
-    int num_agents = 1;                 // per world: the setting's, or as many as are given
-    int height = 0, width = 0;          // of the frame that every world's map fits: the largest map's
-    int grid_rows = 0, grid_words = 0;  // of the bordered grid, obs_radius more cells on each side: rows of bits
+    int num_agents = 1;                 // per world: from the setting, or the number of predefined agents
+    int height = 0, width = 0;          // of the frame that contains every world's map: the largest map's
+    int grid_rows = 0, grid_words = 0;  // of the bordered grid, obs_radius cells wider on each side: bitmap rows
     bool shows_windows = false, shows_cost = false, shows_intent = false;  // parts that are observed
-    bool needs_distances = false;                                          // fields of distances are kept
-    NumpyBernoulli law{};                                                  // obstacles of POGEMA's generator
-    View<Cell> map_size;           // [num_maps] height, width; empty: maps are drawn
+    bool needs_distances = false;                                          // distance fields are kept
+    NumpyBernoulli law{};                                                  // for the obstacles of POGEMA's generator
+    View<Cell> map_size;           // [num_maps] height, width; empty: worlds draw their maps
     View<int64_t> map_start;       // [num_maps + 1] first word of each map's rows
     View<uint32_t> map_rows;       // bits, 1 = obstacle, (width + 31) / 32 words per row
-    View<NumpyBernoulli> map_law;  // [num_maps] noise beyond the wall: as dense as the map's obstacles
+    View<NumpyBernoulli> map_law;  // [num_maps] for noise beyond the wall, as dense as the map's obstacles
     View<int32_t> start_begin;     // [num_maps + 1] into start_pool; an empty range: all free cells
     View<Cell> start_pool;
     View<int32_t> goal_begin;
     View<Cell> goal_pool;
-    View<Cell> start;          // [num_agents] given starts; empty: drawn
+    View<Cell> start;          // [num_agents] predefined starts; empty: drawn
     View<int32_t> goal_first;  // [num_agents + 1] into goal_list
-    View<Cell> goal_list;      // given goals, one or a sequence per agent
+    View<Cell> goal_list;      // predefined goals, one or a sequence per agent
 
     template <class V>
     void fields(V& visit) {
@@ -132,7 +132,7 @@ struct PathfindingShared {
     SIM_HD int map_words() const { return (width + 31) / 32; }
 };
 
-/// Checks settings against each other, loads or generates the maps. Defined in load.cpp.
+/// Checks the consistency of settings, loads or generates the maps. Defined in load.cpp.
 PathfindingShared load_pathfinding(const PathfindingConfig& config, Loader& loader);
 
 template <>

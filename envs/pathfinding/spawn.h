@@ -6,9 +6,9 @@
 /// A new episode's map, starts and goals: drawn on the device, copied from the pool, or rebuilt from POGEMA's seeds.
 namespace flockstep::pathfinding {
 
-/// What a reset draws: of the world, of each agent (a draw for each round of place_without_conflicts), and of each row
-/// of the map, two cells a draw. Agents from number 524,288 on share draws with rows of a random map, which assertions
-/// refuse.
+/// Random streams of a reset: for the world, for each agent (one draw per round of place_without_conflicts), and for
+/// each row of the map (one draw per two cells). Agents from index 524,288 up would share draws with rows of a random
+/// map; assertions reject them.
 inline constexpr Items world_item{0, 1}, agent_items{0, 1 << 19}, row_items{1 << 19, 4096};
 inline constexpr int max_rounds = 48;
 inline constexpr RandomStream<"map_size", Purpose::reset, Draws{0, 2}, world_item> drawn_size{};  // rows, columns
@@ -19,16 +19,16 @@ inline constexpr RandomStream<"start", Purpose::reset, Draws{16, max_rounds + 1}
 inline constexpr RandomStream<"goal", Purpose::reset, Draws{8192, max_rounds + 1}, agent_items> drawn_goal{};
 inline constexpr RandomStream<"obstacles", Purpose::reset, Draws{0, 2048}, row_items> drawn_obstacles{};
 
-/// Random obstacles, each cell by 16 bits of its own.
+/// Random obstacles; each cell uses its own 16 random bits.
 template <class Group, class W>
 SIM_HD void draw_random_map(Group& group, W& world) {
     const PathfindingConfig& c = world.config;
     const auto& rng = world.rng;
     Cell size{int16_t(world.shared.height), int16_t(world.shared.width)};
     if (c.min_size > 0) {
-        const auto side = [&](int most, int draw) {
-            const int least = c.min_size < most ? c.min_size : most;
-            return int16_t(least + rng.below(drawn_size, 0, drawn_size.at(draw), most - least + 1));
+        const auto side = [&](int max_side, int draw) {
+            const int min_side = c.min_size < max_side ? c.min_size : max_side;
+            return int16_t(min_side + rng.below(drawn_size, 0, drawn_size.at(draw), max_side - min_side + 1));
         };
         size = {side(world.shared.height, 0), side(world.shared.width, 1)};
     }
@@ -53,14 +53,14 @@ SIM_HD void copy_pool_map(Group& group, W& world, int index) {
                 [&](Cell cell) { return bool(rows[cell.row * words + (cell.column >> 5)] >> (cell.column & 31) & 1); });
 }
 
-/// Gives every present agent a cell of its own: draw(agent, round) proposes, is_eligible(cell) judges, take(agent,
-/// cell) keeps. Lanes propose together and the lowest index gets a cell, round by round; who has none after
-/// `max_rounds` takes the next free eligible cell behind its last draw. There must be enough eligible cells. Taken
-/// cells: scratch.agent_bits.
+/// Gives every present agent a distinct cell: draw(agent, round) proposes one, is_eligible(cell, agent) checks it,
+/// take(agent, cell) stores it. All agents propose in parallel, and the lowest index wins a cell, round by round; an
+/// agent without a cell after `max_rounds` takes the next free eligible cell after its last draw. There must be enough
+/// eligible cells. Taken cells are marked in scratch.agent_bits.
 template <class Group, class W, class Draw, class Eligible, class Take>
 SIM_HD void place_without_conflicts(Group& group, W& world, Draw draw, Eligible is_eligible, Take take) {
     const int n = world.state.num_present[0], words = world.shared.grid_words, cells = world.shared.cells();
-    CellTable<Group, W> table(group, world);  // of the cells that are competed for
+    CellTable<Group, W> table(group, world);  // of the proposed cells
     const auto is_taken = [&](int cell) {
         const Cell c = cell_at(cell, world.shared.width);
         return bit_at(world.scratch.agent_bits, words, c.row, c.column);
@@ -103,7 +103,7 @@ SIM_HD void place_without_conflicts(Group& group, W& world, Draw draw, Eligible 
     group.sync();
 }
 
-/// How many agents this world has: all, or a number drawn between the two settings, but no more than `room`.
+/// Sets how many agents this world has: all, or a number drawn from min_agents to num_agents, but at most `room`.
 template <class Group, class W>
 SIM_HD void choose_num_present(Group& group, W& world, int room) {
     const PathfindingConfig& c = world.config;
@@ -114,8 +114,8 @@ SIM_HD void choose_num_present(Group& group, W& world, int room) {
     group.sync();
 }
 
-/// Starts and goals within the largest component: starts apart from each other, goals apart from each other and from
-/// their own agent's start.
+/// Starts and goals within the largest component: starts are distinct, goals are distinct and differ from their agent's
+/// start.
 template <class Group, class W>
 SIM_HD void place_in_largest_component(Group& group, W& world) {
     const int cells = world.shared.cells(), main = largest_component(group, world);
@@ -135,7 +135,7 @@ SIM_HD void place_in_largest_component(Group& group, W& world) {
         [&](int agent, Cell cell) { world.state.goal[agent] = cell; });
 }
 
-/// Starts and goals out of the map's two pools, apart from each other: the first cells of each pool in a random order.
+/// Starts and goals from the map's two pools, independently: the first cells of each pool in a random order.
 template <class Group, class W>
 SIM_HD void place_in_pools(Group& group, W& world, int map) {
     const PathfindingShared& shared = world.shared;
@@ -153,7 +153,7 @@ SIM_HD void place_in_pools(Group& group, W& world, int map) {
     group.sync();
 }
 
-/// Starts and goals that the settings name are free, whatever is drawn: POGEMA does the same.
+/// Clears drawn obstacles at predefined starts and goals, as POGEMA does.
 template <class Group, class W>
 SIM_HD void free_given_cells(Group& group, W& world) {
     const int words = world.shared.grid_words, r = world.config.obs_radius;
@@ -167,7 +167,7 @@ SIM_HD void free_given_cells(Group& group, W& world) {
     group.sync();
 }
 
-/// Starts and goals that the settings name.
+/// Uses the predefined starts and goals.
 template <class Group, class W>
 SIM_HD void place_as_given(Group& group, W& world) {
     choose_num_present(group, world, INT32_MAX);
@@ -179,15 +179,15 @@ SIM_HD void place_as_given(Group& group, W& world) {
     group.sync();
 }
 
-/// The seed of a world's POGEMA instance: worlds on the same map count up from the batch's seed, and every later
-/// episode of a world is 2^20 further on.
+/// The seed of a world's POGEMA instance: worlds on the same map use consecutive seeds from the batch's seed, and every
+/// later episode of a world adds 2^20.
 template <class W>
 SIM_HD uint64_t instance_seed(const W& world) {
     const uint32_t maps = world.shared.num_maps() > 0 ? uint32_t(world.shared.num_maps()) : 1;
     return world.rng.seed + world.rng.env / maps + (uint64_t{world.rng.episode} << 20);
 }
 
-/// POGEMA's random obstacles and, where the outside is not empty, its noise beyond the wall.
+/// POGEMA's random obstacles; the next function adds its noise beyond the wall, if the outside is not empty.
 template <class Group, class W>
 SIM_HD void draw_pogema_map(Group& group, W& world) {
     const PathfindingShared& shared = world.shared;
@@ -217,8 +217,8 @@ SIM_HD void draw_pogema_noise(Group& group, W& world, const NumpyBernoulli& law)
     group.sync();
 }
 
-/// POGEMA's instance of (map, seed), as one lane rebuilds it. Cells of a map that is smaller than the frame are
-/// numbered within the frame, which keeps their order.
+/// Rebuilds POGEMA's instance of (map, seed) on one lane. Cells of a map that is smaller than the frame are numbered
+/// within the frame, which preserves their order.
 template <class Group, class W>
 SIM_HD void place_as_pogema(Group& group, W& world, int map) {
     const PathfindingConfig& c = world.config;
@@ -253,7 +253,7 @@ SIM_HD void place_as_pogema(Group& group, W& world, int map) {
     group.sync();
 }
 
-/// Everything that a reset decides.
+/// Everything that a reset draws or copies.
 template <class Group, class W>
 SIM_HD void spawn(Group& group, W& world) {
     const PathfindingConfig& c = world.config;

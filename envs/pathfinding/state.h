@@ -4,33 +4,33 @@
 
 namespace flockstep {
 
-/// What a pathfinding world remembers.
+/// The state of a pathfinding world.
 struct PathfindingState {
     using Config = PathfindingConfig;
     Field<Cell> position, goal;     // [num_agents]
     Field<uint8_t> finished;        // [num_agents], finish: 1 after arrival
-    Field<int32_t> solved_at;       // [num_agents], nothing: step of the arrival it has stayed since, or -1
+    Field<int32_t> solved_at;       // [num_agents], nothing: step of the arrival after which it stayed, or -1
     Field<int32_t> num_present;     // agents of this world; the others are padding
-    Field<int32_t> arrivals;        // so far in this episode
+    Field<int32_t> arrivals;        // in this episode so far
     Field<int32_t> arrival_steps;   // sum over arrivals of step + 1
     Field<Cell> map_size;           // height, width
     Bulk<uint32_t> walls;           // [grid_rows, grid_words] bits of the bordered grid, 1 = obstacle
-    Bulk<uint32_t> occupancy;       // the same, soft_occupancy legacy: what the agents window shows
-    Bulk<Cell> start, first_goal;   // [num_agents] where the episode began
-    Bulk<int32_t> last_on_goal;     // [num_agents] steps played when the agent was last on a goal; pibt's priority
-    Bulk<int32_t> goal_number;      // [num_agents] place in the agent's given sequence
+    Bulk<uint32_t> occupancy;       // the same, soft_occupancy legacy: content of the agents window
+    Bulk<Cell> start, first_goal;   // [num_agents] at the start of the episode
+    Bulk<int32_t> last_on_goal;     // [num_agents] step at which the agent was last on a goal; pibt's priority
+    Bulk<int32_t> goal_number;      // [num_agents] index in the agent's predefined sequence
     Bulk<NumpyRng> goal_stream;     // [num_agents] pogema, restart: generators of later goals
-    Bulk<Cell> goal_pool;           // pogema: the goal pool as the reset shuffled it
-    Bulk<Cell> start_pool;          // pogema: scratch of that reset
+    Bulk<Cell> goal_pool;           // pogema: the goal pool as shuffled by the reset
+    Bulk<Cell> start_pool;          // pogema: working memory of that reset
     Bulk<int32_t> map_index;        // in the pool
     Bulk<int32_t> component;        // [cells] derived: the component's first cell (pogema: its number); -1 obstacle
-    Bulk<int32_t> component_size;   // [cells] derived: cells of the component that begins here
+    Bulk<int32_t> component_size;   // [cells] derived: number of cells of the component that starts here
     Bulk<int32_t> component_begin;  // derived, pogema: see Components
     Bulk<int32_t> component_cells;
     Bulk<int32_t> order;           // derived, pogema: [cells] the order in which cells were tried, and working memory
     Bulk<int32_t> num_components;  // derived, pogema
     Bulk<uint16_t> distance;       // [num_agents, cells] derived: steps to the goal, 65535 unreachable
-    Bulk<uint8_t> distance_u8;     // the same up to 253, 254 farther, 255 unreachable; where costs are observed
+    Bulk<uint8_t> distance_u8;     // the same, saturated at 254; 255 unreachable; if costs are observed
 
     template <class V>
     SIM_HD void fields(const Config& c, const PathfindingShared& shared, V& visit) {
@@ -72,23 +72,23 @@ struct PathfindingState {
 struct PathfindingScratch {
     using Config = PathfindingConfig;
     static constexpr int max_teams = 8;
-    Field<int32_t> key, occupant;         // table of cells: see CellTable
-    Field<int32_t> by_cell;               // a reset: labels of small maps' cells; pibt: who reserved an entry's cell
-    Field<int32_t> target_cell;           // [num_agents] cell, or -1: stays
-    Field<uint8_t> wins_conflict, moved;  // [num_agents]
-    Field<int32_t> renewed, num_renewed;  // agents with a new goal
-    Field<uint32_t> walls, agent_bits;    // [grid_rows, grid_words] obstacles and agents of the bordered grid
-    Field<uint32_t> frontier;             // [teams, 3, height, map_words]
-    Field<uint32_t> open;                 // [height, map_words] free cells
+    Field<int32_t> key, occupant;  // hash table of cells: see CellTable
+    Field<int32_t> by_cell;      // reset: component labels of small maps; pibt: the agent that reserved an entry's cell
+    Field<int32_t> target_cell;  // [num_agents] cell, or -1: stays
+    Field<uint8_t> wins_conflict, moved;      // [num_agents]
+    Field<int32_t> renewed, num_renewed;      // agents with a new goal
+    Field<uint32_t> walls, agent_bits;        // [grid_rows, grid_words] obstacles and agents of the bordered grid
+    Field<uint32_t> frontier;                 // [teams, 3, height, map_words]
+    Field<uint32_t> open;                     // [height, map_words] free cells
     Field<int32_t> rank, next_step, untried;  // [num_agents] pibt
     Field<uint8_t> bits;                      // [num_agents] intent
 
-    /// An entry for each cell costs less than hashing where agents are many; pibt looks at their neighbours too.
+    /// An entry per cell is cheaper than hashing if agents are dense; pibt also looks up their neighbor cells.
     SIM_HD static bool has_direct_table(const PathfindingShared& shared) {
         const int cells = shared.cells();
         return cells <= 4096 && cells <= shared.num_agents * (shared.needs_distances ? 64 : 24);
     }
-    /// Entries of the table: hashed, it is at most half full.
+    /// Number of table entries: a hash table is at most half full.
     SIM_HD static int table_size(const PathfindingShared& shared) {
         if (has_direct_table(shared)) return shared.cells();
         const int needed = shared.num_agents * (shared.needs_distances ? 12 : 4);
@@ -98,15 +98,13 @@ struct PathfindingScratch {
     }
     SIM_HD static int num_teams(const PathfindingShared& shared) {
         const int bytes = 3 * shared.height * shared.map_words() * 4, fitting = 16384 / bytes;
-        const int most = shared.num_agents <= 32    ? 1
-                         : shared.num_agents <= 128 ? 4
-                                                    : max_teams;  // warps that a group has
-        return fitting < 1 ? 1 : fitting < most ? fitting : most;
+        const int warps = shared.num_agents <= 32 ? 1 : shared.num_agents <= 128 ? 4 : max_teams;  // of a group
+        return fitting < 1 ? 1 : fitting < warps ? fitting : warps;
     }
     SIM_HD static bool copies_walls(const PathfindingShared& shared) {
         return shared.grid_rows * shared.grid_words <= 4096;
     }
-    /// Where agents are few, labels would be most of a world's memory, and keep other worlds from being resident.
+    /// With few agents, labels would be most of a world's shared memory and reduce occupancy.
     SIM_HD static bool labels_here(const PathfindingShared& shared) {
         return shared.cells() <= 2048 && shared.cells() <= 32 * shared.num_agents;
     }

@@ -3,7 +3,7 @@
 
 #include "envs/pathfinding/pathfinding.h"
 
-/// What set_fields, restore and --resume ask of a world of pathfinding, beyond the limits of each field.
+/// Checks of a pathfinding world by set_fields, restore and --resume, beyond the limits of each field.
 namespace flockstep {
 
 namespace {
@@ -15,8 +15,8 @@ std::string refusal(const std::string& what, const std::string& got, const std::
     return what + ": got " + got + ", want " + want;
 }
 
-/// Size and obstacles of a map of the pool are those of the pool; a drawn one fits its frame and is walled in, so that
-/// no agent leaves it.
+/// A pool map must have the pool's size and obstacles; a drawn map must fit the frame and be surrounded by walls, so
+/// that no agent can leave it.
 std::string map_error(const PathfindingWorld& world) {
     const PathfindingShared& shared = world.shared;
     const Cell size = world.state.map_size[0];
@@ -41,13 +41,13 @@ std::string map_error(const PathfindingWorld& world) {
     return "";
 }
 
-/// A free cell of the map.
+/// The cell must be a free cell of the map.
 std::string cell_error(const PathfindingWorld& world, const std::string& what, Cell cell) {
     if (is_on_map(world, cell) && !is_wall(world, cell)) return "";
     return refusal(what, cell_text(cell), "a free cell of the map");
 }
 
-/// Padding has a place within the frame too: windows are cut out around every agent.
+/// Padding must be within the frame too: windows are read around every agent.
 std::string agents_error(const PathfindingWorld& world) {
     const PathfindingShared& shared = world.shared;
     for (int agent = world.state.num_present[0]; agent < shared.num_agents; ++agent)
@@ -68,7 +68,7 @@ std::string agents_error(const PathfindingWorld& world) {
     return "";
 }
 
-/// What later goals are drawn from.
+/// Checks what later goals are drawn from.
 std::string goals_error(const PathfindingWorld& world) {
     const PathfindingConfig& c = world.config;
     const PathfindingShared& shared = world.shared;

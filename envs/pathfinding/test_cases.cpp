@@ -62,7 +62,7 @@ const EnvironmentCases cases(
         {"pathfinding pogema, finish", {{"generator", "pogema"}}, 0x50e29687b3595c18u},
     });
 
-/// Every mode by every collision system.
+/// Every mode with every collision system.
 std::vector<EngineCase> modes_with(const SettingValues& settings) {
     std::vector<EngineCase> cases;
     for (const char* on_target : {"finish", "nothing", "restart"})

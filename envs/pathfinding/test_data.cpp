@@ -20,7 +20,7 @@ using namespace flockstep;
 
 namespace {
 
-/// A folder of its own for files; gone with the test.
+/// A temporary folder.
 struct Folder {
     std::filesystem::path path =
         std::filesystem::temp_directory_path() / ("flockstep-pathfinding-" + std::to_string(getpid()));
@@ -150,7 +150,7 @@ TEST_CASE("numpy random: binomial draws are those of numpy, and probability 0 dr
     CHECK(draw(1.0, 983) == "111111111111111111111111");
 }
 
-TEST_CASE("pathfinding maps: the string form is split at whitespace and read sign by sign") {
+TEST_CASE("pathfinding maps: the string form is split at whitespace and read character by character") {
     const GridMap map = parse_map("  ..#\n\t.#.  #..\n");
     CHECK(map.height == 3);
     CHECK(map.width == 3);
@@ -161,7 +161,7 @@ TEST_CASE("pathfinding maps: the string form is split at whitespace and read sig
     CHECK_FALSE(map.contains({3, 0}));
 }
 
-TEST_CASE("pathfinding maps: pool signs make pools, and a dot is in both") {
+TEST_CASE("pathfinding maps: pool characters make pools, and a dot is in both") {
     const GridMap map = parse_map("@.$\n#!.\n");
     REQUIRE(map.has_pools);
     CHECK(map.start_pool == std::vector<Cell>{{0, 0}, {0, 1}, {1, 2}});
@@ -255,7 +255,7 @@ TEST_CASE("pathfinding maps: a text file is one map named after its file") {
     CHECK(load_error(path) == path + " line 2 column 2: got \"?\", want one of . # @ $ ! a-z A-Z");
 }
 
-TEST_CASE("pathfinding maps: a MovingAI map tells passable signs from the others") {
+TEST_CASE("pathfinding maps: a MovingAI map has passable and blocked characters") {
     const Folder folder;
     const std::string path =
         folder.write("den.map", "type octile\r\nheight 2\r\nwidth 7\r\nmap\r\n.GS@OTW  \r\n@.....T\r\n\r\n");
@@ -327,7 +327,7 @@ TEST_CASE("pathfinding generators: the same seed gives the same map and another 
     CHECK_FALSE(same_map(generate_room_map({}, 3), generate_room_map({}, 4)));
 }
 
-TEST_CASE("pathfinding generators: random maps have the density asked for") {
+TEST_CASE("pathfinding generators: random maps have the requested density") {
     CHECK(density_of(generate_random_map({64, 48, 0.0}, 1)) == 0.0);
     CHECK(density_of(generate_random_map({64, 48, 1.0}, 1)) == 1.0);
     CHECK(std::abs(density_of(generate_random_map({400, 300, 0.3}, 1)) - 0.3) < 0.01);
@@ -337,7 +337,7 @@ TEST_CASE("pathfinding generators: random maps have the density asked for") {
     CHECK(std::abs(sum / 500 - 0.2) < 0.02);
 }
 
-TEST_CASE("pathfinding generators: mazes hang together, leave even cells free and are as dense as the benchmark's") {
+TEST_CASE("pathfinding generators: mazes are connected, leave even cells free and are as dense as the benchmark's") {
     double sum = 0;
     for (uint64_t seed = 0; seed < 500; ++seed) {
         const GridMap map = generate_maze(draw_maze_config(seed), seed);
@@ -384,7 +384,7 @@ TEST_CASE("pathfinding generators: the default warehouse is the benchmark's, cel
     CHECK(same_map(map, load_maps(path).front()));
 }
 
-TEST_CASE("pathfinding generators: rooms hang together, for every seed and door") {
+TEST_CASE("pathfinding generators: rooms are connected, for every seed and door") {
     for (uint64_t seed = 0; seed < 50; ++seed) {
         const GridMap map = generate_room_map({3, 5, 4, 6, 1 + int(seed % 4)}, seed);
         CHECK(map.height == 14);
@@ -394,7 +394,7 @@ TEST_CASE("pathfinding generators: rooms hang together, for every seed and door"
     CHECK(to_text(generate_room_map({1, 1, 2, 3, 2}, 0)) == "...\n...\n");
 }
 
-TEST_CASE("pathfinding generators: a parameter out of its range is named") {
+TEST_CASE("pathfinding generators: a parameter out of range is named") {
     CHECK(error_of([] { generate_random_map({0, 8, 0.1}, 0); }) == "height: got 0, want 1 to 4096");
     CHECK(error_of([] { generate_random_map({8, 8, 1.5}, 0); }) == "density: got 1.5, want 0 to 1");
     CHECK(error_of([] { generate_maze({20, 21, 1, 3, 0.5, 0.1}, 0); }) == "height: got 20, want an odd number");
@@ -413,7 +413,7 @@ TEST_CASE("pathfinding instances: components are numbered by their first cell an
     CHECK(std::vector<int32_t>(found.begin.begin(), found.begin.begin() + 5) == std::vector<int32_t>{0, 2, 5, 7, 9});
     CHECK(std::vector<int32_t>(found.cells.begin(), found.cells.begin() + 9) ==
           std::vector<int32_t>{0, 4, 2, 3, 6, 11, 15, 12, 13});
-    // A U joins two runs that begin as two components.
+    // A U shape joins two runs that start as two components.
     CHECK(MapComponents(parse_map(".#.\n.#.\n...\n")).components.count == 1);
 }
 
@@ -432,7 +432,7 @@ TEST_CASE("pathfinding instances: seed 1 on 8x8 is POGEMA's, map, starts, goals 
     CHECK(chain == std::vector<Cell>{{2, 6}, {1, 7}, {3, 6}, {2, 6}, {2, 3}, {1, 3}});
 }
 
-TEST_CASE("pathfinding instances: fewer agents are the first of more, and no cell is used twice") {
+TEST_CASE("pathfinding instances: fewer agents are a prefix of more, and no cell is used twice") {
     for (uint64_t seed = 0; seed < 20; ++seed) {
         const GridMap map = drawn_map(seed, 0.3, 16, 16);
         const Placement many = place(map, seed, 32), few = place(map, seed, 5);
@@ -450,7 +450,7 @@ TEST_CASE("pathfinding instances: fewer agents are the first of more, and no cel
     }
 }
 
-TEST_CASE("pathfinding instances: a map without room for all says how many it placed") {
+TEST_CASE("pathfinding instances: if not all agents fit, the number placed is returned") {
     CHECK(place(parse_map("...\n"), 0, 2).placed == 1);
     CHECK(place(parse_map(".#.\n"), 0, 1).placed == 0);
     CHECK(place(parse_map("##\n##\n"), 0, 1).placed == 0);
@@ -477,7 +477,7 @@ TEST_CASE("pathfinding instances: a pool goal may repeat, and is redrawn where i
     CHECK(next_pool_goal(stream, {0, 0}, pool.data() + 1, 1, 2) == Cell{2, 2});
 }
 
-TEST_CASE("pathfinding instances: an explicit sequence starts again at its end") {
+TEST_CASE("pathfinding instances: an explicit sequence wraps around") {
     CHECK(next_in_sequence(0, 3) == 1);
     CHECK(next_in_sequence(2, 3) == 0);
     CHECK(next_in_sequence(0, 1) == 0);

@@ -8,12 +8,12 @@
 #include "sim/contract/random.h"
 #include "tests/catch.h"
 
-/// Distance fields and what is made of them, against plain definitions. Lanes that see each other exist on the GPU
-/// alone; here threads stand in for them.
+/// Distance fields and what is derived from them, against plain definitions. Only GPU lanes have shuffles; here threads
+/// emulate them.
 namespace flockstep {
 namespace {
 
-/// What a search reads and writes of a world.
+/// The parts of a world that a search reads and writes.
 struct SmallWorld {
     PathfindingShared shared;
     struct {
@@ -43,7 +43,7 @@ struct SmallWorld {
     SmallWorld(const SmallWorld&) = delete;
 };
 
-/// 32 threads that shuffle words as the lanes of a warp do.
+/// 32 threads that emulate the shuffles of a warp.
 struct ThreadLanes {
     static constexpr bool has_shuffle = true;
     struct Exchange {
@@ -79,7 +79,7 @@ struct ThreadLanes {
     }
 };
 
-/// Relaxes until nothing changes.
+/// Relaxes distances until nothing changes.
 std::vector<uint16_t> distances_by_definition(const SmallWorld& world) {
     const int height = world.shared.height, width = world.shared.width;
     std::vector<uint16_t> distance(size_t(height * width), pathfinding::unreachable);
@@ -105,7 +105,7 @@ std::vector<uint16_t> distances_by_definition(const SmallWorld& world) {
 
 }  // namespace
 
-TEST_CASE("pathfinding distances: a search by one lane and one by lanes with a row each find the shortest ways") {
+TEST_CASE("pathfinding distances: searches by one lane and by one lane per row find the shortest paths") {
     const std::pair<int, int> sizes[] = {{32, 32}, {1, 32}, {32, 1}, {21, 17}, {5, 8}, {2, 2}};
     for (uint32_t seed = 0; seed < 12; ++seed) {
         const auto [height, width] = sizes[seed % 6];
@@ -127,7 +127,7 @@ TEST_CASE("pathfinding distances: a search by one lane and one by lanes with a r
     }
 }
 
-TEST_CASE("pathfinding distances: costs of four cells at a time are the differences from the own cell, clipped") {
+TEST_CASE("pathfinding distances: costs of four cells at a time are the differences to the agent's cell, clipped") {
     for (const int clip : {1, 10, 126}) {
         for (const int own : {0, 1, 9, 10, 100, int(pathfinding::saturated) - 1 - clip}) {
             const pathfinding::RelativeCosts relative(own, clip);
@@ -147,7 +147,7 @@ TEST_CASE("pathfinding distances: costs of four cells at a time are the differen
     }
 }
 
-TEST_CASE("pathfinding distances: in a byte they are the same, or far, or unreachable") {
+TEST_CASE("pathfinding distances: as uint8 they are equal, saturated or unreachable") {
     for (const int width : {8, 7}) {  // four cells at a time, and one
         SmallWorld world(3, width, 0);
         std::vector<uint8_t> near(size_t(3 * width));
@@ -163,7 +163,7 @@ TEST_CASE("pathfinding distances: in a byte they are the same, or far, or unreac
     }
 }
 
-TEST_CASE("runs of bytes: what is asked for is there, and 255 around it") {
+TEST_CASE("byte runs: requested bytes are loaded, and the others are 255") {
     std::vector<uint8_t> array(64);
     for (int i = 0; i < 64; ++i) array[size_t(i)] = uint8_t(i * 37 % 251);
     for (int from = -12; from < 64; ++from)

@@ -1,4 +1,4 @@
-"""cost_to_go and intent against their definitions, from the distances, positions and maps that get_field gives."""
+"""cost_to_go and intent against their definitions, from the distances, positions and maps returned by get_field."""
 
 import numpy as np
 import pytest
@@ -13,9 +13,9 @@ MOVES = [(-1, 0), (1, 0), (0, -1), (0, 1)]  # bits 0 to 3 of intent
 SETTINGS = {
     "random": {"size": 16, "density": 0.3},
     "ragged": {"size": 20, "min_size": 5, "min_agents": 2, "density": 0.2},
-    "long ways": {},  # farther than a byte holds: one corridor, to and fro
-    "wide windows": {"size": 40, "obs_radius": 9, "cost_clip": 60},  # more than a lane reads at a time
-    "odd": {"height": 7, "width": 9, "obs_radius": 3, "num_agents": 2},  # cells that are no multiple of 4
+    "long paths": {},  # distances beyond uint8: a single winding corridor
+    "wide windows": {"size": 40, "obs_radius": 9, "cost_clip": 60},  # wider than a lane loads at a time
+    "odd": {"height": 7, "width": 9, "obs_radius": 3, "num_agents": 2},  # a number of cells that is not a multiple of 4
 }
 
 
@@ -32,7 +32,7 @@ def expected(field, sizes, position, clip, radius):
 
 
 def write_map(path, rows):
-    """A MovingAI map; its address as the setting `map` takes it."""
+    """Writes a MovingAI map; returns the value for the setting `map`."""
     path.write_text(f"type octile\nheight {len(rows)}\nwidth {len(rows[0])}\nmap\n" + "\n".join(rows) + "\n")
     return str(path)
 
@@ -40,7 +40,7 @@ def write_map(path, rows):
 @pytest.mark.parametrize("name", SETTINGS)
 def test_costs_and_intents_are_what_distances_say(name, device, tmp_path):
     settings = {"num_agents": 6, "max_episode_steps": 8, "on_target": "restart", "collision_system": "soft", **SETTINGS[name]}
-    if name == "long ways":
+    if name == "long paths":
         rows = ["." * 33 if row % 2 == 0 else "@" * 32 + "." if row % 4 == 1 else "." + "@" * 32 for row in range(29)]
         settings["map"] = write_map(tmp_path / "corridor.map", rows)
     env = flockstep.make("pathfinding", num_envs=4, device=device, observation="cost_to_go,intent", **settings)
@@ -72,7 +72,7 @@ def test_costs_and_intents_are_what_distances_say(name, device, tmp_path):
                 np.testing.assert_array_equal(intents[world, agent], shown)
         observation, reward, *_, info = env.step(env.act("pibt"))
         arrivals += to_numpy(reward).sum()
-    if name == "long ways":
+    if name == "long paths":
         assert farthest > 260
     else:
         assert arrivals > 0, "no goal was renewed"

@@ -63,7 +63,7 @@ def test_maps_are_lists_as_in_pogema():
         ({"agents_xy": [[0, 0]], "on_target": "restart"}, "targets_xy: got one goal for an agent, want at least two for each agent where on_target is restart"),
         (
             {"agents_xy": [[0, 0]], "targets_xy": [[[0, 2], [0, 2], [0, 1]]], "on_target": "restart"},
-            r"targets_xy: got \[0, 2\] twice in a row for agent 0, want another goal after each, and after the last than the first, where on_target is restart",
+            r"targets_xy: got \[0, 2\] twice in a row for agent 0, want consecutive goals that differ, the last and the first included, where on_target is restart",
         ),
         ({"agents_xy": [[0, 0]], "targets_xy": [[[0, 2], [0, 1], [0, 2]]], "on_target": "restart"}, r"targets_xy: got \[0, 2\] twice in a row for agent 0"),
         ({"map": "a.A.", "agents_xy": "", "targets_xy": "", "on_target": "restart"}, "map: got one goal for each agent, in letters, want lists of at least two in targets_xy"),

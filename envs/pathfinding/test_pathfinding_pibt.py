@@ -25,7 +25,7 @@ def test_a_million_plans_have_no_conflict_and_are_carried_out(device):
         assert all(len(set(cells)) == 64 for cells in next_cell), "two agents want one cell"
         occupant = np.full((64, 1024), -1)
         occupant[worlds, cell] = np.arange(64)
-        other = occupant[worlds, next_cell]  # who stands where the agent wants to go
+        other = occupant[worlds, next_cell]  # the agent in the target cell
         swaps = (other >= 0) & (other != np.arange(64)) & (np.take_along_axis(next_cell, np.maximum(other, 0), 1) == cell)
         assert not swaps.any(), "two agents want each other's cells"
         env.step(action)

@@ -1,4 +1,4 @@
-"""POGEMA's dictionary observations: against recordings, against the rules' text, and against POGEMA where it is installed."""
+"""POGEMA's dictionary observations: against recordings, against the documented rules, and against POGEMA if it is installed."""
 
 import json
 
@@ -21,7 +21,7 @@ TYPES = {
 
 
 def expected(recording, config, t):
-    """The dictionaries after t steps, by loops, from what was recorded."""
+    """The dictionaries after t steps, computed by loops from the recording."""
     r, size = config.get("obs_radius", 5), recording["obstacles"].shape
     grid = np.zeros((size[0] + 2 * r, size[1] + 2 * r))
     grid[r - 1 : r + size[0] + 1, r - 1 : r + size[1] + 1] = 1

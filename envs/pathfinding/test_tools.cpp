@@ -11,11 +11,11 @@
 #include "sim/contract/tool.h"
 #include "tests/test_engine.h"
 
-/// The commands of `flockstep tool pathfinding`, called as the command line calls them.
+/// The commands of `flockstep tool pathfinding`, called like the command line does.
 namespace flockstep {
 namespace {
 
-/// A folder of its own for files; gone with the test.
+/// A temporary folder.
 struct Folder {
     std::filesystem::path path =
         std::filesystem::temp_directory_path() / ("flockstep-tools-" + std::to_string(getpid()));
@@ -59,7 +59,7 @@ std::vector<GridMap> pool_of(const SettingValues& given) {
 
 }  // namespace
 
-TEST_CASE("pathfinding generate: the file holds the maps that the environment would generate itself") {
+TEST_CASE("pathfinding generate: the file contains the maps that the environment itself would generate") {
     const Folder folder;
     const std::string path = folder.file("maps.yaml");
     for (const SettingValues& given : std::vector<SettingValues>{
@@ -83,7 +83,7 @@ TEST_CASE("pathfinding generate: the file holds the maps that the environment wo
     CHECK(load_maps(path + "#random-2").size() == 1);
 }
 
-TEST_CASE("pathfinding generate: worlds on the file's mazes are those on the environment's own pool, bit for bit") {
+TEST_CASE("pathfinding generate: worlds on the file's mazes equal those on the environment's own pool, bit for bit") {
     const Folder folder;
     const std::string path = folder.file("mazes.yaml");
     const SettingValues mazes = {{"generator", "maze"}, {"num_maps", "4"}, {"size", "15"}};
@@ -150,7 +150,7 @@ TEST_CASE("pathfinding convert: maps keep their cells, pools and named agents th
     CHECK(refusal("convert", {{"input", named}, {"output", map}}).find("map: got one with named agents") == 0);
 }
 
-TEST_CASE("pathfinding tools: what they cannot do is refused in one sentence, and no file is left") {
+TEST_CASE("pathfinding tools: invalid requests are rejected with one sentence, and no file is left") {
     const Folder folder;
     const std::string two = folder.write("two.yaml", "a: |-\n  ..\nb: |-\n  .#\n");
     const std::vector<std::pair<SettingValues, std::string>> cases = {

@@ -32,7 +32,7 @@ void deliver(const std::string& text, const std::string& path, const std::string
     out << "Wrote " << what << " to " << path << "\n";
 }
 
-/// Maps in the form that the file's name asks for.
+/// Maps in the format given by the file's extension.
 std::string in_form_of(const std::string& path, const std::vector<GridMap>& maps) {
     if (path.empty() || path.ends_with(".yaml") || path.ends_with(".yml")) return to_yaml(maps);
     if (!path.ends_with(".txt") && !path.ends_with(".map"))
@@ -47,7 +47,7 @@ std::string counted(size_t count, const char* what) {
     return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
 
-/// The environment's own settings of its generators, by the same names, limits and defaults.
+/// The environment's generator settings, with the same names, limits and defaults.
 struct GenerateOptions {
     PathfindingConfig settings;
     InternedString output = "";
@@ -63,10 +63,11 @@ struct GenerateOptions {
   private:
     static constexpr std::pair<std::string_view, const char*> taken[] = {
         {"generator",
-         "whose maps to make: maze, warehouse and rooms as the environment makes them; pogema, POGEMA's obstacles of "
-         "the seeds; random, cells that are obstacles or not, each for itself"},
-        {"num_maps", "how many; a warehouse is one"},
-        {"map_seed", "map number k is made from map_seed + k, and named after it"},
+         "maze, warehouse, rooms: the environment's maps; pogema: POGEMA's obstacles for the seeds; random: "
+         "independent "
+         "obstacles"},
+        {"num_maps", "number of maps; warehouse: one"},
+        {"map_seed", "map k uses seed map_seed + k, which is part of its name"},
         {"size", nullptr},
         {"height", nullptr},
         {"width", nullptr},
@@ -100,12 +101,12 @@ struct ConvertOptions {
     template <class F>
     void fields(F f) {
         f("input", input, any_value(),
-          "what to read, as the setting map takes it: file.map, file.yaml, file.yaml#name or file.txt");
+          "the file to read, like the setting map: file.map, file.yaml, file.yaml#name or file.txt");
         f("scenario", scenario, any_value(),
           "a MovingAI file.scen of that map, whose problems become agents of a .toml file");
         f("num_agents", num_agents, between(0, 1 << 20), "of the scenario: its first problems; 0: all");
         f("output", output, any_value(),
-          "the file to write: as generate's, or .toml: a configuration file that plays the map");
+          "the file to write: like generate's, or .toml: a configuration file with the map");
     }
 };
 
@@ -116,7 +117,7 @@ std::string cell_list(const std::vector<Cell>& cells) {
     return "\"[" + text + "]\"\n";
 }
 
-/// A configuration file of the environment with the map in it and, where a scenario is given, its agents.
+/// A configuration file of the environment that contains the map and, if a scenario is given, its agents.
 std::string configuration(const GridMap& map, const ConvertOptions& options) {
     std::string text = "[environment]\nname = \"pathfinding\"\nmap = \"\"\"\n" + to_text(map) + "\"\"\"\n";
     if (options.scenario.empty()) return text;
@@ -130,7 +131,7 @@ void convert(const ConvertOptions& options, std::ostream& out) {
     const std::vector<GridMap> maps = load_maps(options.input.str());
     const bool is_configuration = output.ends_with(".toml");
     if (!options.scenario.empty() && !is_configuration)
-        refuse("output", in_quotes(output), "a .toml file: maps alone have no place for a scenario's agents");
+        refuse("output", in_quotes(output), "a .toml file: map files cannot hold a scenario's agents");
     if (is_configuration && maps.size() != 1)
         refuse("input", in_quotes(options.input.str()) + " with " + std::to_string(maps.size()) + " maps",
                "one of them, file.yaml#name");
@@ -140,8 +141,8 @@ void convert(const ConvertOptions& options, std::ostream& out) {
 }  // namespace
 
 std::vector<Tool> Pathfinding::tools() {
-    return {make_tool("generate", "draws maps and writes them as a file that the setting map reads", generate),
-            make_tool("convert", "rewrites MovingAI's maps and scenarios, or POGEMA's maps, in another form", convert)};
+    return {make_tool("generate", "generates maps and writes them to a file for the setting map", generate),
+            make_tool("convert", "converts MovingAI's maps and scenarios, and POGEMA's maps", convert)};
 }
 
 }  // namespace flockstep

@@ -2,10 +2,10 @@
 
 #include "envs/pathfinding/distance.h"
 
-/// What agents see: the square of cells within obs_radius around them.
+/// Observations: the square of cells within obs_radius around each agent.
 namespace flockstep::pathfinding {
 
-/// Brings the bordered grid of obstacles, and that of the present agents, to scratch memory.
+/// Writes the bordered grids of obstacles and of present agents to scratch memory.
 template <class Group, class W>
 SIM_HD void prepare_grids(Group& group, W& world) {
     const PathfindingConfig& c = world.config;
@@ -26,8 +26,8 @@ SIM_HD void prepare_grids(Group& group, W& world) {
     group.sync();
 }
 
-/// One channel of an agent's window, row after row, as bits. Windows that are at most a word wide lie in two words of
-/// each row, of which the second may be beyond the row's end where it is not needed.
+/// One channel of an agent's window, row by row, as bits. A window of at most 32 columns spans at most two words per
+/// row; the second is only loaded if needed, since it may be past the row's end.
 template <class Group, class Bits>
 SIM_HD void write_window(BitRun<Group>& run, const Bits bits, int words, Cell cell, int window) {
     if (window > 32) {
@@ -47,7 +47,7 @@ SIM_HD void write_window(BitRun<Group>& run, const Bits bits, int words, Cell ce
         return uint32_t((uint64_t{high} << 32 | bits[at]) >> shift) & mask;
     };
     int row = 0;
-    if (window <= 16) {  // two rows in one go
+    if (window <= 16) {  // two rows at a time
         SIM_NO_UNROLL
         for (; row + 1 < window; row += 2) run.push(2 * window, bits_of(row) | bits_of(row + 1) << window);
     }
@@ -55,8 +55,8 @@ SIM_HD void write_window(BitRun<Group>& run, const Bits bits, int words, Cell ce
     for (; row < window; ++row) run.push(window, bits_of(row));
 }
 
-/// POGEMA's default observation: obstacles, agents (oneself included), and the goal, moved into the window along each
-/// axis where it lies outside. Agents [first, last).
+/// POGEMA's default observation: obstacles, agents (including itself), and the goal, clamped to the window along each
+/// axis.
 template <class Group, class W, class Out, class Part>
 SIM_HD void observe_windows(Group& group, const W& world, AgentRange range, const Out& out, Part part) {
     const PathfindingConfig& c = world.config;
@@ -88,8 +88,8 @@ SIM_HD void observe_windows(Group& group, const W& world, AgentRange range, cons
     });
 }
 
-/// Distances of four cells at a time, less that of the own cell, clipped; as numbers modulo 256. The own one must be at
-/// most saturated - 1 - clip, so that a cell that is not near is farther than the clip.
+/// Distances of four cells at a time, minus that of the agent's cell, clipped; modulo 256. The agent's distance must be
+/// at most saturated - 1 - clip, so that saturated cells are beyond the clip.
 class RelativeCosts {
   public:
     SIM_HD RelativeCosts(int own, int clip)
@@ -102,15 +102,15 @@ class RelativeCosts {
 
   private:
     static constexpr uint32_t last_reachable = saturated * 65537u;
-    /// Sums of whole words: what the low half borrows, it gives back, since the results fit their halves.
+    /// Arithmetic on whole words: borrows between the halves cancel, since the results fit their halves.
     SIM_HD uint32_t of_halves(uint32_t pair) const {
         const uint32_t clipped = max_halves(min_halves(pair, high_), low_);
-        return clipped + max_halves(pair, last_reachable) + offset_;  // the maximum is one more where it is unreachable
+        return clipped + max_halves(pair, last_reachable) + offset_;  // the maximum is one larger for unreachable cells
     }
     uint32_t low_, high_, offset_;
 };
 
-/// Asks for the rows that observe_costs will read.
+/// Prefetches the rows that observe_costs will read.
 template <class Group, class W>
 SIM_HD void prefetch_costs(Group& group, const W& world, AgentRange range) {
     const PathfindingConfig& c = world.config;
@@ -127,24 +127,24 @@ SIM_HD void prefetch_costs(Group& group, const W& world, AgentRange range) {
     });
 }
 
-/// What a lane does at a time for observe_costs: some neighbouring cells of one row of an agent's window.
+/// A lane's unit of work in observe_costs: adjacent cells of one row of an agent's window.
 struct CostPiece {
-    int line, skipped;  // rows of all windows before it; cells of its own row before it
-    int64_t start;      // its first element among those of the agents observed
+    int line, skipped;  // preceding rows of all windows; preceding cells of its row
+    int64_t start;      // its first element among those of the observed agents
     int count;
 
-    /// `pieces`: of a row.
+    /// `pieces`: per row.
     SIM_HD CostPiece(int window, int pieces, int item)
         : line(pieces == 1 ? item : item / pieces), skipped((item - line * pieces) * ByteRun::capacity) {
         start = int64_t{line} * window + skipped;
         count = window - skipped < ByteRun::capacity ? window - skipped : ByteRun::capacity;
     }
 };
-/// Where it lies on the map.
+/// Its location on the map.
 struct CostPlace {
     int agent;
-    int from;        // cell index of its first cell, which may lie off the map
-    int begin, end;  // its cells [begin, end) are on the map of an agent that is there
+    int from;        // index of its first cell, which may be off the map
+    int begin, end;  // its cells [begin, end) are on the map, if the agent is present
 
     template <class W>
     SIM_HD CostPlace(const W& world, int first_agent, const CostPiece& piece) {
@@ -161,8 +161,9 @@ struct CostPlace {
     }
 };
 
-/// Steps to the own goal from each cell of the window, less those from the own cell, within +-cost_clip; cost_clip + 1
-/// for cells from which the goal cannot be reached: obstacles, the outside, other components, all of a padding agent's.
+/// Distance to the agent's goal from each cell of the window, minus that from its own cell, clipped to +-cost_clip;
+/// cost_clip + 1 for cells from which the goal is unreachable: obstacles, the outside, other components, and all cells
+/// of a padding agent.
 template <class Group, class W, class Out, class Part>
 SIM_HD void observe_costs(Group& group, const W& world, AgentRange range, const Out& out, Part part) {
     const int window = world.config.window(), clip = world.config.cost_clip;
@@ -180,7 +181,7 @@ SIM_HD void observe_costs(Group& group, const W& world, AgentRange range, const 
         return Request{has_field ? near[index_of(world, world.state.position[place.agent])] : 0,
                        ByteRun(near + place.from, place.begin, place.end)};
     };
-    // from the exact distances: rarely needed, so nothing is loaded early
+    // uses the exact distances: rarely needed, so not prefetched
     const auto write_far = [&](int item) {
         const CostPiece piece(window, pieces, item);
         const CostPlace place(world, range.first, piece);
@@ -212,8 +213,8 @@ SIM_HD void observe_costs(Group& group, const W& world, AgentRange range, const 
     group.for_each_prefetched(total, load, write);
 }
 
-/// For each visible agent, oneself included, which of its neighbour cells are nearer to its goal: bit 0 up, 1 down,
-/// 2 left, 3 right; 0 elsewhere.
+/// For each visible agent, including itself, which of its neighbor cells are closer to its goal: bit 0 up, 1 down, 2
+/// left, 3 right; 0 elsewhere.
 template <class Group, class W, class Out, class Part>
 SIM_HD void observe_intent(Group& group, W& world, AgentRange range, const Out& out, Part part) {
     const PathfindingConfig& c = world.config;

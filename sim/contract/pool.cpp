@@ -13,7 +13,7 @@ namespace {
 }  // namespace
 
 void check_offsets(const View<int64_t>& first, int64_t num_items, const std::string& name) {
-    if (first.empty()) refuse(name, "no offsets", "one per row and one for the end");
+    if (first.empty()) refuse(name, "no offsets", "one for each row and one for the end");
     if (first[0] != 0) refuse(name, "first offset " + std::to_string(first[0]), "0");
     for (int64_t row = 0; row + 1 < first.size(); ++row) {
         const int64_t begin = first[row], end = first[row + 1];

@@ -13,7 +13,7 @@
 ///   heading = real::wrap_angle(heading + speed * real::cos(slip) * real::tan(steering) / length * dt);
 ///
 /// Angles are in radians. Stated errors are bounds on what was measured: over all floats of the domain for functions of
-/// one argument, over 1e8 random pairs for those of two. An ulp is the distance between neighbouring floats there. A
+/// one argument, over 1e8 random pairs for those of two. An ulp is the distance between neighboring floats there. A
 /// NaN gives NaN unless a function says otherwise; which of its bit patterns is not promised.
 namespace flockstep::real {
 

@@ -235,7 +235,7 @@ constexpr void check_observing() {
         static_assert(std::is_trivially_copyable_v<TeamScratchOf<Env>>,
                       "TeamScratch: want plain data of a fixed size, without Field or View");
     } else {
-        static_assert(!detail::has_team_scratch<Env>, "TeamScratch: want `observe_agent` beside it");
+        static_assert(!detail::has_team_scratch<Env>, "TeamScratch: want `observe_agent` too");
     }
     if constexpr (has_prepare<Env>)
         static_assert(
@@ -243,8 +243,8 @@ constexpr void check_observing() {
             "prepare: want `template <class Group> SIM_HD static void prepare(Group&, World<Env>&)`");
     if constexpr (detail::has_observe_state<Env>) {
         static_assert(!is_streamed<Env>,
-                      "observe_state: want none where observations are streamed (observe_agent), whose rows have no "
-                      "staged parts beside them");
+                      "observe_state: want none if observations are streamed (observe_agent): they use no staging "
+                      "memory");
         static_assert(
             requires(Group g, World<Env> & w, const ObservationWriter<Env>& o) { Env::observe_state(g, w, o); },
             "observe_state: want `template <class Group> SIM_HD static void observe_state(Group&, const World<Env>&, "
@@ -322,7 +322,7 @@ constexpr void check_choices() {
             "has_action_mask: want `static bool has_action_mask(const Config&)` or `has_action_mask(const Config&, "
             "const Shared&)`");
         static_assert(detail::has_allowed<Env> || detail::names_legal_actions<Env>,
-                      "has_action_mask: want `allowed` or `legal_actions` beside it");
+                      "has_action_mask: want `allowed` or `legal_actions` too");
     }
 }
 
@@ -337,7 +337,7 @@ constexpr void check_metrics() {
     static_assert(detail::has_metrics<Env> == (detail::has_metric<Env> || detail::has_agent_metric<Env>),
                   "metrics, and metric or agent_metric: want both or neither");
     if constexpr (detail::has_agent_metric<Env>) {
-        static_assert(detail::has_metric_scope<Env>, "agent_metric: want `metric_scope` beside it");
+        static_assert(detail::has_metric_scope<Env>, "agent_metric: want `metric_scope` too");
         static_assert(
             requires(Const w) {
                 { Env::agent_metric(w, 0, 0) } -> std::same_as<float>;
@@ -432,7 +432,7 @@ constexpr void check_contract() {
     using Shared = const SharedOf<Env>&;
     static_assert(detail::has_tensors<Env>,
                   "tensors: want `static constexpr auto tensors = tensor_list(...)` of all Observation, Discrete, "
-                  "MultiDiscrete and Box handles, and of its own outputs");
+                  "MultiDiscrete and Box handles, and own outputs");
     if constexpr (detail::has_random_streams<Env>)
         static_assert(
             requires { []<class... S>(RandomStreamList<S...>) {}(Env::random_streams); },
@@ -471,7 +471,7 @@ constexpr void check_contract() {
                 { Env::acts(w, 0) } -> std::same_as<bool>;
             },
             "acts: want `SIM_HD static bool acts(const World<Env>&, int agent)`");
-    static_assert(detail::has_load<Env> || std::is_same_v<SharedOf<Env>, Nothing>, "Shared: want `load` beside it");
+    static_assert(detail::has_load<Env> || std::is_same_v<SharedOf<Env>, Nothing>, "Shared: want `load` too");
     if constexpr (detail::has_load<Env>)
         static_assert(
             requires(const Config c, Loader& l) {

@@ -151,7 +151,7 @@ class SharedDataOf final : public SharedData {
   private:
     SharedOf<Env> load(const typename Env::Config& config) {
         static_assert(std::is_trivially_copyable_v<SharedOf<Env>>,
-                      "Shared: want Views and plain data alone, which kernels take by value");
+                      "Shared: want only Views and plain data, which kernels take by value");
         if constexpr (requires { Env::load(config, loader_); })
             return Env::load(config, loader_);
         else

@@ -25,8 +25,8 @@ struct WorldCall {
     EpisodeState episode_state;
     World<Env> world;
 
-    /// `config`: e.config, or what specialized_config() made of it. It must outlive this object, and lie apart from it:
-    /// an object that points into itself does not fit into registers.
+    /// `config`: e.config, or the result of specialized_config(). It must outlive this object and not be part of it: an
+    /// object that points into itself cannot be kept in registers.
     SIM_HD WorldCall(Group& group, const EngineView<Env>& e, const typename Env::Config& config, int64_t env,
                      const EnvMemory<Env>& memory)
         : group(group), e(e), env(env), memory(memory), world(World<Env>{config, e.shared, {}, {}, {}, 0, e.all_envs}) {

@@ -190,10 +190,10 @@ class WorldEngine {
             call_.group.restart_by_block(restarts);
             if (restarts) call_.world.elapsed = call_.episode_state.elapsed[0];
         } else if constexpr (requires { Group::restarts_together; }) {
-            call_.group.for_each_of_warp(restarts, [&](Group group, int neighbour) {
+            call_.group.for_each_of_warp(restarts, [&](Group group, int neighbor) {
                 EnvMemory<Env> memory = call_.memory;
-                memory.tile_index += neighbour;
-                begin_episode_noinline<Env, Group>(group, call_.e, call_.env + neighbour, memory);
+                memory.tile_index += neighbor;
+                begin_episode_noinline<Env, Group>(group, call_.e, call_.env + neighbor, memory);
             });
             if (restarts) call_.world.elapsed = call_.episode_state.elapsed[0];
         } else {

@@ -6,7 +6,7 @@
 #include "envs/common/geometry.h"
 #include "sim/contract/random.h"
 
-/// The scenes of test_driving.h, made up on the host.
+/// The synthetic scenes of test_driving.h, generated on the host.
 namespace flockstep {
 
 struct DrivingCar {
@@ -18,10 +18,10 @@ struct DrivingScene {
     int32_t first_car, num_cars, first_road, num_roads, num_edges;  // edges come first among roads
 };
 
-/// A scene of 560 to 840 roads: lines of points that begin near the middle and bend. Cars stand beside roads, more of
-/// them in the middle.
+/// Scenes of 560 to 840 road segments: polylines that start near the center and bend. Cars are placed next to roads,
+/// more of them near the center.
 struct DrivingPool {
-    int active_agents, parked_agents, most_cars;  // of a scene; the first two in the mean
+    int active_agents, parked_agents, max_cars;  // per scene; the first two are means
     std::vector<DrivingScene> scenes{};
     std::vector<DrivingCar> cars{};
     std::vector<Vec2> middle{}, along{}, shape{};  // of each road: see Driving::Shared
@@ -33,8 +33,8 @@ struct DrivingPool {
         const int standing = int(rng.below(0, 1, uint32_t(2 * parked_agents + 1)));
         DrivingScene scene{int(cars.size()), 0, int(middle.size()), 560 + int(rng.below(0, 2, 281)), 0};
         for (const bool edges : {true, false}) add_roads(rng, scene, edges);
-        const int drivers = std::min(active, most_cars);
-        scene.num_cars = std::min(drivers + standing, most_cars);
+        const int drivers = std::min(active, max_cars);
+        scene.num_cars = std::min(drivers + standing, max_cars);
         for (int i = 0; i < scene.num_cars; ++i) {
             const bool drives = (i + 1) * drivers / scene.num_cars != i * drivers / scene.num_cars;
             add_car(rng, scene, uint32_t(i) + 1, drives);
@@ -45,7 +45,7 @@ struct DrivingPool {
   private:
     static constexpr uint8_t edge_type = 1;
 
-    /// The scene's edges, or what is no edge.
+    /// The scene's road edges, or all other roads.
     void add_roads(const Rng& rng, DrivingScene& scene, bool edges) {
         const float extent = rng.uniform(0, 4, 104, 167), spread = extent * rng.uniform(0, 5, 0.06f, 0.3f);
         Vec2 at{};
@@ -64,12 +64,12 @@ struct DrivingPool {
                 kind = chance < 27 ? edge_type : chance < 60 ? 0 : chance < 85 ? 2 : uint8_t(chance % 4 + 3);
             }
             const float half = rng.uniform(id, 12, 1.5f, 7);
-            const Vec2 way{half * real::cos(heading), half * real::sin(heading)};
+            const Vec2 step{half * real::cos(heading), half * real::sin(heading)};
             if ((kind == edge_type) == edges) {
-                middle.push_back(at + way), along.push_back(way), shape.push_back({heading, half});
+                middle.push_back(at + step), along.push_back(step), shape.push_back({heading, half});
                 type.push_back(kind), scene.num_edges += int(edges);
             }
-            at = at + 2.0f * way, heading = real::wrap_angle(heading + bend + rng.uniform(id, 13, -0.025f, 0.025f));
+            at = at + 2.0f * step, heading = real::wrap_angle(heading + bend + rng.uniform(id, 13, -0.025f, 0.025f));
         }
     }
     void add_car(const Rng& rng, const DrivingScene& scene, uint32_t id, bool drives) {

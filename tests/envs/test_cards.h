@@ -4,9 +4,9 @@
 
 namespace flockstep {
 
-/// Climb: in turn, players lay a card higher than the one on the table, or pass, which clears the table for the next.
-/// Who is first without cards takes 1 from each of the others. Every card comes from a deck of its own.
-/// Shows turns (`acts`), a hand that others do not see, action masks (`allowed`) and an end by the rules.
+/// Climb: players take turns playing a card higher than the one on the table, or passing, which clears the table.
+/// The first player without cards wins 1 from each of the others. Cards are drawn with replacement.
+/// Shows turns (`acts`), a hand that others do not see, action masks (`allowed`) and termination by the rules.
 struct Climb {
     static constexpr const char* summary = "a card game: turns, hidden hands, action masks";
     static constexpr int ranks = 13;
@@ -16,7 +16,7 @@ struct Climb {
         void fields(F f) {
             f("max_episode_steps", max_episode_steps, between(1, 1 << 23), "steps until truncation");
             f("num_players", num_players, between(2, 32), "players");
-            f("hand_size", hand_size, between(1, 100), "cards that each is dealt");
+            f("hand_size", hand_size, between(1, 100), "cards per player");
         }
     };
     struct State {
@@ -61,7 +61,7 @@ struct Climb {
             group.all(ranks, [&](int rank) { return s.hand[player * ranks + rank] == (rank + 1 == laid); });
         group.single([&] {
             if (laid > 0) --s.hand[player * ranks + laid - 1];
-            s.top[0] = laid, s.turn[0] = won ? player : (player + 1) % n;  // won: nobody else acts until the reset
+            s.top[0] = laid, s.turn[0] = won ? player : (player + 1) % n;  // won: no other player acts until the reset
         });
         group.for_each(won ? n : 0, [&](int other) {
             if (laid > 0) outcome.reward(other) = other == player ? float(n - 1) : -1.0f;

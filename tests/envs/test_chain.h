@@ -7,9 +7,9 @@
 
 namespace flockstep {
 
-/// Chain: places lie on a ring in an order that each world draws, `next`. Agents arrive one after the other, walk along
-/// the ring at will and leave where it begins. Shows a state that can be wrong in many ways, agents that arrive late
-/// and leave early, worlds without agents, bulk scratch memory, and an observation that tells the time.
+/// Chain: places form a ring in an order drawn by each world, `next`. Agents arrive one after another, walk along the
+/// ring and leave at place 0. Shows a state that can be invalid in many ways, agents that arrive late and leave early,
+/// worlds without agents, bulk scratch memory, and an observation of the elapsed time.
 struct Chain {
     static constexpr const char* summary = "agents that arrive and leave on a ring; a state of indices";
     struct Config {
@@ -18,14 +18,14 @@ struct Chain {
         template <class F>
         void fields(F f) {
             f("max_episode_steps", max_episode_steps, between(1, 1 << 23), "steps until truncation");
-            f("num_agents", num_agents, between(1, 1000), "agents at most");
+            f("num_agents", num_agents, between(1, 1000), "maximum number of agents");
             f("num_places", num_places, between(2, 10000), "places");
             f("arrival_interval", arrival_interval, between(0, 1000), "steps from one arrival to the next");
             f("empty_worlds", empty_worlds, any_value(), "every other world has no agents");
         }
     };
     struct State {
-        Field<int32_t> at;         // [num_agents] where an agent stands or will arrive; -1: has left
+        Field<int32_t> at;         // [num_agents] the agent's current or first place; -1: has left
         Field<float> energy;       // [num_agents]
         Field<uint8_t> is_empty;   // the world has no agents
         Bulk<int32_t> next;        // [num_places] the place after each, all in one ring
@@ -64,7 +64,7 @@ struct Chain {
             world.state.at[agent] = 1 + world.rng.below(first_place, agent, 0, c.num_places - 1);
             world.state.energy[agent] = world.rng.uniform(first_energy, agent, 0);
         });
-        group.single([&] {  // a ring through all places by strides that share no divisor with their number
+        group.single([&] {  // a ring through all places: the stride is coprime to their number
             int stride = 1 + world.rng.below(ring_stride, 0, 0, c.num_places - 1);
             while (divisor(stride, c.num_places) != 1) stride = stride % (c.num_places - 1) + 1;
             for (int place = 0; place < c.num_places; ++place)
@@ -90,7 +90,7 @@ struct Chain {
         });
         group.sync();
     }
-    /// The ring must be one ring, so that every walk reaches place 0.
+    /// `next` must be a single cycle, so that every walk reaches place 0.
     static std::string state_error(const World<Chain>& world) {
         std::vector<bool> is_seen(size_t(world.config.num_places), false);
         int here = 0;

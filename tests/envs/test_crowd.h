@@ -4,9 +4,9 @@
 
 namespace flockstep {
 
-/// Crowd: agents on a ring with two places for each, one agent to a place; they like company at their sides. In even
-/// steps they can go left, in odd ones right. Shows one world of up to a million agents: bulk state, derived state,
-/// neighbours, sums over everybody.
+/// Crowd: agents on a ring with two places per agent and at most one agent per place; they like company next to them.
+/// In even steps they can go left, in odd ones right. Shows one world of up to a million agents: bulk state, derived
+/// state, neighbors, sums over all agents.
 struct Crowd {
     static constexpr const char* summary = "up to 1,000,000 agents in one world";
     struct Config {
@@ -19,7 +19,7 @@ struct Crowd {
     };
     struct State {
         Bulk<int32_t> place;  // [num_agents] 0 .. 2 * num_agents - 1
-        Bulk<uint8_t> taken;  // [2 * num_agents] derived: somebody stands there
+        Bulk<uint8_t> taken;  // [2 * num_agents] derived: whether an agent is there
         template <class V>
         SIM_HD void fields(const Config& c, V& visit) {
             visit("place", place, c.num_agents).between(0, 2 * c.num_agents - 1),
@@ -61,9 +61,9 @@ struct Crowd {
     template <class Group>
     SIM_HD static void step(Group& group, World<Crowd>& world, const Actions<Crowd>& action,
                             const Outcome<Crowd>& outcome) {
-        const int n = world.config.num_agents, way = world.elapsed % 2 ? 1 : -1;
+        const int n = world.config.num_agents, direction = world.elapsed % 2 ? 1 : -1;
         group.for_each(n, [&](int agent) {
-            const int to = beside(world, agent, way);
+            const int to = beside(world, agent, direction);
             if (action.choice(go, agent) && !world.state.taken[to]) world.state.place[agent] = to;
         });
         group.sync();

@@ -7,14 +7,14 @@
 
 namespace flockstep {
 
-/// Driving: cars of a scene drive to their goals, among parked ones. Shows large observations that are streamed, 2,984
-/// floats for each car that drives (`observe_agent`, `prepare`), and a pool of scenes that differ in cars and roads.
-/// Rules, sizes and scales are those of GPUDrive (Kazemkhani et al. 2024): classic dynamics, boxes of 70 % of the size;
-/// but the 200 nearest road points are shown, not the first ones of the map.
+/// Driving: cars of a scene drive to their goals, among parked ones. Shows large, streamed observations, 2,984 floats
+/// for each driving car (`observe_agent`, `prepare`), and a pool of scenes with different cars and roads. Rules, sizes
+/// and scales are those of GPUDrive (Kazemkhani et al. 2024): classic dynamics, collision boxes of 70 % of the size;
+/// but cars observe the 200 nearest road points, not the first ones of the map.
 struct Driving {
     static constexpr const char* summary = "cars on a pool of scenes, with large observations";
-    static constexpr int max_cars = 64, most_partners = max_cars - 1, most_roads = 200, road_types = 7;
-    static constexpr int most_near = 384;  // roads in sight that a team lists; more are searched without a list
+    static constexpr int max_cars = 64, max_partners = max_cars - 1, max_roads = 200, road_types = 7;
+    static constexpr int max_near = 384;  // capacity of a team's list of roads in sight; without a list beyond that
     static constexpr float sight = 50.0f, time_step = 0.1f, goal_radius = 2.0f, size_in_collisions = 0.7f;
     struct Config {
         int max_episode_steps = 91, num_scenes = 1000, active_agents = 13, parked_agents = 17;
@@ -23,9 +23,9 @@ struct Driving {
         void fields(F f) {
             f("max_episode_steps", max_episode_steps, between(1, 1 << 23), "steps until truncation");
             f("num_scenes", num_scenes, between(1, 100000), "scenes of the pool");
-            f("active_agents", active_agents, between(1, max_cars), "cars that drive, in the mean over scenes");
-            f("parked_agents", parked_agents, between(0, max_cars), "cars that stand, in the mean, if there is room");
-            f("penalty", penalty, between(0, 1000), "what a step in a collision costs, and one off the road");
+            f("active_agents", active_agents, between(1, max_cars), "driving cars, mean over scenes");
+            f("parked_agents", parked_agents, between(0, max_cars), "parked cars, mean over scenes, if they fit");
+            f("penalty", penalty, between(0, 1000), "cost of a step in a collision, or off the road");
         }
     };
     using Car = DrivingCar;
@@ -33,7 +33,7 @@ struct Driving {
     struct Shared {
         View<Scene> scene;
         View<Car> car;
-        View<Vec2> middle, along, shape;  // of each road: from its middle to its end; heading and half length
+        View<Vec2> middle, along, shape;  // of each road: its middle; from there to its end; heading and half length
         View<uint8_t> type;
         template <class V>
         void fields(V visit) {
@@ -65,7 +65,7 @@ struct Driving {
     };
     struct TeamScratch {
         int32_t histogram[select_scratch_ints];
-        uint16_t near[most_near], nearest[most_roads];  // roads
+        uint16_t near[max_near], nearest[max_roads];  // roads
         uint8_t partner[max_cars];
     };
 
@@ -90,8 +90,8 @@ struct Driving {
         Spaces spaces;
         spaces.add("car", max_cars)
             .observation(ego, {6})
-            .observation(partners, {most_partners, 6})
-            .observation(roads, {most_roads, 6 + road_types})
+            .observation(partners, {max_partners, 6})
+            .observation(roads, {max_roads, 6 + road_types})
             .discrete(action, 7 * 13);
         return spaces;
     }
@@ -110,7 +110,7 @@ struct Driving {
             w.state.status[i] = !is_there ? absent : start.drives ? drives : parked, w.state.troubles[i] = 0;
         });
     }
-    /// Directions and sizes of the cars that are there.
+    /// Directions and sizes of the cars that exist.
     template <class Group>
     SIM_HD static void prepare(Group& group, World<Driving>& w) {
         group.for_each(scene(w).num_cars, [&](int i) {
@@ -180,7 +180,7 @@ struct Driving {
         return arrived / (arrived + on_the_way);
     }
 
-    /// A key for a squared distance, in [1, 2) within sight: roads are spread evenly over it. Infinity out of sight.
+    /// A key for a squared distance: in [1, 2) within sight, where roads are roughly uniform; infinity out of sight.
     SIM_HD static float nearness(float squared) {
         constexpr float scale = 0.99f / (sight * sight);
         return squared < sight * sight ? 1.0f + scale * squared : infinity;
@@ -190,7 +190,7 @@ struct Driving {
     SIM_HD static bool is_there(const World<Driving>& w, int i) {
         return w.state.status[i] == drives || w.state.status[i] == parked;
     }
-    /// A bicycle whose slip is atan(tan(steering) / 2).
+    /// A bicycle model whose slip angle is atan(tan(steering) / 2).
     SIM_HD static void drive(World<Driving>& w, int i, int action) {
         const float acceleration = -4.0f + 8.0f / 6.0f * float(action / 13);
         const float tangent = real::tan(float(action % 13 - 6) / 6.0f), half = 0.5f * tangent;
@@ -206,7 +206,7 @@ struct Driving {
         const Vec2 half = 0.5f * size_in_collisions * w.scratch.size[i];
         return {{w.state.place[i], w.scratch.ahead[i]}, half.x, half.y};
     }
-    /// The roads of a world's scene. Found once, since reading through a View each time would read where it lies.
+    /// The roads of a world's scene. Computed once, since each access through a View loads the array's address.
     struct Roads {
         const Vec2 *middle, *along, *shape;
         const uint8_t* type;
@@ -231,7 +231,7 @@ struct Driving {
         row[3] = real::wrap_angle(w.state.heading[j] - w.state.heading[i]) * (1.0f / 6.2831853f);
         row[4] = size.x * (1.0f / 30), row[5] = size.y * (1.0f / 15);
     }
-    /// But for columns 3 and 4.
+    /// Writes all columns except 3 and 4.
     SIM_HD static void show_road(const Roads& roads, float heading, const Frame& own, int road, float* row) {
         const Vec2 place = 0.001f * to_frame(own, roads.middle[road]), shape = roads.shape[road];
         const int type = roads.type[road];
@@ -239,8 +239,8 @@ struct Driving {
         row[5] = real::wrap_angle(shape.x - heading) * (1.0f / 6.2831853f);
         for (int t = 0; t < road_types; ++t) row[6 + t] = float(type == t);
     }
-    /// The roads whose middle is in sight, at most the `most_roads` nearest of them, in the order of the scene: numbers
-    /// within it, at `shown`.
+    /// The roads whose middle is in sight, at most the `max_roads` nearest of them, in scene order: their indices
+    /// within the scene are at `shown`.
     template <class Team>
     SIM_HD static int find_roads(Team& team, int num_roads, const Vec2* middle, Vec2 place, TeamScratch& scratch,
                                  const uint16_t*& shown) {
@@ -248,20 +248,20 @@ struct Driving {
         const int num_near = team.compact(
             num_roads, [&](int road) { return key(road) < infinity; },
             [&](int road, int rank) {
-                if (rank < most_near) scratch.near[rank] = uint16_t(road);
+                if (rank < max_near) scratch.near[rank] = uint16_t(road);
             });
         team.sync();
-        if (num_near <= most_roads) return num_near;
+        if (num_near <= max_roads) return num_near;
         shown = scratch.nearest;
         const auto keep = [&](int road, int rank) { scratch.nearest[rank] = uint16_t(road); };
-        if (num_near <= most_near)
+        if (num_near <= max_near)
             select_smallest<KeyRange::from_one_to_two>(
-                team, num_near, most_roads, [&](int k) { return key(scratch.near[k]); }, &scratch.histogram[0],
+                team, num_near, max_roads, [&](int k) { return key(scratch.near[k]); }, &scratch.histogram[0],
                 [&](int k, int rank) { keep(scratch.near[k], rank); });
         else
-            select_smallest(team, num_roads, most_roads, key, &scratch.histogram[0], keep);
+            select_smallest(team, num_roads, max_roads, key, &scratch.histogram[0], keep);
         team.sync();
-        return most_roads;
+        return max_roads;
     }
 };
 

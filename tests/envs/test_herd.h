@@ -4,8 +4,8 @@
 
 namespace flockstep {
 
-/// Herd: a dog drives sheep along a lane of pens, and out of it at its end. Shows streamed observations of every kind:
-/// two roles, bytes and floats in rows of odd sizes, constant columns, action masks, bulk scratch that `prepare` fills.
+/// Herd: a dog drives sheep along a line of pens and out at its end. Shows all kinds of streamed observations: two
+/// roles, bytes and floats in rows of odd sizes, constant columns, action masks, bulk scratch that `prepare` fills.
 struct Herd {
     static constexpr const char* summary = "a dog and sheep, with streamed observations of bytes and floats";
     static constexpr int pens = 40;
@@ -15,18 +15,18 @@ struct Herd {
         void fields(F f) {
             f("max_episode_steps", max_episode_steps, between(1, 1 << 23), "steps until truncation");
             f("num_sheep", num_sheep, between(1, 1000), "sheep; the dog is one more agent");
-            f("num_marks", num_marks, between(1, 10000), "rows of the marks that an agent sees");
+            f("num_marks", num_marks, between(1, 10000), "rows of the observation part marks");
         }
     };
     struct State {
-        Field<int16_t> pen;  // [1 + num_sheep] of the dog, then of the sheep; pens - 1 is the way out
+        Field<int16_t> pen;  // [1 + num_sheep] of the dog, then of the sheep; pens - 1 is the exit
         template <class V>
         SIM_HD void fields(const Config& c, V& visit) {
             visit("pen", pen, 1 + c.num_sheep).between(0, pens - 1);
         }
     };
     struct Scratch {
-        Bulk<int32_t> crowd;  // [pens] sheep in each
+        Bulk<int32_t> crowd;  // [pens] number of sheep in each
         template <class V>
         SIM_HD void fields(const Config&, V& visit) {
             visit("crowd", crowd, pens);

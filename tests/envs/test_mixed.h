@@ -5,8 +5,8 @@
 namespace flockstep {
 
 /// Rovers: each drives to a beacon with a gear (Discrete), three switches (MultiDiscrete) and two motors (Box).
-/// Shows an action of several parts, floats with bounds of their own, a scripted policy that acts in all of them, and
-/// an observation of several parts in every form that rules can write.
+/// Shows an action with several parts, floats with individual bounds, a scripted policy for all of them, and an
+/// observation with several parts of every source type.
 struct Rovers {
     static constexpr const char* summary = "an action of Discrete, MultiDiscrete and Box parts";
     struct Config {
@@ -16,11 +16,11 @@ struct Rovers {
         void fields(F f) {
             f("max_episode_steps", max_episode_steps, between(1, 1 << 23), "steps until truncation");
             f("num_rovers", num_rovers, between(1, 1000), "rovers");
-            f("reverse", reverse, between(0, 1), "fastest reverse, as a share of the fastest forward");
+            f("reverse", reverse, between(0, 1), "maximum reverse speed, relative to forward speed");
         }
     };
     struct State {
-        Field<float> x, y, heading;  // [num_rovers] metres east and north of the beacon, radians
+        Field<float> x, y, heading;  // [num_rovers] meters east and north of the beacon, radians
         Field<uint8_t> lights;       // [num_rovers, 3] as last switched
         template <class V>
         SIM_HD void fields(const Config& c, V& visit) {
@@ -66,16 +66,16 @@ struct Rovers {
         group.for_each(world.config.num_rovers, [&](int i) {
             for (int k = 0; k < 3; ++k) s.lights[3 * i + k] = uint8_t(action.choice(switches, i, k));
             const float before = s.distance(i), forward = action.value(motor, i, 0);
-            const float way =
-                before < 1 ? 0.0f : 0.5f * float(action.choice(gear, i)) * forward;  // who is there stays there
+            const float distance =
+                before < 1 ? 0.0f : 0.5f * float(action.choice(gear, i)) * forward;  // stays once it has arrived
             s.heading[i] += 0.3f * action.value(motor, i, 1);
-            s.x[i] += way * real::cos(s.heading[i]), s.y[i] += way * real::sin(s.heading[i]);
+            s.x[i] += distance * real::cos(s.heading[i]), s.y[i] += distance * real::sin(s.heading[i]);
             outcome.reward(i) = before - s.distance(i);
             outcome.terminated(i) = s.distance(i) < 1.0f;
         });
     }
     static const char* policies(int p) { return p == 0 ? "homing" : nullptr; }
-    /// In the highest gear towards the beacon, turning to it, all switches at their last position.
+    /// Drives toward the beacon in the highest gear, with all switches in their last position.
     template <class Group>
     SIM_HD static void act(Group& group, World<Rovers>& world, int, const ActionWriter<Rovers>& action) {
         const State& s = world.state;

@@ -4,8 +4,8 @@
 
 namespace flockstep {
 
-/// Harbour: boats look for the harbour in the dark, and a keeper on land decides when its lamp burns: oil is dear.
-/// Shows two roles with observations, actions and rewards of their own. Agent 0 is the keeper, the others are boats.
+/// Harbour: boats look for the harbour in the dark; a keeper decides when to light its lamp, since oil is expensive.
+/// Shows two roles with their own observations, actions and rewards. Agent 0 is the keeper, the others are boats.
 struct Harbour {
     static constexpr const char* summary = "two roles: boats look for a harbour, a keeper lights it";
     struct Config {

@@ -5,9 +5,9 @@
 
 namespace flockstep {
 
-/// Errands: agents walk down a street, each to a door of its own. Shows data that all worlds share (`Shared`, `load`):
-/// a ragged pool of scenes with 1 to 64 agents, and every rule for which comes next; padding (`active`); a field
-/// derived from another (`derive`: `goal` from `scene`).
+/// Errands: agents walk down a street, each to its own door. Shows data shared by all worlds (`Shared`, `load`): a
+/// ragged pool of scenes with 1 to 64 agents, and every scene order; padding (`active`); a field derived from another
+/// (`derive`: `goal` from `scene`).
 struct Errands {
     static constexpr const char* summary = "a pool of scenes with 1 to 64 agents";
     static constexpr int doors = 40;
@@ -19,21 +19,21 @@ struct Errands {
         void fields(F f) {
             f("max_episode_steps", max_episode_steps, between(1, 1 << 23), "steps until truncation");
             f("num_scenes", num_scenes, between(1, 65536), "scenes in the pool");
-            f("num_agents", num_agents, between(1, 4096), "most agents of a scene");
-            f("scene_order", scene_order, scene_orders(), "which comes next; weighted: by its number of agents");
+            f("num_agents", num_agents, between(1, 4096), "maximum number of agents in a scene");
+            f("scene_order", scene_order, scene_orders(), "order of scenes; weighted: by the number of agents");
             f("pool_seed", pool_seed, at_least(0), "seed of the pool");
         }
     };
     struct Shared {
         Ragged<uint8_t> door;  // [num_scenes] of each agent, 1..doors
-        SceneWeights weights;  // weighted: as many as there are agents
+        SceneWeights weights;  // weighted: the number of agents
         template <class V>
         void fields(V& visit) {
             visit("door", door), visit("weights", weights);
         }
     };
     struct State {
-        Field<uint16_t> scene, place, goal;  // [1], [num_agents], [num_agents]: 0 for those who are not there
+        Field<uint16_t> scene, place, goal;  // [1], [num_agents], [num_agents]: 0 for padding
         template <class V>
         SIM_HD void fields(const Config& c, const Shared& shared, V& visit) {
             visit("scene", scene, 1).between(0, double(shared.door.size() - 1));
@@ -59,14 +59,14 @@ struct Errands {
         if (c.scene_order == SceneOrder::weighted) shared.weights = make_weights(loader, weights, "weights");
         return shared;
     }
-    static constexpr Observation<"way", int8_t> way{};
+    static constexpr Observation<"remaining", int8_t> remaining{};
     static constexpr Discrete<"walk"> walk{};
-    static constexpr auto tensors = tensor_list(way, walk);
+    static constexpr auto tensors = tensor_list(remaining, walk);
     static constexpr RandomStream<"scene", Purpose::reset, Draws{0, 1}, Items{0, 1}> drawn_scene{};
     static constexpr auto random_streams = random_stream_list(drawn_scene);
     static Spaces spaces(const Config& c) {
         Spaces spaces;
-        spaces.add("agent", c.num_agents).observation(way, {1}, {-doors}, {doors}).discrete(walk, 2);
+        spaces.add("agent", c.num_agents).observation(remaining, {1}, {-doors}, {doors}).discrete(walk, 2);
         return spaces;
     }
     template <class Group>
@@ -101,9 +101,9 @@ struct Errands {
     template <class Group>
     SIM_HD static void observe(Group& group, World<Errands>& world, AgentRange range,
                                const ObservationWriter<Errands>& out) {
-        group.for_each(out.wants(way) ? range.last - range.first : 0, [&](int i) {
+        group.for_each(out.wants(remaining) ? range.last - range.first : 0, [&](int i) {
             const int agent = range.first + i;
-            *out.row(way, agent) = int8_t(world.state.goal[agent] - world.state.place[agent]);
+            *out.row(remaining, agent) = int8_t(world.state.goal[agent] - world.state.place[agent]);
         });
     }
 };

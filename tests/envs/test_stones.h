@@ -4,9 +4,9 @@
 
 namespace flockstep {
 
-/// Stones: two takers take one to three stones from a heap in turn, and between their turns a dealer may add some. Who
-/// takes the last stone wins it from the other. Shows two roles with action masks, default choices other than 0, turns,
-/// a global state, outputs of its own, metrics of agents and roles, and a role that can be played by a script.
+/// Stones: two takers alternately take one to three stones from a heap, and between their turns a dealer may add some.
+/// Taking the last stone wins 1 from the other taker. Shows two roles with action masks, default choices other than 0,
+/// turns, a global state, own outputs, metrics of agents and roles, and a role that can be scripted.
 struct Stones {
     static constexpr const char* summary = "a game of turns with two roles and action masks";
     static constexpr int takers = 2, dealer = 2, agents = 3, max_heap = 20, taker_passes = 3, dealer_passes = 2;
@@ -20,14 +20,14 @@ struct Stones {
     };
     struct State {
         Field<int32_t> heap, turn;  // stones left; turns 0 to 3: taker 0, the dealer, taker 1, the dealer
-        Field<uint8_t> last;        // [agents] the choice of each one's last turn, at first to pass
+        Field<uint8_t> last;        // [agents] each agent's choice in its last turn, initially to pass
         Field<int32_t> moved;       // [agents] stones taken or added in this episode
         template <class V>
         SIM_HD void fields(const Config&, V& visit) {
             visit("heap", heap, 1).between(0, max_heap), visit("turn", turn, 1).between(0, 3);
             visit("last", last, agents).between(0, 3), visit("moved", moved, agents).between(0, 1 << 28);
         }
-        /// Who acts.
+        /// The agent whose turn it is.
         SIM_HD int agent() const { return turn[0] % 2 ? dealer : turn[0] / 2; }
     };
     static constexpr Observation<"heap", float> heap{};
