@@ -67,12 +67,11 @@ class CommandLine {
         return sub;
     }
     static std::string config_help(const std::string& command) {
-        const std::string text = "a TOML file of settings; command-line settings take precedence";
         if (command == "train")
-            return "a TOML file or the name of a shipped recipe (flockstep list); default: the recipe of NAME; none: "
-                   "the defaults below";
-        if (command == "bench") return text + "; default: the benchmark settings of NAME; none: the defaults below";
-        return text;
+            return "a TOML file, a shipped recipe, or none (bare defaults); if not given, the recipe of NAME";
+        if (command == "bench")
+            return "a TOML file, or none (bare defaults); if not given, the benchmark settings of NAME";
+        return "a TOML file of settings; command-line settings take precedence";
     }
     CLI::App app_;
 };

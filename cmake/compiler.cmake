@@ -12,7 +12,7 @@ set(CMAKE_CUDA_VISIBILITY_PRESET hidden)
 set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
-# -fPIC by hand: as a property it becomes -fPIE in programs, and then they cannot share the precompiled torch header.
+# All code may become part of a Python module.
 add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fPIC> $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-fPIC>)
 
 set(host $<COMPILE_LANGUAGE:CXX>)
@@ -56,8 +56,7 @@ if(FLOCKSTEP_SANITIZE)
     add_link_options(-fsanitize=${FLOCKSTEP_SANITIZE})
 endif()
 
-# ccache; with precompiled headers it needs to be told that their time stamps do not matter.
-# It fails where its folder cannot be written, as for a user without a home; then the build does without.
+# ccache. It fails where its folder cannot be written, as for a user without a home; then the build does without.
 find_program(FLOCKSTEP_CCACHE ccache DOC "ccache, or empty")
 if(FLOCKSTEP_CCACHE)
     file(WRITE ${PROJECT_BINARY_DIR}/generated/ccache_probe.cpp "int probe;\n")
@@ -65,11 +64,8 @@ if(FLOCKSTEP_CCACHE)
         WORKING_DIRECTORY ${PROJECT_BINARY_DIR}/generated RESULT_VARIABLE ccache_status OUTPUT_QUIET ERROR_QUIET)
 endif()
 if("${ccache_status}" STREQUAL "0")
-    set(launcher ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-        ${FLOCKSTEP_CCACHE})
-    set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
-    set(CMAKE_CUDA_COMPILER_LAUNCHER ${launcher})
-    add_compile_options($<${host}:-fpch-preprocess>)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${FLOCKSTEP_CCACHE})
+    set(CMAKE_CUDA_COMPILER_LAUNCHER ${FLOCKSTEP_CCACHE})
 endif()
 
 # The *.cpp of some folders, and their *.cu where CUDA is on.

@@ -17,18 +17,18 @@ python=$folder/venv/bin/python
 
 # The Python that the wheel was built for: cp311 is python3.11.
 wanted=$(basename "$wheel" | grep -oE 'cp3[0-9]+' | head -1)
-"${FLOCKSTEP_PYTHON:-python3.${wanted#cp3}}" -m venv "$folder/venv"
+base=${FLOCKSTEP_PYTHON:-python3.${wanted#cp3}}
+"$base" -m venv --without-pip "$folder/venv"
 git ls-files -z --cached --others --exclude-standard | xargs -0 cp -P --parents -t "$folder/" 2> /dev/null || true
-pip() { "$python" -m pip install --quiet --disable-pip-version-check "$@"; }
+pip() { "$base" -m pip --python "$python" install --quiet --disable-pip-version-check "$@"; }
 
 # Packages of FLOCKSTEP_PYTHON, by name, as links in a folder that the environment looks in.
 borrow() {
-    local site linked
-    linked=$folder/borrowed
+    local site linked=$folder/borrowed
     mkdir -p "$linked"
-    "$FLOCKSTEP_PYTHON" -c 'import site, sys, sysconfig; print(*dict.fromkeys([sysconfig.get_path("purelib"), *site.getsitepackages()]), sep="\n")' |
+    "$base" -c 'import site, sys, sysconfig; print(*dict.fromkeys([sysconfig.get_path("purelib"), *site.getsitepackages()]), sep="\n")' |
         while read -r site; do
-            find "$site" -maxdepth 1 -mindepth 1 ! -name '*.pth' ! -iname 'flockstep*' "$@" -exec ln -sfn -t "$linked" {} + 2> /dev/null || true
+            find "$site" -maxdepth 1 -mindepth 1 ! -name '*.pth' ! -iname 'flockstep*' "$@" -exec ln -s -t "$linked" {} + 2> /dev/null || true
         done
     echo "$linked" > "$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/borrowed.pth"
 }

@@ -254,21 +254,21 @@ def trained_with(*words, folder):
 def test_training_takes_the_recipe_of_the_environments_name(tmp_path):
     config, said = trained_with("cartpole", "--gamma", "0.9", folder=tmp_path)
     assert said == "Recipe: cartpole"
-    assert config["trainer"]["gae_lambda"] == 0.8 and config["trainer"]["anneal_lr"] is True
+    assert config["trainer"]["gae_lambda"] == 0.8 and config["trainer"]["learning_rate"] == 3e-3
     assert config["trainer"]["gamma"] == 0.9 and config["trainer"]["total_steps"] == 64  # flags win
 
 
 def test_training_by_bare_defaults(tmp_path):
     config, said = trained_with("cartpole", "--config", "none", folder=tmp_path)
     assert said.startswith("Recipe: none")
-    assert config["trainer"]["gae_lambda"] == 0.95 and config["trainer"]["anneal_lr"] is False
+    assert config["trainer"]["gae_lambda"] == 0.95 and config["trainer"]["learning_rate"] != 3e-3
 
 
 def test_a_file_stands_in_for_the_recipe_whatever_its_name(tmp_path):
     (tmp_path / "cartpole").write_text("gae_lambda = 0.7\n")
     config, said = trained_with("cartpole", "--config", "cartpole", folder=tmp_path)
     assert said == "Recipe: cartpole"
-    assert config["trainer"]["gae_lambda"] == 0.7 and config["trainer"]["anneal_lr"] is False
+    assert config["trainer"]["gae_lambda"] == 0.7 and config["trainer"]["learning_rate"] != 3e-3
 
 
 def test_a_flag_for_a_table_wins_over_the_recipe_for_a_device(tmp_path):
