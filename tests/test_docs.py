@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -80,6 +81,12 @@ def run_example_page(page, folder, run=None):
 @pytest.mark.parametrize("page", [page for page in PAGES if page != CLIENTS], ids=name_of)
 def test_every_example_of_a_page_runs(page, tmp_path, run_folder):
     run_example_page(page, tmp_path, run_folder)
+
+
+def test_examples_are_found():
+    languages = Counter(block.language for page in PAGES for block in examples.blocks_of(page.read_text()))
+    assert languages["python"] > 30 and languages["pycon"] > 10 and languages["toml"] > 0
+    assert len(commands_shown() - set(NOT_RUN)) > 25
 
 
 def test_what_is_not_run_is_still_shown_somewhere():
