@@ -39,6 +39,7 @@ NOT_RUN = {
 # What is added to commands that would take long.
 LONGER = {
     "flockstep train": "--device cpu --max_seconds 1 --update_epochs 1 --evaluate_episodes 4",
+    "flockstep train pathfinding": "--hidden_sizes 32 --num_envs 4",
     "flockstep bench": "--device cpu --seconds 0.05 --repeats 1 --num_envs 64",
 }
 
@@ -85,7 +86,7 @@ def test_every_example_of_a_page_runs(page, tmp_path, run_folder):
 
 def test_examples_are_found():
     languages = Counter(block.language for page in PAGES for block in examples.blocks_of(page.read_text()))
-    assert languages["python"] > 30 and languages["pycon"] > 10 and languages["toml"] > 0
+    assert languages["python"] > 30 and languages["pycon"] > 8 and languages["toml"] > 0
     assert len(commands_shown() - set(NOT_RUN)) > 25
 
 
