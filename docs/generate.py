@@ -24,6 +24,7 @@ ROOT = DOCS.parent
 MARKER = re.compile(r"^<!-- generated: (\w+) ?(.*?) -->$", re.MULTILINE)
 TABLE_HEAD = re.compile(r"^( *)key +default +values +description$")
 UNBOUNDED = 1e30
+FEW = 8  # elements whose ranges are listed one by one
 
 
 def markdown_table(head, rows):
@@ -83,8 +84,14 @@ def number(value):
 
 
 def bounds(part):
-    low, high = min(part["low"], default=None), max(part["high"], default=None)
-    return "any" if low is None or high is None else f"{number(low)} to {number(high)}"
+    """The range of a part's elements, or of each where they are few and differ."""
+    low, high = part["low"], part["high"]
+    if not low or not high:
+        return "any"
+    pairs = list(zip(low, high, strict=True)) if len(low) == len(high) else []
+    if not 1 < len(set(pairs)) <= len(pairs) <= FEW:
+        pairs = [(min(low), max(high))]
+    return "; ".join(f"{number(least)} to {number(most)}" for least, most in pairs)
 
 
 def shape(sizes):

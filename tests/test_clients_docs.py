@@ -2,7 +2,7 @@
 
 from conftest import require_client
 
-for name in ("stable_baselines3", "supersuit", "torchrl", "skrl", "tianshou", "moviepy"):
+for name in ("stable_baselines3", "supersuit", "torchrl", "skrl", "tianshou"):
     require_client(name)
 
 import examples  # noqa: E402

@@ -7,10 +7,13 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
+from fnmatch import fnmatch
 from pathlib import Path
 
 import examples
 import pytest
+from safetensors import safe_open
 
 flockstep = pytest.importorskip("flockstep", reason="the Python module is not built")
 
@@ -25,10 +28,7 @@ NOT_RUN = {
     "make": "builds everything",
     "make train": "builds everything, then trains for a minute or two",
     "make test": "runs these tests",
-    "make docs": "builds the pages; .ci/run does it",
-    "make bench": "builds everything, then measures for a minute",
     "make compare": "installs EnvPool and POGEMA",
-    "pip install .": "builds a wheel",
     "cmake --preset cpu && cmake --build build-cpu --target flockstep_tests _flockstep": "builds everything",
     'build-cpu/flockstep_tests "every environment*"': "plays every environment's cases for minutes; `make test` does",
     "PYTHONPATH=build-cpu/python .venv/bin/python -m pytest envs/mpe": "runs tests of its own",
@@ -38,7 +38,8 @@ NOT_RUN = {
 }
 # What is added to commands that would take long.
 LONGER = {
-    "flockstep train": "--device cpu --max_seconds 2",
+    "flockstep train": "--device cpu --max_seconds 1 --update_epochs 1 --evaluate_episodes 4",
+    "flockstep train pathfinding": "--hidden_sizes 32 --num_envs 4",
     "flockstep bench": "--device cpu --seconds 0.05 --repeats 1 --num_envs 64",
 }
 
@@ -83,9 +84,15 @@ def test_every_example_of_a_page_runs(page, tmp_path, run_folder):
     run_example_page(page, tmp_path, run_folder)
 
 
+def test_examples_are_found():
+    languages = Counter(block.language for page in PAGES for block in examples.blocks_of(page.read_text()))
+    assert languages["python"] > 30 and languages["pycon"] > 8 and languages["toml"] > 0
+    assert len(commands_shown() - set(NOT_RUN)) > 20
+
+
 def test_what_is_not_run_is_still_shown_somewhere():
     shown = commands_shown()
-    assert not set(NOT_RUN) - shown - {"make", "pip install ."}
+    assert not set(NOT_RUN) - shown
     assert not [start for start in LONGER if not any(command.startswith(start) for command in shown)]
 
 
@@ -128,7 +135,7 @@ def test_every_environment_has_a_page_with_its_tables():
 
 def test_the_table_of_an_environment_is_what_it_declares():
     text = generator().spaces("cartpole")
-    assert "| `observation` | float32 | [4] | -inf to inf |" in text
+    assert "| `observation` | float32 | [4] | -4.8 to 4.8; -inf to inf; -0.4189 to 0.4189; -inf to inf |" in text
     assert "| `action` | Discrete | 1 | 0 to 1 |" in text
     assert "| `reward` | float32 | [num_envs, 1] |" in text
     assert "Metrics: `episode_return`, `episode_length`. Policies: `random`." in text
@@ -165,6 +172,55 @@ def test_every_marker_is_filled_in_and_a_wrong_one_is_refused():
     for page in PAGES:
         for line in page.read_text().splitlines():
             assert "generated:" not in line or module.MARKER.match(line), (page, line)
+
+
+# Formats
+
+
+def section(page, heading):
+    """The text below a heading of the second level."""
+    return (ROOT / page).read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+def keys_of_table(text):
+    """What stands as code in the first column of its tables."""
+    return {key for row in re.findall(r"^\| (`.*?) \|", text, re.MULTILINE) for key in re.findall(r"`([^`]+)`", row)}
+
+
+@needs_program
+def test_the_page_on_files_names_every_key_of_the_log(run_folder):
+    records = [json.loads(line) for line in (run_folder / "metrics.jsonl").read_text().splitlines()]
+    text = section("docs/formats.md", "metrics.jsonl")
+    assert all(f"`{key}`" in text for key in records[0])
+    assert keys_of_table(text) == {key for key in records[1] if not key.endswith("_standard_error")}
+    result = json.loads((run_folder / "evaluation.jsonl").read_text().splitlines()[0])
+    assert all(f"`{key}`" in section("docs/formats.md", "evaluation.jsonl") for key in [*result, *result["metrics"]["episode_return"]])
+
+
+@needs_program
+def test_the_page_on_files_names_every_file_of_a_run(run_folder):
+    patterns = keys_of_table(section("docs/formats.md", "Run folder"))
+    files = {path.name for path in run_folder.iterdir()}
+    assert len(files) == len(patterns) and all(any(fnmatch(file, pattern) for pattern in patterns) for file in files)
+
+
+@needs_program
+@pytest.mark.parametrize("extra", [[], ["--norm_obs", "--norm_reward"]])
+def test_the_page_on_files_names_everything_in_a_checkpoint(extra, tmp_path):
+    words = ["train", "cartpole", "--total_steps", "64", "--num_envs", "4", "--num_steps", "4", "--device", "cpu", "--replay", "false"]
+    subprocess.run([BINARY, *words, *extra], cwd=tmp_path, check=True, capture_output=True)
+    checkpoint = safe_open(next(tmp_path.glob("runs/*/checkpoint.safetensors")), "numpy")
+    known = keys_of_table(section("docs/formats.md", "checkpoint.safetensors"))
+    assert set(checkpoint.metadata()) <= known
+    patterns = [re.sub(r"[A-Z]+", "*", key) for key in known if "." in key]
+    assert not [name for name in checkpoint.keys() if not any(fnmatch(name, pattern) for pattern in patterns)]
+
+
+@needs_program
+def test_the_page_on_benchmarks_names_every_key():
+    words = ["bench", "cartpole", "--json", "--device", "cpu", "--seconds", "0.02", "--repeats", "1", "--num_envs", "8"]
+    result = json.loads(subprocess.run([BINARY, *words], check=True, capture_output=True, text=True).stdout)
+    assert keys_of_table(section("docs/benchmarks.md", "Measuring")) == set(result)
 
 
 # Excerpts
