@@ -6,7 +6,6 @@
 
 #include "bindings/array.h"
 #include "bindings/convert.h"
-#include "bindings/module.h"
 #include "trainer/role_actor.h"
 #include "trainer/run/run_folder.h"
 

@@ -86,7 +86,7 @@ struct TrainConfig {
 
     template <class F>
     void fields(F f) {
-        f("total_steps", total_steps, at_least(1), "agent-steps to train for, rounded up to whole rollouts");
+        f("total_steps", total_steps, between(1, 1LL << 53), "agent-steps to train for, rounded up to whole rollouts");
         f("num_envs", num_envs, between(1, 1 << 30), "worlds stepped in parallel");
         f("num_steps", num_steps, between(1, 65536), "steps of each world per rollout (horizon)");
         f("update_epochs", update_epochs, between(1, 1000), "epochs over each rollout");

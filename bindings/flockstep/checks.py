@@ -92,8 +92,11 @@ def list_to_array(name, value, dtype):
     """Numbers in nested lists as `dtype` (None: numpy's choice); ValueError where a number would change."""
     try:
         given = np.asarray(value, object)
+        is_array = not any(isinstance(number, (list, tuple, np.ndarray)) for number in given.ravel())
     except ValueError:
-        raise ValueError(f"{name}: got lists of different lengths, want an array") from None
+        is_array = False
+    if not is_array:
+        raise ValueError(f"{name}: got lists of different lengths, want an array")
     convert = integer_of if np.dtype(dtype or float).kind in "iu" else float_of
     numbers = [convert(name, number, dtype) for number in given.ravel()]
     return np.array(numbers, dtype).reshape(given.shape)

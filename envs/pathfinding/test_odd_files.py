@@ -44,7 +44,7 @@ def write(folder, name, content):
         (b"a.yaml", b"r\xff\x1b[2J\n", r' line 1: got "r\xff\x1b[2J", want `name: |-` before indented rows'),
         (b"a.yaml", b"r\xff: |-\n", r' line 1: got no rows of "r\xff", want indented rows below it'),
         (b"a.yaml", b"r\x07: |-\n  ..\nr\x07: |-\n  ..\n", r' line 3: got a second map "r\x07", want each name once'),
-        (b"a\n\x1b[2J\xff.map", b"", ": got no `map` line, want type, height, width, map, then the rows"),
+        (b"a\x1b[2J\xff.map", b"", ": got no `map` line, want type, height, width, map, then the rows"),
     ],
 )
 def test_bytes_are_quoted_so_that_they_can_be_read(tmp_path, name, content, says):
@@ -65,6 +65,11 @@ def test_bytes_are_quoted_so_that_they_can_be_read(tmp_path, name, content, says
 def test_scenarios_are_quoted_like_maps(tmp_path, content, says):
     plain, scenario = write(tmp_path, b"room.map", MAP), write(tmp_path, b"a.scen", content)
     assert refusal(map=plain, agents_xy=scenario, num_agents=content.count(b"room.map") or 1) == scenario + says
+
+
+def test_a_path_is_on_one_line(tmp_path):
+    scenario = write(tmp_path, b"a\n\x1b[2J\xff.scen", b"")
+    assert refusal(map="..", agents_xy=scenario) == rf"{tmp_path}/a\n\x1b[2J\xff.scen line 1: got nothing, want `version 1`"
 
 
 def test_what_is_no_file_is_refused_without_being_read(tmp_path):

@@ -75,6 +75,14 @@ def test_agents_that_cannot_be_are_refused(settings, sentence):
         make(**{"map": "....", "targets_xy": [[0, 2]], **settings})
 
 
+def test_a_size_beside_those_of_a_map_that_was_made_before_is_not_passed_over():
+    settings = make(size=12).settings
+    assert "height" not in settings or settings["height"] == 0
+    assert make(**{**settings, "size": 20}).get_field("map_size").tolist() == [[[20, 20]]]
+    with pytest.raises(ValueError, match="size: got 20, want 9, the larger of height and width, or height and width 0"):
+        make(height=9, width=4, size=20)
+
+
 def test_maps_of_the_competition_have_emitters(tmp_path):
     (tmp_path / "kit.map").write_text(MAP.replace(".....", ".E.S."))
     assert walls(make(map=tmp_path / "kit.map")) == [[0, 0, 0, 0, 0], [0, 0, 1, 0, 0]]
@@ -105,7 +113,7 @@ def test_a_scenario_of_another_map_is_refused(tmp_path):
 
 
 def test_two_agents_in_one_cell_are_refused(tmp_path):
-    settings = scenario(tmp_path, *({"map": "plain.map", "x": x, "y": y} for x, y in ((0, 0), (1, 0), (0, 1))))
+    settings = scenario(tmp_path, *({"map": "plain.map", "x": x, "y": y} for x, y in ((0, 0), (1, 1), (0, 1))))
     with pytest.raises(ValueError, match=r"a.scen line 4: got start x 0, y 0 as in line 2, want a cell of its own for each agent"):
         make(num_agents=3, **settings)
     assert make(num_agents=2, **settings).num_agents == 2  # the third problem is not asked for
