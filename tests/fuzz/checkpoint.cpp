@@ -1,21 +1,23 @@
-#include "io/json.h"
-#include "io/safetensors.h"
 #include "tests/fuzz/targets.h"
+#include "trainer/run/checkpoint_info.h"
 
 namespace flockstep::fuzz {
 
 void checkpoint(std::string_view bytes) {
     const MemoryFile file(bytes);
-    accepts([&] {
-        const Safetensors read = read_safetensors(file.path());
+    Archive archive;
+    const bool is_read = accepts([&] {
+        archive = read_archive(file.path());
         uint64_t total = 0;
-        for (const Safetensors::Array& array : read.arrays) total += array.bytes.size();
-        constexpr uint64_t smallest_entry = 40;  // bytes of the header that name an array
-        expect(total <= bytes.size() * (bytes.size() / smallest_entry + 1), "more bytes than the file holds");
-        for (const auto& [name, text] : read.metadata) {
-            const Json json = parse_json(text, 8);
-            if (!json.is_discarded()) parse_json(to_line(json), 8);
-        }
+        for (const NamedArray& array : archive.arrays) total += array.bytes.size();
+        expect(total <= bytes.size(), "more bytes than the file holds");
+    });
+    if (!is_read) return;
+    accepts([&] {
+        const CheckpointInfo info = read_info(archive);
+        expect(!info.policies.empty(), "a checkpoint without policies");
+        for (const PolicySpec& spec : info.policies)
+            expect(!spec.parts.empty() && spec.num_actions >= 1, "a policy without input or actions");
     });
 }
 

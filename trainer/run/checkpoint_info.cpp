@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "io/json.h"
+#include "io/quote.h"
 #include "sim/engine/engine_view.h"
 
 namespace flockstep {
@@ -55,7 +56,7 @@ class Entry {
         if (!json_.is_object()) refuse("an object");
         Settings settings;
         for (const auto& [key, json] : json_.items())
-            settings.set(key, Entry(archive_, name_ + "." + key, json).value());
+            settings.set(key, Entry(archive_, name_ + "." + escaped(key), json).value());
         return settings;
     }
     [[noreturn]] void refuse(const std::string& expected) const {
