@@ -27,7 +27,7 @@ import numpy as np
 import torch
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SMALL = "--num_envs 8 --num_steps 8 --num_minibatches 2 --hidden_sizes 16 --device cpu --replay false".split()
+SMALL = "--config none --num_envs 8 --num_steps 8 --num_minibatches 2 --hidden_sizes 16 --device cpu --replay false".split()
 SOURCES = {
     "cartpole": "--norm_obs true --norm_reward true".split(),
     "pathfinding": "--num_agents 3 --size 6 --observation windows,cost_to_go --mask_obstacles true".split(),
