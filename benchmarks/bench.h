@@ -31,7 +31,7 @@ struct BenchConfig {
 struct BenchResult {
     std::string environment, device, policy, outputs, plan, tuned, commit;
     Settings settings;                // the environment's, all of them
-    Settings given;                   // those of them that are not left to the environment's defaults
+    Settings given;                   // those that differ from the environment's defaults
     int64_t num_envs = 0, steps = 0;  // steps: timed
     int num_agents = 0, repeats = 0;
     bool statistics = false, clocks_acting = false;

@@ -229,7 +229,7 @@ GivenAgents read_given_agents(const PathfindingConfig& c, const std::vector<Grid
     return given;
 }
 
-/// No two agents may have the same cell. cells: of agent 0, 1, ...
+/// No two agents may have the same cell. cells: those of agents 0, 1, ...
 void check_apart(const char* name, const std::vector<Cell>& cells) {
     std::map<std::pair<int, int>, size_t> agent_at;
     for (size_t agent = 0; agent < cells.size(); ++agent) {
@@ -242,8 +242,8 @@ void check_apart(const char* name, const std::vector<Cell>& cells) {
     }
 }
 
-/// A cell must be on the map. On a map that was given it must also be free; on one that is drawn at a reset the cells
-/// of given agents become free, as POGEMA's do.
+/// A cell must be on the map. On a map from the settings it must also be free; on maps drawn at each reset, the cells
+/// of predefined agents are cleared, as in POGEMA.
 void check_cell(const char* name, size_t agent, Cell cell, const std::vector<GridMap>& maps,
                 const PathfindingShared& shared) {
     const std::string got = cell_text(cell) + " for agent " + std::to_string(agent);
@@ -257,7 +257,7 @@ void check_cell(const char* name, size_t agent, Cell cell, const std::vector<Gri
                    "a free cell");
 }
 
-/// One goal per agent, or many where on_target is restart: then two agents may want the same cell, one after the other.
+/// One goal per agent, or several if on_target is restart: then two agents may have the same goal at different times.
 void check_given_agents(const PathfindingConfig& c, const GivenAgents& given, const std::vector<GridMap>& maps,
                         const PathfindingShared& shared) {
     for (size_t agent = 0; agent < given.start.size(); ++agent) {

@@ -19,7 +19,7 @@ struct Line {
 /// Throws std::invalid_argument: `where: got ..., want ...`.
 [[noreturn]] void fail(const std::string& where, const std::string& got, const std::string& want);
 
-/// `source line 7`, or `source line 7 column 3`; the source as path_text shows it.
+/// `source line 7`, or `source line 7 column 3`; the source is formatted by path_text.
 std::string at_line(const std::string& source, int line);
 std::string at_line(const std::string& source, int line, size_t column);
 

@@ -141,7 +141,7 @@ void parse_problem(const Line& line, const GridMap& map, const std::string& sour
     scenario.goal.push_back(parse_place(field[6], field[7], map, where, "goal"));
 }
 
-/// No two agents may start in one cell, or have their goals in one. what: "start" or "goal".
+/// No two agents may have the same start, or the same goal. what: "start" or "goal".
 void check_places(const std::vector<Cell>& places, const std::vector<int>& line, const std::string& what,
                   const std::string& path) {
     std::map<std::pair<int, int>, int> line_of;
@@ -156,7 +156,7 @@ void check_places(const std::vector<Cell>& places, const std::vector<int>& line,
     }
 }
 
-/// The first `count` problems stay, 0: all.
+/// Keeps the first `count` problems, 0: all.
 void keep_problems(Scenario& scenario, size_t count, const std::string& path) {
     if (count > scenario.start.size()) {
         fail("num_agents", std::to_string(count),

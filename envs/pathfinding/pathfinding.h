@@ -53,7 +53,7 @@ struct Pathfinding {
         {"Pathfinding-v0"},
         {"PathfindingLifelong-v0",  // the settings of POGEMA's benchmark
          {{"on_target", "restart"}, {"collision_system", "soft"}, {"max_episode_steps", "256"}}}};
-    /// A map per world, drawn anew at each reset, and new goals on arrival.
+    /// A map per world, drawn at each reset, and new goals on arrival.
     static constexpr PresetSetting bench_settings[] = {{"size", "32"},
                                                        {"num_agents", "64"},
                                                        {"on_target", "restart"},

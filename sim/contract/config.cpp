@@ -27,7 +27,7 @@ std::string number(double value) {
     return {buffer, end};
 }
 
-/// A bound of an integer, in full.
+/// A bound of an integer, with all digits.
 std::string integer_text(double bound) {
     constexpr double beyond = 9223372036854775808.0;  // 2^63
     return std::to_string(bound >= beyond ? std::numeric_limits<int64_t>::max() : int64_t(bound));
@@ -40,7 +40,7 @@ std::string integer_text(double bound) {
     throw std::invalid_argument(std::string(name) + ": got " + got + ", want " + expected);
 }
 
-constexpr size_t max_typo_bytes = 100;  // of a key for which a known one is looked for
+constexpr size_t max_typo_bytes = 100;  // longer keys get no suggestion
 
 int edit_distance(const std::string& a, const std::string& b) {
     std::vector<int> row(b.size() + 1);
@@ -161,7 +161,7 @@ bool convert_bool(const char* name, const Value& value) {
 }
 
 namespace {
-/// The rule with the bounds of int64, where it has none of its own, said.
+/// The rule with its bounds limited to those of int64, so that messages show them.
 FieldRule within_64_bits(FieldRule rule) {
     rule.low = std::max(rule.low, double(std::numeric_limits<int64_t>::min()));
     rule.high = std::min(rule.high, double(std::numeric_limits<int64_t>::max()));

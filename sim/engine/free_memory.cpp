@@ -12,7 +12,7 @@ namespace flockstep {
 namespace fs = std::filesystem;
 
 namespace {
-/// The number of a line "KEY NUMBER" or "KEY: NUMBER kB", as it stands there; SIZE_MAX without such a line.
+/// The number in a line "KEY NUMBER" or "KEY: NUMBER kB", without scaling; SIZE_MAX without such a line.
 size_t number_of(const fs::path& file, const std::string& key) {
     std::ifstream lines(file);
     std::string line;
@@ -28,7 +28,7 @@ size_t kilobytes_of(const fs::path& file, const std::string& key) {
     const size_t kilobytes = number_of(file, key);
     return kilobytes == SIZE_MAX ? SIZE_MAX : kilobytes << 10;
 }
-/// The number that is all of a file; SIZE_MAX where it is another word, such as "max".
+/// The number in a file that contains nothing else; SIZE_MAX for other contents, such as "max".
 size_t only_number(const fs::path& file) {
     size_t number = 0;
     return std::ifstream(file) >> number ? number : SIZE_MAX;
@@ -48,7 +48,7 @@ size_t room_of(const fs::path& group, const GroupFiles& files) {
     return limit - std::min(limit, used);
 }
 
-/// Of a group and all above it, up to where groups are mounted. In a container the path may be that of the host.
+/// The minimum over a group and its ancestors, up to the mount point. In a container the path may be the host's.
 size_t room_upwards(const fs::path& mount, const std::string& path, const GroupFiles& files) {
     size_t room = room_of(mount, files);
     for (fs::path below = fs::path(path).relative_path(); !below.empty(); below = below.parent_path())

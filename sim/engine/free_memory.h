@@ -4,18 +4,18 @@
 #include <filesystem>
 #include <string>
 
-/// How much memory this process could still fill, on Linux. What the system does not say limits nothing: SIZE_MAX.
+/// How much memory this process can still use, on Linux. SIZE_MAX where the system reports no limit.
 namespace flockstep {
 
-/// Free pages of the machine and those it only caches files in (MemAvailable).
+/// Available memory of the machine: free pages and those used only to cache files (MemAvailable).
 size_t machine_room();
-/// What the control groups of this process leave, version 1 or 2: the least, over a group and all above it, of its
-/// limit less what it uses, where cached files that are not in use do not count. mount: /sys/fs/cgroup; groups:
-/// the text of /proc/self/cgroup.
+/// What this process's control groups leave, version 1 or 2: the minimum, over a group and its ancestors, of the limit
+/// minus the usage, not counting inactive cached files. mount: /sys/fs/cgroup; groups: the contents of
+/// /proc/self/cgroup.
 size_t cgroup_room(const std::filesystem::path& mount, const std::string& groups);
-/// Address space that the limit of this process leaves (ulimit -v).
+/// Address space left under this process's limit (ulimit -v).
 size_t address_room();
-/// Bytes of this process that are in memory or swapped out, files that are mapped left out.
+/// Anonymous memory of this process, resident or swapped out; excludes mapped files.
 size_t resident_bytes();
 
 }  // namespace flockstep

@@ -19,13 +19,13 @@
 namespace flockstep {
 
 namespace {
-/// Memory that the system hands out zeroed, and fills when it is first touched: large blocks, so that a plan which is
-/// too large is refused before other programs have to make room for its beginning.
+/// Large blocks that the system provides zeroed and backs with pages on first touch, so that an allocation that is too
+/// large is rejected before its first part displaces other programs' memory.
 class LazyBlocks {
   public:
     static constexpr size_t least = size_t{256} << 20;
 
-    /// Null where there is no room.
+    /// Null if out of memory.
     void* allocate(size_t bytes) {
         void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (data == MAP_FAILED) return nullptr;
@@ -33,7 +33,7 @@ class LazyBlocks {
         blocks_[data] = bytes, total_ += bytes;
         return data;
     }
-    /// False where it is not one of these.
+    /// False if it is not one of these blocks.
     bool release(void* data) {
         const std::lock_guard guard(mutex_);
         const auto block = blocks_.find(data);
@@ -43,7 +43,7 @@ class LazyBlocks {
         blocks_.erase(block);
         return true;
     }
-    /// Bytes that were handed out and are not filled yet: at least so many, since others take memory, too.
+    /// Bytes that are allocated but not backed yet: a lower bound, since other allocations count too.
     size_t untouched() {
         const std::lock_guard guard(mutex_);
         return total_ == 0 ? 0 : total_ - std::min(total_, resident_bytes());
