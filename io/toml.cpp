@@ -53,44 +53,50 @@ std::string sentence_of(const toml::parse_error& error) {
     return escaped(text, max_sentence);
 }
 
-/// toml++ limits how deep arrays and inline tables lie within one another, but not the parts of a dotted key, each of
-/// which is a table in the one before, made and destroyed by recursion.
-class KeyDepth {
+/// What toml++ 3.3 must not see, found by a look at what is outside of strings and comments: keys of very many parts,
+/// each of which is a table in the one before, made and destroyed by recursion (arrays and inline tables have a limit);
+/// and characters beyond ASCII, some of which lead it to a point that it takes for unreachable. TOML 1.0 has none
+/// there.
+class Outline {
   public:
-    /// The line, counted from 1, of the first key of more than `most` parts; 0 where there is none.
-    static int find(std::string_view text, int most) {
-        KeyDepth depth{text};
-        while (!depth.rest_.empty())
-            if (depth.step() > most) return depth.line_;
-        return 0;
+    /// Throws std::invalid_argument that begins with `source` and the line.
+    static void check(std::string_view text, const std::string& source) {
+        constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+        Outline outline(text.substr(text.starts_with(byte_order_mark) ? byte_order_mark.size() : 0));
+        while (!outline.rest_.empty()) outline.step(source);
     }
 
   private:
-    explicit KeyDepth(std::string_view text) : rest_(text) {}
+    explicit Outline(std::string_view text) : rest_(text) {}
 
-    /// Passes over one character, string or comment; returns the dots outside of strings since the key's beginning.
-    int step() {
+    [[noreturn]] void refuse(const std::string& source, const std::string& sentence) const {
+        throw std::invalid_argument(source + ":" + std::to_string(line_) + ": " + sentence);
+    }
+    /// Passes over one character, string or comment.
+    void step(const std::string& source) {
         const char c = rest_[0];
         if (c == '#') return skip(rest_.find('\n'));
         if (c == '"' || c == '\'') return skip_string(c);
+        if (static_cast<unsigned char>(c) >= 128)
+            refuse(source, "got " + character_at(rest_, 0) + " outside of quotes, want ASCII");
         if (c == '\n' || c == '=' || c == ',' || c == '[' || c == '{') dots_ = 0;
-        if (c == '.') ++dots_;
-        return skip(1);
+        if (c == '.' && ++dots_ > max_key_dots)
+            refuse(source, "got a key of more than " + std::to_string(max_key_dots) + " dots, want a key of a table");
+        skip(1);
     }
-    int skip_string(char quote) {
+    void skip_string(char quote) {
         const std::string triple(3, quote);
         const bool is_long = rest_.substr(0, 3) == triple;
         const std::string end = is_long ? triple : std::string(1, quote);
         size_t at = end.size();
         while (at < rest_.size() && rest_.substr(at, end.size()) != end && (is_long || rest_[at] != '\n'))
             at += quote == '"' && rest_[at] == '\\' ? 2 : 1;
-        return skip(at >= rest_.size() || rest_[at] == '\n' ? at : at + end.size());
+        skip(at >= rest_.size() || rest_[at] == '\n' ? at : at + end.size());
     }
-    int skip(size_t count) {
+    void skip(size_t count) {
         count = std::min(count, rest_.size());
         line_ += int(std::count(rest_.begin(), rest_.begin() + std::ptrdiff_t(count), '\n'));
         rest_.remove_prefix(count);
-        return dots_;
     }
 
     std::string_view rest_;
@@ -98,9 +104,7 @@ class KeyDepth {
 };
 
 toml::table parse(const std::string& text, const std::string& source) {
-    if (const int line = KeyDepth::find(text, max_key_dots))
-        throw std::invalid_argument(source + ":" + std::to_string(line) + ": got a key of more than " +
-                                    std::to_string(max_key_dots) + " dots, want a key of a table");
+    Outline::check(text, source);
     try {
         return toml::parse(text);
     } catch (const toml::parse_error& error) {

@@ -114,6 +114,16 @@ TEST_CASE("TOML: a table whose name begins like no key is refused") {
     for (const char* text : {"[$]\n", "[\x04]\n", "[[=]]\n", "[ ,a]\n"}) CHECK(refusal(text).rfind("1: ", 0) == 0);
 }
 
+TEST_CASE("TOML: characters beyond ASCII belong into quotes and comments") {
+    const std::string sentence = "got \"\xce\x9e\" outside of quotes, want ASCII";
+    CHECK(refusal("a = '\xce\x9e'\nb = \xce\x9e\n") == "2: " + sentence);
+    CHECK(refusal("\xce\x9e = 1\n") == "1: " + sentence);
+    CHECK(refusal("[\xce\x9e]\n") == "1: " + sentence);
+    CHECK(refusal("a = \xff\n") == "1: got \"\\xff\" outside of quotes, want ASCII");
+    const auto list = entries("\xef\xbb\xbf\"\xce\x9e\" = '\xce\x9e' # \xce\x9e\n");
+    CHECK((list.size() == 1 && list[0].key == "\xce\x9e" && list[0].value == TomlValue(std::string("\xce\x9e"))));
+}
+
 TEST_CASE("TOML: deep arrays and inline tables are refused") {
     for (const char* opening : {"[", "{a=", "[{a="}) {
         std::string text = "a = ";
