@@ -76,7 +76,8 @@ class Outline {
     void step(const std::string& source) {
         const char c = rest_[0];
         if (c == '#') return skip(rest_.find('\n'));
-        if (c == '"' || c == '\'') return skip_string(c);
+        const bool is_between = std::string_view(" \t\r\n=,[{.").find(before_) != std::string_view::npos;
+        if (is_between && (c == '"' || c == '\'')) return skip_string(c);  // elsewhere a quote begins nothing
         if (static_cast<unsigned char>(c) >= 128)
             refuse(source, "got " + character_at(rest_, 0) + " outside of quotes, want ASCII");
         if (c == '\n' || c == '=' || c == ',' || c == '[' || c == '{') dots_ = 0;
@@ -96,10 +97,12 @@ class Outline {
     void skip(size_t count) {
         count = std::min(count, rest_.size());
         line_ += int(std::count(rest_.begin(), rest_.begin() + std::ptrdiff_t(count), '\n'));
+        before_ = rest_[count - 1];
         rest_.remove_prefix(count);
     }
 
     std::string_view rest_;
+    char before_ = '\n';  // the character in front of the rest
     int line_ = 1, dots_ = 0;
 };
 

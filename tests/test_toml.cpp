@@ -120,6 +120,8 @@ TEST_CASE("TOML: characters beyond ASCII belong into quotes and comments") {
     CHECK(refusal("\xce\x9e = 1\n") == "1: " + sentence);
     CHECK(refusal("[\xce\x9e]\n") == "1: " + sentence);
     CHECK(refusal("a = \xff\n") == "1: got \"\\xff\" outside of quotes, want ASCII");
+    CHECK(refusal("a = 1'\xce\x9e'\n") == "1: " + sentence);  // this quote begins no string
+    CHECK(entries("a = '''\xce\x9e''''\nb = \"\"\"\xce\x9e\"\"\"\"\"\nc = ['\xce\x9e',\"\xce\x9e\"]\n").size() == 3);
     const auto list = entries("\xef\xbb\xbf\"\xce\x9e\" = '\xce\x9e' # \xce\x9e\n");
     CHECK((list.size() == 1 && list[0].key == "\xce\x9e" && list[0].value == TomlValue(std::string("\xce\x9e"))));
 }
