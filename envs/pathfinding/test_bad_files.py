@@ -18,8 +18,8 @@ SCENARIO = "version 1\n" + PROBLEM.format(x=0, y=1, goal_x=3, goal_y=2) + PROBLE
 # name of the file, what is in it, settings, what the sentence says ({} is the file)
 BAD = [
     ("room.map", MAP.replace("octile", "tile"), {}, '{} line 1: got type "tile", want octile'),
-    ("room.map", MAP.replace("height 3", "height three"), {}, '{} line 2: got height "three", want a whole number, 1 to 4096'),
-    ("room.map", MAP.replace("height 3", "height 99999"), {}, '{} line 2: got height "99999", want a whole number, 1 to 4096'),
+    ("room.map", MAP.replace("height 3", "height three"), {}, '{} line 2: got height "three", want an integer from 1 to 4096'),
+    ("room.map", MAP.replace("height 3", "height 99999"), {}, '{} line 2: got height "99999", want an integer from 1 to 4096'),
     ("room.map", MAP.replace("height 3", "height 4"), {}, "{}: got 3 rows, want 4 (the header's height)"),
     ("room.map", MAP.replace(".@@.", ".@@"), {}, "{} line 6: got 3 characters, want 4 (the header's width)"),
     ("room.map", MAP.replace(".@@.", ".@x."), {}, '{} line 6 column 3: got "x", want one of . G S E @ O T W'),
@@ -35,7 +35,7 @@ BAD = [
     ("room.scen", SCENARIO.replace("\t3.5", ""), {}, "{} line 2: got 8 fields, want 9"),
     ("room.scen", SCENARIO.replace("\t4\t3\t", "\t5\t3\t"), {}, "{} line 2: got a map of width 5 and height 3, want 4 and 3 (the map's)"),
     ("room.scen", SCENARIO.replace("\t0\t1\t", "\t1\t1\t"), {}, "{} line 2: got start x 1, y 1 on an obstacle, want a free cell"),
-    ("room.scen", SCENARIO.replace("\t0\t1\t", "\t0\t7\t"), {}, '{} line 2: got start y "7", want a whole number, 0 to 2'),
+    ("room.scen", SCENARIO.replace("\t0\t1\t", "\t0\t7\t"), {}, '{} line 2: got start y "7", want an integer from 0 to 2'),
     ("room.scen", SCENARIO.replace("3.5", "far"), {}, '{} line 2: got optimal length "far", want a number'),
     ("room.scen", "version 1\n", {}, "{}: got no problems, want at least one line of 9 fields"),
     ("room.scen", SCENARIO, {"num_agents": 3}, "num_agents: got 3, want at most 2, the problems of {}"),

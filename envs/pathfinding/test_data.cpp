@@ -276,8 +276,8 @@ TEST_CASE("pathfinding maps: errors of MovingAI maps name file and line") {
     CHECK(error("") == ": got no `map` line, want type, height, width, map, then the rows");
     CHECK(error("type tile\n") == " line 1: got type \"tile\", want octile");
     CHECK(error("heights 2\n") == " line 1: got \"heights\", want type, height, width or map");
-    CHECK(error("height two\n") == " line 1: got height \"two\", want a whole number, 1 to 4096");
-    CHECK(error("width 4097\n") == " line 1: got width \"4097\", want a whole number, 1 to 4096");
+    CHECK(error("height two\n") == " line 1: got height \"two\", want an integer from 1 to 4096");
+    CHECK(error("width 4097\n") == " line 1: got width \"4097\", want an integer from 1 to 4096");
     CHECK(error("height 2\nmap\n") == " line 2: got `map` before height and width, want both above it");
     CHECK(error(header + "...\n") == ": got 1 rows, want 2 (the header's height)");
     CHECK(error(header + "...\n....\n") == " line 6: got 4 characters, want 3 (the header's width)");
@@ -312,8 +312,8 @@ TEST_CASE("pathfinding maps: errors of MovingAI scenarios name file and line") {
     CHECK(error("version 1\n0\tm\t3\t2\n") == " line 2: got 4 fields, want 9");
     CHECK(error("version 1\n0 m 2 3 0 0 1 0 1\n") ==
           " line 2: got a map of width 2 and height 3, want 3 and 2 (the map's)");
-    CHECK(error("version 1\n0 m 3 2 3 0 1 0 1\n") == " line 2: got start x \"3\", want a whole number, 0 to 2");
-    CHECK(error("version 1\n0 m 3 2 0 -1 1 0 1\n") == " line 2: got start y \"-1\", want a whole number, 0 to 1");
+    CHECK(error("version 1\n0 m 3 2 3 0 1 0 1\n") == " line 2: got start x \"3\", want an integer from 0 to 2");
+    CHECK(error("version 1\n0 m 3 2 0 -1 1 0 1\n") == " line 2: got start y \"-1\", want an integer from 0 to 1");
     CHECK(error("version 1\n0 m 3 2 0 0 1 1 1\n") == " line 2: got goal x 1, y 1 on an obstacle, want a free cell");
     CHECK(error("version 1\n0 m 3 2 0 0 1 0 far\n") == " line 2: got optimal length \"far\", want a number");
 }

@@ -38,7 +38,7 @@ def write(folder, name, content):
         (b"a.map", MAP.replace(b".@@.", ".é@".encode()), ' line 6 column 2: got "é", want one of . G S E @ O T W'),
         (b"a.map", CLEAR + MAP, r' line 1: got "\x1b]0;owned\x07\x1b[2Jtype", want type, height, width or map'),
         (b"a.map", MAP.replace(b"octile", b"\xe4" * 1000), " line 1: got type \"" + r"\xe4" * 200 + '...", want octile'),
-        (b"a.map", MAP.replace(b"height 2", b"height \xc2\x9b2J"), r' line 2: got height "\xc2\x9b2J", want a whole number, 1 to 4096'),
+        (b"a.map", MAP.replace(b"height 2", b"height \xc2\x9b2J"), r' line 2: got height "\xc2\x9b2J", want an integer from 1 to 4096'),
         (b"a.txt", b"..\n.\xff", r' line 2 column 2: got "\xff", want one of . # @ $ ! a-z A-Z'),
         (b"a.txt", b"..\n.\x00", r' line 2 column 2: got "\x00", want one of . # @ $ ! a-z A-Z'),
         (b"a.yaml", b"r\xff\x1b[2J\n", r' line 1: got "r\xff\x1b[2J", want `name: |-` before indented rows'),
@@ -58,7 +58,7 @@ def test_bytes_are_quoted_so_that_they_can_be_read(tmp_path, name, content, says
         (CLEAR, r' line 1: got "\x1b]0;owned\x07\x1b[2J", want `version 1`'),
         (SCENARIO.replace(b"room.map", b"\xff\x1b.map"), r' line 2: got a problem of map "\xff\x1b.map", want one of "room"'),
         (SCENARIO.replace(b"\t4\n", b"\t\x1b\n"), r' line 2: got optimal length "\x1b", want a number'),
-        (SCENARIO.replace(b"\t0\t0\t", b"\t0\t\xff\t"), r' line 2: got start y "\xff", want a whole number, 0 to 1'),
+        (SCENARIO.replace(b"\t0\t0\t", b"\t0\t\xff\t"), r' line 2: got start y "\xff", want an integer from 0 to 1'),
         (SCENARIO + SCENARIO[10:].replace(b"\t0\t0\t", b"\t1\t0\t"), " line 3: got goal x 3, y 1 as in line 2, want a cell of its own for each agent"),
     ],
 )
