@@ -20,22 +20,22 @@ uint32_t stored(float value, DType dtype) {
 
 /// Moves `count` elements with several lanes to `offset` elements past a 16-byte boundary and checks every byte.
 void check_move(DType source_dtype, DType dtype, int count, int offset, int lanes) {
-    INFO(name_of(written) << " to " << name_of(dtype) << ", " << count << " at " << offset << ", lanes " << lanes);
+    INFO(name_of(source_dtype) << " to " << name_of(dtype) << ", " << count << " at " << offset << ", lanes " << lanes);
     alignas(16) static char staged[4096], memory[4096];
-    const int size = size_of(dtype), source_size = written == DType::float32 ? 4 : 1;
+    const int size = size_of(dtype), source_size = source_dtype == DType::float32 ? 4 : 1;
     // parts that need no conversion are staged at their destination's offset within 16 bytes
     PartView part{};
-    part.source_dtype = written, part.dtype = dtype;
+    part.source_dtype = source_dtype, part.dtype = dtype;
     char* from = staged + (part.is_copied() ? offset * size % 16 : 0);
     std::vector<float> values;
     uint32_t* words = reinterpret_cast<uint32_t*>(staged);
-    for (int i = 0; i < 128; ++i) words[i] = written == DType::bit ? 0 : ~0u;
+    for (int i = 0; i < 128; ++i) words[i] = source_dtype == DType::bit ? 0 : ~0u;
     for (int i = 0; i < count; ++i) {
         const uint32_t hash = uint32_t(i) * 2654435761u >> 8;
-        if (written == DType::bit) values.push_back(float(hash & 1)), words[i / 32] |= (hash & 1) << (i % 32);
-        if (written == DType::uint8) values.push_back(float(hash & 255)), from[i] = char(hash);
-        if (written == DType::int8) values.push_back(float(int8_t(hash))), from[i] = char(hash);
-        if (written == DType::float32) {
+        if (source_dtype == DType::bit) values.push_back(float(hash & 1)), words[i / 32] |= (hash & 1) << (i % 32);
+        if (source_dtype == DType::uint8) values.push_back(float(hash & 255)), from[i] = char(hash);
+        if (source_dtype == DType::int8) values.push_back(float(int8_t(hash))), from[i] = char(hash);
+        if (source_dtype == DType::float32) {
             values.push_back(float(hash) * 0x1p-12f - 1000);
             memcpy(from + i * source_size, &values.back(), 4);
         }

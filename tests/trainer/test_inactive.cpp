@@ -45,8 +45,8 @@ class Run {
   public:
     Run(Device device, int filling)
         : batch_(make_herd(config_, device)),
-          lane_(device),
-          scope_(lane_),
+          stream_(device),
+          scope_(stream_),
           specs_(policy_specs(*batch_)),
           rollout_(*batch_, num_steps, specs_),
           state_(batch_->memory(), sizeof(TrainerState), "the trainer's state"),
@@ -57,7 +57,7 @@ class Run {
             for (size_t p = 0; p < specs_[r].parts.size(); ++p) fill(rollout_.part(r, p), filling);
         const float schedule[2] = {1e-2f, 0.01f};
         batch_->memory().from_host(state()->schedule, schedule, sizeof schedule);
-        batch_->reset(3, rollout_.last_bindings(), lane_.stream());
+        batch_->reset(3, rollout_.last_bindings(), stream_.handle());
     }
     Trained train() {
         for (int iteration = 0; iteration < 2; ++iteration) {
@@ -78,7 +78,7 @@ class Run {
     }
     TrainerState* state() { return static_cast<TrainerState*>(state_.data()); }
     ExecutionContext context() const {
-        return {batch_->memory().device(), lane_.stream(), static_cast<double*>(partials_.data())};
+        return {batch_->memory().device(), stream_.handle(), static_cast<double*>(partials_.data())};
     }
 
     void collect() {
@@ -86,7 +86,7 @@ class Run {
         rollout_.begin(context());
         for (int t = 0; t < num_steps; ++t) {
             for (Learner& learner : learners_) learner.act(context(), rollout_, t, state());
-            batch_->step(rollout_.step_bindings(t), lane_.stream());
+            batch_->step(rollout_.step_bindings(t), stream_.handle());
             if (t == 8 || t + 1 == num_steps)
                 for (Learner& learner : learners_)
                     learner.compute_final_values(context(), final_value + (t / 9) * rollout_.slot_rows());
@@ -123,7 +123,7 @@ class Run {
 
     const TrainConfig config_ = small_config();
     std::unique_ptr<Batch> batch_;
-    TrainerStream lane_;
+    TrainerStream stream_;
     TrainerStream::Scope scope_;
     std::vector<PolicySpec> specs_;
     Rollout rollout_;
