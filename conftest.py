@@ -139,3 +139,15 @@ def pytest_terminal_summary(terminalreporter):
     passed_over = sorted(str(folder.relative_to(GOLDEN)) for folder in folders if folder.name not in there)
     if passed_over:
         terminalreporter.line(f"passed over, no such environment: {', '.join(passed_over)}")
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A short run of `flockstep train` on CartPole: (folder, run folder, what it printed)."""
+    from command import SMALL, only_run, succeed
+
+    folder = tmp_path_factory.mktemp("trained")
+    output = succeed(
+        "train", "cartpole", "--total_steps", "20000", *SMALL, "--log_every", "0.05", "--evaluate_episodes", "50", cwd=folder
+    )
+    return folder, only_run(folder), output
