@@ -67,7 +67,7 @@ endfunction()
 if(pybind11_FOUND AND module_sources)
     # How arrays cross, for both modules: compiled once, linked into each, which keeps its copy to itself.
     set(array_sources ${module_sources})
-    list(FILTER array_sources INCLUDE REGEX "/module_(array|given|convert|stream)\\.cpp$")
+    list(FILTER array_sources INCLUDE REGEX "/module_(array|borrowed|convert|stream)\\.cpp$")
     list(REMOVE_ITEM module_sources ${array_sources})
     add_library(flockstep_arrays OBJECT ${array_sources})
     target_link_libraries(flockstep_arrays PRIVATE flockstep_sim flockstep_exact pybind11::module)
