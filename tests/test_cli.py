@@ -103,7 +103,7 @@ BAD_WORDS = [
     (["train", "cartpole", "--max_episode_steps", "-3"], 'max_episode_steps: got "-3", want an integer from 1'),
     (["train", "cartpole", "--config", "cartpol"], 'config: got "cartpol", want a TOML file, none, or one of cartpole, mpe_spread, mpe_tag, pathfinding, pathfinding_'),
     (["train", "cartpole", "--config", "pathfinding_random"], "config: recipe pathfinding_random is for pathfinding, not for cartpole"),
-    (["bench", "pathfinding", "--height", "64", "--width", "64"], 'benchmark settings of pathfinding (--config none does without them): size: got 32, want 64'),
+    (["bench", "pathfinding", "--height", "64", "--width", "64"], 'benchmark settings of pathfinding (--config none skips them): size: got 32, want 64'),
     (["train", "cartpole", "--config", "absent.toml"], 'config: got "absent.toml"'),
     (["train", "cartpole", "--resume", "absent"], 'resume: got "absent"'),
     (["train", "cartpole", "--config"], "--config"),
