@@ -113,8 +113,8 @@ def test_states_with_a_seed_of_another_type_are_refused():
 
 @pytest.mark.parametrize("function", [flockstep.find_device, flockstep.describe_device])
 def test_names_of_devices(function):
-    assert refusal(lambda: function(None)) == "device: got None, want a text"
-    assert refusal(lambda: function(3)) == "device: got int, want a text"
+    assert refusal(lambda: function(None)) == "device: got None, want a string"
+    assert refusal(lambda: function(3)) == "device: got int, want a string"
     assert refusal(lambda: function("\ud800")) == r"device: got '\ud800', want text that UTF-8 can hold"
     assert refusal(lambda: function("\x1b")) == r'device: got "\x1b", want auto, cpu, cuda or cuda:N'
 
