@@ -166,7 +166,7 @@ TEST_CASE("shared data: a load that fails leaves nothing behind") {
     file.write("...\n...\n");
     CHECK(error_of([&] { make(on_map(file.path()), on({})); }) == "no error");
     file.write("..?\n...\n");
-    CHECK(error_of([&] { make(on_map(file.path()), on({})); }).find("got '?'") != std::string::npos);
+    CHECK(error_of([&] { make(on_map(file.path()), on({})); }).find("got \"?\"") != std::string::npos);
 }
 
 TEST_CASE("shared data: a pool that does not fit the memory is rejected before the work") {

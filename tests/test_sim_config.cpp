@@ -91,7 +91,7 @@ TEST_CASE("settings: what does not fit gets one sentence") {
     CHECK(refusal("agents", std::string("9223372036854775808")) ==
           "agents: got \"9223372036854775808\", want an even integer from 2 to 10");
     CHECK(refusal("weather", std::string("\xff\x1b")) == "weather: got \"\\xff\\x1b\", want dry or wet");
-    CHECK(refusal("file", std::string("a\0b", 3)) == "file: got \"a\\x00b\", want a text without zero bytes");
+    CHECK(refusal("file", std::string("a\0b", 3)) == "file: got \"a\\x00b\", want a string without zero bytes");
     CHECK(in_quotes(std::string(200, 'x')) == "\"" + std::string(200, 'x') + "\"");
     CHECK(in_quotes(std::string(199, 'x') + "\xC3\xA4") == "\"" + std::string(199, 'x') + "...\"");
 }
