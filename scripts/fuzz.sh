@@ -44,7 +44,7 @@ fuzz_one() {
 merge_one() {
     local target=$1 merged=$build/merged/$1 kept=tests/fuzz/corpus/$1 bytes=0 size file
     rm -rf "$merged" && mkdir -p "$merged"
-    $build/fuzz_"$target" -merge=1 -max_len=4096 "$merged" "$kept" $build/work/"$target" >> $build/"$target".log 2>&1
+    $build/fuzz_"$target" -set_cover_merge=1 -use_counters=0 -max_len=4096 "$merged" "$kept" $build/work/"$target" >> $build/"$target".log 2>&1
     rm -f "$kept"/*
     while read -r size file; do
         bytes=$((bytes + size))
