@@ -9,6 +9,7 @@
 #include "build_info.h"
 #include "io/json.h"
 #include "io/text_table.h"
+#include "sim/engine/batch_memory.h"
 #include "sim/engine/registry.h"
 #include "sim/engine/tune.h"
 
@@ -146,12 +147,16 @@ class Bench {
     std::unique_ptr<ActionSets> sets_;
 };
 
-/// Enough worlds to fill the device: about a million agents on a GPU, about ten thousand on a CPU.
-int64_t default_num_envs(const std::string& name, BatchOptions options, const Settings& settings) {
-    const bool is_gpu = options.device.is_cuda();
+/// One world on the CPU, to know the size of each.
+std::unique_ptr<Batch> make_one_world(const std::string& name, BatchOptions options, const Settings& settings) {
     options.device = {};
     options.num_envs = 1;
-    const int64_t agents = make_batch(name, options, settings)->num_agents();
+    options.plan = "";
+    return make_batch(name, options, settings);
+}
+
+/// Enough worlds to fill the device: about a million agents on a GPU, about ten thousand on a CPU.
+int64_t default_num_envs(int64_t agents, bool is_gpu) {
     int64_t worlds = is_gpu ? 32768 : 256;
     while (worlds * agents < (is_gpu ? 1 << 20 : 1 << 14)) worlds *= 2;
     return worlds;
@@ -176,7 +181,9 @@ BatchConfig bench_defaults() {
 BenchResult run_bench(const std::string& environment, const BatchConfig& batch_config, const Settings& settings,
                       const BenchConfig& config) {
     BatchOptions options = to_options(batch_config);
-    if (options.num_envs == 0) options.num_envs = default_num_envs(environment, options, settings);
+    const std::unique_ptr<Batch> world = make_one_world(environment, options, settings);
+    if (options.num_envs == 0) options.num_envs = default_num_envs(world->num_agents(), options.device.is_cuda());
+    if (!options.device.is_cuda()) check_batch_memory(batch_bytes(*world), options.num_envs, "benchmark");
     BenchResult result;
     result.copy_bandwidth = measure_copy_bandwidth(options.device);
     if (config.tune) {

@@ -60,7 +60,7 @@ Value value_of(const std::string& name, py::object value) {
     if (py::isinstance<py::bool_>(value)) return value.cast<bool>();
     if (py::isinstance<py::str>(value)) return bytes_of(name, value);
     if (py::isinstance<py::float_>(value)) return value.cast<double>();
-    if (!py::isinstance<py::int_>(value)) refuse(name, type_of(value), "true or false, a number, a text or a list");
+    if (!py::isinstance<py::int_>(value)) refuse(name, type_of(value), "true or false, a number, a string or a list");
     int overflow = 0;
     const int64_t number = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
     if (overflow) refuse(name, large_text(value), "an integer from -9223372036854775808 to 9223372036854775807");
@@ -91,7 +91,7 @@ py::dict part_of(const ActionPart& part) {
 }  // namespace
 
 std::string text_argument(const char* name, const py::object& given) {
-    if (!py::isinstance<py::str>(given)) refuse(name, type_of(given), "a text");
+    if (!py::isinstance<py::str>(given)) refuse(name, type_of(given), "a string");
     return bytes_of(name, given);
 }
 

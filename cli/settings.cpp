@@ -69,6 +69,7 @@ std::vector<GivenSettings::Given> GivenSettings::given_on_command_line() const {
 }
 
 void GivenSettings::take(const Given& given, const std::vector<Given>& flags) {
+    const bool is_for_any = given.table.empty() || given.table == "cpu" || given.table == "cuda";
     const bool names_environment =
         (given.table.empty() && given.key == "environment") || (given.table == "environment" && given.key == "name");
     if (names_environment) {
@@ -83,7 +84,7 @@ void GivenSettings::take(const Given& given, const std::vector<Given>& flags) {
             throw std::invalid_argument(given.place + ": format_version: got " + escaped(to_text(given.value)) +
                                         ", want " + wanted + "; settings have other names in other versions");
     } else if (std::none_of(flags.begin(), flags.end(), [&](const Given& flag) {
-                   return flag.key == given.key && (given.table.empty() || flag.is_for(given.table));
+                   return flag.key == given.key && (is_for_any || flag.is_for(given.table));
                })) {
         given_.push_back(given);
     }

@@ -12,6 +12,7 @@
 #include "io/atomic_file.h"
 #include "io/text_table.h"
 #include "io/toml.h"
+#include "sim/engine/batch_memory.h"
 #include "sim/engine/registry.h"
 #include "sim/engine/tune.h"
 #include "trainer/memory_plan.h"
@@ -106,9 +107,7 @@ std::unique_ptr<Batch> check_memory(const TrainTask& task, BatchOptions options)
     if (task.device.is_cuda() || task.config.num_envs < few_worlds) return nullptr;
     options.num_envs = 1, options.plan = "";
     std::unique_ptr<Batch> world = make_batch(task.environment, options, task.settings);
-    const double bytes = training_bytes(*world, task.config) * double(task.config.num_envs);
-    check_free_host_memory(size_t(std::min(bytes, 9e18)),
-                           "training with num_envs = " + std::to_string(task.config.num_envs));
+    check_batch_memory(training_bytes(*world, task.config), task.config.num_envs, "training");
     return world;
 }
 

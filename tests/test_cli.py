@@ -104,14 +104,14 @@ BAD_WORDS = [
     (["train", "cartpole", "--config", "cartpol"], 'config: got "cartpol", want a TOML file, none, or one of cartpole, mpe_spread, mpe_tag, pathfinding, pathfinding_'),
     (["train", "cartpole", "--config", "pathfinding_random"], "config: recipe pathfinding_random is for pathfinding, not for cartpole"),
     (["bench", "pathfinding", "--height", "64", "--width", "64"], 'benchmark settings of pathfinding (--config none skips them): size: got 32, want 64'),
-    (["train", "cartpole", "--config", "absent.toml"], 'config: got "absent.toml"'),
+    (["train", "cartpole", "--config", "absent.toml"], 'absent.toml: got no such file or directory, want a regular file that can be read'),
     (["train", "cartpole", "--resume", "absent"], 'resume: got "absent"'),
     (["train", "cartpole", "--config"], "--config"),
     (["eval", "cartpole", "--policy", "clever"], 'policy: got "clever", want one of: random'),
     (["eval", "cartpole", "--episodes", "0"], 'episodes: got "0"'),
     (["eval", "cartpole", "--checkpoint", "absent"], 'checkpoint: got "absent"'),
     (["eval"], "want a name or --checkpoint"),
-    (["bench"], "NAME"),
+    (["bench"], "environment: got none, want one or more names"),
     (["train", "cartpole", "--trainer.num_envs", "0"], 'num_envs: got "0", want an integer from 1'),
     (["train", "cartpole", "--environment.num_envs", "1"], 'command line: unknown key "num_envs"'),
     (["train", "cartpole", "--elsewhere.num_envs", "1"], "command line: got table [elsewhere], want one of [trainer]"),
@@ -251,7 +251,7 @@ def test_render_draws_pathfinding(tmp_path):
 def test_tool_lists_environments_commands_and_options(tmp_path):
     assert re.search(r"^pathfinding +generate, convert$", succeed("tool", cwd=tmp_path), re.MULTILINE)
     text = succeed("tool", "pathfinding", cwd=tmp_path)
-    assert re.search(r"^generate +draws maps", text, re.MULTILINE) and re.search(r"^convert +", text, re.MULTILINE)
+    assert re.search(r"^generate +generate maps", text, re.MULTILINE) and re.search(r"^convert +", text, re.MULTILINE)
     assert "Commands: flockstep tool pathfinding" in succeed("list", "pathfinding", cwd=tmp_path)
     for words in (["tool", "pathfinding", "generate", "--help"], ["tool", "--help", "pathfinding", "generate"]):
         text = succeed(*words, cwd=tmp_path)

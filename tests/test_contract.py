@@ -215,7 +215,7 @@ def test_a_global_state_beside_streamed_observations_is_refused_in_a_sentence(tm
     agent = "template <class T> SIM_HD static void observe_agent(T&, const World<Pursuit>&, int, const RowWriter<Pursuit>&) {}"
     state = "template <class G> SIM_HD static void observe_state(G&, World<Pursuit>&, const ObservationWriter<Pursuit>&) {}"
     done = compile(tmp_path, agent + state)
-    assert_refused(done, "observe_state: want none where observations are streamed")
+    assert_refused(done, "observe_state: want none if observations are streamed")
 
 
 def test_rules_draw_through_the_streams_that_they_list(tmp_path):

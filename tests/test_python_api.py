@@ -296,7 +296,7 @@ def test_a_refused_value_on_the_gpu_is_told_at_the_next_read():
         ({"device": "cuda:99"}, 'device: got "cuda:99", which cannot be used: '),
         ({"max_episode_step": 3}, 'cartpole: unknown key "max_episode_step", did you mean "max_episode_steps"?'),
         ({"max_episode_steps": 0}, "max_episode_steps: got 0, want an integer from 1 to 8388608"),
-        ({"max_episode_steps": None}, "max_episode_steps: got None, want true or false, a number, a text or a list"),
+        ({"max_episode_steps": None}, "max_episode_steps: got None, want true or false, a number, a string or a list"),
         ({"max_episode_steps": 2**70}, "max_episode_steps: got 1180591620717411303424, want an integer from -9223372036854775808 to 9223372036854775807"),
         ({"autoreset_mode": "never"}, "autoreset_mode: got 'never', want one of: same_step, next_step, disabled"),
         ({"final_observation": "some"}, 'final_observation: got "some", want none, all or truncated'),

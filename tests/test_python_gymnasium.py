@@ -277,4 +277,4 @@ def test_an_old_gymnasium_costs_the_adapters_alone(tmp_path):
     script = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import flockstep as f; f.make('cartpole', num_envs=2).reset()"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result.stderr
-    assert "UserWarning: flockstep wants gymnasium 1.2 or newer, not this one" in result.stderr
+    assert "UserWarning: flockstep needs gymnasium 1.2 or newer" in result.stderr

@@ -301,7 +301,7 @@ def first_policy(**changes):
         ("policies", "{}", "policies: got an object, want a list of 1 to 8 items"),
         ("policies", "[" * 1_000_000, "policies: it is not JSON"),
         ("policies", "[" * 1_000_000 + "]" * 1_000_000, "policies[0]: got a list of 1, want an object"),
-        ("policies", lambda old: json.dumps(json.loads(old) * 2), 'policies[1].role: got "agent", want another name than the roles before it'),
+        ("policies", lambda old: json.dumps(json.loads(old) * 2), 'policies[1].role: got "agent", want a unique role name'),
         ("policies", first_policy(num_actions=-1), "policies[0].num_actions: got -1, want an integer from 1 to 16777216"),
         ("policies", first_policy(num_actions=1e300), "policies[0].num_actions: got 1e+300, want an integer from 1 to 16777216"),
         ("policies", first_policy(num_actions=3), "agent.parameter.actor.head.weight is float32 [2, 16], want float32 [3, 16]"),
@@ -315,11 +315,11 @@ def first_policy(**changes):
         ("policies", first_policy(part_shape=[65536, 65536]), "policies[0].parts[0].shape: got a list of 2, want at most 16777216 numbers"),
         ("policies", first_policy(part_shape=[0]), "policies[0].parts[0].shape[0]: got 0, want an integer from 1 to 16777216"),
         ("progress", '{"iterations": 1e300, "seconds": 0}', "progress.iterations: got 1e+300, want an integer from 0 to 1099511627776"),
-        ("progress", '{"iterations": 1, "seconds": -1}', "progress.seconds: got -1, want a number from 0 to 10000000000"),
+        ("progress", '{"iterations": 1, "seconds": -1}', "progress.seconds: got -1, want a number from 0 to 1e+10"),
         ("training_settings", '{"hidden_sizes": [65536, 65536]}', "agent.parameter.actor.hidden.0.weight is float32 [16, 8], want float32 [65536, 8]"),
         ("training_settings", json.dumps({"hidden_sizes": [16] * 65}), "training_settings.hidden_sizes: got 65 layers, want at most 64"),
         ("training_settings", '{"num_steps": 0}', "training_settings.num_steps: got 0, want an integer from 1 to 65536"),
-        ("environment_settings", '{"size": {}}', "environment_settings.size: got an object, want true, false, a number, a text or a list of these"),
+        ("environment_settings", '{"size": {}}', "environment_settings.size: got an object, want true, false, a number, a string or a list of these"),
     ],
 )
 def test_every_value_of_the_metadata_is_checked(cartpole_run, tmp_path, key, text, says):

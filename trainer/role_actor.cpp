@@ -19,12 +19,12 @@ void check_same(const Archive& archive, const PolicySpec& got, const PolicySpec&
         if (got.parts[p].name != want.parts[p].name || got.parts[p].shape != want.parts[p].shape)
             differs("name or shape of the observation part " + want.parts[p].name);
 }
-/// Agents and number types of `here`; scales and flags as trained. Its network is the one whose parameters are there.
+/// The spec of `trained`, with the agents and dtypes of `here`. Its network matches the stored parameters.
 PolicySpec joined(const PolicySpec& trained, PolicySpec here, const TrainConfig& config, const Archive& archive) {
+    check_policy(archive, trained, config);
     check_same(archive, trained, here);
     for (size_t p = 0; p < here.parts.size(); ++p)
         here.parts[p].scale = trained.parts[p].scale, here.parts[p].num_flags = trained.parts[p].num_flags;
-    check_policy(archive, here, config);
     return here;
 }
 }  // namespace

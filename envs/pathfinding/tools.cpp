@@ -141,8 +141,8 @@ void convert(const ConvertOptions& options, std::ostream& out) {
 }  // namespace
 
 std::vector<Tool> Pathfinding::tools() {
-    return {make_tool("generate", "generates maps and writes them to a file for the setting map", generate),
-            make_tool("convert", "converts MovingAI's maps and scenarios, and POGEMA's maps", convert)};
+    return {make_tool("generate", "generate maps and write them to a file for the setting `map`", generate),
+            make_tool("convert", "convert MovingAI maps and scenarios, and POGEMA maps", convert)};
 }
 
 }  // namespace flockstep
