@@ -5,7 +5,7 @@ set(program_sources ${bench_sources})
 list(FILTER bench_sources EXCLUDE REGEX "_main\\.cpp$")
 list(FILTER program_sources INCLUDE REGEX "_main\\.cpp$")
 add_library(flockstep_bench STATIC ${bench_sources})
-target_link_libraries(flockstep_bench PUBLIC flockstep_sim)
+target_link_libraries(flockstep_bench PUBLIC flockstep_sim PRIVATE flockstep_cold)
 
 if(FLOCKSTEP_BENCHMARKS)
     foreach(source ${program_sources})

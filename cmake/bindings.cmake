@@ -70,10 +70,10 @@ if(pybind11_FOUND AND module_sources)
     list(FILTER array_sources INCLUDE REGEX "/module_(array|borrowed|convert|stream)\\.cpp$")
     list(REMOVE_ITEM module_sources ${array_sources})
     add_library(flockstep_arrays OBJECT ${array_sources})
-    target_link_libraries(flockstep_arrays PRIVATE flockstep_sim flockstep_exact pybind11::module)
+    target_link_libraries(flockstep_arrays PRIVATE flockstep_sim flockstep_exact flockstep_cold pybind11::module)
 
     flockstep_python_module(_flockstep ${module_sources})
-    target_link_libraries(_flockstep PRIVATE flockstep_arrays flockstep_sim flockstep_envs flockstep_exact)
+    target_link_libraries(_flockstep PRIVATE flockstep_arrays flockstep_sim flockstep_envs flockstep_exact flockstep_cold)
     if(TARGET flockstep_test_envs)
         target_link_libraries(_flockstep PRIVATE flockstep_test_envs)
         set_source_files_properties(${PROJECT_SOURCE_DIR}/bindings/module.cpp PROPERTIES
@@ -81,7 +81,7 @@ if(pybind11_FOUND AND module_sources)
     endif()
     if(has_trainer AND policy_sources)
         flockstep_python_module(_flockstep_policy ${policy_sources})
-        target_link_libraries(_flockstep_policy PRIVATE flockstep_arrays flockstep_trainer)
+        target_link_libraries(_flockstep_policy PRIVATE flockstep_arrays flockstep_trainer flockstep_cold)
     endif()
 
     # Links whose file has gone are removed.

@@ -46,9 +46,12 @@ endif()
 target_compile_options(flockstep_exact INTERFACE
     $<${device}:--fmad=false> $<$<AND:${host},$<BOOL:${FLOCKSTEP_NATIVE}>>:-march=native>)
 
-# Files, pages and the command line: large headers, of which no loop is hot. g++ takes a third less for them.
+# Files, pages, the command line and the Python modules: large headers and no hot loop. g++ needs a third less for them.
 add_library(flockstep_cold INTERFACE)
 target_compile_options(flockstep_cold INTERFACE $<${host}:-O1>)
+function(flockstep_cold_sources)  # the same for some sources of a target
+    set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS $<$<COMPILE_LANGUAGE:CXX>:-O1>)
+endfunction()
 
 # Sanitizers come with assertions.
 if(FLOCKSTEP_SANITIZE)

@@ -5,6 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+[ ! -d .venv/bin ] || export PATH="$PWD/.venv/bin:$PATH"  # cmake and ninja
 python=${PYTHON:-.venv/bin/python}
 [ -x "$python" ] || python=python3
 rm -rf "${BUILD:=build-time}"
