@@ -48,7 +48,7 @@ void destroy(M* managed) {
     delete static_cast<Export*>(managed->context);
     delete managed;
 }
-/// A capsule that nobody took frees what it holds; one that was taken has another name.
+/// A capsule that was not consumed frees its tensor; a consumed one has been renamed.
 template <class M>
 void drop_capsule(PyObject* capsule) {
     const char* name = dlpack::name_of_capsule(static_cast<const M*>(nullptr));
@@ -166,7 +166,7 @@ torch.from_dlpack, jax.dlpack.from_dlpack and cupy.from_dlpack view it without a
         .def_property_readonly("dtype", &Array::dtype_name, "'uint8', 'float32', 'bool' and so on.")
         .def_property_readonly("device", [](const Array& a) { return a.device().name(); })
         .def("numpy", &Array::numpy, "A numpy view. ValueError on CUDA and for bfloat16.")
-        .def("copy", &Array::copy, "A numpy array of its own in host memory. Waits for the device.")
+        .def("copy", &Array::copy, "A copy in host memory, as a numpy array. Synchronizes.")
         .def("__dlpack__", &Array::dlpack, py::kw_only(), py::arg("stream") = py::none(),
              py::arg("max_version") = py::none(), py::arg("dl_device") = py::none(), py::arg("copy") = py::none(),
              "A capsule for the stream that the consumer names; without one, ordered with the default stream.")

@@ -323,33 +323,33 @@ void bind_batch(py::module_& module) {
         .def("act", &PyBatch::act, py::arg("policy") = "random", py::arg("draw") = 0,
              "Fills the engine's own action tensors.")
         .def("write_action", &PyBatch::write_action, py::arg("index"), py::arg("action"),
-             "Copies host memory into one of the engine's own action tensors. Waits.")
+             "Copies host memory into one of the engine's action tensors. Synchronizes.")
         .def("get_field", &PyBatch::get_field, py::arg("name"),
-             "A field of every world, as a numpy array of its own. Waits.")
+             "A copy of a field of all worlds, as a numpy array. Synchronizes.")
         .def("set_fields", &PyBatch::set_fields, py::arg("fields"),
              "Writes fields (name: numpy array) and observes again. All or nothing.")
-        .def("save", &PyBatch::save, "All that is needed to go on identically: name: numpy array. Waits.")
+        .def("save", &PyBatch::save, "The complete state, {name: numpy array}. Synchronizes.")
         .def("restore", &PyBatch::restore, py::arg("fields"))
         .def("replace_shared", &PyBatch::replace_shared, py::arg("settings") = py::dict(),
-             "Takes up other shared data and begins a new episode everywhere. All or nothing. Waits.")
+             "Replaces the shared data and starts a new episode in every world. All or nothing. Synchronizes.")
         .def("statistics", &statistics_of, py::arg("clear") = false,
-             "Means and standard errors over the episodes that ended. Waits.")
+             "Means and standard errors over finished episodes. Synchronizes.")
         .def("first_episodes", &first_episodes_of,
-             "Metrics of each world's first episode, float32 [num_envs]; NaN where none ended or nobody had the role. "
-             "Waits.")
+             "Metrics of each world's first episode, float32 [num_envs]; NaN if none has ended, or for a role without "
+             "agents. Synchronizes.")
         .def(
             "check", [](PyBatch& b) { b.use([](Batch& batch) { batch.check(); }); },
-            "Waits; ValueError if an action was refused since the last call.")
+            "Synchronizes. ValueError if an action was refused since the last call.")
         .def(
             "draw",
             [](PyBatch& b, int64_t world) {
                 return to_dict(b.use([&](Batch& batch) { return draw_frame(batch, world); }));
             },
-            py::arg("world") = 0, "A world as shapes, as flockstep.rendering paints them. Waits.")
+            py::arg("world") = 0, "A world as shapes for flockstep.rendering. Synchronizes.")
         .def(
             "draw_page",
             [](PyBatch& b, int64_t world) { return b.use([&](Batch& batch) { return draw_page(batch, world); }); },
-            py::arg("world") = 0, "The same as a replay page of one frame, HTML. Waits.")
+            py::arg("world") = 0, "A world as a replay page of one frame, HTML. Synchronizes.")
         .def("synchronize", [](PyBatch& b) { b.use([](Batch& batch) { batch.synchronize(); }); })
         .def("close", &PyBatch::close, "Gives up the batch; its memory goes with the last view of it.");
     bind_arrays_of(batch);

@@ -13,7 +13,7 @@ namespace py = pybind11;
 namespace flockstep {
 
 namespace {
-/// A module that somebody has imported already, or none.
+/// A module that is already imported, or None.
 py::object imported(const char* name) {
     const py::dict modules = py::module_::import("sys").attr("modules");
     return modules.contains(name) ? py::object(modules[name]) : py::none();

@@ -7,16 +7,16 @@
 #include <type_traits>
 #include <variant>
 
-/// JSON by nlohmann-json, as Flockstep writes it.
+/// JSON by nlohmann-json, with Flockstep's conventions.
 namespace flockstep {
 
 /// Keys stay in the order in which they were added.
 using Json = nlohmann::ordered_json;
 
-/// On one line. What is no UTF-8 becomes U+FFFD, a number that is not finite becomes null.
+/// On one line. Invalid UTF-8 becomes U+FFFD, a number that is not finite becomes null.
 inline std::string to_line(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-/// Whether arrays and objects lie within one another more than `levels` deep, by the brackets outside of strings.
+/// Whether arrays and objects are nested more than `levels` deep, by counting brackets outside of strings.
 inline bool is_deeper(std::string_view json, int levels) {
     int depth = 0;
     bool in_string = false;
@@ -36,15 +36,15 @@ inline bool is_deeper(std::string_view json, int levels) {
     return false;
 }
 
-/// JSON from outside: a discarded value (is_discarded()) for a text that is not JSON, not UTF-8, or nested more than
-/// `levels` deep, which is found before anything is built.
+/// Parses untrusted JSON. Returns a discarded value (is_discarded()) for text that is not JSON, not UTF-8, or nested
+/// more than `levels` deep; the depth is checked before parsing.
 template <class AnyJson = Json>
 AnyJson parse_json(std::string_view text, int levels) {
     if (is_deeper(text, levels)) return AnyJson(AnyJson::value_t::discarded);
     return AnyJson::parse(text, nullptr, false);
 }
 
-/// Of a value that is one of several types, or a list of such values.
+/// The JSON of a variant, or of a list of variants.
 template <class... Types>
 Json to_json(const std::variant<Types...>& value) {
     return std::visit(

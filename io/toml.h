@@ -16,23 +16,22 @@ namespace flockstep {
 using TomlScalar = std::variant<bool, int64_t, double, std::string>;
 using TomlValue = std::variant<bool, int64_t, double, std::string, std::vector<TomlScalar>>;
 
-/// One `key = value` of a file, and where it stands.
+/// One `key = value` of a file and its line.
 struct TomlEntry {
-    std::string table;  // name of its [table]; empty in front of the first
+    std::string table;  // name of its [table]; empty before the first table
     std::string key;
     TomlValue value;
     int line = 0;
 };
 
-/// The entries of a file, in its order. Tables are one level deep; dates, and arrays of anything but booleans, numbers
-/// and texts, are refused, and so is what is no regular file. Throws std::invalid_argument, one sentence that names the
-/// file, and where the text is wrong the line and the key: "pursuit.toml:3: num_envs: expected a comment or whitespace,
-/// saw 'x'".
+/// The entries of a file, in order. Tables are one level deep. Throws std::invalid_argument that names file, line and
+/// key for syntax errors, dates, and arrays of anything but booleans, numbers and strings: "pursuit.toml:3: num_envs:
+/// expected a comment or whitespace, saw 'x'".
 std::vector<TomlEntry> read_toml(const std::filesystem::path& path);
-/// The same of a text; `source` is the name that a refusal begins with.
+/// The same for TOML text; `source` is its name in error messages.
 std::vector<TomlEntry> parse_toml(const std::string& text, const std::string& source);
 
-/// A line `key = value` each, in alphabetical order; read_toml gives back the same values, type for type.
+/// One line `key = value` per entry, in alphabetical order. read_toml restores the same values and types.
 std::string to_toml(const std::map<std::string, TomlValue>& values);
 
 }  // namespace flockstep

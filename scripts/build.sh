@@ -1,5 +1,5 @@
 #!/bin/bash
-# Configures and builds, and makes `import flockstep` work in the project's own virtual environment.
+# Configures and builds, and makes `import flockstep` work in .venv.
 # Usage: scripts/build.sh PYTHON BUILD_FOLDER JOBS [tests]. Builds the program and the Python package; with `tests`, also the
 # tests and the benchmark programs. Options are environment variables, see cmake/options.cmake.
 set -euo pipefail
@@ -14,12 +14,12 @@ else
     export FLOCKSTEP_TESTS="${FLOCKSTEP_TESTS:-OFF}" FLOCKSTEP_BENCHMARKS="${FLOCKSTEP_BENCHMARKS:-OFF}"
 fi
 
-# With NVIDIA's compiler from PyPI, nothing of a toolkit may slip in.
+# With NVIDIA's compiler from PyPI, an installed toolkit must not interfere.
 if [ "${FLOCKSTEP_NVCC:-}" = pip ]; then
     unset CUDA_HOME CUDA_PATH CUDACXX CPATH CPLUS_INCLUDE_PATH LIBRARY_PATH NVCC_APPEND_FLAGS NVCC_PREPEND_FLAGS
 fi
 
-# What was configured before stays only if nothing that it depends on has changed: a cached compiler cannot be exchanged.
+# Reconfigures from scratch if options or compilers have changed: CMake cannot change a cached compiler.
 options=$(env | grep -E '^(CXX|FLOCKSTEP_[A-Z_]+)=' | grep -v -E '^FLOCKSTEP_(PYTHON|GOLDEN|DATA|REQUIRE|INSTANCES)=' | sort || true)
 wanted=$(printf 'python=%s\n%s' "$(command -v "$python")" "$options")
 if [ "$(cat "$build/configured" 2>/dev/null)" != "$wanted" ]; then

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Prints what `make train` costs to build on a machine without a GPU: user + system seconds of configuring, compiling and
-# linking in a fresh folder, without ccache, and the files that take longest. Downloads and training are not part of it.
+# Measures the build of `make train` on a machine without a GPU: user + system seconds of configuring, compiling and linking
+# in a fresh folder, without ccache, and the slowest files. Downloads and training are not included.
 #   scripts/build_time.sh              LIMIT=340 fails above that; BUILD=build-time JOBS=2 PYTHON=.venv/bin/python
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,7 +12,7 @@ rm -rf "${BUILD:=build-time}"
 mkdir -p "$BUILD"
 build=$(realpath "$BUILD")
 
-# Stands in front of the compiler and notes user seconds, system seconds and the file.
+# Compiler launcher that records user seconds, system seconds and the file.
 cat > "$build/clock" << 'CLOCK'
 #!/bin/bash
 TIMEFORMAT="%U %S"

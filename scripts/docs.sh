@@ -1,6 +1,6 @@
 #!/bin/bash
-# Builds the documentation into BUILD_FOLDER/docs, to be opened in a browser. docs/generate.py fills in the tables that the
-# program declares; Sphinx, in an environment of its own (.venv-docs), makes the pages and fails for a link that is broken.
+# Builds the documentation into BUILD_FOLDER/docs. docs/generate.py inserts the tables generated from the program; Sphinx,
+# in a virtual environment (.venv-docs), renders the pages and fails on broken links.
 # Usage: scripts/docs.sh PYTHON BUILD_FOLDER
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes this machine able to build: system packages (Debian 12 as root), then the virtual environment .venv with pinned
-# packages. Does nothing, at once, when that was done before. Where it may not install, it says what to install and exits
-# with 2. FLOCKSTEP_PYTHON=python3 takes that Python as it is and only checks.
+# packages. Returns at once if that was done before. If it cannot install, it prints what to install and exits with 2.
+# FLOCKSTEP_PYTHON=python3 uses that Python as it is and only checks.
 # Usage: scripts/setup.sh [tests|fuzz]      with `tests`, also a browser for the test of the replay; with `fuzz`, also clang
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,7 +16,7 @@ else
     python=python3
 fi
 
-# NVIDIA's compiler comes from PyPI where CUDA is built and there is no toolkit, or where it is asked for.
+# NVIDIA's compiler is installed from PyPI if CUDA is built without a toolkit, or on request.
 have_toolkit() { command -v nvcc || [ -x "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" ]; }
 have_gpu() { [ -e /dev/nvidia0 ] || [ -e /dev/dxg ] || nvidia-smi -L 2> /dev/null | grep -q '^GPU '; }
 wants_cuda=no
@@ -134,7 +134,7 @@ if ! .venv/bin/python -m pip install -q --disable-pip-version-check $pip_line; t
     exit 2
 fi
 
-# More than what was asked for is enough the next time; what other versions of this script did counts for nothing.
+# Next time, anything up to what is installed now counts as installed; other versions of this script do not count.
 {
     grep -sF "$contents " "$stamp" || true
     printf '%s\n' "$wanted" "${wanted/browser=yes/browser=no}" "${wanted/nvcc=yes/nvcc=no}" "$contents nvcc=no browser=no"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs every test program that was built, then pytest; goes on after a failure and fails at the end.
+# Runs all test programs that were built, then pytest. Continues after failures, and fails at the end.
 # Usage: scripts/test.sh PYTHON BUILD_FOLDER
 set -uo pipefail
 cd "$(dirname "$0")/.."

@@ -1,7 +1,6 @@
 #!/bin/bash
-# Runs the tests with libraries of others (tests/test_clients_*.py) in an environment of their own, .venv-clients, which sees
-# the packages of PYTHON's environment and holds those of scripts/requirements-clients.txt beside them. Makes it where it is
-# missing or old.
+# Runs the tests with client libraries (tests/test_clients_*.py) in a virtual environment, .venv-clients, that adds
+# scripts/requirements-clients.txt to the packages of PYTHON's environment. Creates it if it is missing or outdated.
 # Usage: scripts/test_clients.sh PYTHON BUILD_FOLDER
 set -euo pipefail
 cd "$(dirname "$0")/.."

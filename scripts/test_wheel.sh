@@ -1,9 +1,9 @@
 #!/bin/bash
-# Tests a wheel as its users get it: installs it into a fresh virtual environment outside of the tree, first without torch,
-# then with; runs the Python tests there on a copy of the tree that has no build folder, and a short training run.
+# Tests a wheel: installs it into a fresh virtual environment outside of the tree, first without torch, then with it, and
+# runs a short training run and the Python tests on a copy of the tree without a build folder.
 # Usage: scripts/test_wheel.sh WHEEL [PYTEST_ARGUMENT...]      default: tests envs
-# With FLOCKSTEP_PYTHON=python3 nothing is downloaded: the environment sees the packages that this Python has, and takes
-# those that it lacks from travel/wheels (scripts/travel.sh).
+# With FLOCKSTEP_PYTHON=python3 nothing is downloaded: the environment uses the packages of this Python, and takes missing
+# ones from travel/wheels (scripts/travel.sh).
 set -euo pipefail
 wheel=$(realpath "$1")
 shift
@@ -22,7 +22,7 @@ base=${FLOCKSTEP_PYTHON:-python3.${wanted#cp3}}
 git ls-files -z --cached --others --exclude-standard | xargs -0 cp -P --parents -t "$folder/" 2> /dev/null || true
 pip() { "$base" -m pip --python "$python" install --quiet --disable-pip-version-check "$@"; }
 
-# Packages of FLOCKSTEP_PYTHON, by name, as links in a folder that the environment looks in.
+# Links to the packages of FLOCKSTEP_PYTHON, in a folder on the environment's path.
 borrow() {
     local site linked=$folder/borrowed
     mkdir -p "$linked"

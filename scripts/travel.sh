@@ -1,6 +1,6 @@
 #!/bin/bash
-# Copies what a machine without packages may lack into travel/: header-only libraries (travel/include, where CMake looks for
-# them), and wheels for scripts/wheel.sh and scripts/test_wheel.sh. Take that folder along with the sources.
+# Collects dependencies for a machine without package indices in travel/: header-only libraries (travel/include, which CMake
+# searches), and wheels for scripts/wheel.sh and scripts/test_wheel.sh. Copy that folder together with the sources.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

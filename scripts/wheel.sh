@@ -1,10 +1,10 @@
 #!/bin/bash
-# Builds a wheel for PYTHON with the packages that it has (torch 2.11, pybind11, scikit-build-core, cmake, ninja), into FOLDER:
-# for the CPU, any x86-64 (no -march=native), and glibc as new as this machine's. FLOCKSTEP_CUDA=ON: with kernels for the GPU
-# that is here, or for FLOCKSTEP_CUDA_ARCHITECTURES; its file name has the build tag 1cuda.
+# Builds a wheel into FOLDER with PYTHON's packages (torch 2.11, pybind11, scikit-build-core, cmake, ninja). It runs on any
+# x86-64 CPU with at least this machine's glibc. With FLOCKSTEP_CUDA=ON it has kernels for the local GPU, or for
+# FLOCKSTEP_CUDA_ARCHITECTURES, and the build tag 1cuda in its file name.
 # Usage: scripts/wheel.sh PYTHON FOLDER [BUILD_FOLDER]
-# With BUILD_FOLDER, what scripts/build.sh compiled there with the same options is taken instead of compiling again.
-# scikit-build-core may also lie as wheels in travel/wheels (scripts/travel.sh), for a machine without the package index.
+# With BUILD_FOLDER, it reuses what scripts/build.sh compiled there with the same options. scikit-build-core may also come
+# from travel/wheels (scripts/travel.sh), for machines without a package index.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=$(command -v "$1") out=$2
