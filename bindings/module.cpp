@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings/convert.h"
+#include "build_info.h"
 #include "io/quote.h"
 #include "sim/contract/config.h"
 #include "sim/engine/memory.h"
@@ -61,7 +62,8 @@ void bind_unknown_keyword(py::module_& module) {
 PYBIND11_MODULE(_flockstep, module) {
     using namespace flockstep;
     module.doc() =
-        "The engine of Flockstep: batches of worlds, stepped together. The package flockstep is its friendly face.";
+        "The engine of Flockstep: batches of worlds, stepped in lockstep. Use it through the package flockstep.";
+    module.attr("__version__") = build_version();
     register_all();
     register_sentences();
     bind_unknown_keyword(module);

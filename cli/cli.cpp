@@ -151,6 +151,9 @@ void add_config(const std::string& name, Command& command) {
 int run_command(const std::string& name, const Command& command) {
     if (name == "bench") return run_bench(command);
     if (name == "tool") return run_tool(command);
+    if (command.names.size() > 1 && command.names[1].find('=') != std::string::npos)
+        throw std::invalid_argument("environment: got " + in_quotes(command.names[1]) + " after " +
+                                    in_quotes(command.names[0]) + ", want settings as --key value");
     if (command.names.size() > 1)
         throw std::invalid_argument("environment: got " + in_quotes(command.names[0]) + " and " +
                                     in_quotes(command.names[1]) + ", want one");

@@ -1,6 +1,7 @@
 #include "cli/settings.h"
 
 #include <algorithm>
+#include <cctype>
 #include <stdexcept>
 
 #include "io/quote.h"
@@ -32,8 +33,13 @@ bool SettingGroup::knows(const std::string& key) const {
     return std::any_of(fields.begin(), fields.end(), [&](const FieldDescription& field) { return field.name == key; });
 }
 const char* SettingGroup::wanted_for(const std::string& key) const {
+    std::string lower = key;  // JaxMARL's names are CleanRL's in capitals
+    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return char(std::tolower(c)); });
     for (const OtherName& other : other_names)
-        if (other.name == key) return other.wanted;
+        if (other.name == lower) return other.wanted;
+    if (lower != key)
+        for (const FieldDescription& field : fields)
+            if (field.name == lower) return field.name.c_str();
     return nullptr;
 }
 

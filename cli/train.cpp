@@ -145,6 +145,9 @@ void restore(Trainer& trainer, const RunFolder& run) {
 /// Plays the evaluation episodes; `acting` makes the function that acts in the batch.
 Evaluation play(const TrainTask& task, const std::string& policy,
                 const std::function<std::function<void()>(Batch&)>& acting) {
+    std::printf("Evaluating the %s policy on %lld episodes ...\n", policy.c_str(),
+                static_cast<long long>(task.run.evaluate_episodes));
+    std::fflush(stdout);
     const std::unique_ptr<Batch> batch = make_batch(
         task.environment, evaluation_options(task.run.evaluate_episodes, uint64_t(task.run.evaluate_seed), task.device),
         task.settings);
@@ -216,7 +219,11 @@ class TrainingLoop {
 };
 
 void write_run_replay(const TrainTask& task, const RunFolder& run, Trainer& trainer) {
-    if (!task.run.replay || !registry().find(task.environment).info.draw) return;
+    if (!task.run.replay) return;
+    if (!registry().find(task.environment).info.draw) {
+        std::printf("No replay: %s has no draw function\n", task.environment.c_str());
+        return;
+    }
     const std::unique_ptr<Batch> batch =
         make_batch(task.environment, recording_options(uint64_t(task.run.evaluate_seed), task.device), task.settings);
     const Archive archive = trainer.snapshot();

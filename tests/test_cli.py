@@ -1,6 +1,7 @@
 """The program `flockstep`: help, lists, bad input, evaluation, benchmarks, replays, commands of environments."""
 
 import json
+import os
 import re
 
 import pytest
@@ -32,6 +33,13 @@ def test_the_program_alone_shows_its_commands_and_three_examples_that_work(tmp_p
     short = {"train": ["--total_steps", "2048", "--device", "cpu"], "bench": ["--seconds", "0.1", "--num_envs", "4", "--device", "cpu"], "list": []}
     for example in examples:
         succeed(*example.split(), *short[example.split()[0]], cwd=tmp_path)
+
+
+@pytest.mark.skipif(os.path.exists("/dev/nvidia0"), reason="not done on machines with a GPU")
+@pytest.mark.parametrize(("given", "spins"), [({}, "10000"), ({"GOMP_SPINCOUNT": "77"}, "77")])
+def test_idle_threads_do_not_spin_for_long(given, spins, tmp_path):
+    result = flockstep("list", "cartpole", cwd=tmp_path, env={"OMP_DISPLAY_ENV": "verbose", **given})
+    assert set(re.findall(r"GOMP_SPINCOUNT = '(\d+)'", result.stderr)) == {spins}
 
 
 def test_version_is_one_line(tmp_path):
@@ -104,6 +112,10 @@ BAD_WORDS = [
     (["train", "cartpole", "--config", "cartpol"], 'config: got "cartpol", want a TOML file, none, or one of cartpole, mpe_spread, mpe_tag, pathfinding, pathfinding_'),
     (["train", "cartpole", "--config", "pathfinding_random"], "config: recipe pathfinding_random is for pathfinding, not for cartpole"),
     (["bench", "pathfinding", "--height", "64", "--width", "64"], 'benchmark settings of pathfinding (--config none skips them): size: got 32, want 64'),
+    (["train", "cartpole", "--NUM_ENVS", "4"], 'unknown key "NUM_ENVS", want num_envs'),
+    (["train", "cartpole", "--CLIP_EPS", "0.2"], 'unknown key "CLIP_EPS", want clip_coef'),
+    (["train", "cartpole", "--num_threads", "1"], 'unknown key "num_threads", want the environment variable OMP_NUM_THREADS'),
+    (["train", "cartpole", "learning_rate=0.1"], 'got "learning_rate=0.1" after "cartpole", want settings as --key value'),
     (["train", "cartpole", "--config", "absent.toml"], 'absent.toml: got no such file or directory, want a regular file that can be read'),
     (["train", "cartpole", "--resume", "absent"], 'resume: got "absent"'),
     (["train", "cartpole", "--config"], "--config"),

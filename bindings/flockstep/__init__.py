@@ -16,7 +16,7 @@ import importlib
 import importlib.util
 import warnings
 
-from ._flockstep import Array, Batch, UnknownKeyword, cuda_unavailable_reason, describe_device, find_device
+from ._flockstep import Array, Batch, UnknownKeyword, __version__, cuda_unavailable_reason, describe_device, find_device
 from .environment import Environment, environments, make
 from .policy import Policy, load_policy
 
@@ -26,6 +26,7 @@ __all__ = [
     "Environment",
     "Policy",
     "UnknownKeyword",
+    "__version__",
     "cuda_unavailable_reason",
     "describe_device",
     "environments",

@@ -137,7 +137,7 @@ std::unique_ptr<Memory> make_memory(Device device) {
 }
 
 #ifndef FLOCKSTEP_WITH_CUDA
-std::string cuda_unavailable_reason(int) { return "this build has no CUDA (nvcc was not found when it was built)"; }
+std::string cuda_unavailable_reason(int) { return "this build has no CUDA"; }
 std::string describe_cuda_device(int) { return ""; }
 std::unique_ptr<Memory> make_cuda_memory(int) { throw std::invalid_argument("device: " + cuda_unavailable_reason(0)); }
 #endif
