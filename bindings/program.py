@@ -4,6 +4,7 @@
 import importlib.metadata
 import importlib.util
 import os
+import signal
 import sys
 
 
@@ -30,6 +31,7 @@ def main():
         sys.exit(2)
     libraries = [os.path.join(folder_of("torch"), "lib"), os.environ.get("LD_LIBRARY_PATH")]
     os.environ["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, libraries))
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and programs that it starts would too
     os.execv(program, ["flockstep", *sys.argv[1:]])
 
 

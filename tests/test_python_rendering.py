@@ -126,8 +126,9 @@ def test_what_cannot_be_painted_is_refused(monkeypatch):
     ]:
         with pytest.raises(ValueError, match=sentence):
             env.render(**arguments)
-    with pytest.raises(ValueError, match="render: test_stones cannot be drawn"):
-        flockstep.make("test_stones", device="cpu").render()
+    if any(line["name"] == "test_stones" for line in flockstep._flockstep.environments(tests=True)):  # not in a wheel
+        with pytest.raises(ValueError, match="render: test_stones cannot be drawn"):
+            flockstep.make("test_stones", device="cpu").render()
     for make in (lambda **k: gymnasium.make_vec("flockstep/CartPole-v1", **k), lambda **k: flockstep.parallel_env("cartpole", **k)):
         with pytest.raises(ValueError, match='render_mode: got \'ansi\', want None or "rgb_array"'):
             make(render_mode="ansi")
