@@ -27,6 +27,9 @@ class Tables {
   private:
     std::vector<std::string> names_;
 };
+
+/// Whether a table is for one kind of device; its settings may be of any other table.
+bool is_device_table(const std::string& table) { return table == "cpu" || table == "cuda"; }
 }  // namespace
 
 bool SettingGroup::knows(const std::string& key) const {
@@ -75,7 +78,7 @@ std::vector<GivenSettings::Given> GivenSettings::given_on_command_line() const {
 }
 
 void GivenSettings::take(const Given& given, const std::vector<Given>& flags) {
-    const bool is_for_any = given.table.empty() || given.table == "cpu" || given.table == "cuda";
+    const bool is_for_any = given.table.empty() || is_device_table(given.table);
     const bool names_environment =
         (given.table.empty() && given.key == "environment") || (given.table == "environment" && given.key == "name");
     if (names_environment) {
@@ -101,8 +104,7 @@ void GivenSettings::choose_device(const std::string& device_table) {
     for (const Given& given : given_)
         if (given.table == device_table) chosen.push_back({"", given.key, given.value, given.place});
     std::erase_if(given_, [&](const Given& given) {
-        const bool is_of_device = given.table == "cpu" || given.table == "cuda";
-        return is_of_device ||
+        return is_device_table(given.table) ||
                std::any_of(chosen.begin(), chosen.end(), [&](const Given& winner) { return winner.key == given.key; });
     });
     given_.insert(given_.end(), chosen.begin(), chosen.end());
@@ -116,8 +118,7 @@ void GivenSettings::refuse_unknown(const std::vector<SettingGroup>& groups) cons
         const char* wanted = nullptr;  // the right name, if the key is a known alias
         for (const SettingGroup& group : groups) {
             tables.add(group.table);
-            const bool is_of_device = group.table == "cpu" || group.table == "cuda";
-            if (!given.is_for(group.table) || (given.table.empty() && is_of_device)) continue;
+            if (!given.is_for(group.table) || (given.table.empty() && is_device_table(group.table))) continue;
             if (group.knows(given.key)) owners.add(group.table);
             if (!wanted) wanted = group.wanted_for(given.key);
             for (const FieldDescription& field : group.fields) known.push_back(field.name);

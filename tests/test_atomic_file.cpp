@@ -141,7 +141,7 @@ TEST_CASE("files: one that has lost its name is written by the link that leads t
     CHECK(folder.num_files() == 0);
 }
 
-TEST_CASE("files: what is replaced is kept where asked for, and only once the new file is written") {
+TEST_CASE("files: the replaced file is kept if requested, and only once the new file is written") {
     const Folder folder;
     const fs::path path = folder.path / "it", previous = folder.path / "before";
     const std::string first(60'000, 'x'), second(100'000, 'y');

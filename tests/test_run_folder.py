@@ -160,7 +160,7 @@ def test_a_signal_ends_an_iteration_of_minutes_within_two_seconds(device, tmp_pa
 
 
 def test_a_second_signal_ends_at_once(tmp_path):
-    """While the first waits for output that nobody reads."""
+    """While the first is blocked on a pipe that is not read."""
     reading, writing = os.pipe()
     process = subprocess.Popen([BINARY, "train", "cartpole", *ENDLESS], cwd=tmp_path, stdout=writing, stderr=subprocess.DEVNULL)
     wait_for(lambda: list(tmp_path.glob("runs/*/config.toml")))
