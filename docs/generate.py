@@ -184,7 +184,7 @@ def readme(*words):
     match = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     if not match:
         raise SystemExit(f'docs: README.md has no section "{heading}"')
-    return match[1].strip()
+    return relinked(match[1].strip())
 
 
 # Pages
@@ -210,9 +210,10 @@ def fill_in(text, program):
 
 
 def relinked(text):
-    """Links between the files of the repository as links between pages: envs/NAME/README.md is environments/NAME.md."""
-    text = re.sub(r"\]\(\.\./envs/(\w+)/README\.md", r"](environments/\1.md", text)
-    return text.replace("](../../docs/", "](../")
+    """Links between the files of the repository, written in docs/, the README or an environment's README, as links between
+    pages: envs/NAME/README.md is environments/NAME.md."""
+    text = re.sub(r"\]\((?:\.\./)?envs/(\w+)/README\.md", r"](environments/\1.md", text)
+    return re.sub(r"\]\((?:\.\./\.\./)?docs/", lambda found: "](../" if ".." in found[0] else "](", text)
 
 
 def main():

@@ -260,6 +260,23 @@ def test_every_link_leads_to_a_file(page):
     assert not [link for link in links if not (page.parent / link.split("#")[0]).exists()]
 
 
+def test_every_link_of_the_built_pages_leads_to_a_page():
+    """generate.py moves pages and puts sections of the README into them: links follow."""
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs/generate.py")
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    readme = [generate.readme(heading) for heading in re.findall(r"<!-- generated: readme (.*) -->", "".join(p.read_text() for p in PAGES))]
+    pages = {f"environments/{p.parent.name}.md" if p.parent.parent.name == "envs" else p.name: generate.relinked(p.read_text()) for p in PAGES[1:]}
+    assert readme and len(pages) > 8
+    texts = [("README's section", Path(), text) for text in readme] + [(name, Path(name).parent, text) for name, text in pages.items()]
+    for name, folder, text in texts:
+        text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+        links = [link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if not re.match(r"https?:|#", link)]
+        known = {*pages, *(picture.name for picture in (ROOT / "docs").glob("*.png"))}
+        lost = [link for link in links if os.path.normpath(folder / link) not in known]
+        assert not lost, name
+
+
 def test_every_page_is_in_the_table_of_contents():
     contents = (ROOT / "docs/index.md").read_text()
     listed = set(re.findall(r"^([\w-]+)$", contents, re.MULTILINE))
