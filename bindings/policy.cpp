@@ -6,7 +6,7 @@
 
 #include "bindings/array.h"
 #include "bindings/convert.h"
-#include "trainer/role_actor.h"
+#include "trainer/policy/role_actor.h"
 #include "trainer/run/run_folder.h"
 
 /// The Python module _flockstep_policy: the policies of a checkpoint, on arrays from anywhere. Tied to LibTorch, which

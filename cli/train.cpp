@@ -15,7 +15,7 @@
 #include "sim/engine/batch_memory.h"
 #include "sim/engine/registry.h"
 #include "sim/engine/tune.h"
-#include "trainer/memory_plan.h"
+#include "trainer/data/memory_plan.h"
 #include "trainer/run/evaluate.h"
 #include "trainer/run/log.h"
 #include "trainer/run/render.h"

@@ -7,7 +7,7 @@
 #include "sim/contract/random.h"
 #include "sim/engine/memory.h"
 #include "tests/catch.h"
-#include "trainer/launch.h"
+#include "trainer/device/launch.h"
 
 namespace flockstep {
 

@@ -1,5 +1,5 @@
 #include "tests/trainer/device_array.h"
-#include "trainer/gae.h"
+#include "trainer/data/gae.h"
 
 using namespace flockstep;
 

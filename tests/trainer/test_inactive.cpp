@@ -3,9 +3,9 @@
 
 #include "sim/engine/registry.h"
 #include "tests/trainer/device_array.h"
-#include "trainer/gae.h"
-#include "trainer/graph.h"
-#include "trainer/learner.h"
+#include "trainer/data/gae.h"
+#include "trainer/device/graph.h"
+#include "trainer/learn/learner.h"
 
 using namespace flockstep;
 

@@ -1,8 +1,8 @@
 #include <cmath>
 
 #include "tests/trainer/device_array.h"
-#include "trainer/normalise.h"
-#include "trainer/rollout.h"
+#include "trainer/data/normalise.h"
+#include "trainer/data/rollout.h"
 
 using namespace flockstep;
 

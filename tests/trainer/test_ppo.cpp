@@ -4,7 +4,7 @@
 
 #include "sim/engine/registry.h"
 #include "tests/catch.h"
-#include "trainer/ppo.h"
+#include "trainer/algorithm/ppo.h"
 #include "trainer/run/actor.h"
 
 using namespace flockstep;

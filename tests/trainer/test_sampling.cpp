@@ -2,8 +2,8 @@
 #include <set>
 
 #include "tests/trainer/device_array.h"
-#include "trainer/sampling.h"
-#include "trainer/shuffle.h"
+#include "trainer/policy/sampling.h"
+#include "trainer/data/shuffle.h"
 
 using namespace flockstep;
 

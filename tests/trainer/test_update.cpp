@@ -1,9 +1,9 @@
 #include <torch/torch.h>
 
 #include "tests/trainer/device_array.h"
-#include "trainer/loss.h"
-#include "trainer/optimiser.h"
-#include "trainer/policy.h"
+#include "trainer/learn/loss.h"
+#include "trainer/learn/optimiser.h"
+#include "trainer/policy/policy.h"
 
 using namespace flockstep;
 

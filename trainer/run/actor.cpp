@@ -3,7 +3,7 @@
 #include <deque>
 #include <stdexcept>
 
-#include "trainer/role_actor.h"
+#include "trainer/policy/role_actor.h"
 
 namespace flockstep {
 

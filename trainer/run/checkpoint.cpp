@@ -4,7 +4,7 @@
 #include <limits>
 #include <stdexcept>
 
-#include "trainer/policy.h"
+#include "trainer/policy/policy.h"
 
 namespace flockstep {
 

@@ -3,7 +3,7 @@
 #include <fstream>
 #include <string>
 
-#include "trainer/ppo.h"
+#include "trainer/algorithm/ppo.h"
 #include "trainer/run/log_tensorboard.h"
 #include "trainer/run/log_terminal.h"
 #include "trainer/run/run_folder.h"

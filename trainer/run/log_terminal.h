@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <string>
 
-#include "trainer/ppo.h"
+#include "trainer/algorithm/ppo.h"
 
 namespace flockstep {
 

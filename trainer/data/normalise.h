@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "trainer/input.h"
+#include "trainer/data/input.h"
 
 /// Running means and variances of observations and of discounted returns. A rollout's moments are merged into the
 /// running ones as in Chan, Golub, LeVeque 1979; the formulas are those of Gymnasium's NormalizeObservation and

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "trainer/network_layout.h"
-#include "trainer/sampling.h"
+#include "trainer/policy/network_layout.h"
+#include "trainer/policy/sampling.h"
 
 namespace flockstep {
 

@@ -4,7 +4,7 @@
 
 #include "sim/contract/flush.h"
 #include "sim/contract/space.h"
-#include "trainer/rows.h"
+#include "trainer/data/rows.h"
 
 namespace flockstep {
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "trainer/config.h"
-#include "trainer/rollout.h"
+#include "trainer/data/rollout.h"
 
 namespace flockstep {
 

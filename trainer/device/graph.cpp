@@ -1,4 +1,4 @@
-#include "trainer/graph.h"
+#include "trainer/device/graph.h"
 
 #include <optional>
 #include <stdexcept>

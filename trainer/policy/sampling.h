@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "sim/contract/random.h"
-#include "trainer/rows.h"
+#include "trainer/data/rows.h"
 
 namespace flockstep {
 

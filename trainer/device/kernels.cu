@@ -1,12 +1,12 @@
 #include <algorithm>
 
 #include "sim/cuda/cuda_check.h"
-#include "trainer/gae.h"
-#include "trainer/launch.h"
-#include "trainer/loss.h"
-#include "trainer/normalise.h"
-#include "trainer/optimiser.h"
-#include "trainer/shuffle.h"
+#include "trainer/data/gae.h"
+#include "trainer/device/launch.h"
+#include "trainer/learn/loss.h"
+#include "trainer/data/normalise.h"
+#include "trainer/learn/optimiser.h"
+#include "trainer/data/shuffle.h"
 
 /// The CUDA side of launch.h: one kernel for items, two for sums, instantiated for each kind of item.
 namespace flockstep {

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "trainer/sampling.h"
+#include "trainer/policy/sampling.h"
 
 namespace flockstep {
 

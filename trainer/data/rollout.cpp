@@ -1,4 +1,4 @@
-#include "trainer/rollout.h"
+#include "trainer/data/rollout.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <numeric>
 #include <stdexcept>
 
-#include "trainer/optimiser.h"
+#include "trainer/learn/optimiser.h"
 
 namespace flockstep {
 

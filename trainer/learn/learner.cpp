@@ -1,8 +1,8 @@
-#include "trainer/learner.h"
+#include "trainer/learn/learner.h"
 
 #include <algorithm>
 
-#include "trainer/shuffle.h"
+#include "trainer/data/shuffle.h"
 
 namespace flockstep {
 

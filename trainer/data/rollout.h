@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "sim/engine/batch.h"
-#include "trainer/input.h"
-#include "trainer/launch.h"
+#include "trainer/data/input.h"
+#include "trainer/device/launch.h"
 
 namespace flockstep {
 

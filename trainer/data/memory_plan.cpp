@@ -1,4 +1,4 @@
-#include "trainer/memory_plan.h"
+#include "trainer/data/memory_plan.h"
 
 #include "sim/engine/batch_memory.h"
 

@@ -2,11 +2,11 @@
 
 #include <vector>
 
-#include "trainer/loss.h"
-#include "trainer/normalise.h"
-#include "trainer/optimiser.h"
-#include "trainer/policy.h"
-#include "trainer/rollout.h"
+#include "trainer/learn/loss.h"
+#include "trainer/data/normalise.h"
+#include "trainer/learn/optimiser.h"
+#include "trainer/policy/policy.h"
+#include "trainer/data/rollout.h"
 #include "trainer/run/checkpoint.h"
 
 namespace flockstep {

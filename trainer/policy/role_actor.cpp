@@ -1,4 +1,4 @@
-#include "trainer/role_actor.h"
+#include "trainer/policy/role_actor.h"
 
 #include <stdexcept>
 

@@ -1,4 +1,4 @@
-#include "trainer/policy.h"
+#include "trainer/policy/policy.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>

@@ -1,4 +1,4 @@
-#include "trainer/network_layout.h"
+#include "trainer/policy/network_layout.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "trainer/phase_clock.h"
+#include "trainer/device/phase_clock.h"
 
 #include <chrono>
 

@@ -1,4 +1,4 @@
-#include "trainer/ppo.h"
+#include "trainer/algorithm/ppo.h"
 
 #include <algorithm>
 #include <chrono>
@@ -6,10 +6,10 @@
 #include <optional>
 #include <stdexcept>
 
-#include "trainer/gae.h"
-#include "trainer/graph.h"
-#include "trainer/learner.h"
-#include "trainer/phase_clock.h"
+#include "trainer/data/gae.h"
+#include "trainer/device/graph.h"
+#include "trainer/learn/learner.h"
+#include "trainer/device/phase_clock.h"
 
 namespace flockstep {
 

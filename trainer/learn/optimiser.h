@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "sim/contract/flush.h"
-#include "trainer/launch.h"
+#include "trainer/device/launch.h"
 
 namespace flockstep {
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "trainer/launch.h"
-#include "trainer/policy.h"
+#include "trainer/device/launch.h"
+#include "trainer/policy/policy.h"
 #include "trainer/run/checkpoint.h"
 
 namespace flockstep {
