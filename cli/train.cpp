@@ -136,7 +136,7 @@ std::unique_ptr<Trainer> make_trainer(TrainTask& task) {
 void restore(Trainer& trainer, const RunFolder& run) {
     const Archive archive = run.load_checkpoint();
     try {
-        trainer.restore(archive);
+        flockstep::restore(trainer, archive);
     } catch (const DamagedCheckpoint& error) {
         throw DamagedCheckpoint(error.what() + run.recovery_hint());
     }
@@ -154,7 +154,7 @@ Evaluation play(const TrainTask& task, const std::string& policy,
     return evaluate(*batch, policy, acting(*batch), keep_going);
 }
 Evaluation play_trained(const TrainTask& task, const std::string& policy, Trainer& trainer) {
-    const Archive archive = trainer.snapshot();
+    const Archive archive = snapshot(trainer);
     return play(task, policy, [&](Batch& batch) { return trained_policy(archive, batch, false); });
 }
 
@@ -179,7 +179,7 @@ class TrainingLoop {
             choose_iterations_per_record();
             save_if_due();
         }
-        run_.save_checkpoint(trainer_.snapshot());
+        run_.save_checkpoint(snapshot(trainer_));
         return trainer_.is_finished();
     }
 
@@ -192,7 +192,7 @@ class TrainingLoop {
     /// the host, is saved. The first iteration counts as long. Returns false if it was abandoned.
     bool iterate() {
         if (seconds_per_iteration_ < long_iteration) return trainer_.iterate();
-        const Archive before = trainer_.snapshot();
+        const Archive before = snapshot(trainer_);
         const bool is_whole = trainer_.iterate([] { return !keep_going(); });
         if (!is_whole) run_.save_checkpoint(before);
         return is_whole;
@@ -205,7 +205,7 @@ class TrainingLoop {
     void save_if_due() {
         const std::chrono::duration<double> since = Clock::now() - saved_;
         if (task_.config.checkpoint_every <= 0 || since.count() < double(task_.config.checkpoint_every)) return;
-        run_.save_checkpoint(trainer_.snapshot());
+        run_.save_checkpoint(snapshot(trainer_));
         saved_ = Clock::now();
     }
 
@@ -226,7 +226,7 @@ void write_run_replay(const TrainTask& task, const RunFolder& run, Trainer& trai
     }
     const std::unique_ptr<Batch> batch =
         make_batch(task.environment, recording_options(uint64_t(task.run.evaluate_seed), task.device), task.settings);
-    const Archive archive = trainer.snapshot();
+    const Archive archive = snapshot(trainer);
     const Replay replay = record_episode(*batch, "trained policy", trained_policy(archive, *batch, false), keep_going);
     if (!keep_going()) return;
     write_replay(run.replay(), replay);

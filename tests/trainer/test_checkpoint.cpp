@@ -65,14 +65,14 @@ TEST_CASE("checkpoint: three iterations, a file, and three more equal six, bit f
         const auto whole = trainer(small_config(), device), first = trainer(small_config(), device);
         for (int i = 0; i < 6; ++i) whole->iterate();
         for (int i = 0; i < 3; ++i) first->iterate();
-        first->save(folder.file("half"));
+        write_archive(folder.file("half"), snapshot(*first));
         const auto second = trainer(small_config(), device);
         second->iterate();  // what it did before does not matter
-        second->load(folder.file("half"));
+        restore(*second, read_archive(folder.file("half")));
         CHECK(second->iterations() == 3);
         for (int i = 0; i < 3; ++i) second->iterate();
         CHECK(second->is_finished());
-        check_same(second->snapshot(), whole->snapshot());
+        check_same(snapshot(*second), snapshot(*whole));
     }
 }
 
@@ -82,15 +82,15 @@ TEST_CASE("checkpoint: an iteration that was abandoned anywhere leaves the snaps
     for (int stops_at : {1, 8, 9, 12}) {  // steps of the rollout come first, then minibatches
         const auto first = trainer(small_config()), second = trainer(small_config());
         for (int i = 0; i < 3; ++i) first->iterate();
-        const Archive before = first->snapshot();
+        const Archive before = snapshot(*first);
         int asked = 0;
         CHECK_FALSE(first->iterate([&] { return ++asked == stops_at; }));
         CHECK(asked == stops_at);
-        second->restore(before);
+        restore(*second, before);
         int times = 0;
         for (int i = 0; i < 3; ++i) CHECK(second->iterate([&] { return ++times < 0; }));
         CHECK(times == 3 * (8 + 2 * 2));
-        check_same(second->snapshot(), whole->snapshot());
+        check_same(snapshot(*second), snapshot(*whole));
     }
 }
 
@@ -106,11 +106,11 @@ TEST_CASE("checkpoint: an actor from a file acts as one from the trainer, in oth
     const Folder folder;
     const auto run = trainer(small_config());
     run->iterate();
-    run->save(folder.file("it"));
+    write_archive(folder.file("it"), snapshot(*run));
     BatchOptions options;
     options.num_envs = 5;
     const auto one = cartpole(options), other = cartpole(options);
-    Actor from_trainer(run->snapshot(), *one, 3), from_file(read_archive(folder.file("it")), *other, 3);
+    Actor from_trainer(snapshot(*run), *one, 3), from_file(read_archive(folder.file("it")), *other, 3);
     for (int i = 0; i < 10; ++i) {
         from_trainer.act(i % 2), from_file.act(i % 2);
         REQUIRE(memcmp(one->actions()[0].data, other->actions()[0].data, 5 * 4) == 0);
@@ -175,7 +175,7 @@ TEST_CASE("checkpoint: files that are none, or damaged, get one sentence each") 
 
 TEST_CASE("checkpoint: a foreign one, or one that does not fit, is refused") {
     const auto one = trainer(small_config());
-    const Archive good = one->snapshot();
+    const Archive good = snapshot(*one);
     const auto refuses = [&](const Archive& archive, const std::string& sentence) {
         CHECK_THROWS_WITH(trainer(small_config())->restore(archive), sentence);
     };

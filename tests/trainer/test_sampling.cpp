@@ -2,8 +2,8 @@
 #include <set>
 
 #include "tests/trainer/device_array.h"
-#include "trainer/policy/sampling.h"
-#include "trainer/data/shuffle.h"
+#include "trainer/policy/head.h"
+#include "trainer/data/minibatch.h"
 
 using namespace flockstep;
 
