@@ -25,8 +25,11 @@ class CheckpointPolicy : public Constructed {
         : archive_(read_archive(find_checkpoint(path))),
           info_(read_info(archive_)),
           memory_(make_memory(find_device(device))) {
-        // One world, however many agents the file says: what is wrong with it is said now, and memory is taken later.
-        prepare(1, roles_for({}, {}));
+        // As few agents as the policies allow, however many the file says: what is wrong with it is said now, and
+        // memory is taken later.
+        std::vector<int> counts;
+        for (size_t r = 0; r < info_.roles.size(); ++r) counts.push_back(least_agents(r));
+        prepare(1, roles_for(counts, {}));
     }
 
     const CheckpointInfo& info() const { return info_; }
@@ -39,6 +42,14 @@ class CheckpointPolicy : public Constructed {
         throw std::logic_error("a role without a policy");
     }
 
+    /// Agents of a role that the policies need: one where a policy acts for all of them.
+    int least_agents(size_t role) const {
+        for (const PolicySpec& spec : info_.policies)
+            for (const PolicySpec::Members& members : spec.members)
+                if (members.role == info_.roles[role].name && members.agents.empty()) return 1;
+        return info_.roles[role].count;
+    }
+
     /// parts, masks: for each role its arrays [num_envs, agents, ...], in the order of the spec's parts and actions,
     /// masks None where it has none; actions: the same, which are written; one int32 [num_envs, all agents] if every
     /// role chooses one integer. counts: agents of each role.
@@ -48,11 +59,12 @@ class CheckpointPolicy : public Constructed {
         const Stream stream = current_stream(device());
         Arrays arrays{{}, {}, {}, {}, num_envs, stream};
         const std::vector<ActorRole> shapes = roles_for(counts, {});
-        for (size_t r = 0; r < shapes.size(); ++r) take_role(arrays, r, shapes, parts.at(r), masks.at(r), actions.at(r));
+        for (size_t r = 0; r < shapes.size(); ++r)
+            take_role(arrays, r, shapes, parts.at(r), masks.at(r), actions.at(r));
         if (has_one_action())
-            arrays.actions.emplace_back(
-                actions.at(0).at(0),
-                ArraySpec{"action", {DType::int32}, {num_envs, agents_of(shapes)}, device()}, stream);
+            arrays.actions.emplace_back(actions.at(0).at(0),
+                                        ArraySpec{"action", {DType::int32}, {num_envs, agents_of(shapes)}, device()},
+                                        stream);
 
         const py::gil_scoped_release free;
         std::vector<ActorRole> roles = shapes;
@@ -207,6 +219,5 @@ PYBIND11_MODULE(_flockstep_policy, module) {
         .def_property_readonly("environment", [](const CheckpointPolicy& p) { return p.info().environment; })
         .def_property_readonly("settings",
                                [](const CheckpointPolicy& p) { return to_dict(p.info().environment_settings); })
-        .def_property_readonly("roles", &roles_of,
-                               "Dicts of name, count, parts (name, shape) and actions (dicts).");
+        .def_property_readonly("roles", &roles_of, "Dicts of name, count, parts (name, shape) and actions (dicts).");
 }

@@ -127,7 +127,8 @@ struct TrainConfig {
           "agents that share a policy: empty for one policy per role, agent for one per agent, or NAME=MEMBERS, ...: "
           "roles or ranges of agents, joined by +, such as left=0-2,right=3-5 or both=keeper+boat");
         f("encoder", encoder, any_value(),
-          "mlp: hidden layers alone; cnn: 3x3 convolutions over the 2- and 3-dimensional observation parts of equal height and width, then the "
+          "mlp: hidden layers alone; cnn: 3x3 convolutions over the 2- and 3-dimensional observation parts of equal "
+          "height and width, then the "
           "hidden layers");
         f("hidden_sizes", hidden_sizes, between(1, 65536), "width of each hidden layer");
         f("channels", channels, between(1, 65536), "cnn: channels of each convolution");
@@ -145,7 +146,8 @@ struct TrainConfig {
         f("squash_output", squash_output, any_value(),
           "Box actions: squash the normal distribution into the bounds by tanh; false: clip it");
         f("minibatch_unit", minibatch_unit, one_of({"sample", "sequence", "world", "world_sequence"}),
-          "what stays together in a minibatch: nothing, a row's steps, a world's agents, or a world's agents and steps");
+          "what stays together in a minibatch: nothing, a row's steps, a world's agents, or a world's agents and "
+          "steps");
         f("sequence_length", sequence_length, between(0, 65536), "steps of a sequence; 0: those of the rollout");
         f("stagger_episodes", stagger_episodes, any_value(),
           "stagger the first episodes: each starts at a random point of its time limit");

@@ -31,8 +31,8 @@ class Bindings {
     /// not aligned.
     Bindings& write_output(const std::string& name, void* data);
 
-    /// Writes the final observations of part `name` to `data`, as write_output does the current ones. The batch must keep
-    /// final observations.
+    /// Writes the final observations of part `name` to `data`, as write_output does the current ones. The batch must
+    /// keep final observations.
     Bindings& write_final(const std::string& name, void* data);
 
     /// For backends: replaces the addresses in a launch's view.

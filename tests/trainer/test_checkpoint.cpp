@@ -177,7 +177,7 @@ TEST_CASE("checkpoint: a foreign one, or one that does not fit, is refused") {
     const auto one = trainer(small_config());
     const Archive good = snapshot(*one);
     const auto refuses = [&](const Archive& archive, const std::string& sentence) {
-        CHECK_THROWS_WITH(trainer(small_config())->restore(archive), sentence);
+        CHECK_THROWS_WITH(restore(*trainer(small_config()), archive), sentence);
     };
     Archive bad = good;
     bad.metadata.clear();
@@ -187,7 +187,7 @@ TEST_CASE("checkpoint: a foreign one, or one that does not fit, is refused") {
     refuses(bad, "checkpoint: its format is \"a\\nweight\", want \"flockstep checkpoint\"");
     bad = good;
     bad.metadata["format_version"] = "99";
-    refuses(bad, "checkpoint: its format version is \"99\", this Flockstep reads 3");
+    refuses(bad, "checkpoint: its format version is \"99\", this Flockstep reads 4");
     bad = good;
     bad.metadata["progress"] = "{";
     refuses(bad, "checkpoint: progress: it is not JSON");
@@ -205,19 +205,19 @@ TEST_CASE("checkpoint: a foreign one, or one that does not fit, is refused") {
         for (NamedArray& array : bad.arrays)
             if (array.name == name) memcpy(array.bytes.data() + at * sizeof number, &number, sizeof number);
     };
-    put("trainer.steps", 0, int64_t{-1});
+    put("trainer.env_steps", 0, int64_t{-1});
     refuses(bad,
-            "checkpoint run/checkpoint.safetensors: trainer.steps[0]: got -1, want an integer from 0 to "
+            "checkpoint run/checkpoint.safetensors: trainer.env_steps: got -1, want an integer from 0 to "
             "288230376151711744");
-    put("trainer.steps", 1, INT64_MIN);
-    refuses(bad,
-            "checkpoint run/checkpoint.safetensors: trainer.steps[1]: got -9223372036854775808, want an integer from 0 "
-            "to 4611686018427387904");
-    put("trainer.agent_steps", 0, std::numeric_limits<double>::quiet_NaN());
+    put("trainer.minibatches", 0, INT64_MIN);
     refuses(
         bad,
-        "checkpoint run/checkpoint.safetensors: trainer.agent_steps: number 0 is not finite or is below 0; the file "
-        "is damaged, or training diverged");
+        "checkpoint run/checkpoint.safetensors: trainer.minibatches: got -9223372036854775808, want an integer from 0 "
+        "to 4611686018427387904");
+    put("trainer.agent_steps", 0, std::numeric_limits<double>::quiet_NaN());
+    refuses(bad,
+            "checkpoint run/checkpoint.safetensors: trainer.agent_steps: got nan, want a number from 0 to "
+            "4611686018427387904");
     put("agent.second_moment.actor.head.bias", 1, -1.0f);
     refuses(bad,
             "checkpoint run/checkpoint.safetensors: agent.second_moment.actor.head.bias: number 1 is not finite or is "
@@ -225,9 +225,9 @@ TEST_CASE("checkpoint: a foreign one, or one that does not fit, is refused") {
 
     TrainConfig other = small_config();
     other.hidden_sizes = {32};
-    CHECK_THROWS_WITH(trainer(other)->restore(good),
+    CHECK_THROWS_WITH(restore(*trainer(other), good),
                       "checkpoint: agent.parameter.actor.hidden.0.weight is float32 [16, 8], want float32 [32, 8]");
     other = small_config();
     other.num_envs = 8;
-    CHECK_THROWS_AS(trainer(other)->restore(good), std::invalid_argument);
+    CHECK_THROWS_AS(restore(*trainer(other), good), std::invalid_argument);
 }

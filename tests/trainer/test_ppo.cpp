@@ -141,14 +141,15 @@ TEST_CASE("PPO: a batch that was made for something else is refused") {
         "training needs a batch that resets in the same step and keeps final observations: see training_options()");
 }
 
-TEST_CASE("PPO trains roles of their own, masked and absent agents, turns, and environments of many parts") {
+TEST_CASE(
+    "PPO trains roles of their own, masked and absent agents, turns, environments of many parts and every action") {
     register_once();
     register_test_environments(registry());
     TrainConfig config;
     config.num_envs = 6, config.num_steps = 8, config.update_epochs = 2, config.num_minibatches = 3,
     config.hidden_sizes = {16};
     config.total_steps = 1'000'000;
-    for (const char* name : {"test_roles", "test_cards", "test_scenes", "pathfinding"}) {
+    for (const char* name : {"test_roles", "test_cards", "test_scenes", "test_mixed", "test_driving", "pathfinding"}) {
         Settings settings;
         if (std::string(name) == "pathfinding") {
             settings.set("num_agents", int64_t{7});
@@ -158,7 +159,7 @@ TEST_CASE("PPO trains roles of their own, masked and absent agents, turns, and e
         }
         for (Device device : devices()) {
             INFO(name << " on " << device.name());
-            config.encoder = std::string(name) == "pathfinding" ? Encoder::cnn : Encoder::mlp;
+            config.encoder = std::string(name) == "pathfinding" ? "cnn" : "mlp";
             config.channels = {4};
             Trainer trainer(make_batch(name, training_options(config, device), settings), config);
             for (int i = 0; i < 3; ++i) trainer.iterate();

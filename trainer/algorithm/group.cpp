@@ -63,8 +63,7 @@ Group::Group(const PolicySpec& spec, const TrainConfig& config, Batch& batch, co
 
 template <class T>
 T* Group::allocate(int64_t count, const char* what) {
-    Buffer& buffer =
-        buffers_.emplace_back(memory_, size_t(count) * sizeof(T), std::string("the policy's ") + what);
+    Buffer& buffer = buffers_.emplace_back(memory_, size_t(count) * sizeof(T), std::string("the policy's ") + what);
     return static_cast<T*>(buffer.data());
 }
 
@@ -185,7 +184,7 @@ void Group::visit(StateVisitor& visitor, bool for_learning) {
     if (!for_learning) return;
     visit_parameters(visitor, prefix + "first_moment.", weights_.list(), weights_.first_moment());
     visit_parameters(visitor, prefix + "second_moment.", weights_.list(), weights_.second_moment(), {0.0});
-    visitor.visit(prefix + "optimiser_steps", DType::int64, {1}, &state_->optimiser_steps, {0, 1e18});
+    visitor.visit(prefix + "optimiser_steps", DType::int64, {1}, &state_->optimiser_steps, {0, 0x1p62});
     if (config_.norm_obs) visitor.visit(prefix + "input.moments", DType::float64, {input_.columns, 3}, moments_);
     if (!config_.norm_reward) return;
     visitor.visit(prefix + "reward.scale", DType::float32, {1}, &state_->reward_scale);

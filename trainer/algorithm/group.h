@@ -9,9 +9,9 @@
 #include "trainer/data/normalise.h"
 #include "trainer/data/rollout.h"
 #include "trainer/data/state_visitor.h"
+#include "trainer/learn/engine.h"
 #include "trainer/learn/loss.h"
 #include "trainer/learn/optimiser.h"
-#include "trainer/learn/engine.h"
 
 namespace flockstep {
 

@@ -96,8 +96,7 @@ struct Trainer::Impl {
             for (Group& group : groups) group.act(context(), rollout, t, state());
             step_worlds(t);
             if ((t + 1) % rollout.segment_steps() == 0 || t + 1 == config.num_steps)
-                for (Group& group : groups)
-                    group.compute_final_values(context(), rollout, t / rollout.segment_steps());
+                for (Group& group : groups) group.compute_final_values(context(), rollout, t / rollout.segment_steps());
         }
         for (Group& group : groups) group.compute_values(context(), rollout);
         run(context(), 1, IncrementCounter{&state()->env_steps, config.num_steps});
@@ -160,7 +159,7 @@ struct Trainer::Impl {
     }
 
     void visit_state(StateVisitor& visitor) {
-        constexpr double most = 1e18;
+        constexpr double most = 0x1p62;
         batch->memory().synchronize();
         for (Group& group : groups) group.visit(visitor, true);
         visitor.visit("trainer.env_steps", DType::int64, {1}, &state()->env_steps, {0, most / double(config.num_envs)});

@@ -92,9 +92,9 @@ struct InputColumns {
     RowSet rows;
     InputPart parts[max_input_parts];
     int num_parts = 0;
-    int columns = 0;             // without padding
+    int columns = 0;  // without padding
     int width = 0;
-    bool shows_world = false;    // some parts are of the world, or identities
+    bool shows_world = false;      // some parts are of the world, or identities
     const float* shift = nullptr;  // [width]
     const float* scale = nullptr;  // [width]: (number - shift) * scale
     float limit = 0;               // the result is clipped to +-limit; 0: no clipping

@@ -211,8 +211,7 @@ void Rollout::bind_actions(int step, Bindings& bindings, const std::vector<Polic
                 const std::string name = tensor_name(roles_, tenant.role.name, policies[p].actions[a].name);
                 for (size_t t = 0; t < tensors.size(); ++t)
                     if (tensors[t].name == name)
-                        bindings.read_action(t, data_of(column) + tenant.first_row * column.size * 4,
-                                             tensors[t].dtype);
+                        bindings.read_action(t, data_of(column) + tenant.first_row * column.size * 4, tensors[t].dtype);
             }
     }
 }

@@ -6,8 +6,8 @@
 #include "sim/engine/batch.h"
 #include "trainer/data/action_column.h"
 #include "trainer/data/input.h"
-#include "trainer/device/launch.h"
 #include "trainer/data/spec.h"
+#include "trainer/device/launch.h"
 
 namespace flockstep {
 
@@ -86,8 +86,8 @@ class Rollout {
     std::vector<Buffer> buffers_;
     void* action_ = nullptr;  // where every policy chooses one integer: the actions of all of them
     std::vector<Source> sources_;
-    std::vector<size_t> source_;  // of each policy
-    std::vector<RowSet> rows_;    // of each policy
+    std::vector<size_t> source_;      // of each policy
+    std::vector<RowSet> rows_;        // of each policy
     std::vector<Bindings> bindings_;  // by step
 };
 

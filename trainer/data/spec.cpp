@@ -115,11 +115,11 @@ class GroupReader {
         int first = 0, count = num_agents_;
         std::optional<std::pair<int, int>> range = to_range(text);
         if (!range) {
-            const auto role = std::find_if(roles_.begin(), roles_.end(), [&](const RoleRange& each) {
-                return each.name == text.substr(0, bracket);
-            });
-            if (role == roles_.end()) refuse(item, "roles (" + role_names() + ") or agents from 0 to " +
-                                                       std::to_string(num_agents_ - 1) + " such as 0-2, joined by +");
+            const auto role = std::find_if(roles_.begin(), roles_.end(),
+                                           [&](const RoleRange& each) { return each.name == text.substr(0, bracket); });
+            if (role == roles_.end())
+                refuse(item, "roles (" + role_names() + ") or agents from 0 to " + std::to_string(num_agents_ - 1) +
+                                 " such as 0-2, joined by +");
             first = role->first, count = role->count;
             range = bracket == text.npos || text.back() != ']'
                         ? std::pair{0, count - 1}
@@ -184,7 +184,8 @@ std::string tensor_name(const std::vector<RoleRange>& roles, const std::string& 
 
 std::string mask_tensor(const std::vector<RoleRange>& roles, const std::string& role, const PolicySpec& spec,
                         size_t action) {
-    return tensor_name(roles, role, spec.actions.size() > 1 ? "action_mask." + spec.actions[action].name : "action_mask");
+    return tensor_name(roles, role,
+                       spec.actions.size() > 1 ? "action_mask." + spec.actions[action].name : "action_mask");
 }
 
 std::vector<PolicySpec> policy_specs(const Batch& batch, const StringList& groups) {

@@ -48,7 +48,9 @@ struct PolicySpec {
     std::vector<Members> members;
     std::vector<Part> parts;
     std::vector<Action> actions;
-    bool sees_and_chooses_like(const PolicySpec& other) const { return parts == other.parts && actions == other.actions; }
+    bool sees_and_chooses_like(const PolicySpec& other) const {
+        return parts == other.parts && actions == other.actions;
+    }
 };
 
 /// Agents [first, first + count) of every world.
@@ -61,7 +63,8 @@ std::vector<RoleRange> role_ranges(const Batch& batch);
 /// A role's name of a tensor: "role.part" if there are several roles.
 std::string tensor_name(const std::vector<RoleRange>& roles, const std::string& role, const std::string& part);
 /// The name of the mask of a role's action part.
-std::string mask_tensor(const std::vector<RoleRange>& roles, const std::string& role, const PolicySpec& spec, size_t action);
+std::string mask_tensor(const std::vector<RoleRange>& roles, const std::string& role, const PolicySpec& spec,
+                        size_t action);
 
 /// The policies of a batch. groups: empty for one per role, named like it; "agent" for one per agent; otherwise items
 /// "name=members", where members are roles, ranges of a role's agents or of the world's agents, joined by "+":

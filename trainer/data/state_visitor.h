@@ -14,8 +14,8 @@ struct NumberRange {
     double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
 };
 
-/// Is shown every array on the device that training continues from, by name: a checkpoint is written by one, and read by
-/// another.
+/// Is shown every array on the device that training continues from, by name: a checkpoint is written by one, and read
+/// by another.
 class StateVisitor {
   public:
     virtual ~StateVisitor() = default;

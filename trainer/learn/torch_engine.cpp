@@ -110,9 +110,8 @@ class TorchEngine : public Engine {
             output.head = head.data_ptr<float>(), output.head_stride = head.stride(0);
         }
         if (!wants_value) return output;
-        const at::Tensor& value = network_.shares_layers()
-                                      ? outputs_[0]
-                                      : outputs_.emplace_back(network_.critic(views_.data(), input));
+        const at::Tensor& value =
+            network_.shares_layers() ? outputs_[0] : outputs_.emplace_back(network_.critic(views_.data(), input));
         output.value = value.data_ptr<float>() + (network_.shares_layers() ? network_.num_outputs() : 0);
         output.value_stride = value.stride(0);
         return output;

@@ -57,9 +57,7 @@ class Mlp : public Encoder {
 bool is_image(const PolicySpec::Part& part) { return part.shape.size() == 2 || part.shape.size() == 3; }
 int height_of(const PolicySpec::Part& part) { return part.shape[part.shape.size() - 2]; }
 int width_of(const PolicySpec::Part& part) { return part.shape.back(); }
-int channels_of(const PolicySpec::Part& part) {
-    return (part.shape.size() == 3 ? part.shape[0] : 1) * part.planes();
-}
+int channels_of(const PolicySpec::Part& part) { return (part.shape.size() == 3 ? part.shape[0] : 1) * part.planes(); }
 
 /// 3x3 convolutions without padding over the image at the front of the input, joined with the other columns, then
 /// hidden layers.
@@ -87,8 +85,8 @@ class Cnn : public Encoder {
     }
     int64_t num_features() const override { return mlp_->num_features(); }
     at::Tensor forward(ParameterViews views, const at::Tensor& input) const override {
-        at::Tensor x = input.as_strided({input.size(0), channels_, height_, width_},
-                                        {stride_, height_ * width_, width_, 1});
+        at::Tensor x =
+            input.as_strided({input.size(0), channels_, height_, width_}, {stride_, height_ * width_, width_, 1});
         for (const Linear& layer : convolutions_)
             x = activated(at::conv2d(x, views[layer.weight], views[layer.bias]), activation_);
         x = x.flatten(1);
@@ -137,10 +135,8 @@ std::vector<EncoderKind>& registered() {
              return std::make_unique<Mlp>(input.width, input.columns, config, parameters, prefix);
          }},
         {"cnn", images_first,
-         [](const EncoderInput& input, const TrainConfig& config, ParameterList& parameters,
-            const std::string& prefix) -> std::unique_ptr<Encoder> {
-             return std::make_unique<Cnn>(input, config, parameters, prefix);
-         }},
+         [](const EncoderInput& input, const TrainConfig& config, ParameterList& parameters, const std::string& prefix)
+             -> std::unique_ptr<Encoder> { return std::make_unique<Cnn>(input, config, parameters, prefix); }},
     };
     return list;
 }

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "trainer/config.h"
-#include "trainer/policy/parameters.h"
 #include "trainer/data/spec.h"
+#include "trainer/policy/parameters.h"
 
 namespace at {
 class Tensor;

@@ -15,8 +15,8 @@ namespace flockstep {
 ///
 /// Each has an encoder and a linear layer after it; share_layers: one encoder and one layer for both. The actor's
 /// outputs are logits and means, then, with state_dependent_std, the raw deviations; otherwise those are parameters.
-/// Orthogonal initialisation with gain sqrt(2), 0.01 for the actor's last layer and 1 for the value, as is usual for PPO
-/// (Engstrom et al. 2020, Andrychowicz et al. 2021).
+/// Orthogonal initialisation with gain sqrt(2), 0.01 for the actor's last layer and 1 for the value, as is usual for
+/// PPO (Engstrom et al. 2020, Andrychowicz et al. 2021).
 class Network {
   public:
     /// Throws std::invalid_argument, starting with the setting's name, if the settings describe no valid network.
@@ -32,8 +32,8 @@ class Network {
     int num_outputs() const { return num_outputs_; }
     bool shares_layers() const { return shares_layers_; }
 
-    /// The actor's outputs, [rows, num_outputs], and the values, [rows, 1], float32. With shared layers they are columns
-    /// of one tensor, which `actor` gives with the values as its last column.
+    /// The actor's outputs, [rows, num_outputs], and the values, [rows, 1], float32. With shared layers they are
+    /// columns of one tensor, which `actor` gives with the values as its last column.
     at::Tensor actor(ParameterViews views, const at::Tensor& input) const;
     at::Tensor critic(ParameterViews views, const at::Tensor& input) const;
 
@@ -53,9 +53,9 @@ class Network {
     InputColumns actor_input_;
     std::vector<float> input_scale_;
     std::vector<Component> components_;
-    int num_outputs_ = 0;      // of the actor, in the network's rows
-    int linear_outputs_ = 0;   // of its last layer
-    int deviation_ = -1;       // parameter: the raw deviations, if they do not depend on the state
+    int num_outputs_ = 0;     // of the actor, in the network's rows
+    int linear_outputs_ = 0;  // of its last layer
+    int deviation_ = -1;      // parameter: the raw deviations, if they do not depend on the state
     bool shares_layers_;
     Tower actor_, critic_;
 };

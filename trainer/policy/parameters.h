@@ -10,10 +10,10 @@ namespace flockstep {
 struct Parameter {
     std::string name;  // such as "actor.hidden.0.weight"
     std::vector<int64_t> shape;
-    int64_t offset = 0;   // in elements; padding between parameters stays 0
-    float gain = 0.0f;    // of the orthogonal initialisation; 0: starts at 0
-    int64_t inputs = 0;   // of a matrix: columns that have weights; those after them are padding and stay 0
-    int64_t split = 0;    // > 0: rows from here on are the critic's, initialised apart with gain 1
+    int64_t offset = 0;  // in elements; padding between parameters stays 0
+    float gain = 0.0f;   // of the orthogonal initialisation; 0: starts at 0
+    int64_t inputs = 0;  // of a matrix: columns that have weights; those after them are padding and stay 0
+    int64_t split = 0;   // > 0: rows from here on are the critic's, initialised apart with gain 1
     int64_t count() const {
         int64_t product = 1;
         for (int64_t n : shape) product *= n;

@@ -10,8 +10,8 @@
 namespace flockstep {
 
 /// The numbers of one network on the device: flat float32 arrays of size() elements, in which parameters lie as the
-/// list says, so that the optimiser updates all of them in one kernel. With bfloat16 the network computes with a rounded
-/// copy.
+/// list says, so that the optimiser updates all of them in one kernel. With bfloat16 the network computes with a
+/// rounded copy.
 class Weights {
   public:
     enum class Use { act, learn };  // act: parameters alone

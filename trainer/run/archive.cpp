@@ -67,7 +67,7 @@ std::string number_at(const NamedArray& array, int64_t i) {
     if (array.dtype == DType::int64) return std::to_string(element<int64_t>(array, size_t(i)));
     const double number =
         array.dtype == DType::float64 ? element<double>(array, size_t(i)) : double(element<float>(array, size_t(i)));
-    return plain_number(number);
+    return std::isfinite(number) ? plain_number(number) : std::to_string(number);
 }
 }  // namespace
 
@@ -78,9 +78,10 @@ const NamedArray& Archive::expect_numbers(const std::string& name, DType dtype, 
                           : dtype == DType::float64 ? find_wrong<double>(array, low, high)
                                                     : find_wrong<float>(array, low, high);
     if (wrong < 0) return array;
-    if (dtype == DType::int64 || std::isfinite(high))
-        throw DamagedCheckpoint(place() + name + ": got " + number_at(array, wrong) + ", want a number from " +
-                                plain_number(low) + " to " + plain_number(high));
+    if (std::isfinite(high))
+        throw DamagedCheckpoint(place() + name + ": got " + number_at(array, wrong) +
+                                (dtype == DType::int64 ? ", want an integer from " : ", want a number from ") +
+                                std::to_string(int64_t(low)) + " to " + std::to_string(int64_t(high)));
     throw DamagedCheckpoint(place() + name + ": number " + std::to_string(wrong) + " is not finite" +
                             (std::isfinite(low) ? " or is below " + plain_number(low) : "") +
                             "; the file is damaged, or training diverged");

@@ -15,7 +15,7 @@ namespace flockstep {
 
 namespace {
 constexpr int64_t most_numbers = 1 << 24;  // agents of a world, choices of an action, elements of an observation
-constexpr size_t most_integers = 8192;  // of an action part
+constexpr size_t most_integers = 8192;     // of an action part
 constexpr int64_t most_iterations = int64_t{1} << 40;
 constexpr double most_seconds = 1e10;
 
@@ -177,7 +177,8 @@ PolicySpec::Action read_action(const Entry& entry) {
     int64_t choices = 0;
     for (const Entry& n : entry.at("n").list(action.is_box() ? 0 : 1, action.is_box() ? 0 : most_integers)) {
         action.n.push_back(int(n.integer(1, most_numbers)));
-        if ((choices += action.n.back()) > most_numbers) n.refuse("at most " + std::to_string(most_numbers) + " choices");
+        if ((choices += action.n.back()) > most_numbers)
+            n.refuse("at most " + std::to_string(most_numbers) + " choices");
     }
     for (const auto& [key, list] : {std::pair{"low", &action.low}, std::pair{"high", &action.high}})
         for (const Entry& bound : entry.at(key).list(action.is_box() ? 1 : 0, action.is_box() ? most_integers : 0))
@@ -230,15 +231,16 @@ std::vector<RoleRange> read_roles(const Entry& entry) {
 /// Every agent has one policy.
 void check_partition(const Entry& entry, const std::vector<PolicySpec>& specs, const std::vector<RoleRange>& roles) {
     for (const RoleRange& role : roles) {
-        std::vector<int> policies(size_t(role.count), 0);
+        std::set<int> agents;
+        int64_t count = 0;
         for (const PolicySpec& spec : specs)
             for (const PolicySpec::Members& members : spec.members) {
                 if (members.role != role.name) continue;
-                for (int& count : policies) count += members.agents.empty();
-                for (int agent : members.agents) ++policies[size_t(agent)];
+                agents.insert(members.agents.begin(), members.agents.end());
+                count += members.agents.empty() ? role.count : int64_t(members.agents.size());
             }
-        for (int count : policies)
-            if (count != 1) entry.refuse("one policy for every agent of role " + in_quotes(role.name));
+        if (count != role.count || (!agents.empty() && int64_t(agents.size()) != count))
+            entry.refuse("one policy for every agent of role " + in_quotes(role.name));
     }
 }
 

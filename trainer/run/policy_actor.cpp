@@ -100,7 +100,8 @@ void PolicyActor::bind_observation(size_t role, size_t p, const void* data) {
         if (member->input.parts[i].source == int(p)) member->input.parts[i].data = data;
 }
 void PolicyActor::bind_action(size_t role, size_t a, void* data, bool by_cell) {
-    if (Member* const member = find(role)) member->head.actions[a].action = data, member->head.actions[a].by_cell = by_cell;
+    if (Member* const member = find(role))
+        member->head.actions[a].action = data, member->head.actions[a].by_cell = by_cell;
 }
 void PolicyActor::bind_mask(size_t role, size_t a, const uint8_t* mask) {
     if (Member* const member = find(role)) member->head.actions[a].mask = mask;
@@ -122,8 +123,8 @@ void check_roles(const CheckpointInfo& info, const Archive& archive, const std::
     for (size_t r = 0; r < here.size(); ++r) {
         const PolicySpec& want = here[r];
         const auto differs = [&](const std::string& what) {
-            throw std::invalid_argument(archive.place() + "its role " + info.roles[r].name +
-                                        " and the environment's " + want.name + " differ in " + what);
+            throw std::invalid_argument(archive.place() + "its role " + info.roles[r].name + " and the environment's " +
+                                        want.name + " differ in " + what);
         };
         if (info.roles[r].name != want.name) differs("name");
         for (const PolicySpec& got : info.policies) {
@@ -135,7 +136,8 @@ void check_roles(const CheckpointInfo& info, const Archive& archive, const std::
                 const PolicySpec::Action &mine = got.actions[a], &its = want.actions[a];
                 if (mine.kind == its.kind && mine.n.size() == 1 && its.n.size() == 1 && mine.n != its.n)
                     differs("the number of actions: " + std::to_string(mine.n[0]) + " and " + std::to_string(its.n[0]));
-                if (mine.name != its.name || mine.kind != its.kind || mine.n != its.n || mine.low.size() != its.low.size())
+                if (mine.name != its.name || mine.kind != its.kind || mine.n != its.n ||
+                    mine.low.size() != its.low.size())
                     differs("name or kind of the action part " + its.name);
             }
             if (got.parts.size() != want.parts.size()) differs("the number of observation parts");
