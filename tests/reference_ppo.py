@@ -8,10 +8,12 @@ Where PPO leaves a choice, or where implementations differ, the line is marked "
 trainer's mathematics is a change of such a line. What else would be added where:
 - other action spaces: a class beside Categorical, with sample, log_prob and entropy, chosen in Policy.head;
 - another network, or inputs of the critic's own: Network.actor and Network.critic, whose inputs Policy.inputs makes;
-- which agents a policy plays: Policy.agents; which of their samples it learns from: Rollout.counts.
+- normalised values: where ReferencePpo.observe and collect take values down, and the target of ReferencePpo.loss;
+- which agents a policy plays: Policy.agents; which of their samples it learns from: `counts` of a rollout.
 """
 
 import math
+from collections import defaultdict
 from types import SimpleNamespace
 
 import flockstep
@@ -133,7 +135,7 @@ class Inputs:
 class Categorical:
     """The head of one Discrete action: softmax over what the mask allows."""
 
-    action_shape, action_dtype = (), np.int32
+    shape, dtype = (), np.int32  # of an action
 
     def __init__(self, outputs, mask):
         allowed = mask.clone()
@@ -156,7 +158,9 @@ class Network:
     """An actor and a critic with the weights of a checkpoint: convolutions, hidden layers, heads."""
 
     def __init__(self, weights, config, image):
-        self.weights = {name: torch.tensor(array, dtype=torch.float64, requires_grad=True) for name, array in weights.items()}
+        self.weights = {name: torch.tensor(array, dtype=torch.float64) for name, array in weights.items()}
+        for weight in self.weights.values():
+            weight.requires_grad_()
         self.is_shared, self.image = config["share_layers"], image
         self.activation = {"tanh": torch.tanh, "relu": torch.relu}[config["activation"]]
 
@@ -190,11 +194,13 @@ class Policy:
 
     def __init__(self, number, spec, config, arrays):
         self.number, self.role, self.num_actions = number, spec["role"], spec["num_actions"]
-        self.agents = np.arange(spec["first"], spec["first"] + spec["count"])  # Decision: a policy plays all agents of a role.
+        # Decision: a policy plays all agents of a role.
+        self.agents = np.arange(spec["first"], spec["first"] + spec["count"])
         self.inputs = Inputs(spec, config)
         prefix = self.role + ".parameter."
         weights = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
         self.network = Network(weights, config, self.inputs.image)
+        # Decision: Adam's decay rates are torch's, 0.9 and 0.999; no weight decay.
         self.optimiser = torch.optim.Adam(self.network.weights.values(), lr=config["learning_rate"], eps=config["adam_eps"])
 
     def distribution(self, inputs, mask):
@@ -208,59 +214,40 @@ class Policy:
 # The algorithm
 
 
-class Rollout:
-    """What happened in num_steps steps: tensors [num_steps, num_envs, num_agents, ...]; `active`, `value` and the lists of a
-    policy (by step) have one more step, for what follows the last."""
-
-    def __init__(self, num_steps, num_envs, num_agents, policies):
-        def zeros(steps, dtype=torch.float64, shape=()):
-            return torch.zeros(steps, num_envs, num_agents, *shape, dtype=dtype)
-
-        self.reward, self.log_prob, self.final_value = (zeros(num_steps) for _ in range(3))
-        self.terminated, self.truncated = (zeros(num_steps, torch.bool) for _ in range(2))
-        self.action = zeros(num_steps, torch.int64, policies[0].head.action_shape)
-        self.value, self.active, self.acts = zeros(num_steps + 1), zeros(num_steps + 1, torch.bool), zeros(num_steps + 1, torch.bool)
-        self.columns, self.mask = [[] for _ in policies], [[] for _ in policies]
-        self.advantage = self.target = None
-
-    def counts(self):
-        # Decision: a sample counts if its agent was active before the step, whether or not it was its turn.
-        return self.active[:-1]
-
-
 class ReferencePpo:
-    """A training run of `environment` with the settings of a checkpoint; arrays: those of its first weights."""
+    """A training run of `environment` with the settings of a checkpoint; arrays: those of its first weights.
+
+    A rollout, one for each policy, holds what its agents saw, did and got: [steps, num_envs, agents, ...]. Entries of what
+    precedes a step, such as `value`, have one more step, for what follows the last."""
 
     def __init__(self, environment, environment_settings, config, specs, arrays):
-        self.config = SimpleNamespace(**config)
-        c = self.config
+        self.config = c = SimpleNamespace(**config)
         self.policies = [Policy(number, spec, config, arrays) for number, spec in enumerate(specs)]
-        self.worlds = flockstep.make(
-            environment, num_envs=c.num_envs, device="cpu", array="numpy", stagger_episodes=c.stagger_episodes, seed=c.seed, **environment_settings
-        )
+        options = dict(device="cpu", array="numpy", stagger_episodes=c.stagger_episodes, seed=c.seed)
+        self.worlds = flockstep.make(environment, num_envs=c.num_envs, **options, **environment_settings)
         self.observation, self.info = self.worlds.reset(seed=c.seed)
-        self.shape = c.num_envs, self.worlds.num_agents
         # Decision: agent-steps are counted with inactive agents.
-        self.total_iterations = -(-c.total_steps // (math.prod(self.shape) * c.num_steps))
+        self.total_iterations = math.ceil(c.total_steps / (c.num_envs * self.worlds.num_agents * c.num_steps))
         self.env_steps = self.optimiser_steps = self.iterations = 0
-        self.return_moments, self.reward_scale, self.discounted_return = Moments(1), 1.0, torch.zeros(self.shape, dtype=torch.float64)
+        self.discounted_returns = [0.0 for _ in self.policies]
+        self.return_moments, self.reward_scale = Moments(1), 1.0
 
     def iterate(self):
         """One rollout and the update by it. Returns what a log record of this iteration would be made of."""
-        rollout = self.collect()
+        rollouts = self.collect()
         if self.config.norm_reward:
-            self.scale_rewards(rollout)
-        self.estimate_advantages(rollout)
+            self.scale_rewards(rollouts)
+        for rollout in rollouts:
+            self.estimate_advantages(rollout)
         self.set_schedule()
-        log = self.describe(rollout)
-        for policy in self.policies:
+        log = self.describe(rollouts)
+        for policy, rollout in zip(self.policies, rollouts):
             self.learn(policy, rollout, log)
+            # Decision: observations are normalised by the rollouts before this one, so that acting and learning agree.
+            if self.config.norm_obs:
+                policy.inputs.learn(rollout.columns[:-1][rollout.counts].numpy())
+        self.env_steps += self.config.num_steps
         self.optimiser_steps += self.config.update_epochs * self.config.num_minibatches
-        # Decision: observations are normalised by the rollouts before this one, so that acting and learning agree.
-        if self.config.norm_obs:
-            for number, policy in enumerate(self.policies):
-                counts = rollout.counts()[:, :, policy.agents].numpy()
-                policy.inputs.learn(np.stack(rollout.columns[number][:-1])[counts])
         self.iterations += 1
         return log
 
@@ -268,81 +255,86 @@ class ReferencePpo:
         """An entry of the environment's dictionaries, which are by role where there are several."""
         return by_role.get(policy.role) if len(self.policies) > 1 and by_role is not None else by_role
 
+    @torch.no_grad()
     def collect(self):
-        rollout = Rollout(self.config.num_steps, *self.shape, self.policies)
+        lists = [defaultdict(list) for _ in self.policies]
         for step in range(self.config.num_steps):
-            self.observe(rollout, step)
-            self.act(rollout, step)
-            action = rollout.action[step].numpy().astype(self.policies[0].head.action_dtype)
+            self.observe(lists)
+            action = np.zeros((self.config.num_envs, self.worlds.num_agents, *Policy.head.shape), Policy.head.dtype)
+            for policy, rollout in zip(self.policies, lists):
+                action[:, policy.agents] = self.act(policy, rollout, self.env_steps + step)
             self.observation, reward, terminated, truncated, self.info = self.worlds.step(action)
-            for name, array in (("reward", reward), ("terminated", terminated), ("truncated", truncated)):
-                getattr(rollout, name)[step] = torch.from_numpy(array.copy())
-            for policy in self.policies:
+            for policy, rollout in zip(self.policies, lists):
+                rollout["reward"].append(torch.from_numpy(reward[:, policy.agents]).double())
+                rollout["terminated"].append(torch.from_numpy(terminated[:, policy.agents]))
+                rollout["truncated"].append(torch.from_numpy(truncated[:, policy.agents]))
                 final = policy.inputs.columns(self.of_role(self.info["final_observation"], policy))
-                with torch.no_grad():
-                    rollout.final_value[step][:, policy.agents] = policy.network.critic(policy.inputs.normalised(final))
-        self.observe(rollout, self.config.num_steps)
-        self.env_steps += self.config.num_steps
-        return rollout
+                rollout["final_value"].append(policy.network.critic(policy.inputs.normalised(final)))
+        self.observe(lists)
+        rollouts = [SimpleNamespace(**{name: torch.stack(steps) for name, steps in by_name.items()}) for by_name in lists]
+        for rollout in rollouts:
+            # Decision: a sample counts if its agent was active before the step, whether or not it was its turn.
+            rollout.counts = rollout.active[:-1]
+        return rollouts
 
-    def observe(self, rollout, step):
+    def observe(self, lists):
         """Takes down what is seen before a step, and what it is worth."""
-        rollout.active[step], rollout.acts[step] = (torch.from_numpy(self.info[name].copy()) for name in ("active", "acts"))
-        for policy in self.policies:
+        for policy, rollout in zip(self.policies, lists):
+            for name in ("active", "acts"):
+                rollout[name].append(torch.from_numpy(self.info[name][:, policy.agents]))
             columns = policy.inputs.columns(self.of_role(self.observation, policy))
             mask = self.of_role(self.info.get("action_mask"), policy)
-            every = np.ones((*columns.shape[:2], policy.num_actions), bool)
-            rollout.columns[policy.number].append(columns)
-            rollout.mask[policy.number].append(torch.from_numpy(every if mask is None else np.array(mask, bool)))
-            with torch.no_grad():
-                rollout.value[step][:, policy.agents] = policy.network.critic(policy.inputs.normalised(columns))
+            mask = np.ones((*columns.shape[:2], policy.num_actions)) if mask is None else mask
+            rollout["columns"].append(torch.from_numpy(columns))
+            rollout["mask"].append(torch.from_numpy(mask.astype(bool)))
+            rollout["inputs"].append(policy.inputs.normalised(columns))
+            rollout["value"].append(policy.network.critic(rollout["inputs"][-1]))
 
-    def act(self, rollout, step):
-        count = self.env_steps + step
-        envs = np.arange(self.shape[0])[:, None]
-        for policy in self.policies:
+    def act(self, policy, rollout, count):
+        """Draws the actions of step `count` since training began."""
 
-            def uniform(draw, agents=policy.agents):
-                words = philox(self.config.seed, envs, count >> 24, count & 0xFFFFFF, "action", agents, draw // 4)
-                return torch.from_numpy((words[draw % 4] >> 8) * 2.0**-24)
+        def uniform(draw):
+            envs = np.arange(self.config.num_envs)[:, None]
+            words = philox(self.config.seed, envs, count >> 24, count & 0xFFFFFF, "action", policy.agents, draw // 4)
+            return torch.from_numpy((words[draw % 4] >> 8) * 2.0**-24)
 
-            with torch.no_grad():
-                inputs = policy.inputs.normalised(rollout.columns[policy.number][step])
-                distribution = policy.distribution(inputs, rollout.mask[policy.number][step])
-                action = distribution.sample(uniform)
-                rollout.action[step][:, policy.agents] = action
-                rollout.log_prob[step][:, policy.agents] = distribution.log_prob(action)
+        distribution = policy.distribution(rollout["inputs"][-1], rollout["mask"][-1])
+        action = distribution.sample(uniform)
+        rollout["action"].append(action)
+        rollout["log_prob"].append(distribution.log_prob(action))
+        return action.numpy()
 
-    def scale_rewards(self, rollout):
+    def scale_rewards(self, rollouts):
         """Rewards are divided by the deviation of the discounted return so far; nothing is subtracted."""
         returns = []
-        running = self.discounted_return
-        for reward, active, ended in zip(rollout.reward, rollout.active, rollout.terminated | rollout.truncated):
-            running = torch.where(active, self.config.gamma * running + reward, 0.0)
-            returns.append(running[active])
-            running = torch.where(ended, 0.0, running)
-        # Decision: one scale for all roles, which holds for this rollout too.
-        self.discounted_return = running
+        for number, rollout in enumerate(rollouts):
+            running = self.discounted_returns[number]
+            for reward, active, ended in zip(rollout.reward, rollout.active, rollout.terminated | rollout.truncated):
+                running = torch.where(active, self.config.gamma * running + reward, 0.0)
+                returns.append(running[active])
+                running = torch.where(ended, 0.0, running)
+            self.discounted_returns[number] = running
+        # Decision: one scale for all policies, which holds for this rollout too.
         self.return_moments.merge(torch.cat(returns).numpy()[:, None])
         self.reward_scale = self.return_moments.inverse_std()[0]
 
     def estimate_advantages(self, rollout):
         """GAE (Schulman et al. 2016)."""
-        c, running = self.config, torch.zeros(self.shape, dtype=torch.float64)
-        rollout.advantage = torch.zeros_like(rollout.reward)
+        c, r, running, advantages = self.config, rollout, 0.0, []
         for t in reversed(range(c.num_steps)):
             # Decision: an agent that leaves without an end of the episode has terminated.
-            continues = ~rollout.terminated[t] & ~rollout.truncated[t] & rollout.active[t + 1]
-            next_value = torch.where(continues, rollout.value[t + 1], 0.0)
+            continues = ~r.terminated[t] & ~r.truncated[t] & r.active[t + 1]
+            next_value = torch.where(continues, r.value[t + 1], 0.0)
             # Decision: a truncated episode would have gone on; its final observation's value follows.
-            next_value = torch.where(rollout.truncated[t] & ~rollout.terminated[t], rollout.final_value[t], next_value)
-            delta = rollout.reward[t] * self.reward_scale + c.gamma * next_value - rollout.value[t]
-            running = torch.where(rollout.active[t], delta + c.gamma * c.gae_lambda * continues * running, 0.0)
-            rollout.advantage[t] = running
-        rollout.target = rollout.advantage + rollout.value[:-1]
+            next_value = torch.where(r.truncated[t] & ~r.terminated[t], r.final_value[t], next_value)
+            delta = r.reward[t] * self.reward_scale + c.gamma * next_value - r.value[t]
+            running = torch.where(r.active[t], delta + c.gamma * c.gae_lambda * continues * running, 0.0)
+            advantages.insert(0, running)
+        r.advantage = torch.stack(advantages)
+        r.target = r.advantage + r.value[:-1]
 
     def set_schedule(self):
-        # Decision: linear by iterations done, so that the first one has the start's values and none the end's.
+        # Decision: linear by iterations done: the first one has the values of the start, and none those of the end.
         c, progress = self.config, self.iterations / self.total_iterations
         self.learning_rate = float(np.float32(c.learning_rate * (1 - progress if c.anneal_lr else 1)))
         self.entropy_weight = c.ent_coef + (c.ent_coef_end - c.ent_coef) * progress
@@ -352,32 +344,28 @@ class ReferencePpo:
     def learn(self, policy, rollout, log):
         """The optimiser steps of one policy."""
         c = self.config
-
-        def flat(array):  # [samples, ...], in the order of steps, then worlds, then agents
-            return array[:, :, policy.agents].flatten(0, 2)
-
-        columns = np.stack(rollout.columns[policy.number][:-1])
-        samples = SimpleNamespace(
-            inputs=policy.inputs.normalised(columns).flatten(0, 2), mask=torch.stack(rollout.mask[policy.number][:-1]).flatten(0, 2),
-            action=flat(rollout.action), log_prob=flat(rollout.log_prob), value=flat(rollout.value[:-1]),
-            advantage=flat(rollout.advantage), target=flat(rollout.target), counts=flat(rollout.counts()),
-        )  # fmt: skip
+        # In the order of steps, then worlds, then agents.
+        samples = {name: array[: c.num_steps].flatten(0, 2) for name, array in vars(rollout).items()}
+        counts, advantage = samples["counts"], samples["advantage"]
         if c.norm_adv:
             # Decision: normalised over the rollout, not over each minibatch, with the deviation of n samples.
-            advantage = samples.advantage[samples.counts]
-            samples.advantage = (samples.advantage - advantage.mean()) / (advantage.std(unbiased=False) + 1e-8)
+            counted = advantage[counts]
+            samples["advantage"] = (advantage - counted.mean()) / (counted.std(unbiased=False) + 1e-8)
         # Decision: a sample weighs the same in every minibatch, however many of them there count.
-        weight = c.num_minibatches / samples.counts.sum()
-        num_samples = len(samples.counts)
-        size = -(-num_samples // c.num_minibatches)
+        weight = c.num_minibatches / counts.sum()
+        size = math.ceil(len(counts) / c.num_minibatches)
         for step in range(self.optimiser_steps, self.optimiser_steps + c.update_epochs * c.num_minibatches):
             epoch, minibatch = divmod(step, c.num_minibatches)
-            order = permutation(num_samples, philox(c.seed, policy.number, epoch >> 24, epoch & 0xFFFFFF, "shuffle", 0))
+            order = permutation(len(counts), philox(c.seed, policy.number, epoch >> 24, epoch & 0xFFFFFF, "shuffle", 0))
+            # Decision: an epoch shuffles all samples, those that do not count included; the last minibatch may be smaller.
             index = order[minibatch * size : (minibatch + 1) * size]
-            index = index[samples.counts[index]]
+            index = index[counts[index]]
             policy.optimiser.zero_grad()
-            (weight * self.loss(policy, SimpleNamespace(**{name: array[index] for name, array in vars(samples).items()}), log)).backward()
-            log.gradient_norms.append(self.clip_gradient(policy))
+            loss = self.loss(policy, SimpleNamespace(**{name: array[index] for name, array in samples.items()}), log)
+            (weight * loss).backward()
+            # Decision: the norm is that of the policy's whole gradient, critic included.
+            norm = torch.nn.utils.clip_grad_norm_(policy.network.weights.values(), c.max_grad_norm or math.inf)
+            log.gradient_norms.append(norm.item())
             policy.optimiser.step()
 
     def loss(self, policy, batch, log):
@@ -394,26 +382,22 @@ class ReferencePpo:
             near = batch.value + (value - batch.value).clamp(-c.clip_vloss, c.clip_vloss)
             value_loss = torch.max(value_loss, 0.5 * (near - batch.target) ** 2)
         entropy = distribution.entropy()
-        log.count += len(ratio)
-        clipped = (ratio - 1).abs() > c.clip_coef
         kl = (ratio - 1) - log_ratio  # Decision: k3 of Schulman 2020, "Approximating KL divergence".
-        for name, terms in dict(policy_loss=policy_loss, value_loss=value_loss, entropy=entropy, approximate_kl=kl, clip_fraction=clipped).items():
-            log.sums[name] = log.sums.get(name, 0.0) + terms.sum().item()
+        log.count += len(ratio)
+        terms = dict(policy_loss=policy_loss, value_loss=value_loss, entropy=entropy, approximate_kl=kl)
+        for name, term in (terms | dict(clip_fraction=ratio != clipped_ratio)).items():
+            log.sums[name] += term.sum().item()
         return policy_loss.sum() + c.vf_coef * value_loss.sum() - self.entropy_weight * entropy.sum()
 
-    def clip_gradient(self, policy):
-        """Returns the norm of the policy's whole gradient before clipping."""
-        limit = self.config.max_grad_norm or math.inf
-        return torch.nn.utils.clip_grad_norm_(policy.network.weights.values(), limit).item()
-
-    def describe(self, rollout):
-        """What the rollout was like, and room for the sums of the loss."""
-        counts = rollout.counts()
-        return SimpleNamespace(
-            count=0, sums={}, gradient_norms=[], learning_rate=self.learning_rate, entropy_weight=self.entropy_weight,
-            explained_variance=1 - (rollout.advantage[counts].var() / rollout.target[counts].var()).item(),
-            agent_steps=counts.sum().item(), inactive=(~rollout.active[:-1]).sum().item(),
-            waiting=(rollout.active & ~rollout.acts)[:-1].sum().item(),
-            terminated=(rollout.terminated & counts).sum().item(),
-            truncated=(rollout.truncated & ~rollout.terminated & counts).sum().item(),
-        )  # fmt: skip
+    def describe(self, rollouts):
+        """What the rollouts were like, and room for the sums of the loss."""
+        names = ("counts", "active", "acts", "terminated", "truncated", "advantage", "target")
+        flat = {name: [getattr(r, name)[: self.config.num_steps].flatten() for r in rollouts] for name in names}
+        r = SimpleNamespace(**{name: torch.cat(tensors) for name, tensors in flat.items()})
+        masks = dict(agent_steps=r.counts, inactive=~r.active, waiting=r.active & ~r.acts)
+        masks |= dict(terminated=r.terminated & r.counts, truncated=r.truncated & ~r.terminated & r.counts)
+        log = SimpleNamespace(count=0, sums=defaultdict(float), gradient_norms=[])
+        log.has = {name: mask.sum().item() for name, mask in masks.items()}
+        log.learning_rate, log.entropy_weight = self.learning_rate, self.entropy_weight
+        log.explained_variance = 1 - (r.advantage[r.counts].var() / r.target[r.counts].var()).item()
+        return log
