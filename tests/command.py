@@ -16,7 +16,6 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BINARY = pathlib.Path(os.environ.get("FLOCKSTEP_BINARY", ROOT / "build" / "flockstep"))
 
 
-
 def build_folder():
     """Of the tests: BINARY's folder if it was given, else that of the imported package, BUILD/python/flockstep."""
     package = importlib.util.find_spec("flockstep")
@@ -25,7 +24,7 @@ def build_folder():
     return pathlib.Path(package.submodule_search_locations[0]).parents[1]
 
 
-TEST_PROGRAM = pathlib.Path(os.environ.get("FLOCKSTEP_TEST_PROGRAM", build_folder() / "flockstep_test_program"))
+TEST_PROGRAM = pathlib.Path(os.environ.get("FLOCKSTEP_TEST_PROGRAM", build_folder() / "flockstep_test_program")).resolve()
 
 needs_program = pytest.mark.skipif(not BINARY.is_file(), reason=f"{BINARY} is not built")
 needs_test_program = pytest.mark.skipif(not TEST_PROGRAM.is_file(), reason=f"{TEST_PROGRAM} is not built")

@@ -31,6 +31,8 @@ WORLDS = {
     "roles": ("test_roles", 5, dict(max_episode_steps=9)),
     "roles, normalised": ("test_roles", 5, dict(max_episode_steps=9, norm_obs=True)),
     "waiting agents": ("test_cards", 3, dict(max_episode_steps=15)),
+    "arriving agents": ("test_chain", 5, dict(max_episode_steps=9, num_agents=5, num_places=6, arrival_interval=1, norm_obs=True)),
+    "roles, masks": ("test_herd", 5, dict(max_episode_steps=9, num_sheep=4, num_marks=3)),
     "ragged scenes": ("test_scenes", 16, dict(num_agents=16)),
     "vanishing agents, masks": ("pathfinding", 5, VANISHING),
     "vanishing agents, parts": ("pathfinding", 5, {**VANISHING, **PARTS, "norm_obs": True}),

@@ -27,6 +27,8 @@ ODD = dict(num_envs=7, num_steps=9, num_minibatches=5, norm_adv=False, max_grad_
 VANISHING = dict(num_agents=5, min_agents=2, on_target="finish", max_episode_steps=9, size=8, mask_obstacles=True)
 VANISHING |= dict(observation="windows,cost_to_go,intent", obs_radius=2, distance_reward=0.1)
 PATHFINDING = dict(num_envs=6, num_steps=20)
+CHAIN = dict(max_episode_steps=9, num_agents=5, num_places=6, arrival_interval=1)
+HERD = dict(max_episode_steps=9, num_sheep=4, num_marks=3)
 
 
 def case(name, environment, settings, *training, agents=1, iterations=3, has=()):
@@ -49,6 +51,8 @@ CASES = [
     case("cnn", "pathfinding", VANISHING, PATHFINDING, dict(encoder="cnn", channels="8,8"), agents=5, has=["inactive"]),
     case("roles", "test_roles", dict(max_episode_steps=9), SMALL, agents=5, has=["truncated"]),
     case("roles_norm", "test_roles", dict(max_episode_steps=9), SMALL, SHARED, dict(norm_reward=True), agents=5),
+    case("arrivals", "test_chain", CHAIN, SMALL, NORMALISED, agents=5, has=["inactive", "terminated", "truncated"]),
+    case("herd", "test_herd", HERD, SMALL, dict(norm_reward=True), agents=5, has=["inactive", "terminated", "truncated"]),
     case("cards", "test_cards", {}, SMALL, agents=3, has=["waiting", "terminated"]),
     case("scenes", "test_scenes", {}, SMALL, agents=64, has=["inactive", "terminated"]),
 ]
