@@ -12,28 +12,9 @@
 namespace flockstep {
 namespace {
 
-constexpr const char* names[] = {"sqrt",
-                                 "sin",
-                                 "cos",
-                                 "tan",
-                                 "exp",
-                                 "log",
-                                 "log1p",
-                                 "softplus",
-                                 "atan",
-                                 "asin",
-                                 "acos",
-                                 "abs",
-                                 "min",
-                                 "max",
-                                 "clamp",
-                                 "floor",
-                                 "wrap_angle",
-                                 "atan2",
-                                 "pow",
-                                 "hypot",
-                                 "sine in double",
-                                 "cosine in double"};
+constexpr const char* names[] = {"sqrt",       "sin",   "cos",  "tan",   "exp",  "log",   "log1p", "softplus",
+                                 "atan",       "asin",  "acos", "abs",   "min",  "max",   "clamp", "floor",
+                                 "wrap_angle", "atan2", "pow",  "hypot", "sine", "cosine"};
 constexpr int num_functions = int(sizeof names / sizeof *names);
 
 /// Function number `k` in the order of `names`; those of one argument ignore y.
