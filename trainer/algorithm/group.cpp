@@ -109,9 +109,8 @@ void Group::compute_final_values(const ExecutionContext& context, const Rollout&
 
 void Group::estimate_advantages(const ExecutionContext& context, const Rollout& rollout, TrainerState* state) {
     if (config_.norm_reward) {
-        const RowSet scaled = rollout.all_rows();
-        sum(context, scaled.size,
-            SumReturns{scaled, config_.num_steps, config_.gamma, rollout.reward, rollout.terminated, rollout.truncated,
+        sum(context, rows_.size,
+            SumReturns{rows_, config_.num_steps, config_.gamma, rollout.reward, rollout.terminated, rollout.truncated,
                        rollout.active, carried_returns_},
             state_->return_sums, Store::overwrite);
         run(context, 1, MergeReturns{state_->return_sums, &state_->reward_moments, &state_->reward_scale});
