@@ -72,7 +72,7 @@ struct TrainConfig {
     float clip_vloss = 0.0f;
     float vf_coef = 0.5f;
     float ent_coef = 0.01f;
-    float ent_coef_end = 0.0f;
+    float ent_coef_end = -1.0f;
     float learning_rate = 1e-3f;
     bool anneal_lr = true;
     float max_grad_norm = 0.5f;
@@ -111,8 +111,9 @@ struct TrainConfig {
         f("clip_coef", clip_coef, between(0, 10), "clipping range of the probability ratio");
         f("clip_vloss", clip_vloss, at_least(0), "clipping range of the value loss; 0: no clipping");
         f("vf_coef", vf_coef, at_least(0), "coefficient of the value loss, which is half the mean squared error");
-        f("ent_coef", ent_coef, at_least(0), "entropy coefficient at the start of training");
-        f("ent_coef_end", ent_coef_end, at_least(0), "entropy coefficient at the end of training; linear in between");
+        f("ent_coef", ent_coef, at_least(0), "entropy coefficient");
+        f("ent_coef_end", ent_coef_end, at_least(-1),
+          "entropy coefficient at the end of training, linear in between; negative: it stays as it is");
         f("learning_rate", learning_rate, at_least(0), "Adam's learning rate at the start of training");
         f("anneal_lr", anneal_lr, any_value(), "anneal the learning rate linearly to 0");
         f("max_grad_norm", max_grad_norm, at_least(0), "clip the global norm of the gradient; 0: no clipping");

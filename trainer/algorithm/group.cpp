@@ -82,7 +82,8 @@ void Group::make_input(const Rollout& rollout) {
 
 void Group::set_schedule(const ExecutionContext& context, double progress) {
     const float rate = config_.anneal_lr ? float(config_.learning_rate * (1 - progress)) : config_.learning_rate;
-    const float entropy = float(config_.ent_coef + (config_.ent_coef_end - config_.ent_coef) * progress);
+    const float end = config_.ent_coef_end < 0 ? config_.ent_coef : config_.ent_coef_end;
+    const float entropy = float(config_.ent_coef + (end - config_.ent_coef) * progress);
     run(context, 1, SetSchedule{state_->schedule, rate, entropy});
 }
 
