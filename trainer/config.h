@@ -93,6 +93,7 @@ struct TrainConfig {
     bool squash_output = false;
     MinibatchUnit minibatch_unit = MinibatchUnit::sample;
     int sequence_length = 0;
+    bool train_waiting = false;
     bool stagger_episodes = true;
     bool cuda_graphs = true;
     int64_t seed = 1;
@@ -150,6 +151,8 @@ struct TrainConfig {
           "what stays together in a minibatch: nothing, a row's steps, a world's agents, or a world's agents and "
           "steps");
         f("sequence_length", sequence_length, between(0, 65536), "steps of a sequence; 0: those of the rollout");
+        f("train_waiting", train_waiting, any_value(),
+          "learn from the steps at which an agent waits for its turn, too; false: they are no samples");
         f("stagger_episodes", stagger_episodes, any_value(),
           "stagger the first episodes: each starts at a random point of its time limit");
         f("cuda_graphs", cuda_graphs, any_value(),

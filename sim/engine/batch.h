@@ -122,6 +122,9 @@ class Batch {
     /// Whether observations are streamed (for large ones: see row_writer.h). Then only rows of active agents are
     /// written: the others are zero in the batch's own tensors, and unchanged in tensors that a launch binds.
     bool streams_observations() const { return view_->stream.num_teams > 0; }
+    /// Whether the rules let agents be inactive, or wait for their turn (`acts` is not always 1), under any settings.
+    bool agents_can_be_inactive() const { return some_inactive_; }
+    bool agents_can_wait() const { return some_wait_; }
     /// The engine's own action tensors: int32, float32 for Box. A step without bindings reads them.
     const std::vector<Tensor>& actions() const { return actions_; }
 
@@ -267,8 +270,9 @@ class Batch {
     std::vector<FieldInfo> fields_;
     std::vector<Tensor> observations_, final_observations_, states_, final_states_, action_masks_, outputs_, actions_;
     std::vector<std::string> part_names_;  // tensor name of each part of the view; "": not written
-    int first_learner_ = 0;                // agents before it are scripted
-    std::optional<Buffer> keys_;           // if worlds have their own seeds
+    bool some_inactive_ = false, some_wait_ = false;
+    int first_learner_ = 0;       // agents before it are scripted
+    std::optional<Buffer> keys_;  // if worlds have their own seeds
     bool uses_keys_ = false;
     char* bulk_ = nullptr;  // all bulk arrays, concatenated
     std::vector<Buffer> buffers_;

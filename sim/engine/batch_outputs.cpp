@@ -89,6 +89,7 @@ void Batch::refuse_unknown_dtypes() const {
 
 void Batch::plan_outputs(EngineCommon& view, std::vector<RowInfo> rows, bool some_inactive, bool some_wait) {
     rows_ = std::move(rows);
+    some_inactive_ = some_inactive, some_wait_ = some_wait;
     if (rows_.size() > size_t(max_rows))
         throw std::logic_error(environment_ + ": more than " + std::to_string(max_rows - num_built_in_rows) +
                                " outputs of its own");

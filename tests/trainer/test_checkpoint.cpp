@@ -209,10 +209,10 @@ TEST_CASE("checkpoint: a foreign one, or one that does not fit, is refused") {
     refuses(bad,
             "checkpoint run/checkpoint.safetensors: trainer.env_steps: got -1, want an integer from 0 to "
             "288230376151711744");
-    put("trainer.minibatches", 0, INT64_MIN);
+    put("agent.minibatches", 0, INT64_MIN);
     refuses(
         bad,
-        "checkpoint run/checkpoint.safetensors: trainer.minibatches: got -9223372036854775808, want an integer from 0 "
+        "checkpoint run/checkpoint.safetensors: agent.minibatches: got -9223372036854775808, want an integer from 0 "
         "to 4611686018427387904");
     put("trainer.agent_steps", 0, std::numeric_limits<double>::quiet_NaN());
     refuses(bad,

@@ -50,9 +50,10 @@ class Run {
           specs_(policy_specs(*batch_)),
           rollout_(*batch_, num_steps, segment_steps, specs_),
           state_(batch_->memory(), sizeof(TrainerState), "the trainer's state"),
+          counts_(batch_->memory(), specs_.size() * sizeof(Group::Counts), "counts"),
           partials_(batch_->memory(), max_sum_chunks * max_sums * 8, "sums") {
         for (size_t g = 0; g < specs_.size(); ++g) {
-            groups_.emplace_back(specs_[g], config_, *batch_, rollout_, g).set_schedule(context(), 0);
+            groups_.emplace_back(specs_[g], config_, *batch_, rollout_, g, counts() + g).set_schedule(context(), 0);
             for (const Rollout::PartBuffer& part : rollout_.parts(g)) fill(part, filling);
         }
         batch_->reset(3, rollout_.last_bindings(), stream_.handle());
@@ -60,10 +61,9 @@ class Run {
     Trained train() {
         for (int iteration = 0; iteration < 2; ++iteration) {
             collect();
-            for (int update = 0; update < 2 * num_minibatches; ++update) {
-                for (Group& group : groups_) group.learn(context(), rollout_, state());
-                run(context(), 1, IncrementCounter{&state()->minibatches, 1});
-            }
+            for (int update = 0; update < 2 * num_minibatches; ++update)
+                for (size_t g = 0; g < groups_.size(); ++g)
+                    groups_[g].learn(context(), rollout_, groups_[g].eighths(read_counts()[g]));
             for (Group& group : groups_) group.normalise(context());
         }
         return read();
@@ -76,6 +76,13 @@ class Run {
         batch_->memory().from_host(part.final_data, bytes.data(), size_t(rollout_.num_segments() * part.slot_bytes));
     }
     TrainerState* state() { return static_cast<TrainerState*>(state_.data()); }
+    Group::Counts* counts() { return static_cast<Group::Counts*>(counts_.data()); }
+    std::vector<Group::Counts> read_counts() {
+        std::vector<Group::Counts> counts(specs_.size());
+        stream_.synchronize();
+        batch_->memory().to_host(counts.data(), counts_.data(), counts.size() * sizeof(Group::Counts));
+        return counts;
+    }
     ExecutionContext context() const {
         return {batch_->memory().device(), stream_.handle(), static_cast<double*>(partials_.data())};
     }
@@ -85,10 +92,11 @@ class Run {
         for (int t = 0; t < num_steps; ++t) {
             for (Group& group : groups_) group.act(context(), rollout_, t, state());
             batch_->step(rollout_.step_bindings(t), stream_.handle());
-            if ((t + 1) % segment_steps == 0 || t + 1 == num_steps)
-                for (Group& group : groups_) group.compute_final_values(context(), rollout_, t / segment_steps);
         }
-        for (Group& group : groups_) group.compute_values(context(), rollout_);
+        for (Group& group : groups_) group.end_rollout(context(), rollout_);
+        for (size_t g = 0; g < groups_.size(); ++g)
+            for (int64_t chunk = 0; chunk < groups_[g].num_final_chunks(read_counts()[g]); ++chunk)
+                groups_[g].compute_final_values(context(), rollout_);
         run(context(), 1, IncrementCounter{&state()->env_steps, num_steps});
         for (Group& group : groups_) group.estimate_advantages(context(), rollout_, state());
     }
@@ -99,7 +107,7 @@ class Run {
             std::vector<float> weights(size_t(group.weights().size()));
             batch_->memory().to_host(weights.data(), group.weights().parameter(), weights.size() * 4);
             trained.weights.insert(trained.weights.end(), weights.begin(), weights.end());
-            const GroupMetrics metrics = group.read_metrics(4 * num_minibatches);
+            const GroupMetrics metrics = group.read_metrics();
             for (const auto& sums : {metrics.sums, metrics.rollout_sums})
                 trained.sums.insert(trained.sums.end(), sums.begin(), sums.end());
         }
@@ -118,7 +126,7 @@ class Run {
     TrainerStream::Scope scope_;
     std::vector<PolicySpec> specs_;
     Rollout rollout_;
-    Buffer state_, partials_;
+    Buffer state_, counts_, partials_;
     std::deque<Group> groups_;
 };
 }  // namespace

@@ -3,19 +3,20 @@
 
 #include "tests/trainer/device_array.h"
 #include "trainer/data/minibatch.h"
+#include "trainer/device/selection.h"
 #include "trainer/policy/head.h"
 
 using namespace flockstep;
 
 namespace {
-struct Draws {
+struct Chosen {
     std::vector<int32_t> action;
     std::vector<float> log_prob;
 };
 
 /// Actions of `num_envs` worlds with two agents each, all with the same logits and mask.
-Draws draw(Device device, int64_t num_envs, int64_t first_env, const std::vector<float>& logits,
-           const std::vector<uint8_t>& mask, int64_t counter, bool deterministic = false) {
+Chosen draw(Device device, int64_t num_envs, int64_t first_env, const std::vector<float>& logits,
+            const std::vector<uint8_t>& mask, int64_t counter, bool deterministic = false) {
     Bench bench(device);
     const int n = int(logits.size());
     std::vector<float> all_logits;
@@ -50,7 +51,7 @@ TEST_CASE("sampling: choices come as often as the softmax says, forbidden ones n
     double total = 0;
     for (size_t k = 0; k < 5; ++k) total += mask[k] * std::exp(double(logits[k]));
     for (Device device : test_devices()) {
-        const Draws draws = draw(device, 100'000, 0, logits, mask, 5);
+        const Chosen draws = draw(device, 100'000, 0, logits, mask, 5);
         std::vector<double> count(5, 0.0);
         for (size_t i = 0; i < draws.action.size(); ++i) {
             const size_t k = size_t(draws.action[i]);
@@ -68,12 +69,12 @@ TEST_CASE("sampling: choices come as often as the softmax says, forbidden ones n
 TEST_CASE("sampling: an action depends on seed, world, agent and step, not on the number of worlds") {
     const std::vector<float> logits{0.1f, 0.2f, 0.3f};
     for (Device device : test_devices()) {
-        const Draws many = draw(device, 1000, 0, logits, {}, 7), again = draw(device, 1000, 0, logits, {}, 7);
+        const Chosen many = draw(device, 1000, 0, logits, {}, 7), again = draw(device, 1000, 0, logits, {}, 7);
         CHECK(many.action == again.action);
         CHECK(many.log_prob == again.log_prob);
         CHECK(many.action != draw(device, 1000, 0, logits, {}, 8).action);
         CHECK(many.action != draw(device, 1000, 0, logits, {}, 7 + (int64_t{1} << 30)).action);
-        const Draws last = draw(device, 400, 600, logits, {}, 7);
+        const Chosen last = draw(device, 400, 600, logits, {}, 7);
         CHECK(last.action == std::vector<int32_t>(many.action.begin() + 1200, many.action.end()));
     }
 }
@@ -92,7 +93,7 @@ TEST_CASE("sampling: the GPU chooses as the CPU does") {
         return;
     }
     const std::vector<float> logits{0.5f, -1.0f, 2.0f, 0.1f};
-    const Draws host = draw({}, 50'000, 0, logits, {}, 5), device = draw({0}, 50'000, 0, logits, {}, 5);
+    const Chosen host = draw({}, 50'000, 0, logits, {}, 5), device = draw({0}, 50'000, 0, logits, {}, 5);
     int64_t differ = 0;  // where a random number lies within rounding of a boundary
     for (size_t i = 0; i < host.action.size(); ++i) differ += host.action[i] != device.action[i];
     CHECK(differ <= 5);
@@ -121,9 +122,21 @@ TEST_CASE("shuffling: the minibatches of a pass hold every sample once, also whe
         std::multiset<int64_t> seen;
         std::vector<int64_t> first_of_pass;
         for (int64_t step = 8; step < 16; ++step) {
-            DeviceArray<int64_t> steps(bench, std::vector<int64_t>{step}), index(bench, size_t(minibatch_size));
+            DeviceArray<int64_t> steps(bench, std::vector<int64_t>{step}), index(bench, size_t(minibatch_size)),
+                all(bench, std::vector<int64_t>{num_samples});
+            DeviceArray<int32_t> is_empty(bench, 1);
             run(bench.context(), minibatch_size,
-                MinibatchIndices{steps.data(), 9, {num_samples, 1, 1, 1}, minibatch_size, 4, 0, index.data()});
+                MinibatchIndices{steps.data(),
+                                 9,
+                                 {num_samples, 1, 1, 1},
+                                 nullptr,
+                                 all.data(),
+                                 minibatch_size,
+                                 4,
+                                 0,
+                                 index.data(),
+                                 is_empty.data()});
+            CHECK(is_empty.read()[0] == 0);
             for (int64_t sample : index.read())
                 if (sample >= 0) seen.insert(sample);
             if (step % 4 == 0) first_of_pass.push_back(index.read()[0]);
@@ -145,9 +158,12 @@ TEST_CASE("minibatches: sequences, worlds and their sequences stay together, ste
         std::vector<int> seen(size_t(num_steps * rows), 0);
         for (int64_t number = 0; number < num_minibatches; ++number) {
             const int64_t size = per_minibatch * units.size();
-            DeviceArray<int64_t> done(bench, std::vector<int64_t>{number}), index(bench, size_t(size));
+            DeviceArray<int64_t> done(bench, std::vector<int64_t>{number}), index(bench, size_t(size)),
+                all(bench, std::vector<int64_t>{units.num_units()});
+            DeviceArray<int32_t> is_empty(bench, 1);
             run(bench.context(), size,
-                MinibatchIndices{done.data(), 4, units, per_minibatch, num_minibatches, 0, index.data()});
+                MinibatchIndices{done.data(), 4, units, nullptr, all.data(), per_minibatch, num_minibatches, 0,
+                                 index.data(), is_empty.data()});
             const std::vector<int64_t> got = index.read();
             for (int64_t unit = 0; unit < per_minibatch; ++unit) {
                 const int64_t first = got[size_t(unit * agents)];
@@ -162,6 +178,48 @@ TEST_CASE("minibatches: sequences, worlds and their sequences stay together, ste
             }
         }
         for (int count : seen) REQUIRE(count == 1);
+    }
+}
+
+TEST_CASE("minibatches: live units alone, each once an epoch, whatever the room; those after the last are empty") {
+    constexpr int num_steps = 10, num_minibatches = 4;
+    const RowSet rows{6, 16, 3, nullptr, nullptr};  // 2 worlds of 3 agents
+    const UnitLayout units{6, num_steps, GENERATE(1, 2), GENERATE(1, 3)};
+    const int kept = GENERATE(1, 5, 40);  // one in so many samples is live
+    std::vector<uint8_t> live(num_steps * 16, 0);
+    for (uint32_t i = 0; i < live.size(); ++i) live[i] = test_number(i, 77) * float(kept) < 1;
+    for (Device device : test_devices()) {
+        Bench bench(device);
+        DeviceArray<uint8_t> d_live(bench, live);
+        DeviceArray<int64_t> count(bench, 1);
+        Selection selection(*bench.memory, units.num_units(), count.data(), "a test");
+        run(bench.context(), units.num_units(), MarkLiveUnits{rows, units, d_live.data(), selection.flags()});
+        selection.run(bench.context());
+        std::multiset<int64_t> want, seen;
+        for (int64_t unit = 0; unit < units.num_units(); ++unit) {
+            bool any = false;
+            for (int step = 0; step < units.steps; ++step)
+                for (int row = 0; row < units.rows; ++row)
+                    any |= live[size_t(rows.flat_index(units.sample(unit, step, row)))] != 0;
+            for (int k = 0; any && k < units.size(); ++k)
+                want.insert(units.sample(unit, k / units.rows, k % units.rows));
+        }
+        const int64_t num_live = count.read()[0], size = (num_live + num_minibatches - 1) / num_minibatches;
+        REQUIRE(num_live * units.size() == int64_t(want.size()));
+        const int64_t room = size + GENERATE(0, 3);
+        for (int64_t number = 0; number < num_minibatches; ++number) {
+            DeviceArray<int64_t> done(bench, std::vector<int64_t>{number}), index(bench, size_t(room * units.size()));
+            DeviceArray<int32_t> is_empty(bench, 1);
+            run(bench.context(), room * units.size(),
+                MinibatchIndices{done.data(), 4, units, selection.list(), count.data(), room, num_minibatches, 0,
+                                 index.data(), is_empty.data()});
+            int64_t samples = 0;
+            for (int64_t sample : index.read())
+                if (sample >= 0) seen.insert(sample), ++samples;
+            CHECK(is_empty.read()[0] == (samples == 0));
+            CHECK(samples <= size * units.size());
+        }
+        CHECK(seen == want);
     }
 }
 

@@ -1,7 +1,6 @@
 #include <torch/torch.h>
 
 #include "tests/trainer/device_array.h"
-#include "trainer/device/items.h"
 #include "trainer/learn/engine.h"
 #include "trainer/learn/loss.h"
 #include "trainer/learn/optimiser.h"
@@ -80,7 +79,8 @@ TEST_CASE("loss: its gradient equals autograd's") {
         DeviceArray<int32_t> d_action(bench, action);
         DeviceArray<int64_t> d_index(bench, index);
         DeviceArray<double> rollout_sums(bench, size_t(RolloutSums::size)), sums(bench, size_t(LossSums::size));
-        sum(bench.context(), size, SumRollout{rows, d_active.data(), d_advantage.data(), d_target.data()},
+        sum(bench.context(), size,
+            SumRollout{rows, d_active.data(), d_active.data(), d_advantage.data(), d_target.data()},
             rollout_sums.data(), Store::overwrite);
         DeviceArray<Component> components(bench, std::vector<Component>{choice_of(n)});
         PpoLoss item{};
@@ -89,7 +89,7 @@ TEST_CASE("loss: its gradient equals autograd's") {
         item.head.actions[0].kept = d_action.data(), item.head.actions[0].mask = d_mask.data();
         item.head.actions[0].choices = n;
         item.policy = {d_logits.data(), n, d_value.data(), 1};
-        item.active = d_active.data(), item.log_prob = d_log_prob.data(), item.value = d_old.data();
+        item.live = d_active.data(), item.log_prob = d_log_prob.data(), item.value = d_old.data();
         item.advantage = d_advantage.data(), item.value_target = d_target.data();
         item.rollout_sums = rollout_sums.data(), item.ent_coef = entropy_weight.data();
         item.clip_coef = 0.2f, item.clip_vloss = clip_vloss, item.vf_coef = 0.5f;
@@ -115,8 +115,8 @@ TEST_CASE("loss: inactive agents and samples beyond the end have no gradient and
     DeviceArray<int32_t> action(bench, 4);
     DeviceArray<int64_t> index(bench, std::vector<int64_t>{0, 1, -1, 3});
     DeviceArray<double> rollout_sums(bench, size_t(RolloutSums::size)), sums(bench, size_t(LossSums::size));
-    sum(bench.context(), 4, SumRollout{rows, active.data(), ones.data(), ones.data()}, rollout_sums.data(),
-        Store::overwrite);
+    sum(bench.context(), 4, SumRollout{rows, active.data(), active.data(), ones.data(), ones.data()},
+        rollout_sums.data(), Store::overwrite);
     CHECK(rollout_sums.read()[RolloutSums::count] == 3);
     DeviceArray<Component> components(bench, std::vector<Component>{choice_of(2)});
     PpoLoss item{};
@@ -124,7 +124,7 @@ TEST_CASE("loss: inactive agents and samples beyond the end have no gradient and
     item.head.components = components.data(), item.head.num_components = 1, item.head.num_outputs = 2;
     item.head.actions[0].kept = action.data();
     item.policy = {logits.data(), 2, logits.data(), 1};
-    item.active = active.data(), item.log_prob = item.value = item.advantage = item.value_target = ones.data();
+    item.live = active.data(), item.log_prob = item.value = item.advantage = item.value_target = ones.data();
     item.rollout_sums = rollout_sums.data(), item.ent_coef = ones.data();
     item.clip_coef = 0.2f, item.vf_coef = 0.5f, item.num_minibatches = 1;
     item.head_gradient = logits_gradient.data(), item.value_gradient = value_gradient.data();
@@ -151,20 +151,25 @@ TEST_CASE("optimiser: fifty steps equal torch::optim::Adam with clip_grad_norm_"
         DeviceArray<float> parameter(bench, numbers(size, 1)), first(bench, size), second(bench, size),
             rate(bench, std::vector<float>{0.01f});
         DeviceArray<uint16_t> rounded(bench, size);
-        DeviceArray<double> square(bench, 1), norms(bench, 1);
+        DeviceArray<double> square(bench, 1), norms(bench, 2);
         DeviceArray<int64_t> steps(bench, 1);
+        DeviceArray<int32_t> full(bench, 1), empty(bench, std::vector<int32_t>{1});
         DeviceArray<AdamScalars> scalars(bench, 1);
         for (const std::vector<float>& values : gradients) {
             DeviceArray<float> gradient(bench, values);
             sum(bench.context(), int64_t(size), SumSquares{gradient.data()}, square.data(), Store::overwrite);
-            run(bench.context(), 1,
-                PrepareAdam{square.data(), rate.data(), steps.data(), 0.5f, scalars.data(), norms.data()});
-            run(bench.context(), int64_t(size),
-                AdamStep{gradient.data(), scalars.data(), 1e-5f, parameter.data(), first.data(), second.data(),
-                         rounded.data()});
-            run(bench.context(), 1, IncrementCounter{steps.data(), 1});
+            for (const auto& is_empty : {&empty, &full}) {  // a minibatch without samples changes nothing
+                run(bench.context(), 1,
+                    PrepareAdam{square.data(), rate.data(), is_empty->data(), steps.data(), 0.5f, scalars.data(),
+                                norms.data()});
+                run(bench.context(), int64_t(size),
+                    AdamStep{gradient.data(), scalars.data(), 1e-5f, parameter.data(), first.data(), second.data(),
+                             rounded.data()});
+            }
         }
         CHECK((tensor(parameter.read()) - reference.detach()).abs().max().item<double>() < 2e-5);
+        CHECK(steps.read()[0] == 50);
+        CHECK(norms.read()[1] == 50);
         CHECK(norms.read()[0] > 50 / 2 * 10);  // every other gradient has a norm of about 18
         const torch::Tensor as_bfloat16 = tensor(parameter.read()).to(torch::kBFloat16);
         CHECK(memcmp(rounded.read().data(), as_bfloat16.data_ptr(), size * 2) == 0);
@@ -182,14 +187,14 @@ struct Lesson {
           numbers(bench, std::vector<float>(size_t(8 * rows), 0.3f)),
           ones(bench, std::vector<float>(size_t(rows), 1.0f)),
           active(bench, std::vector<uint8_t>(size_t(rows), 1)),
-          sums(bench, std::vector<double>{double(rows), 0, double(rows), 0, 0, 0, 0}) {
+          sums(bench, std::vector<double>{double(rows), 0, double(rows), 0, 0, 0, 0, double(rows)}) {
         loss.rows = {rows, rows, 1, nullptr, nullptr}, loss.minibatch = {0, rows};
         loss.head = {components.data(), int(network.components().size()), network.num_outputs(), {}};
         for (ActionColumn& column : loss.head.actions) column.size = 4;
         for (const Component& c : network.components())
             loss.head.actions[c.part].kept =
                 c.kind == Component::Kind::categorical ? static_cast<void*>(action.data()) : numbers.data();
-        loss.active = active.data(), loss.advantage = loss.value = loss.value_target = ones.data();
+        loss.live = active.data(), loss.advantage = loss.value = loss.value_target = ones.data();
         loss.log_prob = ones.data(), loss.rollout_sums = sums.data(), loss.ent_coef = ones.data();
         loss.clip_coef = 1e6f, loss.vf_coef = 0.5f, loss.num_minibatches = 1;
     }
@@ -237,7 +242,7 @@ TEST_CASE(
     Lesson lesson(bench, network, rows);
     const std::unique_ptr<Engine> engine = make_torch_engine(network, weights, config, rows, rows);
     DeviceArray<double> sums(bench, size_t(LossSums::size));
-    engine->gradient(bench.context(), input, {0, rows}, lesson.loss, sums.data());
+    engine->gradient(bench.context(), input, lesson.loss, sums.data());
     const double initial_entropy =
         std::log(5.0) + std::log(2.0) + std::log(3.0) + 2 * (config.squash_output ? 0.65 : 1.419);
     CHECK(sums.read()[LossSums::entropy] / double(rows) == Catch::Approx(initial_entropy).margin(0.1));

@@ -14,7 +14,7 @@ std::unique_ptr<Batch> check_batch(std::unique_ptr<Batch> batch, const TrainConf
     if (options.autoreset_mode != AutoresetMode::same_step || options.final_observation == FinalObservation::none)
         throw std::invalid_argument(
             "training needs a batch that resets in the same step and keeps final observations: see training_options()");
-    for (const char* output : {"reward", "terminated", "truncated", "active"}) batch->output(output);
+    for (const char* output : {"reward", "terminated", "truncated", "active", "acts"}) batch->output(output);
     return batch;
 }
 

@@ -9,7 +9,8 @@
 namespace flockstep {
 
 namespace {
-constexpr int norm_sum = LossSums::size, num_sums = LossSums::size + 1;
+constexpr int norm_sum = LossSums::size, num_sums = LossSums::size + 2;
+constexpr int64_t least_final_rows = 1024;
 }  // namespace
 
 UnitLayout unit_layout(const PolicySpec& spec, const TrainConfig& config, int64_t rows_per_step) {
@@ -26,7 +27,8 @@ UnitLayout unit_layout(const PolicySpec& spec, const TrainConfig& config, int64_
                                 spec.name);
 }
 
-Group::Group(const PolicySpec& spec, const TrainConfig& config, Batch& batch, const Rollout& rollout, size_t number)
+Group::Group(const PolicySpec& spec, const TrainConfig& config, Batch& batch, const Rollout& rollout, size_t number,
+             Counts* counts)
     : spec_(spec),
       config_(config),
       memory_(batch.memory()),
@@ -37,11 +39,15 @@ Group::Group(const PolicySpec& spec, const TrainConfig& config, Batch& batch, co
       units_per_minibatch_((units_.num_units() + config.num_minibatches - 1) / config.num_minibatches),
       network_(spec, config),
       weights_(network_.parameters(), config.precision == Precision::bfloat16, Weights::Use::learn, memory_),
-      engine_(make_torch_engine(network_, weights_, config, rows_.size, minibatch_size())) {
+      engine_(make_torch_engine(network_, weights_, config, rows_.size, minibatch_size())),
+      counts_(counts),
+      final_rows_(std::min(rows_.size, std::max(least_final_rows, (rows_.size + 15) / 16))) {
     state_ = allocate<GroupState>(1, "state");
     index_ = allocate<int64_t>(minibatch_size(), "minibatch");
     sums_ = allocate<double>(num_sums + RolloutSums::size, "sums");
     rollout_sums_ = sums_ + num_sums;
+    final_index_ = allocate<int64_t>(final_rows_, "truncated rows");
+    make_selections(batch, rollout, counts);
     if (config.norm_reward) carried_returns_ = allocate<float>(rollout.slot_rows(), "discounted returns");
     make_input(rollout);
 
@@ -97,15 +103,40 @@ void Group::act(const ExecutionContext& context, const Rollout& rollout, int ste
     engine_->act(context, input_, {step * rows_.size, rows_.size}, sample);
 }
 
-void Group::compute_values(const ExecutionContext& context, const Rollout& rollout) {
-    const int64_t slot = rollout.num_steps();
-    engine_->value(context, input_, {slot * rows_.size, rows_.size},
-                   {rows_, 0, {}, rollout.value + slot * rollout.slot_rows()});
+void Group::make_selections(const Batch& batch, const Rollout& rollout, Counts* counts) {
+    const bool waits = rollout.acts && !config_.train_waiting;
+    if (waits) own_live_ = allocate<uint8_t>(config_.num_steps * rollout.slot_rows(), "live samples");
+    live_ = waits ? own_live_ : rollout.active;
+    truncated_rows_.emplace(memory_, rollout.num_segments() * rows_.size, &counts->truncated, "truncated rows");
+    const int64_t all = units_.num_units();
+    memory_.from_host(&counts->live, &all, 8);
+    if (waits || batch.agents_can_be_inactive()) live_units_.emplace(memory_, all, &counts->live, "live samples");
 }
 
-void Group::compute_final_values(const ExecutionContext& context, const Rollout& rollout, int segment) {
-    engine_->value(context, final_input_, {segment * rows_.size, rows_.size},
-                   {rows_, 0, {}, rollout.final_value + segment * rollout.slot_rows()});
+void Group::end_rollout(const ExecutionContext& context, const Rollout& rollout) {
+    const Samples last{rollout.num_steps() * rows_.size, rows_.size};
+    engine_->value(context, input_, {rows_, last, {}, rollout.value});
+    run(context, truncated_rows_->size(),
+        MarkTruncated{rows_, rollout.num_steps(), rollout.segment_steps(), rollout.terminated, rollout.truncated,
+                      rollout.active, truncated_rows_->flags()});
+    truncated_rows_->run(context);
+    run(context, 1, SetCounter{&state_->final_chunk, 0});
+    if (!live_units_) return;
+    if (own_live_)
+        run(context, rollout.num_steps() * rollout.slot_rows(), MarkLive{rollout.active, rollout.acts, own_live_});
+    run(context, units_.num_units(), MarkLiveUnits{rows_, units_, live_, live_units_->flags()});
+    live_units_->run(context);
+}
+
+int64_t Group::num_final_chunks(const Counts& counts) const {
+    return (counts.truncated + final_rows_ - 1) / final_rows_;
+}
+
+void Group::compute_final_values(const ExecutionContext& context, const Rollout& rollout) {
+    run(context, final_rows_,
+        CopyChunk{truncated_rows_->list(), truncated_rows_->count(), &state_->final_chunk, final_rows_, final_index_});
+    engine_->value(context, final_input_, {rows_, {0, final_rows_, final_index_}, {}, rollout.final_value});
+    run(context, 1, IncrementCounter{&state_->final_chunk, 1});
 }
 
 void Group::estimate_advantages(const ExecutionContext& context, const Rollout& rollout, TrainerState* state) {
@@ -125,14 +156,15 @@ void Group::estimate_advantages(const ExecutionContext& context, const Rollout& 
     gae.advantage = rollout.advantage, gae.value_target = rollout.value_target;
     run(context, rows_.size, gae);
     sum(context, config_.num_steps * rows_.size,
-        SumRollout{rows_, rollout.active, rollout.advantage, rollout.value_target}, rollout_sums_, Store::overwrite);
-    run(context, 1, AccumulateScalar{rollout_sums_ + RolloutSums::count, &state->agent_steps});
+        SumRollout{rows_, live_, rollout.active, rollout.advantage, rollout.value_target}, rollout_sums_,
+        Store::overwrite);
+    run(context, 1, AccumulateScalar{rollout_sums_ + RolloutSums::active, &state->agent_steps});
 }
 
-PpoLoss Group::loss(const Rollout& rollout) const {
+PpoLoss Group::loss(const Rollout& rollout, int64_t size) const {
     PpoLoss loss{};
-    loss.rows = rows_, loss.minibatch = {0, minibatch_size(), index_}, loss.head = head_;
-    loss.active = rollout.active, loss.log_prob = rollout.log_prob, loss.value = rollout.value;
+    loss.rows = rows_, loss.minibatch = {0, size, index_}, loss.head = head_;
+    loss.live = live_, loss.log_prob = rollout.log_prob, loss.value = rollout.value;
     loss.advantage = rollout.advantage, loss.value_target = rollout.value_target;
     loss.rollout_sums = rollout_sums_, loss.ent_coef = &state_->schedule[1];
     loss.clip_coef = config_.clip_coef, loss.clip_vloss = config_.clip_vloss, loss.vf_coef = config_.vf_coef;
@@ -140,20 +172,28 @@ PpoLoss Group::loss(const Rollout& rollout) const {
     return loss;
 }
 
-void Group::learn(const ExecutionContext& context, const Rollout& rollout, const TrainerState* state) {
-    run(context, minibatch_size(),
-        MinibatchIndices{&state->minibatches, uint64_t(config_.seed), units_, units_per_minibatch_,
-                         config_.num_minibatches, uint32_t(number_), index_});
-    const PpoLoss ppo = loss(rollout);
-    engine_->gradient(context, input_, ppo.minibatch, ppo, sums_);
+int Group::eighths(const Counts& counts) const {
+    const int64_t needed = (counts.live + config_.num_minibatches - 1) / config_.num_minibatches;
+    return int((needed * sizes + units_per_minibatch_ - 1) / units_per_minibatch_);
+}
+
+void Group::learn(const ExecutionContext& context, const Rollout& rollout, int eighths) {
+    MinibatchIndices indices{};
+    indices.minibatches = &state_->minibatches, indices.seed = uint64_t(config_.seed), indices.units = units_;
+    indices.live = live_units_ ? live_units_->list() : nullptr, indices.num_live = &counts_->live;
+    indices.capacity = capacity(eighths), indices.num_minibatches = config_.num_minibatches;
+    indices.group = uint32_t(number_), indices.index = index_, indices.is_empty = &state_->minibatch_is_empty;
+    run(context, minibatch_size(eighths), indices);
+    run(context, 1, IncrementCounter{&state_->minibatches, 1});
+
+    engine_->gradient(context, input_, loss(rollout, minibatch_size(eighths)), sums_);
     sum(context, weights_.size(), SumSquares{weights_.gradient()}, &state_->square_norm, Store::overwrite);
     run(context, 1,
-        PrepareAdam{&state_->square_norm, &state_->schedule[0], &state_->optimiser_steps, config_.max_grad_norm,
-                    &state_->adam, sums_ + norm_sum});
+        PrepareAdam{&state_->square_norm, &state_->schedule[0], &state_->minibatch_is_empty, &state_->optimiser_steps,
+                    config_.max_grad_norm, &state_->adam, sums_ + norm_sum});
     run(context, weights_.size(),
         AdamStep{weights_.gradient(), &state_->adam, config_.adam_eps, weights_.parameter(), weights_.first_moment(),
                  weights_.second_moment(), weights_.bf16_copy()});
-    run(context, 1, IncrementCounter{&state_->optimiser_steps, 1});
 }
 
 void Group::normalise(const ExecutionContext& context) {
@@ -163,16 +203,16 @@ void Group::normalise(const ExecutionContext& context) {
     run(context, input_.columns, MergeColumns{input_, column_sums_, moments_, shift_, scale_});
 }
 
-GroupMetrics Group::read_metrics(int64_t updates) const {
+GroupMetrics Group::read_metrics() const {
     GroupMetrics metrics;
-    metrics.name = spec_.name, metrics.updates = double(updates);
+    metrics.name = spec_.name;
     metrics.sums.resize(num_sums), metrics.rollout_sums.resize(RolloutSums::size);
     memory_.to_host(metrics.sums.data(), sums_, num_sums * 8);
     memory_.to_host(metrics.rollout_sums.data(), rollout_sums_, RolloutSums::size * 8);
     float schedule[2];
     memory_.to_host(schedule, state_->schedule, sizeof schedule);
     metrics.learning_rate = schedule[0], metrics.entropy_weight = schedule[1];
-    set_losses(metrics, metrics.sums, metrics.rollout_sums, metrics.updates);
+    set_losses(metrics, metrics.sums, metrics.rollout_sums);
     return metrics;
 }
 void Group::clear_metrics() { memory_.zero(sums_, num_sums * 8); }
@@ -184,6 +224,7 @@ void Group::visit(StateVisitor& visitor, bool for_learning) {
     if (!for_learning) return;
     visit_parameters(visitor, prefix + "first_moment.", weights_.list(), weights_.first_moment());
     visit_parameters(visitor, prefix + "second_moment.", weights_.list(), weights_.second_moment(), {0.0});
+    visitor.visit(prefix + "minibatches", DType::int64, {1}, &state_->minibatches, {0, 0x1p62});
     visitor.visit(prefix + "optimiser_steps", DType::int64, {1}, &state_->optimiser_steps, {0, 0x1p62});
     if (config_.norm_obs) visitor.visit(prefix + "input.moments", DType::float64, {input_.columns, 3}, moments_);
     if (!config_.norm_reward) return;

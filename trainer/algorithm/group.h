@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "trainer/data/normalise.h"
 #include "trainer/data/rollout.h"
 #include "trainer/data/state_visitor.h"
+#include "trainer/device/selection.h"
 #include "trainer/learn/engine.h"
 #include "trainer/learn/loss.h"
 #include "trainer/learn/optimiser.h"
@@ -17,14 +19,15 @@ namespace flockstep {
 
 /// Scalars on the device that change during training, at fixed addresses that captured graphs read.
 struct TrainerState {
-    int64_t env_steps;    // of each world, so far
-    int64_t minibatches;  // learnt from, so far
-    double agent_steps;   // active agents only
+    int64_t env_steps;   // of each world, so far
+    double agent_steps;  // active agents only
 };
 
 /// The same of one group.
 struct GroupState {
-    int64_t optimiser_steps;
+    int64_t minibatches, optimiser_steps;  // so far; minibatches without samples are no steps
+    int64_t final_chunk;                   // of the truncated rows whose values are computed
+    int32_t minibatch_is_empty;
     float schedule[2];  // learning rate, entropy coefficient
     float reward_scale;
     AdamScalars adam;
@@ -38,30 +41,44 @@ struct GroupState {
 /// several roles: all are groups.
 class Group {
   public:
-    Group(const PolicySpec& spec, const TrainConfig& config, Batch& batch, const Rollout& rollout, size_t number);
+    /// What the host reads once an iteration, after the rollout.
+    struct Counts {
+        int64_t truncated = 0;  // rows of a segment
+        int64_t live = 0;       // units with a sample to learn from
+    };
+    /// Updates are done with room for so many eighths of all units.
+    static constexpr int sizes = 8;
+
+    /// counts: the group's own, on the device.
+    Group(const PolicySpec& spec, const TrainConfig& config, Batch& batch, const Rollout& rollout, size_t number,
+          Counts* counts);
 
     const PolicySpec& spec() const { return spec_; }
     const Network& network() const { return network_; }
     const Weights& weights() const { return weights_; }
+    bool normalises_observations() const { return config_.norm_obs; }
 
     /// Sets learning rate and entropy coefficient for the progress of the run, 0..1.
     void set_schedule(const ExecutionContext& context, double progress);
     /// Writes the actions, log-probabilities and values of a step.
     void act(const ExecutionContext& context, const Rollout& rollout, int step, const TrainerState* state);
-    /// V of what follows the last step, and of the final observations of a segment's truncations.
-    void compute_values(const ExecutionContext& context, const Rollout& rollout);
-    void compute_final_values(const ExecutionContext& context, const Rollout& rollout, int segment);
+    /// Ends a rollout: V of what follows the last step; finds truncated rows and live units.
+    void end_rollout(const ExecutionContext& context, const Rollout& rollout);
+    /// V of the next final observations: of at most a 16th of the group's rows, or 1,024 if that is more. For all of
+    /// them it is called num_final_chunks() times.
+    void compute_final_values(const ExecutionContext& context, const Rollout& rollout);
+    int64_t num_final_chunks(const Counts& counts) const;
     /// Advantages, value targets and the rollout's sums. Adds the number of active samples to state->agent_steps.
     void estimate_advantages(const ExecutionContext& context, const Rollout& rollout, TrainerState* state);
-    /// One optimiser step on the minibatch that the state's counter selects.
-    void learn(const ExecutionContext& context, const Rollout& rollout, const TrainerState* state);
+    /// One optimiser step on the next minibatch, with room for `eighths` of all units.
+    void learn(const ExecutionContext& context, const Rollout& rollout, int eighths);
+    /// The room that minibatches need: 1 .. sizes, or 0 if there is nothing to learn from.
+    int eighths(const Counts& counts) const;
     /// Merges the rollout's observations into the running moments.
     void normalise(const ExecutionContext& context);
-    /// Runs the network once so that libraries allocate and load what they need before graph capture.
-    void warm_up() { engine_->warm_up(rows_.size, minibatch_size()); }
 
-    /// Metrics since clear_metrics(); `updates` minibatches were learnt from. Waits.
-    GroupMetrics read_metrics(int64_t updates) const;
+    /// Metrics since clear_metrics(). Waits.
+    GroupMetrics read_metrics() const;
     void clear_metrics();
 
     /// What a policy needs to act: parameters and input scaling; with for_learning, also the optimiser and normalisers.
@@ -70,11 +87,14 @@ class Group {
     void refresh() { weights_.refresh(); }
 
   private:
-    int64_t minibatch_size() const { return units_per_minibatch_ * units_.size(); }
+    /// Units that a minibatch of so many eighths has room for.
+    int64_t capacity(int eighths) const { return (units_per_minibatch_ * eighths + sizes - 1) / sizes; }
+    int64_t minibatch_size(int eighths = sizes) const { return capacity(eighths) * units_.size(); }
+    void make_selections(const Batch& batch, const Rollout& rollout, Counts* counts);
     void make_input(const Rollout& rollout);
     template <class T>
     T* allocate(int64_t count, const char* what);
-    PpoLoss loss(const Rollout& rollout) const;
+    PpoLoss loss(const Rollout& rollout, int64_t size) const;
 
     PolicySpec spec_;
     TrainConfig config_;
@@ -90,8 +110,13 @@ class Group {
     std::vector<Buffer> buffers_;
     InputColumns input_, final_input_;
     Head head_;
+    Counts* counts_;
+    std::optional<Selection> live_units_, truncated_rows_;
     GroupState* state_;
-    int64_t* index_;
+    int64_t *index_, *final_index_;
+    int64_t final_rows_;
+    uint8_t* own_live_ = nullptr;  // where agents wait: [num_steps][slot_rows]
+    const uint8_t* live_;          // what agents can learn from, the same shape
     float *shift_, *scale_, *carried_returns_ = nullptr;
     double *sums_, *rollout_sums_, *column_sums_ = nullptr;
     Moments* moments_;

@@ -17,27 +17,24 @@ double explained_variance(const std::vector<double>& s) {
 }
 }  // namespace
 
-void set_losses(LossMetrics& metrics, const std::vector<double>& sums, const std::vector<double>& rollout_sums,
-                double updates) {
+void set_losses(LossMetrics& metrics, const std::vector<double>& sums, const std::vector<double>& rollout_sums) {
     const double count = sums[LossSums::count];
     metrics.policy_loss = ratio(sums[LossSums::policy_loss], count);
     metrics.value_loss = ratio(sums[LossSums::value_loss], count);
     metrics.entropy = ratio(sums[LossSums::entropy], count);
     metrics.approximate_kl = ratio(sums[LossSums::approximate_kl], count);
     metrics.clip_fraction = ratio(sums[LossSums::clipped], count);
-    metrics.gradient_norm = ratio(sums[LossSums::size], updates);
+    metrics.gradient_norm = ratio(sums[LossSums::size], sums[LossSums::size + 1]);
     metrics.explained_variance = explained_variance(rollout_sums);
 }
 
 void merge_losses(LossMetrics& metrics, const std::vector<GroupMetrics>& groups) {
-    std::vector<double> sums(LossSums::size + 1, 0.0), rollout_sums(RolloutSums::size, 0.0);
-    double updates = 0;
+    std::vector<double> sums(LossSums::size + 2, 0.0), rollout_sums(RolloutSums::size, 0.0);
     for (const GroupMetrics& group : groups) {
         for (size_t i = 0; i < sums.size(); ++i) sums[i] += group.sums[i];
         for (size_t i = 0; i < rollout_sums.size(); ++i) rollout_sums[i] += group.rollout_sums[i];
-        updates += group.updates;
     }
-    set_losses(metrics, sums, rollout_sums, updates);
+    set_losses(metrics, sums, rollout_sums);
     metrics.learning_rate = groups[0].learning_rate, metrics.entropy_weight = groups[0].entropy_weight;
 }
 

@@ -22,9 +22,8 @@ struct LossMetrics {
 };
 struct GroupMetrics : LossMetrics {
     std::string name;
-    std::vector<double> sums;          // LossSums, then the sum of the gradient's norms
+    std::vector<double> sums;          // LossSums, then the sum of the gradient's norms and the number of steps
     std::vector<double> rollout_sums;  // RolloutSums
-    double updates = 0;                // minibatches
 };
 
 /// Metrics since the last read_metrics(); losses over all policies together.
@@ -39,8 +38,7 @@ struct IterationMetrics : LossMetrics {
 };
 
 /// Fills in losses from sums.
-void set_losses(LossMetrics& metrics, const std::vector<double>& sums, const std::vector<double>& rollout_sums,
-                double updates);
+void set_losses(LossMetrics& metrics, const std::vector<double>& sums, const std::vector<double>& rollout_sums);
 /// The losses of all groups together.
 void merge_losses(LossMetrics& metrics, const std::vector<GroupMetrics>& groups);
 

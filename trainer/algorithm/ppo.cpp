@@ -18,6 +18,15 @@ using Clock = std::chrono::steady_clock;
 
 /// Marks of the phase clock: the iteration's start, the rollout's and the iteration's end, then two per timed step.
 enum Mark { start, rollout_end, iteration_end, first_step };
+
+/// What is replayed several times an iteration, as often as the counts after a rollout say.
+struct GroupGraphs {
+    explicit GroupGraphs(bool captures) : final_values(captures) {
+        for (int i = 0; i <= Group::sizes; ++i) update.emplace_back(captures);
+    }
+    Graph final_values;
+    std::deque<Graph> update;  // by room of the minibatch, in eighths
+};
 }  // namespace
 
 struct Trainer::Impl {
@@ -26,9 +35,10 @@ struct Trainer::Impl {
     TrainerStream stream;
     std::vector<PolicySpec> policies;
     Rollout rollout;
-    Buffer state_buffer, partials;
+    Buffer state_buffer, counts_buffer, partials;
     std::deque<Group> groups;
-    Graph rollout_graph, update_graph, end_graph;
+    Graph rollout_graph, advantage_graph, end_graph;
+    std::deque<GroupGraphs> group_graphs;
     PhaseClock clock;
     int timed_steps;
     TrainerProgress before;  // of earlier processes; its iterations go on
@@ -43,16 +53,20 @@ struct Trainer::Impl {
           policies(policy_specs(*batch, config.groups)),
           rollout(*batch, config.num_steps, segment_steps(*batch, config), policies),
           state_buffer(batch->memory(), sizeof(TrainerState), "the trainer's state"),
+          counts_buffer(batch->memory(), policies.size() * sizeof(Group::Counts), "counts"),
           partials(batch->memory(), max_sum_chunks * max_sums * 8, "sums"),
           rollout_graph(config.cuda_graphs),
-          update_graph(config.cuda_graphs),
+          advantage_graph(config.cuda_graphs),
           end_graph(config.cuda_graphs),
           clock(batch->memory().device(), first_step + 2 * config.num_steps),
           timed_steps(batch->memory().device().is_cuda() ? std::min(config.num_steps, 4) : config.num_steps) {
         const TrainerStream::Scope scope(stream);
-        for (size_t g = 0; g < policies.size(); ++g) groups.emplace_back(policies[g], config, *batch, rollout, g);
-        load_kernels(context());
-        for (Group& group : groups) group.warm_up();
+        auto* const counts = static_cast<Group::Counts*>(counts_buffer.data());
+        for (size_t g = 0; g < policies.size(); ++g) {
+            groups.emplace_back(policies[g], config, *batch, rollout, g, counts + g);
+            group_graphs.emplace_back(config.cuda_graphs);
+        }
+
         batch->memory().synchronize();
         batch->reset(uint64_t(config.seed), rollout.last_bindings(), stream.handle());
     }
@@ -73,9 +87,19 @@ struct Trainer::Impl {
             clock.mark(rollout_end, stream.handle());
         });
         if (!is_whole) return false;
+        const std::vector<Group::Counts> counts = read_counts();
+        for (size_t g = 0; g < groups.size(); ++g)
+            for (int64_t chunk = 0; chunk < groups[g].num_final_chunks(counts[g]); ++chunk)
+                group_graphs[g].final_values.run(stream, [&] { groups[g].compute_final_values(context(), rollout); });
+        advantage_graph.run(stream, [&] {
+            for (Group& group : groups) group.estimate_advantages(context(), rollout, state());
+        });
         for (int update = 0; update < config.update_epochs * config.num_minibatches; ++update) {
             if (stops && stops()) return false;
-            update_graph.run(stream, [&] { learn(); });
+            for (size_t g = 0; g < groups.size(); ++g)
+                if (const int room = groups[g].eighths(counts[g]))
+                    group_graphs[g].update[size_t(room)].run(stream,
+                                                             [&] { groups[g].learn(context(), rollout, room); });
         }
         end_graph.run(stream, [&] {
             for (Group& group : groups) group.normalise(context());
@@ -86,8 +110,8 @@ struct Trainer::Impl {
         return true;
     }
 
-    /// The rollout: act, step, and compute the values and advantages. On a GPU it is captured as a whole and cannot be
-    /// interrupted. Returns false if it was interrupted.
+    /// The rollout: act and step. On a GPU it is captured as a whole and cannot be interrupted. Returns false if it was
+    /// interrupted.
     bool collect(const std::function<bool()>& stops) {
         const bool may_stop = stops && !context().device.is_cuda();
         rollout.begin(context());
@@ -95,24 +119,24 @@ struct Trainer::Impl {
             if (may_stop && stops()) return false;
             for (Group& group : groups) group.act(context(), rollout, t, state());
             step_worlds(t);
-            if ((t + 1) % rollout.segment_steps() == 0 || t + 1 == config.num_steps)
-                for (Group& group : groups) group.compute_final_values(context(), rollout, t / rollout.segment_steps());
         }
-        for (Group& group : groups) group.compute_values(context(), rollout);
+        for (Group& group : groups) group.end_rollout(context(), rollout);
         run(context(), 1, IncrementCounter{&state()->env_steps, config.num_steps});
-        for (Group& group : groups) group.estimate_advantages(context(), rollout, state());
         return true;
     }
+
+    /// The one wait of an iteration: how many final observations there are, and how many samples to learn from.
+    std::vector<Group::Counts> read_counts() {
+        std::vector<Group::Counts> counts(groups.size());
+        stream.synchronize();
+        batch->memory().to_host(counts.data(), counts_buffer.data(), counts.size() * sizeof(Group::Counts));
+        return counts;
+    }
+
     void step_worlds(int t) {
         if (t < timed_steps) clock.mark(first_step + 2 * t, stream.handle());
         batch->step(rollout.step_bindings(t), stream.handle());
         if (t < timed_steps) clock.mark(first_step + 2 * t + 1, stream.handle());
-    }
-
-    /// One optimiser step of every group.
-    void learn() {
-        for (Group& group : groups) group.learn(context(), rollout, state());
-        run(context(), 1, IncrementCounter{&state()->minibatches, 1});
     }
 
     int64_t total_iterations() const {
@@ -142,9 +166,7 @@ struct Trainer::Impl {
         IterationMetrics metrics;
         metrics.statistics = batch->statistics(true);
         const int64_t iterations = before.iterations - iterations_read;
-        for (Group& group : groups)
-            metrics.groups.push_back(group.read_metrics(iterations * config.update_epochs * config.num_minibatches)),
-                group.clear_metrics();
+        for (Group& group : groups) metrics.groups.push_back(group.read_metrics()), group.clear_metrics();
         merge_losses(metrics, metrics.groups);
         TrainerState now;
         batch->memory().to_host(&now, state(), sizeof now);
@@ -163,7 +185,6 @@ struct Trainer::Impl {
         batch->memory().synchronize();
         for (Group& group : groups) group.visit(visitor, true);
         visitor.visit("trainer.env_steps", DType::int64, {1}, &state()->env_steps, {0, most / double(config.num_envs)});
-        visitor.visit("trainer.minibatches", DType::int64, {1}, &state()->minibatches, {0, most});
         visitor.visit("trainer.agent_steps", DType::float64, {1}, &state()->agent_steps, {0, most});
     }
     void end_restore(const std::vector<FieldValue>& worlds, const TrainerProgress& progress) {

@@ -22,7 +22,8 @@ struct TrainerProgress {
 /// default one per role.
 ///
 /// All data stays on the batch's device. One iteration is one rollout of num_steps and update_epochs * num_minibatches
-/// optimiser steps; on a GPU both are captured as CUDA graphs and the host never waits for the device in between.
+/// optimiser steps; on a GPU both are captured as CUDA graphs, and the host waits once, between the two, for the number
+/// of samples.
 /// The same settings, seed, device model, thread count and library versions give bit-identical results, interrupted and
 /// resumed or not (unless max_seconds scales the schedules).
 class Trainer {
@@ -33,7 +34,7 @@ class Trainer {
     Trainer(std::unique_ptr<Batch> batch, const TrainConfig& config);
     ~Trainer();
 
-    /// Enqueues one iteration; asynchronous on a GPU. `stops` is asked before each minibatch, on the CPU
+    /// Runs the rollout of one iteration and enqueues its update. `stops` is asked before each minibatch, on the CPU
     /// before each step, too; where it says true the iteration is abandoned and false returned. The trainer is then to
     /// be restored from a snapshot or thrown away.
     bool iterate(const std::function<bool()>& stops = {});

@@ -4,6 +4,7 @@
 
 #include "sim/contract/hd.h"
 #include "sim/contract/permutation.h"
+#include "trainer/data/rows.h"
 
 namespace flockstep {
 
@@ -25,27 +26,100 @@ struct UnitLayout {
 };
 
 /// The samples of the minibatch that a counter on the device selects, [steps of a unit][units][rows of a unit], so that
-/// a recurrent network reads one step of all units after the other; -1 pads the last minibatch of an epoch. Every unit
-/// is in exactly one minibatch of each epoch. Item: row of the minibatch.
+/// a recurrent network reads one step of all units after the other; -1 is padding. Every live unit, one with a live
+/// sample, is in exactly one minibatch of each epoch; each minibatch has as many of them but for the last ones. Item:
+/// row of the minibatch.
 struct MinibatchIndices {
     static constexpr int nanoseconds = 32;
     const int64_t* minibatches;  // [1], done so far
     uint64_t seed;
     UnitLayout units;
-    int64_t units_per_minibatch;
+    const int64_t* live;      // [num_live], ascending; null: all units are live
+    const int64_t* num_live;  // [1]
+    int64_t capacity;         // units that the minibatch has room for
     int num_minibatches;
     uint32_t group;
-    int64_t* index;  // [units_per_minibatch * units.size()]
+    int64_t* index;     // [capacity * units.size()]
+    int32_t* is_empty;  // [1]: whether it has no unit
 
     SIM_HD void operator()(int64_t i) const {
         const int64_t epoch = *minibatches / num_minibatches, number = *minibatches % num_minibatches;
-        const int64_t step_size = units_per_minibatch * units.rows, step = i / step_size, in_step = i % step_size;
-        const int64_t position = number * units_per_minibatch + in_step / units.rows, num_units = units.num_units();
-        const Rng rng{seed, group, uint32_t(epoch >> 24), uint32_t(epoch & 0xFFFFFF), Purpose::shuffle};
+        const int64_t count = *num_live, size = (count + num_minibatches - 1) / num_minibatches;
+        const int64_t step_size = capacity * units.rows, step = i / step_size, in_step = i % step_size;
+        const int64_t unit = in_step / units.rows, position = number * size + unit;
+        if (i == 0) *is_empty = number * size >= count;
         index[i] = -1;
-        if (position >= num_units) return;
-        const Permutation order(uint64_t(num_units), rng.bits4(0, 0));
-        index[i] = units.sample(int64_t(order(uint64_t(position))), step, in_step % units.rows);
+        if (unit >= size || position >= count) return;
+        const Rng rng{seed, group, uint32_t(epoch >> 24), uint32_t(epoch & 0xFFFFFF), Purpose::shuffle};
+        const Permutation order(uint64_t(count), rng.bits4(0, 0));
+        const int64_t chosen = int64_t(order(uint64_t(position)));
+        index[i] = units.sample(live ? live[chosen] : chosen, step, in_step % units.rows);
+    }
+};
+
+/// Marks the units with at least one live sample. Item: unit.
+struct MarkLiveUnits {
+    static constexpr int nanoseconds = 8;
+    RowSet rows;
+    UnitLayout units;
+    const uint8_t* live;  // [num_steps][slot_rows]
+    uint8_t* is_live;     // [units]
+
+    SIM_HD void operator()(int64_t unit) const {
+        uint8_t any = 0;
+        for (int step = 0; step < units.steps; ++step)
+            for (int row = 0; row < units.rows; ++row) {
+                const int64_t sample = units.sample(unit, step, row);
+                if (sample >= 0) any |= live[rows.flat_index(sample)];
+            }
+        is_live[unit] = any != 0;
+    }
+};
+
+/// Marks what an agent can learn from: it is active and, unless waiting counts, it is its turn. Item: index into an
+/// array [num_steps][slot_rows].
+struct MarkLive {
+    static constexpr int nanoseconds = 2;
+    const uint8_t *active, *acts;  // acts null: every agent acts at every step
+    uint8_t* live;
+
+    SIM_HD void operator()(int64_t i) const { live[i] = active[i] && (!acts || acts[i]); }
+};
+
+/// Copies one chunk of a list, which a counter selects; -1 pads it. Item: element of the chunk.
+struct CopyChunk {
+    static constexpr int nanoseconds = 2;
+    const int64_t* list;
+    const int64_t* count;  // [1]
+    const int64_t* chunk;  // [1]
+    int64_t size;
+    int64_t* to;  // [size]
+
+    SIM_HD void operator()(int64_t i) const {
+        const int64_t at = *chunk * size + i;
+        to[i] = at < *count ? list[at] : -1;
+    }
+};
+
+/// Marks the rows that were truncated in a segment of the rollout: those whose V(final_observation) is needed. Item:
+/// segment * rows.size + row.
+struct MarkTruncated {
+    static constexpr int nanoseconds = 64;
+    RowSet rows;
+    int num_steps, segment_steps;
+    const uint8_t *terminated, *truncated, *active;  // [num_steps][slot_rows]
+    uint8_t* is_truncated;
+
+    SIM_HD void operator()(int64_t i) const {
+        const int first = int(rows.step(i)) * segment_steps;
+        const int last = first + segment_steps < num_steps ? first + segment_steps : num_steps;
+        const int64_t cell = rows.cell_of(rows.row(i));
+        uint8_t any = 0;
+        for (int t = first; t < last; ++t) {
+            const int64_t at = t * rows.slot_rows + cell;
+            any |= uint8_t(truncated[at] && !terminated[at] && active[at]);
+        }
+        is_truncated[i] = any;
     }
 };
 

@@ -43,6 +43,7 @@ Rollout::Rollout(Batch& batch, int num_steps, int segment_steps, const std::vect
     terminated = allocate<uint8_t>(rows, "terminations");
     truncated = allocate<uint8_t>(rows, "truncations");
     active = allocate<uint8_t>(rows + slot_rows_, "active agents");
+    if (batch.agents_can_wait()) acts = allocate<uint8_t>(rows + slot_rows_, "turns");
     make_sources(policies);
     for (int step = 0; step < num_steps; ++step) bindings_.push_back(bind_step(step, policies));
 }
@@ -168,6 +169,7 @@ Bindings Rollout::bind_step(int step, const std::vector<PolicySpec>& policies) c
         .write_output("terminated", terminated + row)
         .write_output("truncated", truncated + row)
         .write_output("active", active + slot * slot_rows_);
+    if (acts) bindings.write_output("acts", acts + slot * slot_rows_);
     for (size_t p = 0; p < policies.size(); ++p) {
         const Source& source = sources_[source_[p]];
         if (source_[p] != p) continue;  // another policy has bound it
@@ -223,6 +225,7 @@ void Rollout::begin(const ExecutionContext& context) {
                        static_cast<Vector16*>(data)});
     };
     copy(active, slot_rows_);
+    if (acts) copy(acts, slot_rows_);
     for (const Source& source : sources_) {
         for (const PartBuffer& part : source.parts) copy(part.data, part.slot_bytes);
         for (const ActionColumn& column : source.actions)

@@ -49,6 +49,7 @@ class Rollout {
     float* value;                              // +
     float* final_value;                        // [num_segments][slot_rows]: V(final_observation) of truncations
     uint8_t *terminated, *truncated, *active;  // active +
+    uint8_t* acts = nullptr;                   // +; null where agents never wait
 
     /// Observation part of a source: its memory [steps +][slot_bytes], and [num_segments][slot_bytes] of final ones.
     struct PartBuffer {

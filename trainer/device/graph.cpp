@@ -33,6 +33,10 @@ TrainerStream::TrainerStream(Device device) : device_(device), impl_(std::make_u
 }
 Stream TrainerStream::handle() const { return {impl_->stream ? static_cast<void*>(impl_->stream->stream()) : nullptr}; }
 
+void TrainerStream::synchronize() const {
+    if (impl_->stream) impl_->stream->synchronize();
+}
+
 struct TrainerStream::Scope::Guard {
     explicit Guard(c10::cuda::CUDAStream stream) : guard(stream) {}
     c10::cuda::CUDAStreamGuard guard;
@@ -42,10 +46,14 @@ TrainerStream::Scope::Scope(const TrainerStream& stream) {
 }
 
 struct Graph::Impl {
+    bool has_run = false;
     std::optional<at::cuda::CUDAGraph> graph;
 };
 void Graph::run(const TrainerStream& stream, const std::function<void()>& work) {
-    if (!captures_ || !stream.device().is_cuda()) return work();
+    if (!captures_ || !stream.device().is_cuda() || !impl_->has_run) {
+        impl_->has_run = true;
+        return work();
+    }
     if (!impl_->graph) {
         impl_->graph.emplace();
         impl_->graph->capture_begin();
@@ -63,6 +71,7 @@ TrainerStream::TrainerStream(Device device) : device_(device) {
         throw std::invalid_argument("device: got " + device.name() + ", but this LibTorch is built without CUDA");
 }
 Stream TrainerStream::handle() const { return {}; }
+void TrainerStream::synchronize() const {}
 struct TrainerStream::Scope::Guard {};
 TrainerStream::Scope::Scope(const TrainerStream&) {}
 struct Graph::Impl {};
@@ -73,6 +82,7 @@ void Graph::run(const TrainerStream&, const std::function<void()>& work) { work(
 TrainerStream::~TrainerStream() = default;
 TrainerStream::Scope::~Scope() = default;
 Graph::Graph(bool captures) : captures_(captures), impl_(std::make_unique<Impl>()) {}
+Graph::Graph(Graph&&) noexcept = default;
 Graph::~Graph() = default;
 
 }  // namespace flockstep

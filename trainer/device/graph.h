@@ -15,6 +15,8 @@ class TrainerStream {
     ~TrainerStream();
     Device device() const { return device_; }
     Stream handle() const;
+    /// Waits until all work that was enqueued is done.
+    void synchronize() const;
 
     /// Makes the stream LibTorch's current stream during its lifetime.
     class Scope {
@@ -34,15 +36,16 @@ class TrainerStream {
     std::unique_ptr<Impl> impl_;
 };
 
-/// A fixed sequence of kernels. On a GPU the first run captures it as a CUDA graph, and every run replays the graph:
-/// pointers, sizes and arguments are those of the capture, so anything that changes must be read on the device. On the
-/// CPU, or with graphs disabled, every run calls `work`.
+/// A fixed sequence of kernels. On a GPU the first run calls `work`, so that libraries allocate memory and load
+/// kernels, which a capture does not allow; the second captures it as a CUDA graph, and from then on every run replays
+/// the graph: pointers, sizes and arguments are those of the capture, so anything that changes must be read on the
+/// device. On the CPU, or with graphs disabled, every run calls `work`.
 class Graph {
   public:
     explicit Graph(bool captures = true);
+    Graph(Graph&&) noexcept;
     ~Graph();
-    /// Call it within a TrainerStream::Scope, after the work has run once outside of a graph: libraries allocate memory
-    /// and load kernels on first use. Asynchronous on a GPU.
+    /// Call it within a TrainerStream::Scope. Asynchronous on a GPU.
     void run(const TrainerStream& stream, const std::function<void()>& work);
 
   private:

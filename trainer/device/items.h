@@ -15,6 +15,15 @@ struct IncrementCounter {
     SIM_HD void operator()(int64_t) const { *counter += by; }
 };
 
+/// Sets a counter on the device. Item: 0.
+struct SetCounter {
+    static constexpr int nanoseconds = 1;
+    int64_t* counter;
+    int64_t value;
+
+    SIM_HD void operator()(int64_t) const { *counter = value; }
+};
+
 /// Adds one scalar on the device to another. Item: 0.
 struct AccumulateScalar {
     static constexpr int nanoseconds = 1;

@@ -1,4 +1,7 @@
+#include <thrust/iterator/counting_iterator.h>
+
 #include <algorithm>
+#include <cub/device/device_select.cuh>
 
 #include "sim/cuda/cuda_check.h"
 #include "trainer/data/gae.h"
@@ -6,6 +9,7 @@
 #include "trainer/data/normalise.h"
 #include "trainer/device/items.h"
 #include "trainer/device/launch.h"
+#include "trainer/device/selection.h"
 #include "trainer/learn/loss.h"
 #include "trainer/learn/optimiser.h"
 
@@ -60,11 +64,6 @@ static_assert(max_sum_chunks <= threads, "fold_kernel reads one chunk per thread
 
 int64_t blocks_for(int64_t n, int64_t max) { return std::clamp<int64_t>((n + threads - 1) / threads, 1, max); }
 
-template <class Kernel>
-void load(Kernel* kernel) {
-    cudaFuncAttributes attributes;
-    cuda_check(cudaFuncGetAttributes(&attributes, kernel), "loading a kernel");
-}
 }  // namespace
 
 template <class Item>
@@ -86,24 +85,13 @@ void sum_on_cuda(const ExecutionContext& context, int64_t n, const Item& item, d
     cuda_check(cudaGetLastError(), "launching a sum of the trainer");
 }
 
-namespace {
-template <class... Items>
-struct RunItems {
-    static void load_all() { (load(run_kernel<Items>), ...); }
-};
-template <class... Items>
-struct SumItems {
-    static void load_all() { (load(sum_kernel<Items>), ...), (load(fold_kernel<Items::num_sums>), ...); }
-};
-}  // namespace
-
-void load_kernels(const ExecutionContext& context) {
-    if (!context.device.is_cuda()) return;
+size_t select_on_cuda(const ExecutionContext& context, void* storage, size_t bytes, int64_t n, const uint8_t* flags,
+                      int64_t* list, int64_t* count) {
     const DeviceScope scope(context.device.index);
-    RunItems<SampleActions, StoreValues, MinibatchIndices, ComputeAdvantage, GatherInput, PrepareAdam, AdamStep,
-             IncrementCounter, AccumulateScalar, SetSchedule, CopyVector, SumColumns, MergeColumns,
-             MergeReturns>::load_all();
-    SumItems<SumRollout, PpoLoss, SumSquares, SumReturns>::load_all();
+    cuda_check(cub::DeviceSelect::Flagged(storage, bytes, thrust::counting_iterator<int64_t>(0), flags, list, count, n,
+                                          static_cast<cudaStream_t>(context.stream.handle)),
+               "selecting samples");
+    return bytes;
 }
 
 template void run_on_cuda(const ExecutionContext&, int64_t, const SampleActions&);
@@ -115,8 +103,13 @@ template void run_on_cuda(const ExecutionContext&, int64_t, const PrepareAdam&);
 template void run_on_cuda(const ExecutionContext&, int64_t, const AdamStep&);
 template void run_on_cuda(const ExecutionContext&, int64_t, const IncrementCounter&);
 template void run_on_cuda(const ExecutionContext&, int64_t, const AccumulateScalar&);
+template void run_on_cuda(const ExecutionContext&, int64_t, const SetCounter&);
 template void run_on_cuda(const ExecutionContext&, int64_t, const SetSchedule&);
 template void run_on_cuda(const ExecutionContext&, int64_t, const CopyVector&);
+template void run_on_cuda(const ExecutionContext&, int64_t, const MarkLive&);
+template void run_on_cuda(const ExecutionContext&, int64_t, const MarkLiveUnits&);
+template void run_on_cuda(const ExecutionContext&, int64_t, const MarkTruncated&);
+template void run_on_cuda(const ExecutionContext&, int64_t, const CopyChunk&);
 template void run_on_cuda(const ExecutionContext&, int64_t, const SumColumns&);
 template void run_on_cuda(const ExecutionContext&, int64_t, const MergeColumns&);
 template void run_on_cuda(const ExecutionContext&, int64_t, const MergeReturns&);

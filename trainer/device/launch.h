@@ -29,10 +29,6 @@ template <class Item>
 void run_on_cuda(const ExecutionContext& context, int64_t n, const Item& item);
 template <class Item>
 void sum_on_cuda(const ExecutionContext& context, int64_t n, const Item& item, double* sums, Store store);
-/// Loads all kernels: loading is not allowed during graph capture.
-void load_kernels(const ExecutionContext& context);
-#else
-inline void load_kernels(const ExecutionContext&) {}
 #endif
 
 /// Calls item(i) for every i in [0, n), in any order. Asynchronous on a GPU.

@@ -21,15 +21,10 @@ class Engine {
     /// Chooses actions for samples of one step; `sample.value` null: without the critic.
     virtual void act(const ExecutionContext& context, const InputColumns& input, const Samples& samples,
                      SampleActions sample) = 0;
-    /// Stores the values of samples.
-    virtual void value(const ExecutionContext& context, const InputColumns& input, const Samples& samples,
-                       StoreValues store) = 0;
-    /// The gradient of a loss over a minibatch, into the weights' gradient; the loss adds its terms to `sums`.
-    virtual void gradient(const ExecutionContext& context, const InputColumns& input, const Samples& minibatch,
-                          PpoLoss loss, double* sums) = 0;
-    /// Runs once what captured graphs will contain, so that libraries allocate and load before the capture.
-    /// rows: the largest number of samples to act on; minibatch: of a gradient's.
-    virtual void warm_up(int64_t rows, int64_t minibatch) = 0;
+    /// Stores the values of store.samples.
+    virtual void value(const ExecutionContext& context, const InputColumns& input, StoreValues store) = 0;
+    /// The gradient of a loss over loss.minibatch, into the weights' gradient; the loss adds its terms to `sums`.
+    virtual void gradient(const ExecutionContext& context, const InputColumns& input, PpoLoss loss, double* sums) = 0;
 };
 
 /// LibTorch's operators and autograd: any network. rows, minibatch: the largest numbers of samples to act on and to

@@ -8,21 +8,22 @@
 
 namespace flockstep {
 
-/// Sums over the active samples of a rollout, on the device.
+/// Sums over the live samples of a rollout, on the device; `active` counts those of active agents.
 struct RolloutSums {
-    enum { count, advantage, advantage_square, target, target_square, error, error_square, size };
+    enum { count, advantage, advantage_square, target, target_square, error, error_square, active, size };
 };
 
 /// Fills RolloutSums; error is value_target - value. Item: sample.
 struct SumRollout {
     static constexpr int nanoseconds = 8, num_sums = RolloutSums::size;
     RowSet rows;
-    const uint8_t* active;
+    const uint8_t *live, *active;
     const float *advantage, *value_target;
 
     SIM_HD void operator()(int64_t sample, double* local) const {
         const int64_t flat_index = rows.flat_index(sample);
-        if (!active[flat_index]) return;
+        local[RolloutSums::active] += active[flat_index];
+        if (!live[flat_index]) return;
         const double gae = advantage[flat_index], target = value_target[flat_index];
         local[RolloutSums::count] += 1;
         local[RolloutSums::advantage] += gae;
@@ -41,8 +42,8 @@ struct LossSums {
 
 /// Gradient of PPO's loss with respect to the network's outputs, and the sums of its terms, in one pass. Schulman et
 /// al. 2017, equations 7 and 9; value clipping and the estimate of the KL divergence (Schulman 2020, "Approximating KL
-/// divergence", k3) as in CleanRL. Each sample is weighted by num_minibatches / (active samples of the rollout):
-/// samples of minibatches with fewer active agents do not weigh more. Item: row of the minibatch.
+/// divergence", k3) as in CleanRL. Each sample is weighted by num_minibatches / (live samples of the rollout):
+/// samples of smaller minibatches do not weigh more. Item: row of the minibatch.
 struct PpoLoss {
     static constexpr int nanoseconds = 128, num_sums = LossSums::size;
     RowSet rows;
@@ -50,7 +51,7 @@ struct PpoLoss {
     Head head;
     PolicyOutput policy;  // outputs for the minibatch's rows
     // the rollout, [num_steps][slot_rows]
-    const uint8_t* active;
+    const uint8_t* live;
     const float *log_prob, *value, *advantage, *value_target;
     const double* rollout_sums;
     const float* ent_coef;  // [1]
@@ -63,7 +64,7 @@ struct PpoLoss {
     SIM_HD void operator()(int64_t i, double* local) const {
         float* gradient = head_gradient + i * policy.head_stride;
         const int64_t sample = minibatch[i], flat_index = sample < 0 ? 0 : rows.flat_index(sample);
-        if (sample < 0 || !active[flat_index]) {
+        if (sample < 0 || !live[flat_index]) {
             for (int k = 0; k < head.num_outputs; ++k) gradient[k] = 0.0f;
             value_gradient[i * policy.value_stride] = 0.0f;
             return;

@@ -21,6 +21,7 @@ struct AdamScalars {
     float clip_coefficient;    // factor of the gradient
     float step_size;           // learning rate / bias correction of the first moment
     float inverse_correction;  // bias correction of the root of the second moment
+    int32_t skips;             // the minibatch has no samples: nothing changes
 };
 
 /// Item: 0.
@@ -29,17 +30,21 @@ struct PrepareAdam {
     static constexpr double beta1 = 0.9, beta2 = 0.999;
     const double* square_norm;   // [1] squared norm of the whole gradient
     const float* learning_rate;  // [1]
-    const int64_t* steps;        // [1] steps done before this one
+    const int32_t* is_empty;     // [1] whether the minibatch has no samples
+    int64_t* steps;              // [1] steps done, which this one is added to
     float max_norm;              // gradients are clipped to this norm; 0: no clipping
     AdamScalars* scalars;
-    double* norm_sum;  // [1] accumulates the gradient's norm
+    double* norm_sum;  // [2] accumulates the gradient's norm, and the number of steps
 
     SIM_HD void operator()(int64_t) const {
-        const double norm = sqrt(*square_norm), count = double(*steps + 1);
+        scalars->skips = *is_empty;
+        if (*is_empty) return;
+        *steps += 1;
+        const double norm = sqrt(*square_norm), count = double(*steps);
         scalars->clip_coefficient = max_norm > 0 && norm > max_norm ? float(max_norm / (norm + 1e-6)) : 1.0f;
         scalars->step_size = float(*learning_rate / (1 - pow(beta1, count)));
         scalars->inverse_correction = float(1 / sqrt(1 - pow(beta2, count)));
-        *norm_sum += norm;
+        norm_sum[0] += norm, norm_sum[1] += 1;
     }
 };
 
@@ -53,6 +58,7 @@ struct AdamStep {
     uint16_t* bf16_copy;  // the parameters as bfloat16; null: none
 
     SIM_HD void operator()(int64_t i) const {
+        if (scalars->skips) return;
         constexpr float beta1 = float(PrepareAdam::beta1), beta2 = float(PrepareAdam::beta2);
         const float g = gradient[i] * scalars->clip_coefficient;
         const float first = first_moment[i] = beta1 * first_moment[i] + (1 - beta1) * g;

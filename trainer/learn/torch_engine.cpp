@@ -61,37 +61,21 @@ class TorchEngine : public Engine {
         sample.policy = forward(samples.count, true, sample.value != nullptr);
         run(context, samples.count, sample);
     }
-    void value(const ExecutionContext& context, const InputColumns& input, const Samples& samples,
-               StoreValues store) override {
+    void value(const ExecutionContext& context, const InputColumns& input, StoreValues store) override {
         const at::NoGradGuard no_gradient;
-        gather(context, input, samples);
-        store.policy = forward(samples.count, false, true);
-        run(context, samples.count, store);
+        gather(context, input, store.samples);
+        store.policy = forward(store.samples.count, false, true);
+        run(context, store.samples.count, store);
     }
-    void gradient(const ExecutionContext& context, const InputColumns& input, const Samples& minibatch, PpoLoss loss,
-                  double* sums) override {
-        gather(context, input, minibatch);
+    void gradient(const ExecutionContext& context, const InputColumns& input, PpoLoss loss, double* sums) override {
+        gather(context, input, loss.minibatch);
         {
             const at::AutoGradMode gradient(true);
-            loss.policy = forward(minibatch.count, true, true);
+            loss.policy = forward(loss.minibatch.count, true, true);
         }
         set_output_gradients(loss);
-        sum(context, minibatch.count, loss, sums, Store::accumulate);
+        sum(context, loss.minibatch.count, loss, sums, Store::accumulate);
         backward();
-    }
-    void warm_up(int64_t rows, int64_t minibatch) override {
-        for (int i = 0; i < 2; ++i) {
-            {
-                const at::NoGradGuard no_gradient;
-                forward(rows, true, true);
-            }
-            if (minibatch == 0) continue;
-            const at::AutoGradMode gradient(true);
-            PpoLoss loss{};
-            loss.policy = forward(minibatch, true, true);
-            set_output_gradients(loss);
-            backward();
-        }
     }
 
   private:

@@ -5,6 +5,7 @@
 
 #include "sim/contract/random.h"
 #include "trainer/data/action_column.h"
+#include "trainer/data/input.h"
 
 /// What a policy chooses, as independent components: each integer of a Discrete or MultiDiscrete action is a
 /// categorical choice, each float of a Box is a Gaussian. The probability of an action is the product over them.
@@ -275,16 +276,17 @@ struct SampleActions {
     }
 };
 
-/// Stores the values of samples' rows. Item: index into the samples.
+/// Stores the values of samples. Item: index into the samples.
 struct StoreValues {
     static constexpr int nanoseconds = 2;
     RowSet rows;
-    int64_t first_row;
+    Samples samples;
     PolicyOutput policy;
-    float* value;  // slot
+    float* value;  // [steps][slot_rows]
 
     SIM_HD void operator()(int64_t i) const {
-        value[rows.cell_of(first_row + i)] = policy.value[i * policy.value_stride];
+        const int64_t sample = samples[i];
+        if (sample >= 0) value[rows.flat_index(sample)] = policy.value[i * policy.value_stride];
     }
 };
 
