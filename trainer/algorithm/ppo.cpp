@@ -79,6 +79,7 @@ struct Trainer::Impl {
     bool iterate(const std::function<bool()>& stops) {
         if (!began) began = Clock::now();
         const TrainerStream::Scope scope(stream);
+        if (before.iterations == 0 && !warm_normalisers(stops)) return false;
         for (Group& group : groups) group.set_schedule(context(), progress());
         bool is_whole = true;
         rollout_graph.run(stream, [&] {
@@ -131,6 +132,19 @@ struct Trainer::Impl {
         stream.synchronize();
         batch->memory().to_host(counts.data(), counts_buffer.data(), counts.size() * sizeof(Group::Counts));
         return counts;
+    }
+
+    /// Observations are normalised from the first rollout on: a rollout before it gives the first moments. The worlds
+    /// then start again.
+    bool warm_normalisers(const std::function<bool()>& stops) {
+        if (std::none_of(groups.begin(), groups.end(), [](const Group& g) { return g.normalises_observations(); }))
+            return true;
+        if (!collect(stops)) return false;
+        for (Group& group : groups) group.normalise(context());
+        run(context(), 1, SetCounter{&state()->env_steps, 0});
+        batch->reset(uint64_t(config.seed), rollout.last_bindings(), stream.handle());
+        batch->statistics(true);
+        return true;
     }
 
     void step_worlds(int t) {
