@@ -216,7 +216,7 @@ struct Trainer::Impl {
         batch->memory().to_host(&copy, state(), sizeof copy);
         return copy;
     }
-    IterationMetrics read_metrics();
+    IterationMetrics read_metrics(bool clear);
     Archive snapshot();
     void restore(const Archive& archive);
 };
@@ -234,15 +234,15 @@ double explained_variance(const std::vector<double>& s) {
 }
 }  // namespace
 
-IterationMetrics Trainer::Impl::read_metrics() {
+IterationMetrics Trainer::Impl::read_metrics(bool clear) {
     IterationMetrics metrics;
-    metrics.statistics = batch->statistics(true);
+    metrics.statistics = batch->statistics(clear);
     std::vector<double> losses(LossSums::size + 1, 0.0), returns(RolloutSums::size, 0.0);
     for (Learner& learner : learners) {
         const std::vector<double> sums = learner.read_sums(), rollout_sums = learner.read_rollout_sums();
         for (size_t i = 0; i < losses.size(); ++i) losses[i] += sums[i];
         for (size_t i = 0; i < returns.size(); ++i) returns[i] += rollout_sums[i];
-        learner.clear_sums();
+        if (clear) learner.clear_sums();
     }
     const int64_t new_iterations = iterations - iterations_read;
     const double count = losses[LossSums::count],
@@ -260,9 +260,11 @@ IterationMetrics Trainer::Impl::read_metrics() {
     metrics.env_steps = now.env_steps * batch->num_envs();
     metrics.learning_rate = now.schedule[0], metrics.entropy_weight = now.schedule[1];
     metrics.seconds = seconds();
+    const PhaseSeconds before = phases;
     if (context().device.is_cuda() && new_iterations > 0) add_phases(new_iterations);
     metrics.phases = phases;
-    phases = {}, iterations_read = iterations;
+    phases = clear ? PhaseSeconds{} : before;
+    if (clear) iterations_read = iterations;
     return metrics;
 }
 
@@ -327,7 +329,10 @@ bool Trainer::iterate(const std::function<bool()>& stops) { return impl_->iterat
 int64_t Trainer::total_iterations() const { return impl_->total_iterations(); }
 int64_t Trainer::iterations() const { return impl_->iterations; }
 double Trainer::progress() const { return impl_->progress(); }
-IterationMetrics Trainer::read_metrics() { return impl_->read_metrics(); }
+IterationMetrics Trainer::read_metrics(bool clear) { return impl_->read_metrics(clear); }
+void Trainer::exclude_seconds(double seconds) {
+    if (impl_->began) impl_->seconds_before -= seconds;
+}
 Archive Trainer::snapshot() { return impl_->snapshot(); }
 void Trainer::restore(const Archive& archive) { impl_->restore(archive); }
 Batch& Trainer::batch() { return *impl_->batch; }
