@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "trainer/run/divergence.h"
+
 namespace flockstep {
 
 namespace {
@@ -61,6 +63,7 @@ bool TrainingLoop::run() {
         save_numbered_if_due();
         if (is_record) save_if_due();
     }
+    record();  // if it was stopped since the last one
     if (saved_iterations_ != trainer_.iterations()) save(trainer_.snapshot());
     return trainer_.is_finished();
 }
@@ -109,7 +112,9 @@ int64_t TrainingLoop::iterations_to_next_event() const {
 }
 
 void TrainingLoop::record() {
-    if (metrics_.iterations > std::max<int64_t>(log_.last_training(), 0)) log_.write(metrics_);
+    if (metrics_.iterations <= std::max<int64_t>(log_.last_training(), 0)) return;
+    log_.write(metrics_);
+    expect_finite(metrics_, folder_);
     recorded_progress_ = trainer_.progress();
 }
 
@@ -121,6 +126,7 @@ void TrainingLoop::evaluate_if_due() {
 void TrainingLoop::evaluate() {
     const Clock::time_point begin = Clock::now();
     const Archive archive = trainer_.snapshot();
+    expect_finite_weights(archive, metrics_, folder_);
     if (const std::optional<Evaluation> evaluation = held_out_.play(archive, "trained")) {
         best_.offer(archive, *evaluation);
         marl_eval_->add(metrics_.env_steps, *evaluation);
@@ -140,7 +146,9 @@ void TrainingLoop::evaluate_best() {
 
 void TrainingLoop::save_numbered_if_due() {
     if (!is_due(number_every_)) return;
-    write_archive(folder_.numbered_checkpoint(trainer_.iterations() * batch_size(trainer_)), trainer_.snapshot());
+    const Archive archive = trainer_.snapshot();
+    expect_finite_weights(archive, metrics_, folder_);
+    write_archive(folder_.numbered_checkpoint(trainer_.iterations() * batch_size(trainer_)), archive);
 }
 
 void TrainingLoop::save_if_due() {
@@ -151,6 +159,7 @@ void TrainingLoop::save_if_due() {
 
 /// The log is on the disk before the checkpoint is.
 void TrainingLoop::save(const Archive& archive) {
+    expect_finite_weights(archive, metrics_, folder_);
     log_.sync();
     folder_.save_checkpoint(archive);
     saved_ = Clock::now(), saved_iterations_ = metrics_.iterations;
