@@ -7,7 +7,7 @@
 #include "io/toml.h"
 #include "sim/contract/config.h"
 #include "trainer/config.h"
-#include "trainer/run/training_task.h"
+#include "trainer/run/run_folder.h"
 
 namespace flockstep {
 

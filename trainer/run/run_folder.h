@@ -8,6 +8,9 @@
 
 namespace flockstep {
 
+/// Version of a run folder's config.toml, incremented when names or meanings of settings change.
+inline constexpr int config_version = 2;
+
 /// The folder of one training run: config.toml, metrics.jsonl, checkpoints, TensorBoard events, evaluations,
 /// replay.html. Only one process trains in it at a time (run_lock.h).
 class RunFolder {

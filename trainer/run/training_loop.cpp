@@ -58,8 +58,8 @@ bool TrainingLoop::run() {
         const bool is_last = trainer_.is_finished() || !task_.keep_going();
         const bool is_record = is_last || is_record_due();
         if (is_record) record();
-        log_.show(metrics_, trainer_.progress(), is_last);
         evaluate_if_due();
+        log_.show(metrics_, trainer_.progress(), is_last);
         save_numbered_if_due();
         if (is_record) save_if_due();
     }

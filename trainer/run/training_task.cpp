@@ -11,6 +11,7 @@
 #include "sim/engine/tune.h"
 #include "trainer/data/memory_plan.h"
 #include "trainer/run/best_checkpoint.h"
+#include "trainer/run/run_folder.h"
 
 namespace flockstep {
 

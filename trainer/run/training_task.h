@@ -11,9 +11,6 @@
 
 namespace flockstep {
 
-/// Version of a run folder's config.toml, incremented when names or meanings of settings change.
-inline constexpr int config_version = 2;
-
 /// Settings of a training run other than PPO's. Agent-steps are counted as in total_steps: those of all agents, active
 /// or not.
 struct RunConfig {
