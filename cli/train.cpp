@@ -9,6 +9,7 @@
 #include "io/atomic_file.h"
 #include "io/text_table.h"
 #include "sim/engine/registry.h"
+#include "trainer/run/checkpoint.h"
 #include "trainer/run/held_out.h"
 #include "trainer/run/render.h"
 #include "trainer/run/resume.h"
@@ -111,7 +112,7 @@ class TrainingCommand {
     void evaluate_policy(const std::string& name) {
         if (task_.run.evaluate_episodes == 0 || !task_.keep_going()) return;
         announce(task_, name);
-        add(held_out_.play(trainer_.snapshot(), name));
+        add(held_out_.play(snapshot(trainer_), name));
     }
     void evaluate_baseline(const std::string& name) {
         if (task_.run.evaluate_episodes == 0 || !task_.keep_going()) return;
@@ -139,7 +140,7 @@ class TrainingCommand {
         const auto seed = uint64_t(task_.run.evaluate_seed);
         const std::unique_ptr<Batch> batch =
             make_batch(task_.environment, recording_options(seed, task_.device), task_.settings);
-        const Archive archive = trainer_.snapshot();
+        const Archive archive = snapshot(trainer_);
         const Replay replay =
             record_episode(*batch, "trained policy", trained_policy(archive, *batch, seed, false), task_.keep_going);
         if (!task_.keep_going()) return;

@@ -20,7 +20,7 @@ if [ "${FLOCKSTEP_NVCC:-}" = pip ]; then
 fi
 
 # Reconfigures from scratch if options or compilers have changed: CMake cannot change a cached compiler.
-options=$(env | grep -E '^(CXX|FLOCKSTEP_[A-Z_]+)=' | grep -v -E '^FLOCKSTEP_(PYTHON|GOLDEN|DATA|REQUIRE|INSTANCES)=' | sort || true)
+options=$(env | grep -E '^(CXX|FLOCKSTEP_[A-Z_]+)=' | grep -v -E '^FLOCKSTEP_(PYTHON|GOLDEN|DATA|REQUIRE|INSTANCES|TEST_PROGRAM)=' | sort || true)
 wanted=$(printf 'python=%s\n%s' "$(command -v "$python")" "$options")
 if [ "$(cat "$build/configured" 2>/dev/null)" != "$wanted" ]; then
     cmake --fresh -S . -B "$build" -G Ninja -DFLOCKSTEP_PYTHON="$(command -v "$python")"

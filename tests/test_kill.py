@@ -35,7 +35,7 @@ def iterations_of(run):
     """Of the run's checkpoint; 0 if there is none yet."""
     safetensors = pytest.importorskip("safetensors.numpy")
     file = run / "checkpoint.safetensors"
-    return int(safetensors.load_file(file)["trainer.steps"][0]) // 16 if file.exists() else 0
+    return int(safetensors.load_file(file)["trainer.env_steps"][0]) // 16 if file.exists() else 0
 
 
 def untimed(records):

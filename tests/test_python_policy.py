@@ -71,12 +71,12 @@ def test_it_plays_as_flockstep_eval_does(cartpole_run, deterministic):
 def test_it_says_what_it_was_trained_in(cartpole_run, pathfinding_run):
     policy = flockstep.load_policy(cartpole_run / "checkpoint.safetensors", device="cpu")
     assert (policy.environment, policy.settings, policy.device) == ("cartpole", {"max_episode_steps": 500}, "cpu")
-    assert policy.roles == {"agent": {"observation": {"observation": (4,)}, "num_actions": 2, "has_action_mask": False}}
+    push = {"kind": "discrete", "n": [2], "has_mask": False}
+    assert policy.roles == {"agent": {"observation": {"observation": (4,)}, "action": {"push": push}}}
     role = flockstep.load_policy(str(pathfinding_run), device="cpu").roles["agent"]
     assert role == {
         "observation": {"windows": (3, 11, 11), "cost_to_go": (11, 11)},
-        "num_actions": 5,
-        "has_action_mask": True,
+        "action": {"move": {"kind": "discrete", "n": [5], "has_mask": True}},
     }
 
 
@@ -261,8 +261,8 @@ def without_array(data):
         (lambda data: b"\xff" * 100, "no safetensors file"),
         (lambda data: data[:8] + b"#" * (len(data) - 8), "its header is not JSON"),
         (lambda data: data.replace(b"flockstep checkpoint", b"somebody's checkpint"), "want \"flockstep checkpoint\""),
-        (lambda data: data.replace(b'num_actions\\":2', b'num_actions\\":3'), "want float32 [3, 16]"),
-        (lambda data: data.replace(b'num_actions\\":2', b'num_axtions\\":2'), 'policies[0]: got an object, want an object with "num_actions"'),
+        (lambda data: data.replace(b'\\"n\\":[2]', b'\\"n\\":[3]'), "want float32 [3, 16]"),
+        (lambda data: data.replace(b'\\"actions\\":[', b'\\"axtions\\":['), 'policies[0]: got an object, want an object with "actions"'),
         (without_array, "is missing"),
     ],
 )
@@ -280,13 +280,17 @@ def with_metadata(data, key, text):
 
 
 def first_policy(**changes):
-    """The text of `policies` with other values in the first of them; those of its first part begin with part_."""
+    """The text of `policies` with other values in the first of them; those of its first observation part begin with part_, those of
+    its first action part with action_."""
 
     def text(old):
         policies = json.loads(old)
         for name, value in changes.items():
-            where = policies[0]["parts"][0] if name.startswith("part_") else policies[0]
-            where[name.removeprefix("part_")] = value
+            kind, _, key = name.partition("_")
+            if kind in ("part", "action") and key:
+                policies[0][f"{kind}s"][0][key] = value
+            else:
+                policies[0][name] = value
         return json.dumps(policies)
 
     return text
@@ -295,18 +299,25 @@ def first_policy(**changes):
 @pytest.mark.parametrize(
     ("key", "text", "says"),
     [
-        ("format_version", "9" * 5000 + "\x1b[2J", 'its format version is "' + "9" * 200 + '...", this Flockstep reads 3'),
-        ("policies", "[]", "policies: got a list of 0, want a list of 1 to 8 items"),
-        ("policies", "null", "policies: got null, want a list of 1 to 8 items"),
-        ("policies", "{}", "policies: got an object, want a list of 1 to 8 items"),
+        ("format_version", "9" * 5000 + "\x1b[2J", 'its format version is "' + "9" * 200 + '...", this Flockstep reads 4'),
+        ("policies", "[]", "policies: got a list of 0, want a list of 1 to 16777216 items"),
+        ("policies", "null", "policies: got null, want a list of 1 to 16777216 items"),
+        ("policies", "{}", "policies: got an object, want a list of 1 to 16777216 items"),
         ("policies", "[" * 1_000_000, "policies: it is not JSON"),
         ("policies", "[" * 1_000_000 + "]" * 1_000_000, "policies[0]: got a list of 1, want an object"),
-        ("policies", lambda old: json.dumps(json.loads(old) * 2), 'policies[1].role: got "agent", want a unique role name'),
-        ("policies", first_policy(num_actions=-1), "policies[0].num_actions: got -1, want an integer from 1 to 16777216"),
-        ("policies", first_policy(num_actions=1e300), "policies[0].num_actions: got 1e+300, want an integer from 1 to 16777216"),
-        ("policies", first_policy(num_actions=3), "agent.parameter.actor.head.weight is float32 [2, 16], want float32 [3, 16]"),
-        ("policies", first_policy(count=2**64 - 1), "policies[0].count: got 18446744073709551615, want an integer from 0 to 16777216"),
-        ("policies", first_policy(first=-1), "policies[0].first: got -1, want an integer from 0 to 16777216"),
+        ("policies", lambda old: json.dumps(json.loads(old) * 2), 'policies[1].name: got "agent", want a unique policy name'),
+        ("policies", first_policy(action_n=[-1]), "policies[0].actions[0].n[0]: got -1, want an integer from 1 to 16777216"),
+        ("policies", first_policy(action_n=[1e300]), "policies[0].actions[0].n[0]: got 1e+300, want an integer from 1 to 16777216"),
+        ("policies", first_policy(action_n=[3]), "agent.parameter.actor.head.weight is float32 [2, 16], want float32 [3, 16]"),
+        ("policies", first_policy(action_kind="word"), 'policies[0].actions[0].kind: got "word", want discrete, multi_discrete or box'),
+        ("policies", first_policy(action_kind="box", action_n=[], action_low=[0], action_high=[1, 2]), "policies[0].actions[0].high: got a list of 2, want as many bounds as low"),
+        ("policies", first_policy(action_low=[0]), "policies[0].actions[0].low: got a list of 1, want a list of 0 to 0 items"),
+        ("policies", first_policy(members=[{"role": "x", "agents": []}]), 'policies[0].members[0].role: got "x", want one of the roles'),
+        ("policies", first_policy(members=[{"role": "agent", "agents": [0, 0]}]), "policies[0].members[0].agents: got a list of 2, want a list of 0 to 1 items"),
+        ("policies", first_policy(members=[{"role": "agent", "agents": [1]}]), "policies[0].members[0].agents[0]: got 1, want an integer from 0 to 0"),
+        ("policies", first_policy(members=[{"role": "agent", "agents": []}] * 2), 'policies: got a list of 1, want one policy for every agent of role "agent"'),
+        ("roles", '[{"name": "agent", "first": 0, "count": 18446744073709551615}]', "roles[0].count: got 18446744073709551615, want an integer from 1 to 16777216"),
+        ("roles", '[{"name": "agent", "first": -1, "count": 1}]', "roles[0].first: got -1, want an integer from 0 to 0"),
         ("policies", first_policy(parts=[]), "policies[0].parts: got a list of 0, want a list of 1 to 16 items"),
         ("policies", first_policy(part_num_flags=17), "policies[0].parts[0].num_flags: got 17, want an integer from 0 to 16"),
         ("policies", first_policy(part_num_flags=-1), "policies[0].parts[0].num_flags: got -1, want an integer from 0 to 16"),

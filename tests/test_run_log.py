@@ -110,6 +110,14 @@ def test_event_files_are_read_in_the_order_in_which_they_were_written(tmp_path):
     assert files == sorted(files, key=lambda file: struct.unpack_from("<d", file.read_bytes(), 13))  # the time of the first event
 
 
+def test_each_of_several_policies_has_its_losses(tmp_path):
+    run = train(tmp_path, "--total_steps", "4096", "--num_envs", "8", environment="mpe_tag")
+    record = metric_lines(run)[-1]
+    for name in "policy_loss", "value_loss", "entropy", "explained_variance", "gradient_norm":
+        assert record[f"{name}.adversary"] != record[f"{name}.agent"] and name in record
+    assert record["entropy"] == pytest.approx((3 * record["entropy.adversary"] + record["entropy.agent"]) / 4, rel=1e-3)  # 3 adversaries, 1 agent
+
+
 # Evaluation during training
 
 

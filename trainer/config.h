@@ -10,9 +10,11 @@
 
 namespace flockstep {
 
-enum class Encoder : int { mlp, cnn };
 enum class Activation : int { tanh, relu };
 enum class Precision : int { float32, bfloat16 };
+/// What stays together when a rollout is divided into minibatches: nothing; a row's samples of several steps; the rows
+/// of one policy in a world at one step; or the world's rows of several steps.
+enum class MinibatchUnit : int { sample, sequence, world, world_sequence };
 
 /// What other trainers or earlier versions call a setting, and its name here.
 struct OtherName {
@@ -78,12 +80,19 @@ struct TrainConfig {
     bool norm_adv = true;
     bool norm_obs = false;
     bool norm_reward = false;
-    Encoder encoder = Encoder::mlp;
+    StringList groups;
+    InternedString encoder = "mlp";
     IntegerList hidden_sizes{64, 64};
     IntegerList channels{32, 64};
     bool share_layers = false;
     Activation activation = Activation::tanh;
     Precision precision = Precision::float32;
+    bool state_dependent_std = false;
+    float init_std = 1.0f;
+    float min_std = 0.001f;
+    bool squash_output = false;
+    MinibatchUnit minibatch_unit = MinibatchUnit::sample;
+    int sequence_length = 0;
     bool stagger_episodes = true;
     bool cuda_graphs = true;
     int64_t seed = 1;
@@ -114,8 +123,12 @@ struct TrainConfig {
           "normalise float observations by their running mean and standard deviation, clipped to +-10");
         f("norm_reward", norm_reward, any_value(),
           "divide rewards by the running standard deviation of the discounted return");
-        f("encoder", encoder, one_of({"mlp", "cnn"}),
-          "cnn: 3x3 convolutions over the 2- and 3-dimensional observation parts of equal height and width, then the "
+        f("groups", groups, any_value(),
+          "agents that share a policy: empty for one policy per role, agent for one per agent, or NAME=MEMBERS, ...: "
+          "roles or ranges of agents, joined by +, such as left=0-2,right=3-5 or both=keeper+boat");
+        f("encoder", encoder, any_value(),
+          "mlp: hidden layers alone; cnn: 3x3 convolutions over the 2- and 3-dimensional observation parts of equal "
+          "height and width, then the "
           "hidden layers");
         f("hidden_sizes", hidden_sizes, between(1, 65536), "width of each hidden layer");
         f("channels", channels, between(1, 65536), "cnn: channels of each convolution");
@@ -124,6 +137,18 @@ struct TrainConfig {
         f("activation", activation, one_of({"tanh", "relu"}), "activation function after each layer except the last");
         f("precision", precision, one_of({"float32", "bfloat16"}),
           "of matrix multiplications and activations; weights, losses and the optimiser stay float32");
+        f("state_dependent_std", state_dependent_std, any_value(),
+          "Box actions: the network gives the standard deviation; false: it is a parameter of each number");
+        f("init_std", init_std, between(1e-6, 1e6),
+          "Box actions: initial standard deviation, in units of half the action's range");
+        f("min_std", min_std, between(0, 1e6),
+          "Box actions: the standard deviation is this plus the softplus of what is learnt");
+        f("squash_output", squash_output, any_value(),
+          "Box actions: squash the normal distribution into the bounds by tanh; false: clip it");
+        f("minibatch_unit", minibatch_unit, one_of({"sample", "sequence", "world", "world_sequence"}),
+          "what stays together in a minibatch: nothing, a row's steps, a world's agents, or a world's agents and "
+          "steps");
+        f("sequence_length", sequence_length, between(0, 65536), "steps of a sequence; 0: those of the rollout");
         f("stagger_episodes", stagger_episodes, any_value(),
           "stagger the first episodes: each starts at a random point of its time limit");
         f("cuda_graphs", cuda_graphs, any_value(),

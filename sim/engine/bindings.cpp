@@ -17,12 +17,22 @@ Bindings& Bindings::read_action(size_t index, const void* data, DType dtype) {
 }
 
 Bindings& Bindings::write_output(const std::string& name, void* data) {
+    add(name, data, false);
+    return *this;
+}
+Bindings& Bindings::write_final(const std::string& name, void* data) {
+    if (batch_->options().final_observation == FinalObservation::none)
+        throw std::invalid_argument("output " + name + ": the batch keeps no final observations");
+    add(name, data, true);
+    return *this;
+}
+
+void Bindings::add(const std::string& name, void* data, bool is_final) {
     if (reinterpret_cast<uintptr_t>(data) % 16 != 0)
         throw std::invalid_argument("output " + name + ": got memory at " +
                                     std::to_string(reinterpret_cast<uintptr_t>(data)) +
                                     ", want an address that is a multiple of 16");
-    outputs_.push_back({batch_->output_slot(name), data});
-    return *this;
+    outputs_.push_back({batch_->output_slot(name), data, is_final});
 }
 
 void Bindings::apply(EngineCommon& view) const {
@@ -37,7 +47,9 @@ void Bindings::apply(EngineCommon& view) const {
         }
     }
     for (const Output& output : outputs_) {
-        if (output.slot < max_parts) {
+        if (output.is_final) {
+            view.parts[output.slot].final_output = static_cast<char*>(output.data);
+        } else if (output.slot < max_parts) {
             view.parts[output.slot].output = static_cast<char*>(output.data);
             if (view.parts[output.slot].mask_of < 0) view.bound_parts |= 1u << output.slot;
         } else {

@@ -31,6 +31,10 @@ class Bindings {
     /// not aligned.
     Bindings& write_output(const std::string& name, void* data);
 
+    /// Writes the final observations of part `name` to `data`, as write_output does the current ones. The batch must
+    /// keep final observations.
+    Bindings& write_final(const std::string& name, void* data);
+
     /// For backends: replaces the addresses in a launch's view.
     void apply(EngineCommon& view) const;
 
@@ -43,7 +47,9 @@ class Bindings {
     struct Output {
         int slot;  // see Batch::output_slot
         void* data;
+        bool is_final = false;
     };
+    void add(const std::string& name, void* data, bool is_final);
     const Batch* batch_;
     std::vector<Action> actions_;
     std::vector<Output> outputs_;

@@ -160,16 +160,17 @@ def play(path):
         for name, role in policy.roles.items():
             count = AGENTS.get(name, 1)
             parts[name] = {part: np.ones((2, count, *shape), np.float32) for part, shape in role["observation"].items()}
-            if role["has_action_mask"]:
-                masks[name] = np.ones((2, count, role["num_actions"]), bool)
+            legal = {part: np.ones((2, count, sum(action["n"])), bool) for part, action in role["action"].items() if action.get("has_mask")}
+            if legal:
+                masks[name] = legal if len(role["action"]) > 1 else next(iter(legal.values()))
         only = next(iter(parts)) if len(parts) == 1 else None
         action = policy.act(parts[only], masks.get(only)) if only is not None else policy.act(parts, masks or None)
     except ValueError as error:
         if "\n" in str(error) or not 10 < len(str(error)) < 2000:
             raise RuntimeError(f"not one sentence: {error!r}") from None
         return "refused"
-    most = max(role["num_actions"] for role in policy.roles.values())
-    if action.min() < 0 or action.max() >= most:
+    most = max(sum(part.get("n", [])) for role in policy.roles.values() for part in role["action"].values())
+    if isinstance(action, np.ndarray) and action.dtype == np.int32 and (action.min() < 0 or action.max() >= most):
         raise RuntimeError(f"actions from {action.min()} to {action.max()} of {most}")
     return "accepted"
 

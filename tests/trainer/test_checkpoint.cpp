@@ -65,14 +65,14 @@ TEST_CASE("checkpoint: three iterations, a file, and three more equal six, bit f
         const auto whole = trainer(small_config(), device), first = trainer(small_config(), device);
         for (int i = 0; i < 6; ++i) whole->iterate();
         for (int i = 0; i < 3; ++i) first->iterate();
-        first->save(folder.file("half"));
+        write_archive(folder.file("half"), snapshot(*first));
         const auto second = trainer(small_config(), device);
         second->iterate();  // what it did before does not matter
-        second->load(folder.file("half"));
+        restore(*second, read_archive(folder.file("half")));
         CHECK(second->iterations() == 3);
         for (int i = 0; i < 3; ++i) second->iterate();
         CHECK(second->is_finished());
-        check_same(second->snapshot(), whole->snapshot());
+        check_same(snapshot(*second), snapshot(*whole));
     }
 }
 
@@ -82,15 +82,15 @@ TEST_CASE("checkpoint: an iteration that was abandoned anywhere leaves the snaps
     for (int stops_at : {1, 8, 9, 12}) {  // steps of the rollout come first, then minibatches
         const auto first = trainer(small_config()), second = trainer(small_config());
         for (int i = 0; i < 3; ++i) first->iterate();
-        const Archive before = first->snapshot();
+        const Archive before = snapshot(*first);
         int asked = 0;
         CHECK_FALSE(first->iterate([&] { return ++asked == stops_at; }));
         CHECK(asked == stops_at);
-        second->restore(before);
+        restore(*second, before);
         int times = 0;
         for (int i = 0; i < 3; ++i) CHECK(second->iterate([&] { return ++times < 0; }));
         CHECK(times == 3 * (8 + 2 * 2));
-        check_same(second->snapshot(), whole->snapshot());
+        check_same(snapshot(*second), snapshot(*whole));
     }
 }
 
@@ -106,11 +106,11 @@ TEST_CASE("checkpoint: an actor from a file acts as one from the trainer, in oth
     const Folder folder;
     const auto run = trainer(small_config());
     run->iterate();
-    run->save(folder.file("it"));
+    write_archive(folder.file("it"), snapshot(*run));
     BatchOptions options;
     options.num_envs = 5;
     const auto one = cartpole(options), other = cartpole(options);
-    Actor from_trainer(run->snapshot(), *one, 3), from_file(read_archive(folder.file("it")), *other, 3);
+    Actor from_trainer(snapshot(*run), *one, 3), from_file(read_archive(folder.file("it")), *other, 3);
     for (int i = 0; i < 10; ++i) {
         from_trainer.act(i % 2), from_file.act(i % 2);
         REQUIRE(memcmp(one->actions()[0].data, other->actions()[0].data, 5 * 4) == 0);
@@ -175,9 +175,9 @@ TEST_CASE("checkpoint: files that are none, or damaged, get one sentence each") 
 
 TEST_CASE("checkpoint: a foreign one, or one that does not fit, is refused") {
     const auto one = trainer(small_config());
-    const Archive good = one->snapshot();
+    const Archive good = snapshot(*one);
     const auto refuses = [&](const Archive& archive, const std::string& sentence) {
-        CHECK_THROWS_WITH(trainer(small_config())->restore(archive), sentence);
+        CHECK_THROWS_WITH(restore(*trainer(small_config()), archive), sentence);
     };
     Archive bad = good;
     bad.metadata.clear();
@@ -187,7 +187,7 @@ TEST_CASE("checkpoint: a foreign one, or one that does not fit, is refused") {
     refuses(bad, "checkpoint: its format is \"a\\nweight\", want \"flockstep checkpoint\"");
     bad = good;
     bad.metadata["format_version"] = "99";
-    refuses(bad, "checkpoint: its format version is \"99\", this Flockstep reads 3");
+    refuses(bad, "checkpoint: its format version is \"99\", this Flockstep reads 4");
     bad = good;
     bad.metadata["progress"] = "{";
     refuses(bad, "checkpoint: progress: it is not JSON");
@@ -205,19 +205,19 @@ TEST_CASE("checkpoint: a foreign one, or one that does not fit, is refused") {
         for (NamedArray& array : bad.arrays)
             if (array.name == name) memcpy(array.bytes.data() + at * sizeof number, &number, sizeof number);
     };
-    put("trainer.steps", 0, int64_t{-1});
+    put("trainer.env_steps", 0, int64_t{-1});
     refuses(bad,
-            "checkpoint run/checkpoint.safetensors: trainer.steps[0]: got -1, want an integer from 0 to "
+            "checkpoint run/checkpoint.safetensors: trainer.env_steps: got -1, want an integer from 0 to "
             "288230376151711744");
-    put("trainer.steps", 1, INT64_MIN);
-    refuses(bad,
-            "checkpoint run/checkpoint.safetensors: trainer.steps[1]: got -9223372036854775808, want an integer from 0 "
-            "to 4611686018427387904");
-    put("trainer.agent_steps", 0, std::numeric_limits<double>::quiet_NaN());
+    put("trainer.minibatches", 0, INT64_MIN);
     refuses(
         bad,
-        "checkpoint run/checkpoint.safetensors: trainer.agent_steps: number 0 is not finite or is below 0; the file "
-        "is damaged, or training diverged");
+        "checkpoint run/checkpoint.safetensors: trainer.minibatches: got -9223372036854775808, want an integer from 0 "
+        "to 4611686018427387904");
+    put("trainer.agent_steps", 0, std::numeric_limits<double>::quiet_NaN());
+    refuses(bad,
+            "checkpoint run/checkpoint.safetensors: trainer.agent_steps: got nan, want a number from 0 to "
+            "4611686018427387904");
     put("agent.second_moment.actor.head.bias", 1, -1.0f);
     refuses(bad,
             "checkpoint run/checkpoint.safetensors: agent.second_moment.actor.head.bias: number 1 is not finite or is "
@@ -225,9 +225,9 @@ TEST_CASE("checkpoint: a foreign one, or one that does not fit, is refused") {
 
     TrainConfig other = small_config();
     other.hidden_sizes = {32};
-    CHECK_THROWS_WITH(trainer(other)->restore(good),
+    CHECK_THROWS_WITH(restore(*trainer(other), good),
                       "checkpoint: agent.parameter.actor.hidden.0.weight is float32 [16, 8], want float32 [32, 8]");
     other = small_config();
     other.num_envs = 8;
-    CHECK_THROWS_AS(trainer(other)->restore(good), std::invalid_argument);
+    CHECK_THROWS_AS(restore(*trainer(other), good), std::invalid_argument);
 }

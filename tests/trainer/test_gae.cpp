@@ -50,9 +50,20 @@ TEST_CASE("advantage: the recursion equals its definition, with terminations, ti
         DeviceArray<uint8_t> terminated(bench, e.terminated), truncated(bench, e.truncated), active(bench, e.active);
         DeviceArray<float> advantage(bench, e.reward.size()), target(bench, e.reward.size());
         run(bench.context(), e.rows,
-            ComputeAdvantage{e.num_steps, e.slot_rows, e.segment_steps, 0.97f, 0.9f, reward.data(), value.data(),
-                             final_value.data(), nullptr, terminated.data(), truncated.data(), active.data(),
-                             advantage.data(), target.data()});
+            ComputeAdvantage{{e.rows, e.slot_rows, 1, nullptr, nullptr},
+                             e.num_steps,
+                             e.segment_steps,
+                             0.97f,
+                             0.9f,
+                             reward.data(),
+                             value.data(),
+                             final_value.data(),
+                             nullptr,
+                             terminated.data(),
+                             truncated.data(),
+                             active.data(),
+                             advantage.data(),
+                             target.data()});
         const std::vector<float> got = advantage.read(), targets = target.read();
         for (int64_t t = 0; t < e.num_steps; ++t)
             for (int64_t row = 0; row < e.rows; ++row) {
@@ -73,7 +84,19 @@ TEST_CASE("advantage: the time limit bootstraps from the final observation, a te
         truncated(bench, std::vector<uint8_t>{1, 0, 1});
     DeviceArray<uint8_t> active(bench, std::vector<uint8_t>(6, 1));
     run(bench.context(), 3,
-        ComputeAdvantage{1, 3, 1, 0.5f, 0.9f, reward.data(), value.data(), final_value.data(), scale.data(),
-                         terminated.data(), truncated.data(), active.data(), advantage.data(), target.data()});
+        ComputeAdvantage{{3, 3, 1, nullptr, nullptr},
+                         1,
+                         1,
+                         0.5f,
+                         0.9f,
+                         reward.data(),
+                         value.data(),
+                         final_value.data(),
+                         scale.data(),
+                         terminated.data(),
+                         truncated.data(),
+                         active.data(),
+                         advantage.data(),
+                         target.data()});
     CHECK(advantage.read() == std::vector<float>{7, 2, 2});  // 2 * 1 + 0.5 * 10; 2 * 1; 2 * 1
 }

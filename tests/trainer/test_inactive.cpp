@@ -3,9 +3,9 @@
 
 #include "sim/engine/registry.h"
 #include "tests/trainer/device_array.h"
-#include "trainer/data/gae.h"
+#include "trainer/algorithm/group.h"
 #include "trainer/device/graph.h"
-#include "trainer/learn/learner.h"
+#include "trainer/device/items.h"
 
 using namespace flockstep;
 
@@ -14,13 +14,13 @@ void register_test_environments(Registry& registry);
 }
 
 namespace {
-constexpr int num_steps = 12, num_minibatches = 3;
+constexpr int num_steps = 12, segment_steps = 9, num_minibatches = 3;
 
 TrainConfig small_config() {
     TrainConfig config;
     config.num_envs = 6, config.num_steps = num_steps, config.num_minibatches = num_minibatches,
     config.hidden_sizes = {16};
-    config.norm_obs = true;
+    config.norm_obs = true, config.learning_rate = 1e-2f, config.anneal_lr = false;
     return config;
 }
 std::unique_ptr<Batch> make_herd(const TrainConfig& config, Device device) {
@@ -48,33 +48,32 @@ class Run {
           stream_(device),
           scope_(stream_),
           specs_(policy_specs(*batch_)),
-          rollout_(*batch_, num_steps, specs_),
+          rollout_(*batch_, num_steps, segment_steps, specs_),
           state_(batch_->memory(), sizeof(TrainerState), "the trainer's state"),
-          partials_(batch_->memory(), max_sum_chunks * max_sums * 8, "sums"),
-          final_value_(batch_->memory(), size_t(2 * rollout_.slot_rows()) * 4, "final values") {
-        for (size_t r = 0; r < specs_.size(); ++r) learners_.emplace_back(specs_[r], config_, *batch_, rollout_, r);
-        for (size_t r = 0; r < specs_.size(); ++r)
-            for (size_t p = 0; p < specs_[r].parts.size(); ++p) fill(rollout_.part(r, p), filling);
-        const float schedule[2] = {1e-2f, 0.01f};
-        batch_->memory().from_host(state()->schedule, schedule, sizeof schedule);
+          partials_(batch_->memory(), max_sum_chunks * max_sums * 8, "sums") {
+        for (size_t g = 0; g < specs_.size(); ++g) {
+            groups_.emplace_back(specs_[g], config_, *batch_, rollout_, g).set_schedule(context(), 0);
+            for (const Rollout::PartBuffer& part : rollout_.parts(g)) fill(part, filling);
+        }
         batch_->reset(3, rollout_.last_bindings(), stream_.handle());
     }
     Trained train() {
         for (int iteration = 0; iteration < 2; ++iteration) {
             collect();
             for (int update = 0; update < 2 * num_minibatches; ++update) {
-                for (Learner& learner : learners_) learner.learn(context(), rollout_, state());
-                run(context(), 1, IncrementCounter{&state()->optimiser_steps, 1});
+                for (Group& group : groups_) group.learn(context(), rollout_, state());
+                run(context(), 1, IncrementCounter{&state()->minibatches, 1});
             }
-            for (Learner& learner : learners_) learner.normalise(context(), rollout_);
+            for (Group& group : groups_) group.normalise(context());
         }
         return read();
     }
 
   private:
-    void fill(const Rollout::StepBuffer& slots, int filling) {
-        const std::vector<char> bytes(size_t((num_steps + 1) * slots.slot_bytes), char(filling));
-        batch_->memory().from_host(slots.data, bytes.data(), bytes.size());
+    void fill(const Rollout::PartBuffer& part, int filling) {
+        const std::vector<char> bytes(size_t((num_steps + 1) * part.slot_bytes), char(filling));
+        batch_->memory().from_host(part.data, bytes.data(), bytes.size());
+        batch_->memory().from_host(part.final_data, bytes.data(), size_t(rollout_.num_segments() * part.slot_bytes));
     }
     TrainerState* state() { return static_cast<TrainerState*>(state_.data()); }
     ExecutionContext context() const {
@@ -82,34 +81,26 @@ class Run {
     }
 
     void collect() {
-        float* const final_value = static_cast<float*>(final_value_.data());
         rollout_.begin(context());
         for (int t = 0; t < num_steps; ++t) {
-            for (Learner& learner : learners_) learner.act(context(), rollout_, t, state());
+            for (Group& group : groups_) group.act(context(), rollout_, t, state());
             batch_->step(rollout_.step_bindings(t), stream_.handle());
-            if (t == 8 || t + 1 == num_steps)
-                for (Learner& learner : learners_)
-                    learner.compute_final_values(context(), final_value + (t / 9) * rollout_.slot_rows());
+            if ((t + 1) % segment_steps == 0 || t + 1 == num_steps)
+                for (Group& group : groups_) group.compute_final_values(context(), rollout_, t / segment_steps);
         }
-        for (Learner& learner : learners_) learner.compute_values(context(), rollout_, num_steps);
+        for (Group& group : groups_) group.compute_values(context(), rollout_);
         run(context(), 1, IncrementCounter{&state()->env_steps, num_steps});
-        ComputeAdvantage gae{};
-        gae.num_steps = num_steps, gae.slot_rows = rollout_.slot_rows(), gae.segment_steps = 9;
-        gae.gamma = 0.9f, gae.gae_lambda = 0.9f;
-        gae.reward = rollout_.reward, gae.value = rollout_.value, gae.final_value = final_value;
-        gae.terminated = rollout_.terminated, gae.truncated = rollout_.truncated, gae.active = rollout_.active;
-        gae.advantage = rollout_.advantage, gae.value_target = rollout_.value_target;
-        run(context(), batch_->num_envs() * batch_->num_agents(), gae);
-        for (Learner& learner : learners_) learner.sum_rollout(context(), rollout_, state());
+        for (Group& group : groups_) group.estimate_advantages(context(), rollout_, state());
     }
     Trained read() {
         batch_->check();
         Trained trained;
-        for (Learner& learner : learners_) {
-            std::vector<float> weights(size_t(learner.policy().size()));
-            batch_->memory().to_host(weights.data(), learner.policy().parameter(), weights.size() * 4);
+        for (Group& group : groups_) {
+            std::vector<float> weights(size_t(group.weights().size()));
+            batch_->memory().to_host(weights.data(), group.weights().parameter(), weights.size() * 4);
             trained.weights.insert(trained.weights.end(), weights.begin(), weights.end());
-            for (const auto& sums : {learner.read_sums(), learner.read_rollout_sums()})
+            const GroupMetrics metrics = group.read_metrics(4 * num_minibatches);
+            for (const auto& sums : {metrics.sums, metrics.rollout_sums})
                 trained.sums.insert(trained.sums.end(), sums.begin(), sums.end());
         }
         std::vector<uint8_t> active(size_t(num_steps * rollout_.slot_rows()));
@@ -127,8 +118,8 @@ class Run {
     TrainerStream::Scope scope_;
     std::vector<PolicySpec> specs_;
     Rollout rollout_;
-    Buffer state_, partials_, final_value_;
-    std::deque<Learner> learners_;
+    Buffer state_, partials_;
+    std::deque<Group> groups_;
 };
 }  // namespace
 

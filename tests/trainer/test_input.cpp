@@ -2,13 +2,13 @@
 
 #include "tests/trainer/device_array.h"
 #include "trainer/data/normalise.h"
-#include "trainer/data/rollout.h"
+#include "trainer/policy/network.h"
 
 using namespace flockstep;
 
 TEST_CASE("input: parts are joined, scaled and shuffled; the last columns are zeros") {
-    const RoleRows rows{3, 4, 1, 2, 16};  // 3 worlds of 4 agents, of which 2 have this role
-    const int64_t steps = 2, samples = steps * rows.size();
+    const RowSet rows{6, 16, 4, nullptr, nullptr};  // 2 of the 4 agents of 3 worlds
+    const int64_t steps = 2, samples = steps * rows.size;
     std::vector<uint8_t> bytes(size_t(steps * 64), 0);
     std::vector<float> floats(size_t(steps * 32), 0.0f);
     for (int64_t s = 0; s < samples; ++s) {
@@ -23,8 +23,8 @@ TEST_CASE("input: parts are joined, scaled and shuffled; the last columns are ze
         DeviceArray<int64_t> index(bench, std::vector<int64_t>{11, 0, 7, -1, 4});
         InputColumns input{
             rows, {{first.data(), DType::uint8, 3, 0, 64}, {second.data(), DType::float32, 2, 3, 128}}, 2, 5, 8};
-        run(bench.context(), 5,
-            GatherInput{input, index.data(), 0, shift.data(), scale.data(), 8.0f, false, output.data()});
+        input.shift = shift.data(), input.scale = scale.data(), input.limit = 8.0f;
+        run(bench.context(), 5, GatherInput{input, {0, 5, index.data()}, false, output.data()});
         const std::vector<float> got = output.read();
         const int64_t wanted[] = {11, 0, 7, 0, 4};
         for (size_t i = 0; i < 5; ++i) {
@@ -34,19 +34,22 @@ TEST_CASE("input: parts are joined, scaled and shuffled; the last columns are ze
             for (int k = 5; k < 8; ++k) CHECK(got[i * 8 + size_t(k)] == 0.0f);
         }
         DeviceArray<uint16_t> rounded(bench, 5 * 8);
-        run(bench.context(), 5,
-            GatherInput{input, index.data(), 0, shift.data(), scale.data(), 0.0f, true, rounded.data()});
+        input.limit = 0.0f;
+        run(bench.context(), 5, GatherInput{input, {0, 5, index.data()}, true, rounded.data()});
         CHECK(rounded.read()[8 + 4] == bfloat16_bits(-0.25f));
     }
 }
 
 TEST_CASE("input: every flag of an integer is a part, whatever type it is stored as") {
-    const PolicySpec spec{"agent", 0, 2, {{"number", DType::uint8, {2}, 1.0f}, {"flags", DType::uint8, {9}, 1.0f, 3}},
-                          2,       ""};
+    const PolicySpec spec{"agent",
+                          {{"agent", {}}},
+                          {{"number", DType::uint8, {2}, 1.0f}, {"flags", DType::uint8, {9}, 1.0f, 3}},
+                          {{"move", ActionPart::Kind::discrete, {2}, {}, {}, false}}};
     const DType stored = GENERATE(DType::uint8, DType::float32);
     for (Device device : test_devices()) {
         Bench bench(device);
-        InputColumns input = input_columns(spec, {0, 1}, 1, 2);
+        InputColumns input = Network(spec, TrainConfig{}).actor_input();
+        input.rows = {2, 16, 2, nullptr, nullptr};
         CHECK(input.num_parts == 4);
         CHECK(input.columns == 2 + 3 * 9);
         std::vector<uint8_t> bytes(32);
@@ -61,8 +64,8 @@ TEST_CASE("input: every flag of an integer is a part, whatever type it is stored
         }
         DeviceArray<float> scale(bench, std::vector<float>(size_t(input.width), 1.0f)),
             shift(bench, size_t(input.width)), output(bench, size_t(2 * input.width));
-        run(bench.context(), 2 * input.width / 8,
-            GatherInput{input, nullptr, 0, shift.data(), scale.data(), 0.0f, false, output.data()});
+        input.shift = shift.data(), input.scale = scale.data();
+        run(bench.context(), 2 * input.width / 8, GatherInput{input, {0, 2}, false, output.data()});
         const std::vector<float> got = output.read();
         for (size_t row = 0; row < 2; ++row) {
             const float* columns = got.data() + row * size_t(input.width);
@@ -94,9 +97,10 @@ TEST_CASE("normalisation: running moments equal those of everything seen") {
             }
             DeviceArray<float> data(bench, values);
             DeviceArray<uint8_t> d_active(bench, active);
-            InputColumns input{{rows, 1, 0, 1, rows}, {{data.data(), DType::float32, 2, 0, rows * 8}}, 1, 2, 8};
-            run(bench.context(), int64_t(observation_chunks) * 2,
-                SumColumns{input, d_active.data(), steps * rows, partial.data()});
+            InputColumns input{
+                {rows, rows, 1, nullptr, nullptr}, {{data.data(), DType::float32, 2, 0, rows * 8}}, 1, 2, 8};
+            input.active = d_active.data();
+            run(bench.context(), int64_t(observation_chunks) * 2, SumColumns{input, steps * rows, partial.data()});
             run(bench.context(), 2, MergeColumns{input, partial.data(), moments.data(), shift.data(), scale.data()});
         }
         for (size_t k = 0; k < 2; ++k) {
@@ -115,11 +119,54 @@ TEST_CASE("normalisation: discounted returns go on from rollout to rollout and e
     DeviceArray<uint8_t> terminated(bench, std::vector<uint8_t>{0, 1, 0, 0}), truncated(bench, 4),
         active(bench, std::vector<uint8_t>(6, 1));
     DeviceArray<double> sums(bench, 3);
-    const SumReturns item{
-        2, 2, 0.5f, reward.data(), terminated.data(), truncated.data(), active.data(), carried.data()};
+    const RowSet rows{2, 2, 1, nullptr, nullptr};
+    const SumReturns item{rows,          2, 0.5f, reward.data(), terminated.data(), truncated.data(), active.data(),
+                          carried.data()};
     sum(bench.context(), 2, item, sums.data(), Store::overwrite);
     CHECK(carried.read() == std::vector<float>{2.5f, 2.0f});
     CHECK(sums.read() == std::vector<double>{4, 1 + 2.5 + 1 + 2, 1 + 6.25 + 1 + 4});
     sum(bench.context(), 2, item, sums.data(), Store::overwrite);
     CHECK(carried.read() == std::vector<float>{0.5f * 2.25f + 2, 2.0f});
+}
+
+TEST_CASE("input: rows of any cells, joined observations of a world without its inactive agents, and who it is") {
+    const std::vector<int32_t> cells{1, 4, 5}, sources{2, 0, 3};  // 2 worlds of 3 agents
+    std::vector<float> floats(2 * 32);
+    for (size_t i = 0; i < floats.size(); ++i) floats[i] = float(i);
+    std::vector<uint8_t> active(2 * 16, 1);
+    active[16 + 4] = 0;
+    floats[32 + 2 * 4] = NAN;
+    for (Device device : test_devices()) {
+        Bench bench(device);
+        DeviceArray<int32_t> cell(bench, cells), source(bench, sources);
+        DeviceArray<float> data(bench, floats), scale(bench, std::vector<float>(16, 1.0f)), shift(bench, 16),
+            output(bench, 6 * 16);
+        DeviceArray<uint8_t> d_active(bench, active);
+        InputColumns input;
+        input.rows = {3, 16, 3, cell.data(), source.data()};
+        input.num_parts = 3, input.columns = 11, input.width = 16, input.shows_world = true;
+        input.parts[0] = {data.data(), DType::float32, 2, 0, 128};
+        input.parts[1] = {data.data(), DType::float32, 6, 2, 128};
+        input.parts[1].of = InputPart::Of::world, input.parts[1].agent_elements = 2;
+        input.parts[2].elements = 3, input.parts[2].first_column = 8, input.parts[2].of = InputPart::Of::identity;
+        input.shift = shift.data(), input.scale = scale.data(), input.active = d_active.data();
+        run(bench.context(), 6 * 2, GatherInput{input, {0, 6}, false, output.data()});
+        const std::vector<float> got = output.read();
+        for (size_t step = 0; step < 2; ++step)
+            for (size_t row = 0; row < 3; ++row) {
+                const float* columns = got.data() + (step * 3 + row) * 16;
+                const size_t env = size_t(cells[row]) / 3, agent = size_t(cells[row]) % 3;
+                if (!active[step * 16 + size_t(cells[row])]) {  // an agent that is gone has no input at all
+                    for (size_t k = 0; k < 16; ++k) CHECK(columns[k] == 0.0f);
+                    continue;
+                }
+                CHECK(columns[0] == float(step * 32 + 2 * size_t(sources[row])));
+                for (size_t k = 0; k < 6; ++k) {
+                    const bool is_there = active[step * 16 + env * 3 + k / 2];
+                    CHECK(columns[2 + k] == (is_there ? float(step * 32 + env * 6 + k) : 0.0f));
+                }
+                for (size_t k = 0; k < 3; ++k) CHECK(columns[8 + k] == float(k == agent));
+                for (size_t k = 11; k < 16; ++k) CHECK(columns[k] == 0.0f);
+            }
+    }
 }

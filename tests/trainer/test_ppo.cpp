@@ -30,7 +30,7 @@ double score(Trainer& trainer) {
     BatchOptions options;
     options.num_envs = 200, options.seed = 1000, options.device = trainer.batch().memory().device();
     const auto batch = make_batch("cartpole", options, {});
-    Actor actor(trainer.snapshot(), *batch, 5);
+    Actor actor(snapshot(trainer), *batch, 5);
     for (int i = 0; i < 500; ++i) {
         actor.act(false);
         batch->step();
@@ -107,7 +107,7 @@ TEST_CASE("PPO: the GPU goes the CPU's way, with and without graphs") {
         const auto trainer = make_trainer(config, way == 0 ? Device{} : Device{0});
         while (!trainer->is_finished()) trainer->iterate();
         metrics.push_back(trainer->read_metrics());
-        ends.push_back(trainer->snapshot());
+        ends.push_back(snapshot(*trainer));
     }
     CHECK(metrics[1].value_loss == Catch::Approx(metrics[0].value_loss).epsilon(0.05));
     CHECK(metrics[1].entropy == Catch::Approx(metrics[0].entropy).epsilon(0.02));
@@ -141,14 +141,15 @@ TEST_CASE("PPO: a batch that was made for something else is refused") {
         "training needs a batch that resets in the same step and keeps final observations: see training_options()");
 }
 
-TEST_CASE("PPO trains roles of their own, masked and absent agents, turns, and environments of many parts") {
+TEST_CASE(
+    "PPO trains roles of their own, masked and absent agents, turns, environments of many parts and every action") {
     register_once();
     register_test_environments(registry());
     TrainConfig config;
     config.num_envs = 6, config.num_steps = 8, config.update_epochs = 2, config.num_minibatches = 3,
     config.hidden_sizes = {16};
     config.total_steps = 1'000'000;
-    for (const char* name : {"test_roles", "test_cards", "test_scenes", "pathfinding"}) {
+    for (const char* name : {"test_roles", "test_cards", "test_scenes", "test_mixed", "test_driving", "pathfinding"}) {
         Settings settings;
         if (std::string(name) == "pathfinding") {
             settings.set("num_agents", int64_t{7});
@@ -158,7 +159,7 @@ TEST_CASE("PPO trains roles of their own, masked and absent agents, turns, and e
         }
         for (Device device : devices()) {
             INFO(name << " on " << device.name());
-            config.encoder = std::string(name) == "pathfinding" ? Encoder::cnn : Encoder::mlp;
+            config.encoder = std::string(name) == "pathfinding" ? "cnn" : "mlp";
             config.channels = {4};
             Trainer trainer(make_batch(name, training_options(config, device), settings), config);
             for (int i = 0; i < 3; ++i) trainer.iterate();
@@ -170,7 +171,7 @@ TEST_CASE("PPO trains roles of their own, masked and absent agents, turns, and e
             CHECK(metrics.agent_steps > 0);
             CHECK(metrics.agent_steps <= metrics.env_steps * trainer.batch().num_agents());
             const auto other = make_batch(name, training_options(config, device), settings);
-            Actor actor(trainer.snapshot(), *other, 1);
+            Actor actor(snapshot(trainer), *other, 1);
             for (int i = 0; i < 5; ++i) actor.act(i % 2), other->step();
             other->check();
         }

@@ -2,8 +2,8 @@
 #include <set>
 
 #include "tests/trainer/device_array.h"
-#include "trainer/policy/sampling.h"
-#include "trainer/data/shuffle.h"
+#include "trainer/data/minibatch.h"
+#include "trainer/policy/head.h"
 
 using namespace flockstep;
 
@@ -29,12 +29,16 @@ Draws draw(Device device, int64_t num_envs, int64_t first_env, const std::vector
     DeviceArray<int32_t> action(bench, size_t(2 * num_envs));
     DeviceArray<int64_t> steps(bench, std::vector<int64_t>{counter});
     SampleActions sample{};
-    sample.rows = {num_envs, 2, 0, 2, 2 * num_envs};
+    sample.rows = {2 * num_envs, 2 * num_envs, 2, nullptr, nullptr};
     sample.policy = {device_logits.data(), n, device_logits.data(), n};
-    sample.mask = mask.empty() ? nullptr : device_mask.data();
-    sample.n = n, sample.deterministic = deterministic, sample.seed = 3, sample.first_env = first_env,
-    sample.counter = steps.data();
-    sample.action = action.data(), sample.log_prob = log_prob.data();
+    Component choice{};
+    choice.n = n;
+    DeviceArray<Component> components(bench, std::vector<Component>{choice});
+    sample.head.components = components.data(), sample.head.num_components = 1, sample.head.num_outputs = n;
+    sample.head.actions[0].action = action.data(), sample.head.actions[0].choices = n;
+    sample.head.actions[0].mask = mask.empty() ? nullptr : device_mask.data();
+    sample.deterministic = deterministic, sample.seed = 3, sample.first_env = first_env, sample.counter = steps.data();
+    sample.log_prob = log_prob.data();
     run(bench.context(), 2 * num_envs, sample);
     return {action.read(), log_prob.read()};
 }
@@ -119,7 +123,7 @@ TEST_CASE("shuffling: the minibatches of a pass hold every sample once, also whe
         for (int64_t step = 8; step < 16; ++step) {
             DeviceArray<int64_t> steps(bench, std::vector<int64_t>{step}), index(bench, size_t(minibatch_size));
             run(bench.context(), minibatch_size,
-                MinibatchIndices{steps.data(), 9, num_samples, minibatch_size, 4, 0, index.data()});
+                MinibatchIndices{steps.data(), 9, {num_samples, 1, 1, 1}, minibatch_size, 4, 0, index.data()});
             for (int64_t sample : index.read())
                 if (sample >= 0) seen.insert(sample);
             if (step % 4 == 0) first_of_pass.push_back(index.read()[0]);
@@ -128,4 +132,80 @@ TEST_CASE("shuffling: the minibatches of a pass hold every sample once, also whe
         for (int64_t sample = 0; sample < num_samples; ++sample) REQUIRE(seen.count(sample) == 2);
         CHECK(first_of_pass[0] != first_of_pass[1]);
     }
+}
+
+TEST_CASE("minibatches: sequences, worlds and their sequences stay together, step by step, and come once an epoch") {
+    constexpr int num_steps = 7, num_minibatches = 3;
+    constexpr int64_t rows = 12;  // 4 worlds of 3 agents
+    const int steps = GENERATE(1, 3, 7), agents = GENERATE(1, 3);
+    const UnitLayout units{rows, num_steps, steps, agents};
+    const int64_t per_minibatch = (units.num_units() + num_minibatches - 1) / num_minibatches;
+    for (Device device : test_devices()) {
+        Bench bench(device);
+        std::vector<int> seen(size_t(num_steps * rows), 0);
+        for (int64_t number = 0; number < num_minibatches; ++number) {
+            const int64_t size = per_minibatch * units.size();
+            DeviceArray<int64_t> done(bench, std::vector<int64_t>{number}), index(bench, size_t(size));
+            run(bench.context(), size,
+                MinibatchIndices{done.data(), 4, units, per_minibatch, num_minibatches, 0, index.data()});
+            const std::vector<int64_t> got = index.read();
+            for (int64_t unit = 0; unit < per_minibatch; ++unit) {
+                const int64_t first = got[size_t(unit * agents)];
+                for (int step = 0; first >= 0 && step < steps; ++step)
+                    for (int agent = 0; agent < agents; ++agent) {
+                        const int64_t sample = got[size_t((step * per_minibatch + unit) * agents + agent)];
+                        const bool is_cut = first / rows + step >= num_steps;
+                        REQUIRE(sample == (is_cut ? -1 : first + step * rows + agent));
+                        if (!is_cut) ++seen[size_t(sample)];
+                    }
+                REQUIRE((first < 0 || (first % rows % agents == 0 && first / rows % steps == 0)));
+            }
+        }
+        for (int count : seen) REQUIRE(count == 1);
+    }
+}
+
+namespace {
+/// The integral of f(x) over a normal distribution, by the trapezoidal rule.
+template <class F>
+double mean_over_normal(double mean, double deviation, F f) {
+    double total = 0, weights = 0;
+    for (int i = -8000; i <= 8000; ++i) {
+        const double z = i * 1e-3, weight = std::exp(-0.5 * z * z);
+        total += weight * f(mean + deviation * z), weights += weight;
+    }
+    return total / weights;
+}
+}  // namespace
+
+TEST_CASE("Gaussian: density, entropy and gradients are what their definitions say, squashed or not") {
+    const bool is_squashed = GENERATE(false, true);
+    const float mean = GENERATE(-0.7f, 0.0f, 1.2f), raw = GENERATE(-2.0f, 0.3f);
+    const float min_std = 0.05f;
+    const double deviation = std::log1p(std::exp(double(raw))) + double(min_std);
+    const auto log_density = [&](double x, double m, double s) {
+        const double plain = -0.5 * (x - m) * (x - m) / (s * s) - std::log(s) - 0.5 * std::log(2 * M_PI);
+        return is_squashed ? plain - std::log(1 - std::tanh(x) * std::tanh(x)) : plain;
+    };
+    const Gaussian g(mean, raw, min_std, is_squashed);
+    for (float x : {-1.5f, 0.1f, 0.9f})
+        CHECK(g.log_prob(x) == Catch::Approx(log_density(double(x), double(mean), deviation)).epsilon(1e-4));
+    const auto entropy = [&](double m, double s) {
+        return mean_over_normal(m, s, [&](double x) { return -log_density(x, m, s); });
+    };
+    CHECK(double(g.entropy()) == Catch::Approx(entropy(double(mean), deviation)).margin(2e-2));
+
+    const float x = 0.4f, d_log_prob = 0.7f, d_entropy = -0.3f, step = 1e-2f;
+    float d_mean = 0, d_raw = 0;
+    g.gradient(x, d_log_prob, d_entropy, 2.0f, &d_mean, &d_raw);
+    const auto loss = [&](float m, float r) {
+        const Gaussian other(m, r, min_std, is_squashed);
+        return 2.0 * (double(d_log_prob) * double(other.log_prob(x)) + double(d_entropy) * double(other.entropy()));
+    };
+    CHECK(double(d_mean) == Catch::Approx((loss(mean + step, raw) - loss(mean - step, raw)) / (2 * double(step)))
+                                .epsilon(5e-3)
+                                .margin(2e-3));
+    CHECK(double(d_raw) == Catch::Approx((loss(mean, raw + step) - loss(mean, raw - step)) / (2 * double(step)))
+                               .epsilon(5e-3)
+                               .margin(2e-3));
 }

@@ -1,9 +1,10 @@
 #include <torch/torch.h>
 
 #include "tests/trainer/device_array.h"
+#include "trainer/device/items.h"
+#include "trainer/learn/engine.h"
 #include "trainer/learn/loss.h"
 #include "trainer/learn/optimiser.h"
-#include "trainer/policy/policy.h"
 
 using namespace flockstep;
 
@@ -14,6 +15,12 @@ std::vector<float> numbers(size_t size, uint32_t stream, float scale = 1.0f) {
     return values;
 }
 torch::Tensor tensor(const std::vector<float>& values) { return torch::tensor(values); }
+
+Component choice_of(int n) {
+    Component choice{};
+    choice.n = n;
+    return choice;
+}
 
 /// PPO's loss written with LibTorch's operators; all samples count.
 torch::Tensor reference_loss(torch::Tensor logits, torch::Tensor value, torch::Tensor mask, torch::Tensor action,
@@ -63,7 +70,7 @@ TEST_CASE("loss: its gradient equals autograd's") {
 
     for (Device device : test_devices()) {
         Bench bench(device);
-        const RoleRows rows{size, 1, 0, 1, size};
+        const RowSet rows{size, size, 1, nullptr, nullptr};
         DeviceArray<float> d_logits(bench, logits), d_value(bench, value), d_log_prob(bench, shifted_log_prob),
             d_old(bench, old_value);
         DeviceArray<float> d_advantage(bench, advantage), d_target(bench, target),
@@ -75,27 +82,19 @@ TEST_CASE("loss: its gradient equals autograd's") {
         DeviceArray<double> rollout_sums(bench, size_t(RolloutSums::size)), sums(bench, size_t(LossSums::size));
         sum(bench.context(), size, SumRollout{rows, d_active.data(), d_advantage.data(), d_target.data()},
             rollout_sums.data(), Store::overwrite);
-        PpoLoss item{rows,
-                     d_index.data(),
-                     {d_logits.data(), n, d_value.data(), 1},
-                     n,
-                     d_active.data(),
-                     d_mask.data(),
-                     0,
-                     d_action.data(),
-                     d_log_prob.data(),
-                     d_old.data(),
-                     d_advantage.data(),
-                     d_target.data(),
-                     rollout_sums.data(),
-                     entropy_weight.data(),
-                     0.2f,
-                     clip_vloss,
-                     0.5f,
-                     1,
-                     true,
-                     logits_gradient.data(),
-                     value_gradient.data()};
+        DeviceArray<Component> components(bench, std::vector<Component>{choice_of(n)});
+        PpoLoss item{};
+        item.rows = rows, item.minibatch = {0, size, d_index.data()};
+        item.head.components = components.data(), item.head.num_components = 1, item.head.num_outputs = n;
+        item.head.actions[0].kept = d_action.data(), item.head.actions[0].mask = d_mask.data();
+        item.head.actions[0].choices = n;
+        item.policy = {d_logits.data(), n, d_value.data(), 1};
+        item.active = d_active.data(), item.log_prob = d_log_prob.data(), item.value = d_old.data();
+        item.advantage = d_advantage.data(), item.value_target = d_target.data();
+        item.rollout_sums = rollout_sums.data(), item.ent_coef = entropy_weight.data();
+        item.clip_coef = 0.2f, item.clip_vloss = clip_vloss, item.vf_coef = 0.5f;
+        item.num_minibatches = 1, item.norm_adv = true;
+        item.head_gradient = logits_gradient.data(), item.value_gradient = value_gradient.data();
         sum(bench.context(), size, item, sums.data(), Store::overwrite);
         const std::vector<float> got = logits_gradient.read(), got_value = value_gradient.read();
         CHECK((tensor(got).view({size, n}) - reference_logits.grad()).abs().max().item<double>() < 2e-6);
@@ -109,7 +108,7 @@ TEST_CASE("loss: its gradient equals autograd's") {
 
 TEST_CASE("loss: inactive agents and samples beyond the end have no gradient and are not counted") {
     Bench bench({});
-    const RoleRows rows{4, 1, 0, 1, 4};
+    const RowSet rows{4, 4, 1, nullptr, nullptr};
     DeviceArray<float> ones(bench, std::vector<float>(8, 1.0f)), logits(bench, numbers(8, 1)),
         logits_gradient(bench, numbers(8, 2)), value_gradient(bench, numbers(4, 3));
     DeviceArray<uint8_t> active(bench, std::vector<uint8_t>{1, 0, 1, 1});
@@ -119,27 +118,16 @@ TEST_CASE("loss: inactive agents and samples beyond the end have no gradient and
     sum(bench.context(), 4, SumRollout{rows, active.data(), ones.data(), ones.data()}, rollout_sums.data(),
         Store::overwrite);
     CHECK(rollout_sums.read()[RolloutSums::count] == 3);
-    PpoLoss item{rows,
-                 index.data(),
-                 {logits.data(), 2, logits.data(), 1},
-                 2,
-                 active.data(),
-                 nullptr,
-                 0,
-                 action.data(),
-                 ones.data(),
-                 ones.data(),
-                 ones.data(),
-                 ones.data(),
-                 rollout_sums.data(),
-                 ones.data(),
-                 0.2f,
-                 0.0f,
-                 0.5f,
-                 1,
-                 false,
-                 logits_gradient.data(),
-                 value_gradient.data()};
+    DeviceArray<Component> components(bench, std::vector<Component>{choice_of(2)});
+    PpoLoss item{};
+    item.rows = rows, item.minibatch = {0, 4, index.data()};
+    item.head.components = components.data(), item.head.num_components = 1, item.head.num_outputs = 2;
+    item.head.actions[0].kept = action.data();
+    item.policy = {logits.data(), 2, logits.data(), 1};
+    item.active = active.data(), item.log_prob = item.value = item.advantage = item.value_target = ones.data();
+    item.rollout_sums = rollout_sums.data(), item.ent_coef = ones.data();
+    item.clip_coef = 0.2f, item.vf_coef = 0.5f, item.num_minibatches = 1;
+    item.head_gradient = logits_gradient.data(), item.value_gradient = value_gradient.data();
     sum(bench.context(), 4, item, sums.data(), Store::overwrite);
     CHECK(sums.read()[LossSums::count] == 2);
     for (size_t i : {2, 3, 4, 5}) CHECK(logits_gradient.read()[i] == 0.0f);
@@ -183,60 +171,127 @@ TEST_CASE("optimiser: fifty steps equal torch::optim::Adam with clip_grad_norm_"
     }
 }
 
+namespace {
+const PolicySpec::Action five_choices{"move", ActionPart::Kind::discrete, {5}, {}, {}, false};
+
+/// A loss whose gradient with respect to every output is known: one sample for each row, which was unlikely.
+struct Lesson {
+    Lesson(Bench& bench, const Network& network, int64_t rows)
+        : components(bench, network.components()),
+          action(bench, std::vector<int32_t>(size_t(8 * rows), 1)),
+          numbers(bench, std::vector<float>(size_t(8 * rows), 0.3f)),
+          ones(bench, std::vector<float>(size_t(rows), 1.0f)),
+          active(bench, std::vector<uint8_t>(size_t(rows), 1)),
+          sums(bench, std::vector<double>{double(rows), 0, double(rows), 0, 0, 0, 0}) {
+        loss.rows = {rows, rows, 1, nullptr, nullptr}, loss.minibatch = {0, rows};
+        loss.head = {components.data(), int(network.components().size()), network.num_outputs(), {}};
+        for (ActionColumn& column : loss.head.actions) column.size = 4;
+        for (const Component& c : network.components())
+            loss.head.actions[c.part].kept =
+                c.kind == Component::Kind::categorical ? static_cast<void*>(action.data()) : numbers.data();
+        loss.active = active.data(), loss.advantage = loss.value = loss.value_target = ones.data();
+        loss.log_prob = ones.data(), loss.rollout_sums = sums.data(), loss.ent_coef = ones.data();
+        loss.clip_coef = 1e6f, loss.vf_coef = 0.5f, loss.num_minibatches = 1;
+    }
+    DeviceArray<Component> components;
+    DeviceArray<int32_t> action;
+    DeviceArray<float> numbers, ones;
+    DeviceArray<uint8_t> active;
+    DeviceArray<double> sums;
+    PpoLoss loss{};
+};
+}  // namespace
+
 TEST_CASE(
-    "policy: separate and shared towers, both encoders and both precisions start near uniform and have gradients "
+    "network: separate and shared towers, both encoders, both precisions and every kind of action have gradients "
     "everywhere") {
     TrainConfig config;
-    config.encoder = GENERATE(Encoder::mlp, Encoder::cnn);
+    config.encoder = GENERATE("mlp", "cnn");
     config.share_layers = GENERATE(false, true);
+    config.state_dependent_std = config.share_layers;
     config.precision = GENERATE(Precision::float32, Precision::bfloat16);
+    config.squash_output = GENERATE(false, true);
     config.hidden_sizes = {32, 16}, config.channels = {4, 8};
     const PolicySpec spec{"agent",
-                          0,
-                          2,
+                          {{"agent", {}}},
                           {{"vector", DType::float32, {3}, 1.0f},
                            {"image", DType::uint8, {2, 7, 7}, 1.0f},
                            {"more", DType::int8, {7, 7}, 0.1f},
                            {"flags", DType::uint8, {7, 7}, 1.0f, 2}},
-                          5,
-                          ""};
+                          {five_choices,
+                           {"switches", ActionPart::Kind::multi_discrete, {2, 3}, {}, {}, false},
+                           {"motor", ActionPart::Kind::box, {}, {-1, -2}, {1, 3}, false}}};
     Bench bench({});
-    Policy policy(spec, config, *bench.memory);
-    policy.initialize(3);
-    const InputColumns input = policy.input(1, 2);
+    const Network network(spec, config);
+    Weights weights(network.parameters(), config.precision == Precision::bfloat16, Weights::Use::learn, *bench.memory);
+    weights.initialize(3, 0);
+    CHECK(network.num_outputs() == 5 + 2 + 3 + 2 + 2);
+    InputColumns input = network.actor_input();
     CHECK(input.columns == 3 + 98 + 49 + 98);
     CHECK(input.width == 248);
     const int64_t rows = 6;
-    torch::Tensor data = tensor(numbers(size_t(rows * input.width), 1)).view({rows, input.width});
-    data.narrow(1, input.columns, input.width - input.columns).zero_();
-    if (policy.is_bfloat16()) data = data.to(torch::kBFloat16);
-    const PolicyOutput output = policy.forward(data.data_ptr(), rows);
-    for (int64_t row = 0; row < rows; ++row)
-        CHECK(Categorical(output.logits + row * output.logits_stride, nullptr, 5).entropy() > 1.59f);
-    const OutputGradient gradient = policy.output_gradient();
-    for (int64_t row = 0; row < rows; ++row) {
-        for (int k = 0; k < 5; ++k) gradient.logits[row * output.logits_stride + k] = float(k);
-        gradient.value[row * output.value_stride] = 1.0f;
-    }
-    policy.backward();
-    for (const Parameter& p : policy.parameters()) {
+    DeviceArray<float> data(bench, numbers(size_t(rows * input.width), 1)), shift(bench, size_t(input.width)),
+        scale(bench, network.input_scale());
+    input.rows = {rows, rows, 1, nullptr, nullptr}, input.shift = shift.data(), input.scale = scale.data();
+    for (int p = 0; p < input.num_parts; ++p) input.parts[p].data = data.data(), input.parts[p].dtype = DType::float32;
+    Lesson lesson(bench, network, rows);
+    const std::unique_ptr<Engine> engine = make_torch_engine(network, weights, config, rows, rows);
+    DeviceArray<double> sums(bench, size_t(LossSums::size));
+    engine->gradient(bench.context(), input, {0, rows}, lesson.loss, sums.data());
+    const double initial_entropy =
+        std::log(5.0) + std::log(2.0) + std::log(3.0) + 2 * (config.squash_output ? 0.65 : 1.419);
+    CHECK(sums.read()[LossSums::entropy] / double(rows) == Catch::Approx(initial_entropy).margin(0.1));
+    for (const Parameter& p : network.parameters().list()) {
         float largest = 0;
-        for (int64_t i = 0; i < p.count(); ++i) largest = std::max(largest, std::abs(policy.gradient()[p.offset + i]));
+        for (int64_t i = 0; i < p.count(); ++i) largest = std::max(largest, std::abs(weights.gradient()[p.offset + i]));
         INFO(p.name);
         CHECK(largest > 0);
     }
 }
 
-TEST_CASE("policy: settings that fit no network are refused") {
-    const PolicySpec flat{"agent", 0, 1, {{"vector", DType::float32, {3}, 1.0f}}, 2, ""};
-    const PolicySpec image{"agent", 0, 1, {{"image", DType::uint8, {1, 5, 5}, 1.0f}}, 2, ""};
-    Bench bench({});
+TEST_CASE("network: settings that fit no network are refused") {
+    const PolicySpec flat{"agent", {{"agent", {}}}, {{"vector", DType::float32, {3}, 1.0f}}, {five_choices}};
+    const PolicySpec image{"agent", {{"agent", {}}}, {{"image", DType::uint8, {1, 5, 5}, 1.0f}}, {five_choices}};
     TrainConfig config;
-    config.hidden_sizes = {64}, config.encoder = Encoder::cnn;
-    CHECK_THROWS_WITH(Policy(flat, config, *bench.memory),
-                      "encoder: got cnn, but role agent has no 2- or 3-dimensional observation part; want mlp");
+    config.encoder = "transformer";
+    CHECK_THROWS_WITH(Network(flat, config), "encoder: got \"transformer\", want one of: mlp, cnn");
+    config.hidden_sizes = {64}, config.encoder = "cnn";
+    CHECK_THROWS_WITH(Network(flat, config),
+                      "encoder: got cnn, but there is no 2- or 3-dimensional observation part; want mlp");
     config.channels = {4, 4, 4};
     CHECK_THROWS_WITH(
-        Policy(image, config, *bench.memory),
+        Network(image, config),
         "channels: got 3 convolutions, too many for an image of 5x5 cells (each removes 2 rows and 2 columns)");
+    config.encoder = "mlp", config.init_std = 0.01f, config.min_std = 0.1f;
+    CHECK_THROWS_WITH(Network(flat, config), "init_std: got 0.01, want more than min_std, 0.1");
+    config = {};
+    config.squash_output = true;
+    PolicySpec unbounded = flat;
+    unbounded.actions = {{"force", ActionPart::Kind::box, {}, {-INFINITY}, {INFINITY}, false}};
+    CHECK_THROWS_WITH(Network(unbounded, config),
+                      "squash_output: got true, but an action has no bounds to squash it to; want false");
+}
+
+TEST_CASE("encoders: one that was registered is found by its name") {
+    struct Identity : Encoder {
+        explicit Identity(int64_t width) : width(width) {}
+        int64_t num_features() const override { return width; }
+        at::Tensor forward(ParameterViews, const at::Tensor& input) const override { return input; }
+        int64_t width;
+    };
+    register_encoder({"identity",
+                      [](const std::vector<PolicySpec::Part>& parts) {
+                          std::vector<int> order;
+                          for (size_t p = 0; p < parts.size(); ++p) order.push_back(int(p));
+                          return order;
+                      },
+                      [](const EncoderInput& input, const TrainConfig&, ParameterList&, const std::string&)
+                          -> std::unique_ptr<Encoder> { return std::make_unique<Identity>(input.width); }});
+    TrainConfig config;
+    config.encoder = "identity";
+    const PolicySpec flat{"agent", {{"agent", {}}}, {{"vector", DType::float32, {3}, 1.0f}}, {five_choices}};
+    const Network network(flat, config);
+    REQUIRE(network.parameters().list().size() == 4);
+    CHECK(network.parameters().list()[0].name == "actor.head.weight");
+    CHECK(network.parameters().list()[0].shape == std::vector<int64_t>{5, 8});
 }

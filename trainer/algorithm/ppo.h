@@ -3,35 +3,23 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
 
 #include "sim/engine/batch.h"
+#include "trainer/algorithm/metrics.h"
 #include "trainer/config.h"
-#include "trainer/run/checkpoint.h"
+#include "trainer/data/spec.h"
+#include "trainer/data/state_visitor.h"
 
 namespace flockstep {
 
-/// Seconds by phase: environment steps; inference and sampling during the rollout; advantages and optimisation. On a
-/// GPU measured by events in the last iteration (four of its environment steps) and extrapolated to all.
-struct PhaseSeconds {
-    double environment = 0, policy = 0, update = 0;
+/// What continues a run besides the arrays on the device.
+struct TrainerProgress {
+    int64_t iterations = 0;
+    double seconds = 0;  // of training
 };
 
-/// Metrics since the last read_metrics(). Losses are means over the samples of all minibatches.
-struct IterationMetrics {
-    int64_t iterations = 0;   // since the run began
-    int64_t agent_steps = 0;  // since the run began, active agents only
-    int64_t env_steps = 0;    // since the run began, all worlds
-    double seconds = 0;       // of training since the run began, resumed parts included
-    double policy_loss = 0, value_loss = 0, entropy = 0, approximate_kl = 0, clip_fraction = 0;
-    double explained_variance = 0;  // of the last rollout: 1 is perfect
-    double gradient_norm = 0;       // before clipping
-    double learning_rate = 0, entropy_weight = 0;
-    Statistics statistics;  // of the episodes that ended
-    PhaseSeconds phases;
-};
-
-/// PPO on a batch of worlds, one policy per role, agents as rows (IPPO with shared parameters).
+/// PPO on a batch of worlds, agents as rows (IPPO with shared parameters): one policy for each group of agents, by
+/// default one per role.
 ///
 /// All data stays on the batch's device. One iteration is one rollout of num_steps and update_epochs * num_minibatches
 /// optimiser steps; on a GPU both are captured as CUDA graphs and the host never waits for the device in between.
@@ -62,13 +50,12 @@ class Trainer {
     /// Takes seconds that were not spent on training, such as an evaluation's, from the time that the run has taken.
     void exclude_seconds(double seconds);
 
-    /// Everything needed to continue bit for bit. Synchronises.
-    Archive snapshot();
-    void save(const std::string& path) { write_archive(path, snapshot()); }
-    /// Continues from a snapshot(). Throws std::invalid_argument if it comes from another environment, number of
-    /// worlds or network, DamagedCheckpoint for values that cannot be; the trainer must then be discarded.
-    void restore(const Archive& archive);
-    void load(const std::string& path) { restore(read_archive(path)); }
+    /// For checkpoints, see trainer/run/checkpoint.h. Shows every array that training continues from, but for the
+    /// batch's own state. Call end_restore() after a visitor that writes them. Waits.
+    void visit_state(StateVisitor& visitor);
+    void end_restore(const std::vector<FieldValue>& worlds, const TrainerProgress& progress);
+    TrainerProgress training_progress() const;
+    const std::vector<PolicySpec>& policies() const;
 
     Batch& batch();
     const TrainConfig& config() const;

@@ -11,35 +11,64 @@ namespace flockstep {
 inline constexpr int max_input_parts = 16;
 inline constexpr float observation_limit = 10.0f;  // clipping range of normalised observations
 
-/// One observation part in memory, [steps][slot_bytes] of [role rows, elements], or one bit flag of it as 0 or 1.
+/// A list of samples of a RowSet, in the order in which a network reads them.
+struct Samples {
+    int64_t first = 0, count = 0;
+    const int64_t* index = nullptr;  // [count] on the device; -1: padding. null: first, first + 1, ...
+
+    SIM_HD int64_t operator[](int64_t i) const { return index ? index[i] : first + i; }
+};
+
+/// Where a sample's inputs are.
+struct InputRow {
+    int64_t step, source, env;
+    int agent;
+    const uint8_t* active;  // of the world's agents at this step; null: all are
+};
+
+/// Some columns of a network's input: one observation part in memory, or one bit flag of it as 0 or 1; one part of the
+/// world, or of several of its agents side by side; or the agent's identity, one-hot.
 struct InputPart {
-    const void* data = nullptr;
+    enum class Of : uint8_t { agent, world, identity };
+    const void* data = nullptr;  // [steps][slot_bytes] of [source rows, elements], or [num_envs, elements] of the world
     DType dtype = DType::float32;
     int elements = 0;
     int first_column = 0;
     int64_t slot_bytes = 0;
-    int source = 0;  // index of the part in the role's PolicySpec
+    int source = 0;  // index of the part in the policy's PolicySpec
     int flag = -1;   // bit of its integers; -1: the whole number
+    Of of = Of::agent;
+    int first_agent = 0, agent_elements = 0;  // > 0: of the world's agents from the first on, this many elements each
 
     /// `N` elements of one sample, starting at `element`.
     template <int N>
-    SIM_HD void read(int64_t step, int64_t role_row, int element, float* number) const {
-        read_whole<N>(step, role_row, element, number);
-        if (flag < 0) return;
+    SIM_HD void read(const InputRow& row, int element, float* number) const {
+        if (of == Of::identity) {
+            SIM_UNROLL
+            for (int k = 0; k < N; ++k) number[k] = float(element + k == row.agent);
+            return;
+        }
+        read_whole<N>(row.step, of == Of::world ? row.env : row.source, element, number);
+        if (flag >= 0) {
+            SIM_UNROLL
+            for (int k = 0; k < N; ++k) number[k] = float(int(number[k]) >> flag & 1);
+        }
+        if (agent_elements == 0 || !row.active) return;
         SIM_UNROLL
-        for (int k = 0; k < N; ++k) number[k] = float(int(number[k]) >> flag & 1);
+        for (int k = 0; k < N; ++k)
+            if (!row.active[first_agent + (element + k) / agent_elements]) number[k] = 0.0f;
     }
-    SIM_HD float number(int64_t step, int64_t role_row, int element) const {
+    SIM_HD float number(const InputRow& row, int element) const {
         float value;
-        read<1>(step, role_row, element, &value);
+        read<1>(row, element, &value);
         return value;
     }
 
   private:
     template <int N>
-    SIM_HD void read_whole(int64_t step, int64_t role_row, int element, float* number) const {
+    SIM_HD void read_whole(int64_t step, int64_t data_row, int element, float* number) const {
         const char* slot = static_cast<const char*>(data) + step * slot_bytes;
-        const int64_t first = role_row * elements + element;
+        const int64_t first = data_row * elements + element;
         if (dtype == DType::uint8) return convert<N>(reinterpret_cast<const uint8_t*>(slot) + first, number);
         if (dtype == DType::int8) return convert<N>(reinterpret_cast<const int8_t*>(slot) + first, number);
         if (dtype == DType::float32) return convert<N>(reinterpret_cast<const float*>(slot) + first, number);
@@ -57,70 +86,80 @@ struct InputPart {
     }
 };
 
-/// A role's observation parts as the columns of a matrix, each bit flag a part of its own. The width is padded with
-/// columns of zeros to a multiple of 8, since matrix multiplications want aligned rows.
+/// The columns of a network's input, each bit flag a part of its own, and how they become numbers. The width is padded
+/// with columns of zeros to a multiple of 8, since matrix multiplications want aligned rows.
 struct InputColumns {
-    RoleRows rows;
+    RowSet rows;
     InputPart parts[max_input_parts];
     int num_parts = 0;
     int columns = 0;  // without padding
     int width = 0;
+    bool shows_world = false;      // some parts are of the world, or identities
+    const float* shift = nullptr;  // [width]
+    const float* scale = nullptr;  // [width]: (number - shift) * scale
+    float limit = 0;               // the result is clipped to +-limit; 0: no clipping
+    // [steps][slot_rows]; null: all rows are active. Rows of inactive agents may hold anything, NaN included. They are
+    // replaced by zeros, since 0 * NaN in the backward pass would still be NaN.
+    const uint8_t* active = nullptr;
+
+    SIM_HD InputRow at(int64_t step, int64_t row) const {
+        InputRow at{step, rows.source_of(row), 0, 0, nullptr};
+        if (!shows_world) return at;
+        at.env = rows.env_of(row), at.agent = rows.agent_of(row);
+        if (active) at.active = active + step * rows.slot_rows + at.env * rows.num_agents;
+        return at;
+    }
 };
 
 /// Gathers samples into rows of the network's input: converted, shifted and scaled. Item: 8 columns of one row.
 struct GatherInput {
     static constexpr int nanoseconds = 32;
     InputColumns input;
-    const int64_t* index;  // sample of each row (-1: padding); null: first_sample + row
-    int64_t first_sample;
-    const float *shift, *scale;  // [width]: (number - shift) * scale
-    float limit;                 // results are clipped to +-limit; 0: no clipping
+    Samples samples;
     bool is_bfloat16;
-    void* output;  // [rows, width], float32 or bfloat16
-    // [steps][slot_rows]; null: all rows are active. Rows of inactive agents may hold anything, NaN included. They are
-    // replaced by zeros, since 0 * NaN in the backward pass would still be NaN.
-    const uint8_t* active = nullptr;
+    void* output;  // [samples, width], float32 or bfloat16
 
     SIM_HD void operator()(int64_t i) const {
         const int groups = input.width / 8;
-        const int64_t row = i / groups;
+        const int64_t at = i / groups;
         const int first = int(i % groups) * 8;
-        int64_t sample = index ? index[row] : first_sample + row;
+        int64_t sample = samples[at];
         if (sample < 0) sample = 0;
-        if (active && !active[input.rows.flat_index(sample)]) {
+        const int64_t step = input.rows.step(sample), row = input.rows.row(sample);
+        if (input.active && !input.active[step * input.rows.slot_rows + input.rows.cell_of(row)]) {
             const float none[8] = {};
-            return store(row * input.width + first, none);
+            return store(at * input.width + first, none);
         }
-        const int64_t step = input.rows.step(sample), role_row = input.rows.role_row(sample);
+        const InputRow source = input.at(step, row);
         float number[8];
         int p = 0;
         while (p + 1 < input.num_parts && first >= input.parts[p + 1].first_column) ++p;
         const int end = p + 1 < input.num_parts ? input.parts[p + 1].first_column : input.columns;
         if (first + 8 <= end)
-            input.parts[p].template read<8>(step, role_row, first - input.parts[p].first_column, number);
+            input.parts[p].template read<8>(source, first - input.parts[p].first_column, number);
         else
-            read_across(p, step, role_row, first, number);
+            read_across(p, source, first, number);
         SIM_UNROLL
         for (int k = 0; k < 8; ++k) number[k] = first + k < input.columns ? normalised(number[k], first + k) : 0.0f;
-        store(row * input.width + first, number);
+        store(at * input.width + first, number);
     }
 
   private:
     /// Eight columns that span several parts or reach into the padding.
-    SIM_HD void read_across(int p, int64_t step, int64_t role_row, int first, float* number) const {
+    SIM_HD void read_across(int p, const InputRow& source, int first, float* number) const {
         SIM_UNROLL
         for (int k = 0; k < 8; ++k) {
             const int column = first + k;
             while (p + 1 < input.num_parts && column >= input.parts[p + 1].first_column) ++p;
             number[k] = 0.0f;
             if (column < input.columns)
-                input.parts[p].template read<1>(step, role_row, column - input.parts[p].first_column, number + k);
+                input.parts[p].template read<1>(source, column - input.parts[p].first_column, number + k);
         }
     }
     SIM_HD float normalised(float number, int column) const {
-        const float result = (number - shift[column]) * scale[column];
-        if (limit == 0.0f) return result;
-        return result > limit ? limit : result < -limit ? -limit : result;
+        const float result = (number - input.shift[column]) * input.scale[column];
+        if (input.limit == 0.0f) return result;
+        return result > input.limit ? input.limit : result < -input.limit ? -input.limit : result;
     }
     SIM_HD void store(int64_t at, const float* number) const {
         Vector16 v;

@@ -30,8 +30,7 @@ inline constexpr int observation_chunks = 1024;
 /// Moments of each column over one chunk of a rollout's samples. Item: chunk * columns + column.
 struct SumColumns {
     static constexpr int nanoseconds = 1024;
-    InputColumns input;
-    const uint8_t* active;  // [num_steps][slot_rows]
+    InputColumns input;  // of active rows
     int64_t num_samples;
     double* partial;  // [observation_chunks, columns, 3]: count, sum, sum of squares
 
@@ -41,8 +40,8 @@ struct SumColumns {
         while (p + 1 < input.num_parts && column >= input.parts[p + 1].first_column) ++p;
         double n = 0, total = 0, squares = 0;
         for (int64_t sample = i / input.columns; sample < num_samples; sample += observation_chunks) {
-            if (!active[input.rows.flat_index(sample)]) continue;
-            const double x = input.parts[p].number(input.rows.step(sample), input.rows.role_row(sample),
+            if (!input.active[input.rows.flat_index(sample)]) continue;
+            const double x = input.parts[p].number(input.at(input.rows.step(sample), input.rows.row(sample)),
                                                    column - input.parts[p].first_column);
             n += 1, total += x, squares += x * x;
         }
@@ -75,21 +74,21 @@ struct MergeColumns {
     }
 };
 
-/// Sums over the running discounted returns of a rollout; each carries over to the next rollout. Item: index into a
-/// slot.
+/// Sums over the running discounted returns of a rollout; each carries over to the next rollout. Item: row.
 struct SumReturns {
     static constexpr int nanoseconds = 128, num_sums = 3;
+    RowSet rows;
     int num_steps;
-    int64_t slot_rows;
     float gamma;
     const float* reward;
     const uint8_t *terminated, *truncated, *active;
     float* carried;  // [slot_rows]
 
     SIM_HD void operator()(int64_t row, double* local) const {
-        float running = carried[row];
+        const int64_t cell = rows.cell_of(row);
+        float running = carried[cell];
         for (int t = 0; t < num_steps; ++t) {
-            const int64_t flat_index = t * slot_rows + row;
+            const int64_t flat_index = t * rows.slot_rows + cell;
             if (!active[flat_index]) {
                 running = 0.0f;
                 continue;
@@ -98,7 +97,7 @@ struct SumReturns {
             local[0] += 1, local[1] += running, local[2] += double(running) * running;
             if (terminated[flat_index] || truncated[flat_index]) running = 0.0f;
         }
-        carried[row] = running;
+        carried[cell] = running;
     }
 };
 

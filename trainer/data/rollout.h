@@ -4,45 +4,38 @@
 #include <vector>
 
 #include "sim/engine/batch.h"
+#include "trainer/data/action_column.h"
 #include "trainer/data/input.h"
+#include "trainer/data/spec.h"
 #include "trainer/device/launch.h"
 
 namespace flockstep {
 
-/// One role's observation parts and actions: all that a policy needs to know about an environment. Comes from a batch
-/// or from a checkpoint.
-struct PolicySpec {
-    struct Part {
-        std::string name;  // the batch's name of the tensor
-        DType dtype;
-        std::vector<int> shape;  // of one agent
-        float scale;             // the network's input is number * scale, so that integers map to -1 .. 1
-        int num_flags = 0;       // > 0: the lowest num_flags bits of each number become inputs of their own, 0 or 1
-        int elements() const;
-        int planes() const { return num_flags ? num_flags : 1; }  // input columns per element
-    };
-    std::string role;
-    int first = 0, count = 0;
-    std::vector<Part> parts;
-    int num_actions = 0;
-    std::string action_mask;  // the batch's name of the tensor; empty: every action is legal
-};
-/// One per role, in order. Throws std::invalid_argument unless each role's action is one Discrete.
-std::vector<PolicySpec> policy_specs(const Batch& batch);
-
-/// Columns of the network's input, parts in this order (by index). Data pointers are null.
-InputColumns input_columns(const PolicySpec& spec, const std::vector<int>& order, int64_t num_envs, int num_agents);
-
 /// The rollout buffer, on the batch's device; the engine writes into it directly. Row arrays are [steps][slot_rows] as
 /// in rows.h. Arrays marked + have one more slot, for what follows the last step.
+///
+/// Roles whose agents share a policy lie side by side in one buffer, a source: role after role, each beginning at a
+/// multiple of 16 rows. Other roles have a source of their own.
 class Rollout {
   public:
-    Rollout(Batch& batch, int num_steps, const std::vector<PolicySpec>& specs);
+    /// segment_steps: number of steps within which a world is truncated at most once; each segment keeps its final
+    /// observations.
+    Rollout(Batch& batch, int num_steps, int segment_steps, const std::vector<PolicySpec>& policies);
     Rollout(const Rollout&) = delete;
 
     int num_steps() const { return num_steps_; }
+    int segment_steps() const { return segment_steps_; }
+    int num_segments() const { return (num_steps_ + segment_steps_ - 1) / segment_steps_; }
     int64_t slot_rows() const { return slot_rows_; }
-    RoleRows rows(const PolicySpec& spec) const;
+    /// All cells of a slot.
+    RowSet all_rows() const;
+    /// The rows of policy `p`.
+    const RowSet& rows(size_t p) const { return rows_[p]; }
+    /// Sets the data of a network's input: slots of the rollout, or of the final observations of its segments.
+    void bind(size_t p, InputColumns& input) const;
+    void bind_final(size_t p, InputColumns& input) const;
+    /// Where policy `p`'s actions and masks are, one for each of its action parts.
+    const std::vector<ActionColumn>& actions(size_t p) const { return sources_[source_[p]].actions; }
 
     /// Bindings of step `step`: reads its actions, writes its rewards and flags, and the observation that follows.
     const Bindings& step_bindings(int step) const { return bindings_[size_t(step)]; }
@@ -54,29 +47,47 @@ class Rollout {
 
     float *reward, *log_prob, *advantage, *value_target;
     float* value;                              // +
+    float* final_value;                        // [num_segments][slot_rows]: V(final_observation) of truncations
     uint8_t *terminated, *truncated, *active;  // active +
-    int32_t* action;
-    /// Observation part `p` of role `r`, and its action mask: [steps +][slot_bytes].
-    struct StepBuffer {
-        std::string output;
-        char* data;
+
+    /// Observation part of a source: its memory [steps +][slot_bytes], and [num_segments][slot_bytes] of final ones.
+    struct PartBuffer {
+        char *data, *final_data;
         int64_t slot_bytes;
     };
-    const StepBuffer& part(size_t r, size_t p) const { return parts_[r][p]; }
-    const StepBuffer* mask(size_t r) const { return masks_[r].data ? &masks_[r] : nullptr; }
+    const std::vector<PartBuffer>& parts(size_t p) const { return sources_[source_[p]].parts; }
 
   private:
+    /// One role's tensor within a source's slot.
+    struct Tenant {
+        RoleRange role;
+        int64_t first_row;
+    };
+    struct Source {
+        std::vector<Tenant> roles;
+        int64_t rows = 0;
+        std::vector<PartBuffer> parts;
+        std::vector<ActionColumn> actions;
+        std::vector<int64_t> part_bytes;  // of one row
+    };
+    void make_sources(const std::vector<PolicySpec>& policies);
+    void allocate_source(Source& source, const PolicySpec& spec);
+    RowSet make_rows(const PolicySpec& spec, const Source& source);
+    void allocate_actions(Source& source, const PolicySpec& spec);
     template <class T>
-    T* allocate_rows(int slots, const char* what);
-    StepBuffer allocate_step_buffer(const Tensor& tensor);
-    Bindings bind(int step) const;
+    T* allocate(int64_t count, const std::string& what);
+    Bindings bind_step(int step, const std::vector<PolicySpec>& policies) const;
+    void bind_actions(int step, Bindings& bindings, const std::vector<PolicySpec>& policies) const;
 
     Batch& batch_;
-    int num_steps_;
+    int num_steps_, segment_steps_;
     int64_t slot_rows_;
+    std::vector<RoleRange> roles_;
     std::vector<Buffer> buffers_;
-    std::vector<std::vector<StepBuffer>> parts_;
-    std::vector<StepBuffer> masks_;
+    void* action_ = nullptr;  // where every policy chooses one integer: the actions of all of them
+    std::vector<Source> sources_;
+    std::vector<size_t> source_;      // of each policy
+    std::vector<RowSet> rows_;        // of each policy
     std::vector<Bindings> bindings_;  // by step
 };
 

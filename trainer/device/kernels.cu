@@ -2,11 +2,12 @@
 
 #include "sim/cuda/cuda_check.h"
 #include "trainer/data/gae.h"
+#include "trainer/data/minibatch.h"
+#include "trainer/data/normalise.h"
+#include "trainer/device/items.h"
 #include "trainer/device/launch.h"
 #include "trainer/learn/loss.h"
-#include "trainer/data/normalise.h"
 #include "trainer/learn/optimiser.h"
-#include "trainer/data/shuffle.h"
 
 /// The CUDA side of launch.h: one kernel for items, two for sums, instantiated for each kind of item.
 namespace flockstep {

@@ -3,7 +3,8 @@
 #include <cmath>
 #include <cstdint>
 
-#include "trainer/policy/sampling.h"
+#include "trainer/data/input.h"
+#include "trainer/policy/head.h"
 
 namespace flockstep {
 
@@ -15,7 +16,7 @@ struct RolloutSums {
 /// Fills RolloutSums; error is value_target - value. Item: sample.
 struct SumRollout {
     static constexpr int nanoseconds = 8, num_sums = RolloutSums::size;
-    RoleRows rows;
+    RowSet rows;
     const uint8_t* active;
     const float *advantage, *value_target;
 
@@ -44,29 +45,26 @@ struct LossSums {
 /// samples of minibatches with fewer active agents do not weigh more. Item: row of the minibatch.
 struct PpoLoss {
     static constexpr int nanoseconds = 128, num_sums = LossSums::size;
-    RoleRows rows;
-    const int64_t* index;  // [minibatch_size], sample or -1
-    PolicyOutput policy;   // outputs for the minibatch's rows
-    int n;
-    // the rollout, [num_steps][slot_rows]; mask [num_steps][mask_slot] bytes of [role rows, n], or null
+    RowSet rows;
+    Samples minibatch;
+    Head head;
+    PolicyOutput policy;  // outputs for the minibatch's rows
+    // the rollout, [num_steps][slot_rows]
     const uint8_t* active;
-    const uint8_t* mask;
-    int64_t mask_slot;
-    const int32_t* action;
     const float *log_prob, *value, *advantage, *value_target;
     const double* rollout_sums;
     const float* ent_coef;  // [1]
     float clip_coef, clip_vloss, vf_coef;
     int num_minibatches;
     bool norm_adv;
-    float* logits_gradient;  // row i starts at i * policy.logits_stride
-    float* value_gradient;   // row i at i * policy.value_stride
+    float* head_gradient;   // row i starts at i * policy.head_stride
+    float* value_gradient;  // row i at i * policy.value_stride
 
     SIM_HD void operator()(int64_t i, double* local) const {
-        float* gradient = logits_gradient + i * policy.logits_stride;
-        const int64_t sample = index[i], flat_index = sample < 0 ? 0 : rows.flat_index(sample);
+        float* gradient = head_gradient + i * policy.head_stride;
+        const int64_t sample = minibatch[i], flat_index = sample < 0 ? 0 : rows.flat_index(sample);
         if (sample < 0 || !active[flat_index]) {
-            for (int k = 0; k < n; ++k) gradient[k] = 0.0f;
+            for (int k = 0; k < head.num_outputs; ++k) gradient[k] = 0.0f;
             value_gradient[i * policy.value_stride] = 0.0f;
             return;
         }
@@ -75,19 +73,14 @@ struct PpoLoss {
         local[LossSums::count] += 1;
         value_gradient[i * policy.value_stride] = weight * vf_coef * value_loss_gradient(i, flat_index, local);
 
-        const uint8_t* allowed = mask ? mask + rows.step(sample) * mask_slot + rows.role_row(sample) * n : nullptr;
-        const Categorical distribution(policy.logits + i * policy.logits_stride, allowed, n);
-        const int chosen = action[flat_index];
-        const float d_log_prob = policy_loss_gradient(distribution.log_prob(chosen) - log_prob[flat_index],
-                                                      normalised(advantage[flat_index]), local);
-        const float entropy = distribution.entropy();
+        const float* output = policy.head + i * policy.head_stride;
+        const int64_t step = rows.step(sample), row = rows.row(sample);
+        float entropy = 0.0f;
+        const float now = head.log_prob(output, rows, step, row, &entropy);
+        const float d_log_prob =
+            policy_loss_gradient(now - log_prob[flat_index], normalised(advantage[flat_index]), local);
         local[LossSums::entropy] += entropy;
-        for (int k = 0; k < n; ++k) {
-            const float p = distribution.probability(k);
-            float g = d_log_prob * (float(k == chosen) - p);
-            if (p > 0.0f) g += *ent_coef * p * (distribution.log_prob(k) + entropy);
-            gradient[k] = distribution.is_empty() || !distribution.allows(k) ? 0.0f : weight * g;
-        }
+        head.gradient(output, rows, step, row, d_log_prob, -*ent_coef, weight, gradient);
     }
 
   private:

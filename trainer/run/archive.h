@@ -31,9 +31,11 @@ struct Archive {
     const NamedArray* find(const std::string& name) const;
     /// Throws std::invalid_argument if the array is missing or has another dtype or shape.
     const NamedArray& expect(const std::string& name, DType dtype, const std::vector<int64_t>& shape) const;
-    /// An array of float32 or float64; throws DamagedCheckpoint unless all elements are finite and >= `low`.
+    /// An array of float32, float64 or int64; throws DamagedCheckpoint unless all elements are finite and within low ..
+    /// high.
     const NamedArray& expect_numbers(const std::string& name, DType dtype, const std::vector<int64_t>& shape,
-                                     double low = -std::numeric_limits<double>::infinity()) const;
+                                     double low = -std::numeric_limits<double>::infinity(),
+                                     double high = std::numeric_limits<double>::infinity()) const;
     const std::string& text(const std::string& name) const;
     void add(const std::string& name, DType dtype, std::vector<int64_t> shape, const void* data);
 };

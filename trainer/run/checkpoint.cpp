@@ -1,83 +1,74 @@
 #include "trainer/run/checkpoint.h"
 
 #include <cstring>
-#include <limits>
 #include <stdexcept>
 
-#include "trainer/policy/policy.h"
+#include "trainer/policy/network.h"
 
 namespace flockstep {
 
 namespace {
-constexpr double any_number = -std::numeric_limits<double>::infinity();
+constexpr char worlds_prefix[] = "environment.";
 
-struct FlatArray {
-    const char* name;
-    float* data;
-    double low = any_number;  // what its numbers must not fall below
-};
-std::vector<FlatArray> flat_arrays(const Policy& policy, bool with_moments) {
-    std::vector<FlatArray> arrays{{"parameter", policy.parameter()}};
-    if (with_moments)
-        arrays.insert(arrays.end(),
-                      {{"first_moment", policy.first_moment()}, {"second_moment", policy.second_moment(), 0.0}});
-    return arrays;
+int64_t bytes_of(DType dtype, const std::vector<int64_t>& shape) {
+    int64_t bytes = size_of(dtype);
+    for (int64_t n : shape) bytes *= n;
+    return bytes;
 }
+
+/// Adds the arrays that it is shown to an archive.
+class StateWriter : public StateVisitor {
+  public:
+    StateWriter(Archive& archive, Memory& memory) : archive_(archive), memory_(memory) {}
+    void visit(const std::string& name, DType dtype, const std::vector<int64_t>& shape, void* data,
+               NumberRange) override {
+        std::vector<char> bytes(size_t(bytes_of(dtype, shape)));
+        memory_.to_host(bytes.data(), data, bytes.size());
+        archive_.arrays.push_back({name, dtype, shape, std::move(bytes)});
+    }
+
+  private:
+    Archive& archive_;
+    Memory& memory_;
+};
 }  // namespace
 
-void save_policy(Archive& archive, const Policy& policy, Memory& memory) {
-    std::vector<float> numbers(size_t(policy.size()));
-    for (const FlatArray& flat : flat_arrays(policy, true)) {
-        memory.to_host(numbers.data(), flat.data, numbers.size() * 4);
-        for (const Parameter& p : policy.parameters())
-            archive.add(policy.spec().role + "." + flat.name + "." + p.name, DType::float32, p.shape,
-                        numbers.data() + p.offset);
+void StateReader::visit(const std::string& name, DType dtype, const std::vector<int64_t>& shape, void* data,
+                        NumberRange range) {
+    const NamedArray& array = archive_.expect_numbers(name, dtype, shape, range.low, range.high);
+    memory_.from_host(data, array.bytes.data(), array.bytes.size());
+}
+
+Archive snapshot(Trainer& trainer) {
+    Archive archive;
+    Batch& batch = trainer.batch();
+    const TrainerProgress progress = trainer.training_progress();
+    write_info(archive, {batch.environment(), batch.settings(), trainer.config(), role_ranges(batch),
+                         trainer.policies(), progress.iterations, progress.seconds});
+    StateWriter writer(archive, batch.memory());
+    trainer.visit_state(writer);
+    for (FieldValue& field : batch.save()) {
+        field.name = worlds_prefix + field.name;
+        archive.arrays.push_back(std::move(field));
     }
+    return archive;
 }
 
-void restore_policy(const Archive& archive, Policy& policy, Memory& memory, bool with_moments) {
-    for (const FlatArray& flat : flat_arrays(policy, with_moments)) {
-        std::vector<float> numbers(size_t(policy.size()), 0.0f);
-        for (const Parameter& p : policy.parameters()) {
-            const NamedArray& array = archive.expect_numbers(policy.spec().role + "." + flat.name + "." + p.name,
-                                                             DType::float32, p.shape, flat.low);
-            memcpy(numbers.data() + p.offset, array.bytes.data(), array.bytes.size());
-        }
-        memory.from_host(flat.data, numbers.data(), numbers.size() * 4);
+void restore(Trainer& trainer, const Archive& archive) {
+    const CheckpointInfo info = read_info(archive);
+    Batch& batch = trainer.batch();
+    if (info.environment != batch.environment())
+        throw std::invalid_argument(archive.place() + "it was trained on the environment " + info.environment +
+                                    ", want " + batch.environment());
+    StateReader reader(archive, batch.memory());
+    trainer.visit_state(reader);
+    std::vector<FieldValue> worlds;
+    for (const NamedArray& array : archive.arrays) {
+        if (array.name.rfind(worlds_prefix, 0) != 0) continue;
+        worlds.push_back(array);
+        worlds.back().name = array.name.substr(sizeof worlds_prefix - 1);
     }
-    policy.refresh();
-}
-
-void check_policy(const Archive& archive, const PolicySpec& spec, const TrainConfig& config) {
-    std::vector<Parameter> parameters;
-    try {
-        parameters = NetworkLayout(spec, config).parameters;
-    } catch (const std::invalid_argument& error) {
-        throw DamagedCheckpoint(archive.place() + "training_settings." + error.what());
-    }
-    for (const Parameter& p : parameters) archive.expect(spec.role + ".parameter." + p.name, DType::float32, p.shape);
-}
-
-void save_progress(Archive& archive, const TrainingProgress& progress) {
-    archive.add("trainer.steps", DType::int64, {2}, &progress.env_steps);
-    archive.add("trainer.agent_steps", DType::float64, {1}, &progress.agent_steps);
-}
-
-TrainingProgress read_progress(const Archive& archive, int64_t num_envs) {
-    constexpr int64_t most = int64_t{1} << 62;
-    TrainingProgress progress;
-    memcpy(&progress.env_steps, archive.expect("trainer.steps", DType::int64, {2}).bytes.data(), 16);
-    memcpy(&progress.agent_steps, archive.expect_numbers("trainer.agent_steps", DType::float64, {1}, 0).bytes.data(),
-           8);
-    const auto check = [&](const char* name, const auto& value, int64_t high) {
-        if (value < 0 || double(value) > double(high))
-            throw DamagedCheckpoint(archive.place() + name + ": got " + to_text(value) +
-                                    ", want an integer from 0 to " + std::to_string(high));
-    };
-    check("trainer.steps[0]", progress.env_steps, most / num_envs);
-    check("trainer.steps[1]", progress.optimiser_steps, most);
-    check("trainer.agent_steps", progress.agent_steps, most);
-    return progress;
+    trainer.end_restore(worlds, {info.iterations, info.seconds});
 }
 
 }  // namespace flockstep

@@ -1,28 +1,28 @@
 #pragma once
 
+#include "trainer/algorithm/ppo.h"
+#include "trainer/data/state_visitor.h"
 #include "trainer/run/checkpoint_info.h"
 
 namespace flockstep {
 
-class Policy;
-/// A policy's parameters and, for training, Adam's moments, under "role.parameter.", "role.first_moment." and
-/// "role.second_moment.". Both synchronise. restore_policy throws std::invalid_argument if shapes differ,
-/// DamagedCheckpoint if a number is not finite.
-void save_policy(Archive& archive, const Policy& policy, Memory& memory);
-void restore_policy(const Archive& archive, Policy& policy, Memory& memory, bool with_moments);
+/// Everything needed to continue bit for bit. Waits.
+Archive snapshot(Trainer& trainer);
+/// Continues from a snapshot(). Throws std::invalid_argument if it comes from another environment, number of worlds or
+/// network, DamagedCheckpoint for values that cannot be; the trainer must then be discarded.
+void restore(Trainer& trainer, const Archive& archive);
 
-/// Compares the network described by the metadata with the stored parameters, before memory is allocated for it. Throws
-/// std::invalid_argument if they differ.
-void check_policy(const Archive& archive, const PolicySpec& spec, const TrainConfig& config);
+/// Reads the arrays that it is shown from an archive. Throws std::invalid_argument if one is missing or has another
+/// shape, DamagedCheckpoint if a number is not finite or out of range.
+class StateReader : public StateVisitor {
+  public:
+    StateReader(const Archive& archive, Memory& memory) : archive_(archive), memory_(memory) {}
+    void visit(const std::string& name, DType dtype, const std::vector<int64_t>& shape, void* data,
+               NumberRange range) override;
 
-/// Progress of training, in addition to CheckpointInfo.
-struct TrainingProgress {
-    int64_t env_steps = 0;  // of each world
-    int64_t optimiser_steps = 0;
-    double agent_steps = 0;  // of active agents
+  private:
+    const Archive& archive_;
+    Memory& memory_;
 };
-void save_progress(Archive& archive, const TrainingProgress& progress);
-/// num_envs: of the trainer that resumes. Throws DamagedCheckpoint for negative or impossibly large counts.
-TrainingProgress read_progress(const Archive& archive, int64_t num_envs);
 
 }  // namespace flockstep

@@ -1,5 +1,6 @@
 #include "trainer/run/checkpoint_info.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 #include <stdexcept>
@@ -7,11 +8,14 @@
 #include "io/json.h"
 #include "io/quote.h"
 #include "sim/engine/engine_view.h"
+#include "trainer/data/action_column.h"
+#include "trainer/data/input.h"
 
 namespace flockstep {
 
 namespace {
 constexpr int64_t most_numbers = 1 << 24;  // agents of a world, choices of an action, elements of an observation
+constexpr size_t most_integers = 8192;     // of an action part
 constexpr int64_t most_iterations = int64_t{1} << 40;
 constexpr double most_seconds = 1e10;
 
@@ -47,6 +51,14 @@ class Entry {
         const double value = json_.is_number() ? json_.get<double>() : NAN;
         if (!(value >= low && value <= high)) refuse("a number from " + to_text(low) + " to " + to_text(high));
         return value;
+    }
+    bool boolean() const {
+        if (!json_.is_boolean()) refuse("true or false");
+        return json_.get<bool>();
+    }
+    /// A bound of a Box; null: none on this side.
+    float bound(bool is_low) const {
+        return json_.is_null() ? (is_low ? -infinity : infinity) : float(number(-1e38, 1e38));
     }
     std::string text() const {
         if (!json_.is_string()) refuse("a string");
@@ -102,23 +114,37 @@ class JsonText {
     Entry entry_;
 };
 
-Json to_json(const std::vector<PolicySpec>& specs) {
+/// Bounds of a Box; JSON has no infinity.
+Json bounds(const std::vector<float>& values) {
     Json list = Json::array();
-    for (const PolicySpec& spec : specs) {
-        Json parts = Json::array();
-        for (const PolicySpec::Part& part : spec.parts)
-            parts.push_back({{"name", part.name},
-                             {"dtype", name_of(part.dtype)},
-                             {"shape", part.shape},
-                             {"scale", part.scale},
-                             {"num_flags", part.num_flags}});
-        list.push_back({{"role", spec.role},
-                        {"first", spec.first},
-                        {"count", spec.count},
-                        {"parts", parts},
-                        {"num_actions", spec.num_actions},
-                        {"action_mask", spec.action_mask}});
+    for (float value : values) list.push_back(std::isfinite(value) ? Json(value) : Json());
+    return list;
+}
+
+constexpr const char* kinds[] = {"discrete", "multi_discrete", "box"};
+
+Json to_json(const PolicySpec& spec) {
+    Json parts = Json::array(), actions = Json::array(), members = Json::array();
+    for (const PolicySpec::Members& member : spec.members)
+        members.push_back({{"role", member.role}, {"agents", member.agents}});
+    for (const PolicySpec::Part& part : spec.parts)
+        parts.push_back({{"name", part.name},
+                         {"dtype", name_of(part.dtype)},
+                         {"shape", part.shape},
+                         {"scale", part.scale},
+                         {"num_flags", part.num_flags}});
+    for (const PolicySpec::Action& action : spec.actions) {
+        Json json{{"name", action.name}, {"kind", kinds[int(action.kind)]}, {"n", action.n}};
+        json["low"] = bounds(action.low), json["high"] = bounds(action.high), json["has_mask"] = action.has_mask;
+        actions.push_back(json);
     }
+    return {{"name", spec.name}, {"members", members}, {"parts", parts}, {"actions", actions}};
+}
+
+Json roles_json(const std::vector<RoleRange>& roles) {
+    Json list = Json::array();
+    for (const RoleRange& role : roles)
+        list.push_back({{"name", role.name}, {"first", role.first}, {"count", role.count}});
     return list;
 }
 
@@ -141,13 +167,44 @@ PolicySpec::Part read_part(const Entry& entry) {
     return part;
 }
 
-PolicySpec read_spec(const Entry& entry) {
+PolicySpec::Action read_action(const Entry& entry) {
+    PolicySpec::Action action;
+    action.name = entry.at("name").text(), action.has_mask = entry.at("has_mask").boolean();
+    const std::string kind = entry.at("kind").text();
+    const auto found = std::find(std::begin(kinds), std::end(kinds), kind);
+    if (found == std::end(kinds)) entry.at("kind").refuse("discrete, multi_discrete or box");
+    action.kind = ActionPart::Kind(found - std::begin(kinds));
+    int64_t choices = 0;
+    for (const Entry& n : entry.at("n").list(action.is_box() ? 0 : 1, action.is_box() ? 0 : most_integers)) {
+        action.n.push_back(int(n.integer(1, most_numbers)));
+        if ((choices += action.n.back()) > most_numbers)
+            n.refuse("at most " + std::to_string(most_numbers) + " choices");
+    }
+    for (const auto& [key, list] : {std::pair{"low", &action.low}, std::pair{"high", &action.high}})
+        for (const Entry& bound : entry.at(key).list(action.is_box() ? 1 : 0, action.is_box() ? most_integers : 0))
+            list->push_back(bound.bound(*key == 'l'));
+    if (action.low.size() != action.high.size()) entry.at("high").refuse("as many bounds as low");
+    return action;
+}
+
+PolicySpec::Members read_members(const Entry& entry, const std::vector<RoleRange>& roles) {
+    PolicySpec::Members members{entry.at("role").text(), {}};
+    const auto role =
+        std::find_if(roles.begin(), roles.end(), [&](const RoleRange& each) { return each.name == members.role; });
+    if (role == roles.end()) entry.at("role").refuse("one of the roles");
+    for (const Entry& agent : entry.at("agents").list(0, size_t(role->count)))
+        members.agents.push_back(
+            int(agent.integer(members.agents.empty() ? 0 : members.agents.back() + 1, role->count - 1)));
+    return members;
+}
+
+PolicySpec read_spec(const Entry& entry, const std::vector<RoleRange>& roles) {
     PolicySpec spec;
-    spec.role = entry.at("role").text();
-    spec.first = int(entry.at("first").integer(0, most_numbers));
-    spec.count = int(entry.at("count").integer(0, most_numbers));
-    spec.num_actions = int(entry.at("num_actions").integer(1, most_numbers));
-    spec.action_mask = entry.at("action_mask").text();
+    spec.name = entry.at("name").text();
+    for (const Entry& member : entry.at("members").list(1, max_roles))
+        spec.members.push_back(read_members(member, roles));
+    for (const Entry& action : entry.at("actions").list(1, max_policy_actions))
+        spec.actions.push_back(read_action(action));
     int planes = 0;
     for (const Entry& part : entry.at("parts").list(1, max_input_parts)) {
         spec.parts.push_back(read_part(part));
@@ -158,13 +215,43 @@ PolicySpec read_spec(const Entry& entry) {
     return spec;
 }
 
-std::vector<PolicySpec> read_specs(const Entry& entry) {
-    std::vector<PolicySpec> specs;
-    std::set<std::string> roles;
+std::vector<RoleRange> read_roles(const Entry& entry) {
+    std::vector<RoleRange> roles;
+    std::set<std::string> names;
+    int64_t agents = 0;
     for (const Entry& item : entry.list(1, max_roles)) {
-        specs.push_back(read_spec(item));
-        if (!roles.insert(specs.back().role).second) item.at("role").refuse("a unique role name");
+        roles.push_back({item.at("name").text(), int(item.at("first").integer(agents, agents)),
+                         int(item.at("count").integer(1, most_numbers - agents))});
+        agents += roles.back().count;
+        if (!names.insert(roles.back().name).second) item.at("name").refuse("a unique role name");
     }
+    return roles;
+}
+
+/// Every agent has one policy.
+void check_partition(const Entry& entry, const std::vector<PolicySpec>& specs, const std::vector<RoleRange>& roles) {
+    for (const RoleRange& role : roles) {
+        std::set<int> agents;
+        int64_t count = 0;
+        for (const PolicySpec& spec : specs)
+            for (const PolicySpec::Members& members : spec.members) {
+                if (members.role != role.name) continue;
+                agents.insert(members.agents.begin(), members.agents.end());
+                count += members.agents.empty() ? role.count : int64_t(members.agents.size());
+            }
+        if (count != role.count || (!agents.empty() && int64_t(agents.size()) != count))
+            entry.refuse("one policy for every agent of role " + in_quotes(role.name));
+    }
+}
+
+std::vector<PolicySpec> read_specs(const Entry& entry, const std::vector<RoleRange>& roles) {
+    std::vector<PolicySpec> specs;
+    std::set<std::string> names;
+    for (const Entry& item : entry.list(1, most_numbers)) {
+        specs.push_back(read_spec(item, roles));
+        if (!names.insert(specs.back().name).second) item.at("name").refuse("a unique policy name");
+    }
+    check_partition(entry, specs, roles);
     return specs;
 }
 
@@ -195,7 +282,10 @@ void write_info(Archive& archive, const CheckpointInfo& info) {
     archive.metadata["environment"] = info.environment;
     archive.metadata["environment_settings"] = to_json(info.environment_settings.values()).dump();
     archive.metadata["training_settings"] = to_json(write_config(info.config).values()).dump();
-    archive.metadata["policies"] = to_json(info.policies).dump();
+    Json policies = Json::array();
+    for (const PolicySpec& spec : info.policies) policies.push_back(to_json(spec));
+    archive.metadata["roles"] = roles_json(info.roles).dump();
+    archive.metadata["policies"] = policies.dump();
     archive.metadata["progress"] = Json{{"iterations", info.iterations}, {"seconds", info.seconds}}.dump();
 }
 
@@ -205,7 +295,8 @@ CheckpointInfo read_info(const Archive& archive) {
     info.environment = archive.text("environment");
     info.environment_settings = JsonText(archive, "environment_settings")->settings();
     info.config = read_training_settings(archive);
-    info.policies = read_specs(*JsonText(archive, "policies"));
+    info.roles = read_roles(*JsonText(archive, "roles"));
+    info.policies = read_specs(*JsonText(archive, "policies"), info.roles);
     const JsonText progress(archive, "progress");
     info.iterations = progress->at("iterations").integer(0, most_iterations);
     info.seconds = progress->at("seconds").number(0, most_seconds);

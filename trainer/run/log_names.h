@@ -7,8 +7,9 @@
 
 namespace flockstep {
 
-/// Visits the numbers of a training record: name in metrics.jsonl, tag in TensorBoard, value. Tags are CleanRL's where
-/// it has one. The table in docs/formats.md lists them; a test compares it with what a run writes.
+/// Visits the numbers of a training record: name in metrics.jsonl, tag in TensorBoard, value; where there are several
+/// policies, also those of each, name and tag with ".POLICY" behind them. Tags are CleanRL's where it has one. The
+/// table in docs/formats.md lists them; a test compares it with what a run writes.
 void visit_numbers(const IterationMetrics& metrics, double agent_steps_per_second,
                    const std::function<void(const std::string& name, const std::string& tag, double value)>& visit);
 

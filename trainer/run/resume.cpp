@@ -6,6 +6,7 @@
 
 #include "io/quote.h"
 #include "sim/engine/registry.h"
+#include "trainer/run/checkpoint.h"
 
 namespace flockstep {
 
@@ -56,7 +57,7 @@ void check_resumed(const TrainingTask& before, const TrainingTask& now, const Ru
 void restore(Trainer& trainer, const RunFolder& folder) {
     const Archive archive = folder.load_checkpoint();
     try {
-        trainer.restore(archive);
+        flockstep::restore(trainer, archive);
     } catch (const DamagedCheckpoint& error) {
         throw DamagedCheckpoint(error.what() + folder.recovery_hint());
     }

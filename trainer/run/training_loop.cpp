@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "trainer/run/checkpoint.h"
 #include "trainer/run/divergence.h"
 
 namespace flockstep {
@@ -64,7 +65,7 @@ bool TrainingLoop::run() {
         if (is_record) save_if_due();
     }
     record();  // if it was stopped since the last one
-    if (saved_iterations_ != trainer_.iterations()) save(trainer_.snapshot());
+    if (saved_iterations_ != trainer_.iterations()) save(snapshot(trainer_));
     return trainer_.is_finished();
 }
 
@@ -90,7 +91,7 @@ bool TrainingLoop::advance() {
 bool TrainingLoop::iterate() {
     if (seconds_per_iteration_ < long_iteration) return trainer_.iterate();
     metrics_ = trainer_.read_metrics(false);
-    const Archive before = trainer_.snapshot();
+    const Archive before = snapshot(trainer_);
     const bool is_whole = trainer_.iterate([this] { return !task_.keep_going(); });
     if (!is_whole) {
         record();
@@ -125,7 +126,7 @@ void TrainingLoop::evaluate_if_due() {
 
 void TrainingLoop::evaluate() {
     const Clock::time_point begin = Clock::now();
-    const Archive archive = trainer_.snapshot();
+    const Archive archive = snapshot(trainer_);
     expect_finite_weights(archive, metrics_, folder_);
     if (const std::optional<Evaluation> evaluation = held_out_.play(archive, "trained")) {
         best_.offer(archive, *evaluation);
@@ -139,14 +140,14 @@ void TrainingLoop::evaluate_best() {
     constexpr int times = 10;
     if (!marl_eval_ || marl_eval_->has_absolute()) return;
     const bool has_best = std::filesystem::is_regular_file(folder_.best_checkpoint());
-    const Archive archive = has_best ? read_archive(folder_.best_checkpoint()) : trainer_.snapshot();
+    const Archive archive = has_best ? read_archive(folder_.best_checkpoint()) : snapshot(trainer_);
     const std::vector<Evaluation> evaluations = held_out_.play_more(archive, times);
     if (!evaluations.empty()) marl_eval_->add_absolute(evaluations);
 }
 
 void TrainingLoop::save_numbered_if_due() {
     if (!is_due(number_every_)) return;
-    const Archive archive = trainer_.snapshot();
+    const Archive archive = snapshot(trainer_);
     expect_finite_weights(archive, metrics_, folder_);
     write_archive(folder_.numbered_checkpoint(trainer_.iterations() * batch_size(trainer_)), archive);
 }
@@ -154,7 +155,7 @@ void TrainingLoop::save_numbered_if_due() {
 void TrainingLoop::save_if_due() {
     const std::chrono::duration<double> since = Clock::now() - saved_;
     if (task_.config.checkpoint_every <= 0 || since.count() < double(task_.config.checkpoint_every)) return;
-    save(trainer_.snapshot());
+    save(snapshot(trainer_));
 }
 
 /// The log is on the disk before the checkpoint is.

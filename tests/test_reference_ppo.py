@@ -1,0 +1,122 @@
+"""`flockstep train` against the independent PPO of reference_ppo.py: the same run, weight for weight.
+
+A run with learning rate 0 gives the first weights; the reference repeats the run from them, and after some 40 optimiser
+steps weights, Adam's moments, logged losses and normalisers must agree to what float32 leaves of float64.
+"""
+
+import json
+
+import pytest
+from command import metric_lines, needs_test_program, train_here
+
+torch = pytest.importorskip("torch")
+safe_open = pytest.importorskip("safetensors").safe_open
+pytest.importorskip("flockstep", reason="the Python module is not built")
+import numpy as np
+from reference_ppo import ReferencePpo
+
+pytestmark = needs_test_program
+
+TRAINING = dict(num_envs=8, num_steps=24, update_epochs=3, num_minibatches=4, learning_rate=3e-3, seed=5)
+TRAINING |= dict(hidden_sizes="32,16", ent_coef=0.02, ent_coef_end=0.005, clip_vloss=0.1, stagger_episodes=False, log_every=3600)
+SMALL = dict(num_envs=6, num_steps=20, ent_coef_end=0.01, hidden_sizes="16,16", seed=4, clip_vloss=0)
+SHARED = dict(share_layers=True, activation="relu")
+NORMALISED = dict(norm_obs=True, norm_reward=True)
+ODD = dict(num_envs=7, num_steps=9, num_minibatches=5, norm_adv=False, max_grad_norm=0, anneal_lr=False)
+
+VANISHING = dict(num_agents=5, min_agents=2, on_target="finish", max_episode_steps=9, size=8, mask_obstacles=True)
+VANISHING |= dict(observation="windows,cost_to_go,intent", obs_radius=2, distance_reward=0.1)
+PATHFINDING = dict(num_envs=6, num_steps=20)
+CHAIN = dict(max_episode_steps=9, num_agents=5, num_places=6, arrival_interval=1)
+HERD = dict(max_episode_steps=9, num_sheep=4, num_marks=3)
+
+
+def case(name, environment, settings, *training, agents=1, iterations=3, has=()):
+    """has: what the last rollout must have for the case to test what it is for."""
+    training = {key: value for part in (TRAINING, *training) for key, value in part.items()}
+    training["total_steps"] = iterations * training["num_envs"] * agents * training["num_steps"]
+    return pytest.param(environment, settings, training, iterations, has, id=name)
+
+
+CASES = [
+    case("plain", "cartpole", dict(max_episode_steps=500)),
+    case("trunc", "cartpole", dict(max_episode_steps=10), has=["truncated", "terminated"]),
+    case("stagger", "cartpole", dict(max_episode_steps=10), dict(stagger_episodes=True, clip_vloss=0), has=["truncated"]),
+    case("odd", "cartpole", dict(max_episode_steps=11), ODD),
+    case("shared", "cartpole", dict(max_episode_steps=10), SHARED),
+    case("norm", "cartpole", dict(max_episode_steps=13), NORMALISED, iterations=4),
+    case("clip", "cartpole", dict(max_episode_steps=10), dict(clip_coef=0.05, learning_rate=1e-2), has=["clip_fraction"]),
+    case("mapf", "pathfinding", VANISHING, PATHFINDING, SHARED, agents=5, has=["inactive"]),
+    case("mapf_norm", "pathfinding", VANISHING, PATHFINDING, NORMALISED, dict(clip_vloss=0), agents=5, has=["inactive"]),
+    case("cnn", "pathfinding", VANISHING, PATHFINDING, dict(encoder="cnn", channels="8,8"), agents=5, has=["inactive"]),
+    case("roles", "test_roles", dict(max_episode_steps=9), SMALL, agents=5, has=["truncated"]),
+    case("roles_norm", "test_roles", dict(max_episode_steps=9), SMALL, SHARED, dict(norm_reward=True), agents=5),
+    case("arrivals", "test_chain", CHAIN, SMALL, NORMALISED, agents=5, has=["inactive", "terminated", "truncated"]),
+    case("herd", "test_herd", HERD, SMALL, dict(norm_reward=True), agents=5, has=["inactive", "terminated", "truncated"]),
+    case("cards", "test_cards", {}, SMALL, agents=3, has=["waiting", "terminated"]),
+    case("scenes", "test_scenes", {}, SMALL, agents=64, has=["inactive", "terminated"]),
+]
+
+
+def load(run):
+    """A checkpoint's arrays and its metadata."""
+    with safe_open(run / "checkpoint.safetensors", "numpy") as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys()}
+        metadata = {name: json.loads(text) if text[:1] in "[{" else text for name, text in file.metadata().items()}
+    return arrays, metadata
+
+
+def largest_difference(arrays, prefix, tensors, relative=False):
+    """Between arrays of a checkpoint and the reference's tensors; relative: to the largest number of each."""
+    differences = []
+    for name, tensor in tensors.items():
+        ours = tensor.detach().numpy()
+        scale = max(np.abs(ours).max(), 1e-30) if relative else 1.0
+        differences.append(np.abs(arrays[prefix + name] - ours).max() / scale)
+    return max(differences)
+
+
+def log_record(logs):
+    """The record of metrics.jsonl over these iterations of the reference."""
+    count = sum(log.count for log in logs)
+    record = {name: sum(log.sums[name] for log in logs) / count for name in logs[0].sums}
+    record["gradient_norm"] = np.mean([norm for log in logs for norm in log.gradient_norms])
+    return record | {name: getattr(logs[-1], name) for name in ("explained_variance", "learning_rate", "entropy_weight")}
+
+
+@pytest.mark.parametrize("environment, settings, training, iterations, has", CASES)
+def test_a_training_run_is_that_of_the_reference(environment, settings, training, iterations, has, tmp_path):
+    torch.set_num_threads(1)
+    nothing = dict(learning_rate=0, anneal_lr=False, total_steps=1)
+    first, _ = load(train_here(tmp_path / "first", environment, {**settings, **training, **nothing}))
+    run = train_here(tmp_path / "run", environment, {**settings, **training})
+    trained, metadata = load(run)
+    config = metadata["training_settings"]
+    reference = ReferencePpo(environment, metadata["environment_settings"], config, metadata["policies"], first)
+    logs = [reference.iterate() for _ in range(iterations)]
+    assert reference.total_iterations == metadata["progress"]["iterations"] == iterations
+    assert all((logs[-1].has | logs[-1].sums)[name] > 0 for name in has), logs[-1]
+
+    for policy in reference.policies:
+        parameters, inputs = policy.role + ".parameter.", policy.inputs
+        found = dict(
+            moved=max(np.abs(trained[name] - first[name]).max() for name in first if name.startswith(parameters)),
+            weights=largest_difference(trained, parameters, policy.network.weights),
+            first=largest_difference(trained, policy.role + ".first_moment.", policy.moments("exp_avg"), relative=True),
+            second=largest_difference(trained, policy.role + ".second_moment.", policy.moments("exp_avg_sq"), relative=True),
+        )
+        print(policy.role, {name: f"{number:.1e}" for name, number in found.items()})
+        assert found["moved"] > 0.03 and found["weights"] < 5e-6 and found["first"] < 1e-4 and found["second"] < 1e-4
+        shift, scale = trained[policy.role + ".input.shift_and_scale"][:, : len(inputs.shift)]
+        np.testing.assert_allclose(shift, inputs.shift, rtol=1e-7, atol=1e-9)
+        np.testing.assert_allclose(scale, inputs.scale, rtol=1e-7)
+    if config["norm_reward"]:
+        np.testing.assert_allclose(trained["trainer.reward_scale"], reference.reward_scale, rtol=1e-6)
+    assert trained["trainer.agent_steps"] == sum(log.has["agent_steps"] for log in logs)
+
+    records = metric_lines(run)
+    begins = [0, *(record["iterations"] for record in records)]
+    assert begins[-1] == iterations
+    for record, begin in zip(records, begins):
+        for name, value in log_record(logs[begin : record["iterations"]]).items():
+            assert record[name] == pytest.approx(value, rel=1e-4, abs=1e-6), name

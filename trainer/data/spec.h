@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sim/contract/config.h"
+#include "sim/contract/space.h"
+
+namespace flockstep {
+
+class Batch;
+
+/// What one policy sees and chooses, and whom it acts for: all that it needs to know about an environment. Comes from a
+/// batch or from a checkpoint.
+struct PolicySpec {
+    /// An observation part. Names are those of the role: without the prefix that tensors of several roles have.
+    struct Part {
+        std::string name;
+        DType dtype = DType::float32;
+        std::vector<int> shape;  // of one agent
+        float scale = 1;         // the network's input is number * scale, so that integers map to -1 .. 1
+        int num_flags = 0;       // > 0: the lowest num_flags bits of each number become inputs of their own, 0 or 1
+        int elements() const;
+        int planes() const { return num_flags ? num_flags : 1; }  // input columns per element
+        bool operator==(const Part&) const = default;
+    };
+    /// An action part.
+    struct Action {
+        std::string name;
+        ActionPart::Kind kind = ActionPart::Kind::discrete;
+        std::vector<int> n;            // choices of each integer; empty for a Box
+        std::vector<float> low, high;  // bounds of each float of a Box
+        bool has_mask = false;         // choices can be illegal
+        bool is_box() const { return kind == ActionPart::Kind::box; }
+        int size() const { return int(is_box() ? low.size() : n.size()); }  // integers or floats
+        int choices() const;                                                // of all integers: columns of its mask
+        bool operator==(const Action&) const = default;
+    };
+    /// The agents of one role that it acts for, as indices within the role, ascending; empty: all of them.
+    struct Members {
+        std::string role;
+        std::vector<int> agents;
+        bool operator==(const Members&) const = default;
+    };
+
+    std::string name;
+    std::vector<Members> members;
+    std::vector<Part> parts;
+    std::vector<Action> actions;
+    bool sees_and_chooses_like(const PolicySpec& other) const {
+        return parts == other.parts && actions == other.actions;
+    }
+};
+
+/// Agents [first, first + count) of every world.
+struct RoleRange {
+    std::string name;
+    int first = 0, count = 0;
+};
+std::vector<RoleRange> role_ranges(const Batch& batch);
+
+/// A role's name of a tensor: "role.part" if there are several roles.
+std::string tensor_name(const std::vector<RoleRange>& roles, const std::string& role, const std::string& part);
+/// The name of the mask of a role's action part.
+std::string mask_tensor(const std::vector<RoleRange>& roles, const std::string& role, const PolicySpec& spec,
+                        size_t action);
+
+/// The policies of a batch. groups: empty for one per role, named like it; "agent" for one per agent; otherwise items
+/// "name=members", where members are roles, ranges of a role's agents or of the world's agents, joined by "+":
+/// "both=keeper+boat", "left=boat[0-1]", "team=0-2+5". Throws std::invalid_argument unless every agent has exactly one
+/// policy, all members of a policy see and choose alike, and the networks can represent what they see.
+std::vector<PolicySpec> policy_specs(const Batch& batch, const StringList& groups = {});
+
+}  // namespace flockstep

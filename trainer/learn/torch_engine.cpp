@@ -1,0 +1,147 @@
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/_foreach_copy.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/from_blob.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+
+#include "trainer/learn/engine.h"
+
+namespace flockstep {
+
+namespace {
+at::TensorOptions options_for(Device device, at::ScalarType dtype) {
+    const at::Device context =
+        device.is_cuda() ? at::Device(at::kCUDA, c10::DeviceIndex(device.index)) : at::Device(at::kCPU);
+    return at::TensorOptions().dtype(dtype).device(context);
+}
+
+/// Runs small matrix multiplications on one thread: threads that wait for each other gain little, and lose much on a
+/// busy machine. `products`: multiplications per pass.
+class ThreadScope {
+  public:
+    explicit ThreadScope(int64_t products) : before_(at::get_num_threads()) {
+        if (products < 20'000'000) at::set_num_threads(1);
+    }
+    ~ThreadScope() { at::set_num_threads(before_); }
+    ThreadScope(const ThreadScope&) = delete;
+
+  private:
+    int before_;
+};
+
+class TorchEngine : public Engine {
+  public:
+    TorchEngine(const Network& network, const Weights& weights, const TrainConfig& config, int64_t rows,
+                int64_t minibatch)
+        : network_(network),
+          weights_(weights),
+          is_bfloat16_(config.precision == Precision::bfloat16),
+          input_(weights.memory(),
+                 size_t(std::max(rows, minibatch) * network.actor_input().width * (is_bfloat16_ ? 2 : 4)),
+                 "the policy's input") {
+        const Device device = weights.memory().device();
+        const auto number = options_for(device, at::kFloat), bf16 = options_for(device, at::kBFloat16);
+        for (const Parameter& p : weights.list().list()) {
+            at::Tensor view = is_bfloat16_ ? at::from_blob(weights.bf16_copy() + p.offset, p.shape, bf16)
+                                           : at::from_blob(weights.parameter() + p.offset, p.shape, number);
+            views_.push_back(minibatch > 0 ? view.requires_grad_() : view);
+            if (minibatch > 0) gradients_.push_back(at::from_blob(weights.gradient() + p.offset, p.shape, number));
+        }
+    }
+
+    void act(const ExecutionContext& context, const InputColumns& input, const Samples& samples,
+             SampleActions sample) override {
+        const at::NoGradGuard no_gradient;
+        gather(context, input, samples);
+        sample.policy = forward(samples.count, true, sample.value != nullptr);
+        run(context, samples.count, sample);
+    }
+    void value(const ExecutionContext& context, const InputColumns& input, const Samples& samples,
+               StoreValues store) override {
+        const at::NoGradGuard no_gradient;
+        gather(context, input, samples);
+        store.policy = forward(samples.count, false, true);
+        run(context, samples.count, store);
+    }
+    void gradient(const ExecutionContext& context, const InputColumns& input, const Samples& minibatch, PpoLoss loss,
+                  double* sums) override {
+        gather(context, input, minibatch);
+        {
+            const at::AutoGradMode gradient(true);
+            loss.policy = forward(minibatch.count, true, true);
+        }
+        set_output_gradients(loss);
+        sum(context, minibatch.count, loss, sums, Store::accumulate);
+        backward();
+    }
+    void warm_up(int64_t rows, int64_t minibatch) override {
+        for (int i = 0; i < 2; ++i) {
+            {
+                const at::NoGradGuard no_gradient;
+                forward(rows, true, true);
+            }
+            if (minibatch == 0) continue;
+            const at::AutoGradMode gradient(true);
+            PpoLoss loss{};
+            loss.policy = forward(minibatch, true, true);
+            set_output_gradients(loss);
+            backward();
+        }
+    }
+
+  private:
+    void gather(const ExecutionContext& context, const InputColumns& input, const Samples& samples) {
+        run(context, samples.count * (input.width / 8), GatherInput{input, samples, is_bfloat16_, input_.data()});
+    }
+
+    PolicyOutput forward(int64_t rows, bool wants_actor, bool wants_value) {
+        const ThreadScope threads(rows * weights_.size());
+        outputs_.clear();
+        const auto options = options_for(weights_.memory().device(), is_bfloat16_ ? at::kBFloat16 : at::kFloat);
+        const at::Tensor input = at::from_blob(input_.data(), {rows, network_.actor_input().width}, options);
+        PolicyOutput output;
+        if (wants_actor || network_.shares_layers()) {
+            const at::Tensor& head = outputs_.emplace_back(network_.actor(views_.data(), input));
+            output.head = head.data_ptr<float>(), output.head_stride = head.stride(0);
+        }
+        if (!wants_value) return output;
+        const at::Tensor& value =
+            network_.shares_layers() ? outputs_[0] : outputs_.emplace_back(network_.critic(views_.data(), input));
+        output.value = value.data_ptr<float>() + (network_.shares_layers() ? network_.num_outputs() : 0);
+        output.value_stride = value.stride(0);
+        return output;
+    }
+    void set_output_gradients(PpoLoss& loss) {
+        output_gradients_.clear();
+        for (const at::Tensor& output : outputs_) output_gradients_.push_back(at::empty_like(output));
+        loss.head_gradient = output_gradients_[0].data_ptr<float>();
+        loss.value_gradient = network_.shares_layers() ? loss.head_gradient + network_.num_outputs()
+                                                       : output_gradients_[1].data_ptr<float>();
+    }
+    void backward() {
+        const ThreadScope threads(outputs_[0].size(0) * weights_.size());
+        const std::vector<at::Tensor> gradients = torch::autograd::grad(outputs_, views_, output_gradients_);
+        const at::NoGradGuard no_gradient;
+        at::_foreach_copy_(gradients_, gradients);
+        outputs_.clear(), output_gradients_.clear();
+    }
+
+    const Network& network_;
+    const Weights& weights_;
+    bool is_bfloat16_;
+    Buffer input_;
+    std::vector<at::Tensor> views_, gradients_, outputs_, output_gradients_;
+};
+}  // namespace
+
+std::unique_ptr<Engine> make_torch_engine(const Network& network, const Weights& weights, const TrainConfig& config,
+                                          int64_t rows, int64_t minibatch) {
+    return std::make_unique<TorchEngine>(network, weights, config, rows, minibatch);
+}
+
+}  // namespace flockstep

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "trainer/learn/engine.h"
+#include "trainer/run/checkpoint_info.h"
+
+namespace flockstep {
+
+/// A role of the worlds that a policy acts in: its agents, and how its observation parts are stored.
+struct ActorRole {
+    RoleRange range;
+    std::vector<DType> dtypes;
+};
+
+/// One trained policy of a checkpoint, which acts on arrays anywhere on the device: those of each role whose agents it
+/// acts for, whole arrays even where other policies act for some of the role's agents.
+class PolicyActor {
+  public:
+    /// policy: index into info.policies; roles: those of the worlds. Roles whose agents are all the policy's may have
+    /// any number of them. Throws std::invalid_argument if an agent does not exist, DamagedCheckpoint if the stored
+    /// parameters do not fit the settings. Waits.
+    PolicyActor(const CheckpointInfo& info, const Archive& archive, size_t policy, const std::vector<ActorRole>& roles,
+                Memory& memory, int64_t num_envs);
+    PolicyActor(const PolicyActor&) = delete;
+
+    const PolicySpec& spec() const { return spec_; }
+    /// Sets the addresses of a role's arrays, by the role's index; nothing happens for a role that is not the policy's.
+    /// Observation part `p` of spec(): [num_envs, count, shape...]; action part `a`: int32 or float32
+    /// [num_envs, count, size], or, by_cell, int32 [num_envs, agents of all roles]; its mask: uint8
+    /// [num_envs, count, choices] (null: every choice is legal).
+    void bind_observation(size_t role, size_t p, const void* data);
+    void bind_action(size_t role, size_t a, void* data, bool by_cell);
+    void bind_mask(size_t role, size_t a, const uint8_t* mask);
+
+    /// Chooses actions, sampled by (seed, first_env + env, counter) or the most probable ones. Enqueued on LibTorch's
+    /// current stream, which must be context.stream.
+    struct Draw {
+        bool deterministic;
+        uint64_t seed;
+        int64_t first_env, counter;
+    };
+    void act(const ExecutionContext& context, const Draw& draw);
+
+  private:
+    /// The policy's agents of one role.
+    struct Member {
+        size_t role;
+        InputColumns input;
+        Head head;
+    };
+    void add_member(const PolicySpec::Members& members, const std::vector<ActorRole>& roles, int64_t num_envs);
+    int32_t* upload(const std::vector<int32_t>& list);
+    Member* find(size_t role);
+
+    PolicySpec spec_;
+    Memory& memory_;
+    Network network_;
+    Weights weights_;
+    std::vector<Buffer> buffers_;
+    InputColumns input_;
+    Head head_;
+    std::vector<Member> members_;
+    std::unique_ptr<Engine> engine_;
+};
+
+/// Checks that the policies can act for these roles: that they see and choose the same. here: one spec for each role,
+/// as policy_specs gives them. Throws std::invalid_argument that says what differs.
+void check_roles(const CheckpointInfo& info, const Archive& archive, const std::vector<PolicySpec>& here);
+
+}  // namespace flockstep
