@@ -234,10 +234,10 @@ def test_a_checkpoint_with_impossible_progress_is_refused(tmp_path):
     data = file.read_bytes()
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     arrays = safetensors.load(data)
-    arrays["trainer.steps"] = arrays["trainer.steps"] * 0 - 1
+    arrays["trainer.env_steps"] = arrays["trainer.env_steps"] * 0 - 1
     file.write_bytes(safetensors.save(arrays, header["__metadata__"]))
     says = refusal("train", "--resume", only_run(tmp_path), "--total_steps", "1024", cwd=tmp_path)
-    assert f"{file}: trainer.steps[0]: got -1, want an integer from 0 to 144115188075855872" in says
+    assert f"{file}: trainer.env_steps: got -1, want an integer from 0 to 144115188075855872" in says
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_and_nothing_else(tmp_path):
