@@ -96,7 +96,7 @@ Arguments take_settings(const Arguments& arguments, CLI::App& sub, GivenSettings
         } else if (i + 1 < arguments.size() && !is_option(arguments[i + 1])) {
             given.set(key.substr(2), arguments[++i]);
         } else {
-            given.set(key.substr(2), true);  // a flag
+            given.set_flag(key.substr(2));
         }
     }
     return rest;
@@ -138,11 +138,10 @@ std::string help(CommandLine& line, const std::string& name) {
            "Help of one command: flockstep COMMAND --help\n";
 }
 
-/// Adds the settings of `--config`, or the default ones. Prints which recipe training uses.
+/// Adds the settings of `--config`, or the default ones.
 void add_config(const std::string& name, Command& command) {
     if (name == "train" && command.resume.empty()) {
-        std::printf("Recipe: %s\n", add_recipe(command.given, command.config, command.name()).c_str());
-        std::fflush(stdout);
+        command.recipe = add_recipe(command.given, command.config, command.name());
     } else if (!command.config.empty() && command.config != "none") {
         command.given.add_file(command.config);
     }
@@ -193,6 +192,16 @@ int run_arguments(CommandLine& line, Arguments arguments) {
     return run_command(name, line.command);
 }
 
+/// The command line for the log: what a shell would split is in quotes.
+std::string line_text(const Arguments& arguments) {
+    std::string text = "flockstep";
+    for (const std::string& argument : arguments) {
+        const bool is_plain = !argument.empty() && argument.find_first_of(" \t\n'\"\\$*;&|<>()#") == std::string::npos;
+        text += " " + (is_plain ? argument : in_quotes(argument));
+    }
+    return text;
+}
+
 /// The first line of an error message: LibTorch appends backtraces.
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 }  // namespace
@@ -202,7 +211,9 @@ int run_command_line(int count, char** arguments) {
     std::string message;
     try {
         register_product_environments(registry());
-        return run_arguments(line, Arguments(arguments + 1, arguments + count));
+        const Arguments given(arguments + 1, arguments + count);
+        line.command.line = line_text(given);
+        return run_arguments(line, given);
     } catch (const std::bad_alloc&) {
         message = "out of memory";
     } catch (const std::exception& error) {

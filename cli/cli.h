@@ -16,6 +16,8 @@ struct Command {
     std::vector<std::string> names;  // environments
     GivenSettings given;
     std::string config, checkpoint, resume, output;
+    std::string recipe;  // what train's settings come from
+    std::string line;    // the command line as it was given
     bool json = false;
     /// The environment; empty if none was named.
     std::string name() const { return names.empty() ? "" : names[0]; }

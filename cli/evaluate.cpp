@@ -45,7 +45,8 @@ int run_evaluate(const Command& command) {
     check_keys(command, player, evaluate_groups());
     const std::unique_ptr<Batch> batch =
         player.make_batch(evaluation_options(config.episodes, uint64_t(play.batch.seed), device_of(play)));
-    const Evaluation evaluation = evaluate(*batch, player.policy(), player.acting(*batch, config.deterministic));
+    const Evaluation evaluation =
+        evaluate(*batch, player.policy(), player.acting(*batch, config.deterministic), batch->options().seed);
     std::printf("%s%s", (command.json ? to_json(evaluation) : to_text(evaluation)).c_str(), command.json ? "\n" : "");
     return 0;
 }

@@ -34,13 +34,8 @@ std::unique_ptr<Batch> Player::make_batch(const BatchOptions& options) const {
 }
 
 std::function<void()> Player::acting(Batch& batch, bool deterministic) const {
-    if (archive_) return trained_policy(*archive_, batch, deterministic);
+    if (archive_) return trained_policy(*archive_, batch, batch.options().seed, deterministic);
     return scripted_policy(batch, policy_);
-}
-
-std::function<void()> trained_policy(const Archive& archive, Batch& batch, bool deterministic) {
-    const auto actor = std::make_shared<Actor>(archive, batch, batch.options().seed);
-    return [actor, deterministic] { actor->act(deterministic); };
 }
 
 }  // namespace flockstep

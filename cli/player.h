@@ -6,7 +6,7 @@
 
 #include "cli/cli.h"
 #include "sim/engine/batch_config.h"
-#include "trainer/run/actor.h"
+#include "trainer/run/checkpoint_info.h"
 #include "trainer/run/evaluate.h"
 
 namespace flockstep {
@@ -43,8 +43,5 @@ class Player {
     Settings settings_;
     std::shared_ptr<Archive> archive_;
 };
-
-/// Acts by trained policies, with random numbers of the batch's seed.
-std::function<void()> trained_policy(const Archive& archive, Batch& batch, bool deterministic);
 
 }  // namespace flockstep

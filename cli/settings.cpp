@@ -58,6 +58,17 @@ void GivenSettings::set(const std::string& key, Value value) {
     given_.push_back(std::move(given));
 }
 
+void GivenSettings::set_flag(const std::string& key) {
+    set(key, true);
+    given_.back().has_value = false;
+}
+
+void GivenSettings::expect_value(const Given& given, const SettingGroup& group) {
+    for (const FieldDescription& field : group.fields)
+        if (!given.has_value && field.name == given.key && field.type != "bool")
+            throw std::invalid_argument(given.key + ": got no value, want " + field.expected);
+}
+
 void GivenSettings::add_file(const std::filesystem::path& path) {
     add_entries(read_toml(path), path_text(path.string()));
 }
@@ -119,7 +130,7 @@ void GivenSettings::refuse_unknown(const std::vector<SettingGroup>& groups) cons
         for (const SettingGroup& group : groups) {
             tables.add(group.table);
             if (!given.is_for(group.table) || (given.table.empty() && is_device_table(group.table))) continue;
-            if (group.knows(given.key)) owners.add(group.table);
+            if (group.knows(given.key)) owners.add(group.table), expect_value(given, group);
             if (!wanted) wanted = group.wanted_for(given.key);
             for (const FieldDescription& field : group.fields) known.push_back(field.name);
         }
@@ -144,7 +155,10 @@ const Value* GivenSettings::find(const std::string& table, const std::string& ke
 Settings GivenSettings::of(const SettingGroup& group) const {
     Settings settings;
     for (const Given& given : given_)
-        if (group.knows(given.key) && given.is_for(group.table)) settings.set(given.key, given.value);
+        if (group.knows(given.key) && given.is_for(group.table)) {
+            expect_value(given, group);
+            settings.set(given.key, given.value);
+        }
     return settings;
 }
 

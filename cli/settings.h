@@ -7,6 +7,7 @@
 #include "io/toml.h"
 #include "sim/contract/config.h"
 #include "trainer/config.h"
+#include "trainer/run/run_folder.h"
 
 namespace flockstep {
 
@@ -19,9 +20,6 @@ struct SettingGroup {
     /// The right name for a key given by another name, or null.
     const char* wanted_for(const std::string& key) const;
 };
-
-/// Version of a run folder's config.toml, incremented when names or meanings of settings change.
-inline constexpr int config_version = 2;
 
 /// The fields of a Config; its current values are the defaults.
 template <class Config>
@@ -41,6 +39,8 @@ class GivenSettings {
     /// Adds `--key value` of the command line, for any table that has the key, or `--table.key value`, for one table.
     /// Throws std::invalid_argument unless both are UTF-8, which config.toml and checkpoints require.
     void set(const std::string& key, Value value);
+    /// Adds `--key` without a value: true for a bool, refused where a setting of another type reads it.
+    void set_flag(const std::string& key);
     /// Adds the settings of a TOML file. Keys before the first table are for any table that has the key. `environment =
     /// "NAME"`, or `name` in [environment], selects the environment. Command-line settings take precedence. Throws
     /// std::invalid_argument that names file and line.
@@ -61,7 +61,8 @@ class GivenSettings {
 
     /// The value given for a key in `table` or at the top level, or null.
     const Value* find(const std::string& table, const std::string& key) const;
-    /// The settings of one group.
+    /// The settings of one group. Throws std::invalid_argument, "gamma: got no value, want a number from 0 to 1", where
+    /// the command line gives a setting that is no bool without a value.
     Settings of(const SettingGroup& group) const;
 
     /// Prefixes an error message that starts with a key with the place that the value came from.
@@ -79,9 +80,11 @@ class GivenSettings {
         std::string table;  // empty: any table that has the key
         std::string key;
         Value value;
-        std::string place;  // "file:line", or empty for the command line
+        std::string place;      // "file:line", or empty for the command line
+        bool has_value = true;  // false: --key alone
         bool is_for(const std::string& other) const { return table.empty() || table == other; }
     };
+    static void expect_value(const Given& given, const SettingGroup& group);
     void add_entries(std::vector<TomlEntry> entries, const std::string& source);
     /// Adds an entry of a file unless one of `flags` overrides it.
     void take(const Given& given, const std::vector<Given>& flags);

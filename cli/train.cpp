@@ -1,67 +1,25 @@
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <limits>
 #include <optional>
 #include <stdexcept>
 
+#include "cli/cli.h"
 #include "cli/device.h"
-#include "cli/player.h"
 #include "cli/signal.h"
 #include "io/atomic_file.h"
 #include "io/text_table.h"
-#include "io/toml.h"
-#include "sim/engine/batch_memory.h"
 #include "sim/engine/registry.h"
-#include "sim/engine/tune.h"
-#include "trainer/data/memory_plan.h"
-#include "trainer/run/evaluate.h"
-#include "trainer/run/log.h"
+#include "trainer/run/checkpoint.h"
+#include "trainer/run/held_out.h"
 #include "trainer/run/render.h"
+#include "trainer/run/resume.h"
 #include "trainer/run/run_lock.h"
+#include "trainer/run/training_loop.h"
+#include "trainer/run/training_task.h"
 
 namespace flockstep {
 
 namespace {
-/// Settings of a training run other than PPO's.
-struct RunConfig {
-    BatchConfig batch;
-    InternedString plan = "tune";
-    InternedString runs = "runs";
-    InternedString run_name;
-    float log_every = 1.0f;
-    int64_t evaluate_episodes = 0;
-    int64_t evaluate_seed = evaluation_seed;
-    StringList baseline;
-    bool replay = true;
-    template <class F>
-    void fields(F f) {
-        batch.fields(only(f, {"device", "dtype"}));
-        f("plan", plan, any_value(),
-          "mapping of worlds to GPU lanes: lane, warp:8, block:128 or grid; tune: measure them once, for about a "
-          "second; "
-          "empty: the engine's default");
-        f("runs", runs, any_value(), "parent folder of the run folder");
-        f("run_name", run_name, any_value(), "prefix of the run folder's name; empty: the environment's name");
-        f("log_every", log_every, between(0.01, 3600), "seconds between log records");
-        f("evaluate_episodes", evaluate_episodes, between(0, 1 << 30),
-          "if > 0, evaluate the policy on this many fresh episodes before and after training");
-        f("evaluate_seed", evaluate_seed, at_least(0), "seed of the evaluation episodes and of the replay");
-        f("baseline", baseline, any_value(), "scripted policies, comma-separated, evaluated on the same episodes");
-        f("replay", replay, any_value(), "write a replay of the trained policy after training");
-    }
-};
-
-/// One invocation of `flockstep train` with all settings resolved.
-struct TrainTask {
-    std::string environment;
-    Settings settings;
-    TrainConfig config;
-    RunConfig run;
-    Device device;
-};
-
 /// The tables of a settings file: one per group, and [cpu] and [cuda], which may contain any key.
 std::vector<SettingGroup> known_groups(const SettingGroup& environment) {
     std::vector<SettingGroup> groups = train_groups();
@@ -75,213 +33,177 @@ std::vector<SettingGroup> known_groups(const SettingGroup& environment) {
     return groups;
 }
 
-TrainTask read_train_task(const std::string& name, GivenSettings& given) {
-    TrainTask task{name.empty() ? given.environment() : name, {}, {}, {}, {}};
-    if (task.environment.empty()) throw std::invalid_argument("environment: got none, want a name; see flockstep list");
-    const SettingGroup environment = environment_group(task.environment);
-    given.refuse_unknown(known_groups(environment));
-    const Value* const device = given.find("trainer", "device");
-    const bool is_gpu = find_device(device ? to_text(*device) : task.run.batch.device.str()).is_cuda();
-    given.choose_device(is_gpu ? "cuda" : "cpu");
-    task.settings = given.of(environment);
+/// The task without its device.
+TrainingTask read_settings(const std::string& environment, const GivenSettings& given) {
+    TrainingTask task{environment, given.of(environment_group(environment)), {}, {}, {}, {}, {}};
     given.read(task.config, "trainer");
     given.read(task.run, "trainer");
-    task.device = choose_device(task.run.batch.device.str());
-    task.run.batch.device = task.device.name();
     return task;
 }
 
-std::string recipe_of(const TrainTask& task) {
-    std::map<std::string, Value> trainer = write_config(task.config).values();
-    trainer.merge(std::map(write_config(task.run).values()));
-    return "# All settings of a training run; flockstep train --config THIS_FILE repeats it.\nformat_version "
-           "= " +
-           std::to_string(config_version) + "\n\n[environment]\nname = \"" + task.environment + "\"\n" +
-           to_toml(task.settings.values()) + "\n[trainer]\n" + to_toml(trainer);
+TrainingTask read_task(const Command& command, GivenSettings& given) {
+    const std::string name = command.name().empty() ? given.environment() : command.name();
+    if (name.empty()) throw std::invalid_argument("environment: got none, want a name; see flockstep list");
+    given.refuse_unknown(known_groups(environment_group(name)));
+    const Value* const device = given.find("trainer", "device");
+    const bool is_gpu = find_device(device ? to_text(*device) : RunConfig{}.batch.device.str()).is_cuda();
+    given.choose_device(is_gpu ? "cuda" : "cpu");
+    TrainingTask task = read_settings(name, given);
+    task.device = choose_device(task.run.batch.device.str());
+    task.run.batch.device = task.device.name();
+    task.command_line = command.line;
+    task.keep_going = [] { return StopSignals::received() == 0; };
+    return task;
 }
 
-/// Checks that host memory suffices before any of it is touched. Returns the batch of one world that it made, to keep
-/// the shared data loaded for the real batch. On a GPU allocation fails by itself.
-std::unique_ptr<Batch> check_memory(const TrainTask& task, BatchOptions options) {
-    constexpr int64_t few_worlds = 16;  // cheap enough to try
-    if (task.device.is_cuda() || task.config.num_envs < few_worlds) return nullptr;
-    options.num_envs = 1, options.plan = "";
-    std::unique_ptr<Batch> world = make_batch(task.environment, options, task.settings);
-    check_batch_memory(training_bytes(*world, task.config), task.config.num_envs, "training");
-    return world;
+/// The task of a run that goes on; its settings are those of the folder's config.toml, but for what may change.
+TrainingTask read_resumed_task(const Command& command, GivenSettings& given, const RunFolder& folder) {
+    GivenSettings own;
+    own.add_file(folder.config());
+    given.add_file(folder.config());
+    TrainingTask task = read_task(command, given);
+    if (own.environment() != task.environment)
+        throw std::invalid_argument("resume: " + command.resume + " trains " + own.environment() + ", not " +
+                                    task.environment);
+    check_resumed(read_settings(task.environment, own), task, folder);
+    return task;
 }
 
-std::unique_ptr<Batch> make_training_batch(const TrainTask& task) {
-    BatchOptions options = training_options(task.config, task.device);
-    options.dtypes = to_options(task.run.batch).dtypes;
-    const std::unique_ptr<Batch> world = check_memory(task, options);
-    options.plan = task.run.plan.str();
-    if (options.plan == "tune") {
-        options.plan = "";
-        if (task.device.is_cuda()) options.plan = tune_plan(task.environment, options, task.settings).plan;
-    }
-    return make_batch(task.environment, options, task.settings);
+void introduce(const TrainingTask& task, Trainer& trainer, const RunFolder& folder) {
+    const int64_t samples = batch_size(trainer);
+    std::printf(
+        "%s on %s: %lld worlds of %d agents (plan %s), batches of %lld agent-steps in minibatches of %lld, %lld "
+        "parameters, %s agent-steps. Run folder: %s\n",
+        task.environment.c_str(), describe_device(task.device).c_str(), static_cast<long long>(task.config.num_envs),
+        trainer.batch().num_agents(), trainer.batch().plan().c_str(), static_cast<long long>(samples),
+        static_cast<long long>(samples / task.config.num_minibatches), static_cast<long long>(trainer.num_parameters()),
+        short_number(double(task.config.total_steps)).c_str(), folder.path().c_str());
+    std::fflush(stdout);
 }
 
-bool keep_going() { return StopSignals::received() == 0; }
-
-/// Makes the batch and the trainer. Rejects early what would otherwise fail after training.
-std::unique_ptr<Trainer> make_trainer(TrainTask& task) {
-    std::unique_ptr<Batch> batch = make_training_batch(task);
-    for (const std::string& name : task.run.baseline) batch->find_policy(name);
-    task.settings = batch->settings();
-    return std::make_unique<Trainer>(std::move(batch), task.config);
-}
-
-void restore(Trainer& trainer, const RunFolder& run) {
-    const Archive archive = run.load_checkpoint();
-    try {
-        flockstep::restore(trainer, archive);
-    } catch (const DamagedCheckpoint& error) {
-        throw DamagedCheckpoint(error.what() + run.recovery_hint());
-    }
-}
-
-/// Plays the evaluation episodes; `acting` makes the function that acts in the batch.
-Evaluation play(const TrainTask& task, const std::string& policy,
-                const std::function<std::function<void()>(Batch&)>& acting) {
+void announce(const TrainingTask& task, const std::string& policy) {
     std::printf("Evaluating the %s policy on %lld episodes ...\n", policy.c_str(),
                 static_cast<long long>(task.run.evaluate_episodes));
     std::fflush(stdout);
-    const std::unique_ptr<Batch> batch = make_batch(
-        task.environment, evaluation_options(task.run.evaluate_episodes, uint64_t(task.run.evaluate_seed), task.device),
-        task.settings);
-    return evaluate(*batch, policy, acting(*batch), keep_going);
-}
-Evaluation play_trained(const TrainTask& task, const std::string& policy, Trainer& trainer) {
-    const Archive archive = snapshot(trainer);
-    return play(task, policy, [&](Batch& batch) { return trained_policy(archive, batch, false); });
 }
 
-/// Iterates until the run is finished or a signal arrives; logs and saves checkpoints.
-class TrainingLoop {
+/// A training run on the terminal: evaluations before and after, the replay, what is said about them.
+class TrainingCommand {
   public:
-    TrainingLoop(Trainer& trainer, const RunFolder& run, const TrainTask& task)
-        : trainer_(trainer),
-          run_(run),
-          task_(task),
-          log_(run, trainer, task.environment, trainer.read_metrics(), trainer.progress()) {}
+    TrainingCommand(const TrainingTask& task, Trainer& trainer, const RunFolder& folder)
+        : task_(task), trainer_(trainer), folder_(folder), held_out_(task) {}
 
-    /// Returns false if it was interrupted by a signal.
-    bool run() {
-        while (!trainer_.is_finished() && keep_going()) {
-            const Clock::time_point begin = Clock::now();
-            int64_t done = 0;
-            for (; done < iterations_per_record_ && !trainer_.is_finished() && keep_going(); ++done)
-                if (!iterate()) return false;
-            log_.write(trainer_.read_metrics(), trainer_.progress(), trainer_.is_finished() || !keep_going());
-            seconds_per_iteration_ = std::chrono::duration<double>(Clock::now() - begin).count() / double(done);
-            choose_iterations_per_record();
-            save_if_due();
-        }
-        run_.save_checkpoint(snapshot(trainer_));
-        return trainer_.is_finished();
+    /// Returns the exit code.
+    int run() {
+        if (trainer_.iterations() == 0) evaluate_policy("untrained");
+        TrainingLoop loop(task_, trainer_, folder_, held_out_);
+        if (!loop.run()) return interrupted();
+        evaluate_policy("trained");
+        loop.evaluate_best();
+        for (const std::string& name : task_.run.baseline) evaluate_baseline(name);
+        if (task_.keep_going()) report();
+        if (task_.keep_going()) write_run_replay();
+        if (!task_.keep_going()) return interrupted();
+        std::printf("Run: %s\n", folder_.path().c_str());
+        return 0;
     }
 
   private:
-    using Clock = std::chrono::steady_clock;
-    /// In seconds: longer iterations are abandoned when a signal arrives.
-    static constexpr double long_iteration = 1.0;
+    void evaluate_policy(const std::string& name) {
+        if (task_.run.evaluate_episodes == 0 || !task_.keep_going()) return;
+        announce(task_, name);
+        add(held_out_.play(snapshot(trainer_), name));
+    }
+    void evaluate_baseline(const std::string& name) {
+        if (task_.run.evaluate_episodes == 0 || !task_.keep_going()) return;
+        announce(task_, name);
+        add(held_out_.play_scripted(name));
+    }
+    void add(const std::optional<Evaluation>& evaluation) {
+        if (evaluation) evaluations_.push_back(*evaluation);
+    }
+    void report() const {
+        if (evaluations_.empty()) return;
+        std::string json;
+        for (const Evaluation& evaluation : evaluations_) json += to_json(evaluation) + "\n";
+        write_file(folder_.evaluation(), json);
+        std::printf("\nMeans over %lld fresh episodes (seed %lld), +- standard error\n%s\n",
+                    static_cast<long long>(task_.run.evaluate_episodes),
+                    static_cast<long long>(task_.run.evaluate_seed), to_text(evaluations_).c_str());
+    }
+    void write_run_replay() {
+        if (!task_.run.replay) return;
+        if (!registry().find(task_.environment).info.draw) {
+            std::printf("No replay: %s has no draw function\n", task_.environment.c_str());
+            return;
+        }
+        const auto seed = uint64_t(task_.run.evaluate_seed);
+        const std::unique_ptr<Batch> batch =
+            make_batch(task_.environment, recording_options(seed, task_.device), task_.settings);
+        const Archive archive = snapshot(trainer_);
+        const Replay replay =
+            record_episode(*batch, "trained policy", trained_policy(archive, *batch, seed, false), task_.keep_going);
+        if (!task_.keep_going()) return;
+        write_replay(folder_.replay(), replay);
+        std::printf("Replay: %s\n", folder_.replay().c_str());
+    }
+    /// Prints how to resume. Returns the exit code.
+    int interrupted() const {
+        std::printf("Interrupted; the checkpoint is saved. Resume with: flockstep train --resume %s\n",
+                    folder_.path().c_str());
+        const int code = 128 + StopSignals::received();
+        // The GPU's queue may still contain seconds of an abandoned iteration, and freeing memory would wait for it.
+        if (task_.device.is_cuda()) std::fflush(nullptr), std::_Exit(code);
+        return code;
+    }
 
-    /// If a signal arrives during a long iteration, the iteration is abandoned and the state before it, a snapshot on
-    /// the host, is saved. The first iteration counts as long. Returns false if it was abandoned.
-    bool iterate() {
-        if (seconds_per_iteration_ < long_iteration) return trainer_.iterate();
-        const Archive before = snapshot(trainer_);
-        const bool is_whole = trainer_.iterate([] { return !keep_going(); });
-        if (!is_whole) run_.save_checkpoint(before);
-        return is_whole;
-    }
-    /// Chooses how many iterations to run per log record: reading metrics synchronises, iterating does not.
-    void choose_iterations_per_record() {
-        const double fit = double(task_.run.log_every) / std::max(seconds_per_iteration_, 1e-6);
-        iterations_per_record_ = std::max<int64_t>(1, int64_t(std::min(fit, 2.0 * double(iterations_per_record_))));
-    }
-    void save_if_due() {
-        const std::chrono::duration<double> since = Clock::now() - saved_;
-        if (task_.config.checkpoint_every <= 0 || since.count() < double(task_.config.checkpoint_every)) return;
-        run_.save_checkpoint(snapshot(trainer_));
-        saved_ = Clock::now();
-    }
-
+    const TrainingTask& task_;
     Trainer& trainer_;
-    const RunFolder& run_;
-    const TrainTask& task_;
-    TrainingLog log_;
-    int64_t iterations_per_record_ = 1;
-    double seconds_per_iteration_ = std::numeric_limits<double>::infinity();
-    Clock::time_point saved_ = Clock::now();
+    const RunFolder& folder_;
+    HeldOut held_out_;
+    std::vector<Evaluation> evaluations_;
 };
 
-void write_run_replay(const TrainTask& task, const RunFolder& run, Trainer& trainer) {
-    if (!task.run.replay) return;
-    if (!registry().find(task.environment).info.draw) {
-        std::printf("No replay: %s has no draw function\n", task.environment.c_str());
-        return;
-    }
-    const std::unique_ptr<Batch> batch =
-        make_batch(task.environment, recording_options(uint64_t(task.run.evaluate_seed), task.device), task.settings);
-    const Archive archive = snapshot(trainer);
-    const Replay replay = record_episode(*batch, "trained policy", trained_policy(archive, *batch, false), keep_going);
-    if (!keep_going()) return;
-    write_replay(run.replay(), replay);
-    std::printf("Replay: %s\n", run.replay().c_str());
+/// Whether a file that is written after training is there and belongs to the last checkpoint.
+bool is_current(const std::filesystem::path& file, const RunFolder& folder) {
+    std::error_code error;
+    return std::filesystem::is_regular_file(file) && std::filesystem::last_write_time(file, error) >=
+                                                         std::filesystem::last_write_time(folder.checkpoint(), error);
 }
 
-void report(const TrainTask& task, const RunFolder& run, const std::vector<Evaluation>& evaluations) {
-    if (evaluations.empty()) return;
-    std::string json;
-    for (const Evaluation& evaluation : evaluations) json += to_json(evaluation) + "\n";
-    write_file(run.path() / "evaluation.jsonl", json);
-    std::printf("\nMeans over %lld fresh episodes (seed %lld), +- standard error\n%s\n",
-                static_cast<long long>(task.run.evaluate_episodes), static_cast<long long>(task.run.evaluate_seed),
-                to_text(evaluations).c_str());
+/// Whether nothing is left to do after training, either.
+bool is_complete(const TrainingTask& task, const RunFolder& folder) {
+    const bool draws = task.run.replay && registry().find(task.environment).info.draw;
+    return (!draws || is_current(folder.replay(), folder)) &&
+           (task.run.evaluate_episodes == 0 || is_current(folder.evaluation(), folder));
 }
 
-/// Prints how to resume. Returns the exit code.
-int interrupted(const TrainTask& task, const RunFolder& run) {
-    std::printf("Interrupted; the checkpoint is saved. Resume with: flockstep train --resume %s\n", run.path().c_str());
-    const int code = 128 + StopSignals::received();
-    // The GPU's queue may still contain seconds of an abandoned iteration, and freeing memory would wait for it.
-    if (task.device.is_cuda()) std::fflush(nullptr), std::_Exit(code);
-    return code;
-}
-
-/// Trains, evaluates, writes the replay. Returns the exit code.
-int train(const TrainTask& task, Trainer& trainer, const RunFolder& run) {
-    const bool evaluates = task.run.evaluate_episodes > 0;
-    std::vector<Evaluation> evaluations;
-    if (evaluates && trainer.iterations() == 0) evaluations.push_back(play_trained(task, "untrained", trainer));
-    const bool is_finished = TrainingLoop(trainer, run, task).run();
-    if (is_finished && evaluates) {
-        evaluations.push_back(play_trained(task, "trained", trainer));
-        for (const std::string& name : task.run.baseline)
-            if (keep_going())
-                evaluations.push_back(play(task, name, [&](Batch& batch) { return scripted_policy(batch, name); }));
-    }
-    if (is_finished && keep_going()) {
-        report(task, run, evaluations);
-        write_run_replay(task, run, trainer);
-    }
-    if (is_finished && keep_going()) {
-        std::printf("Run: %s\n", run.path().c_str());
-        return 0;
-    }
-    return interrupted(task, run);
-}
-
-void introduce(const TrainTask& task, Trainer& trainer, const RunFolder& run) {
-    std::printf("%s on %s: %lld worlds of %d agents (plan %s), %lld parameters, %s agent-steps. Run folder: %s\n",
-                task.environment.c_str(), describe_device(task.device).c_str(),
-                static_cast<long long>(task.config.num_envs), trainer.batch().num_agents(),
-                trainer.batch().plan().c_str(), static_cast<long long>(trainer.num_parameters()),
-                short_number(double(task.config.total_steps)).c_str(), run.path().c_str());
+void say_finished(const TrainingTask& task, Trainer& trainer, const RunFolder& folder) {
+    const bool by_steps = trainer.iterations() >= trainer.total_iterations();
+    const std::string end = by_steps ? "total_steps = " + std::to_string(task.config.total_steps)
+                                     : "max_seconds = " + plain_number(task.config.max_seconds);
+    std::printf("%s is already at %s, after %lld agent-steps; to train on: --%s with more\n", folder.path().c_str(),
+                end.c_str(), static_cast<long long>(trainer.iterations() * batch_size(trainer)),
+                by_steps ? "total_steps" : "max_seconds");
     std::fflush(stdout);
+}
+
+int resume(const Command& command) {
+    const RunFolder folder = RunFolder::open(command.resume);
+    const RunLock lock(folder.path());
+    folder.expect_checkpoint();
+    GivenSettings given = command.given;
+    TrainingTask task = read_resumed_task(command, given, folder);
+    const std::unique_ptr<Trainer> trainer = make_trainer(task);
+    restore(*trainer, folder);
+    if (trainer->is_finished()) say_finished(task, *trainer, folder);
+    if (trainer->is_finished() && is_complete(task, folder)) return 0;
+    const StopSignals signals;
+    if (!trainer->is_finished()) {
+        write_file(folder.config(), to_toml(task));
+        introduce(task, *trainer, folder);
+    }
+    return TrainingCommand(task, *trainer, folder).run();
 }
 }  // namespace
 
@@ -289,35 +211,22 @@ std::vector<SettingGroup> train_groups() {
     return {{"trainer",
              describe(TrainConfig{}),
              {std::begin(TrainConfig::other_names), std::end(TrainConfig::other_names)}},
-            {"trainer", describe(RunConfig{})}};
+            {"trainer", describe(RunConfig{}), {std::begin(RunConfig::other_names), std::end(RunConfig::other_names)}}};
 }
 
 int run_train(const Command& command) {
-    const bool resumes = !command.resume.empty();
-    std::optional<RunFolder> run;
-    std::optional<RunLock> lock;
+    if (!command.resume.empty()) return resume(command);
     GivenSettings given = command.given;
-    if (resumes) {
-        run = RunFolder::open(command.resume);
-        lock.emplace(run->path());
-        run->expect_checkpoint();
-        given.add_file(run->config());
-    }
-    TrainTask task = read_train_task(command.name(), given);
-    if (resumes && given.environment() != task.environment)
-        throw std::invalid_argument("resume: " + command.resume + " trains " + given.environment() + ", not " +
-                                    task.environment);
+    TrainingTask task = read_task(command, given);
     const std::unique_ptr<Trainer> trainer = make_trainer(task);
-    if (resumes) restore(*trainer, *run);
     const StopSignals signals;
-    if (!resumes) {
-        const std::string name = task.run.run_name.empty() ? task.environment : task.run.run_name.str();
-        run = RunFolder::create(task.run.runs.str(), name);
-        lock.emplace(run->path());
-    }
-    write_file(run->config(), recipe_of(task));
-    introduce(task, *trainer, *run);
-    return train(task, *trainer, *run);
+    const std::string name = task.run.run_name.empty() ? task.environment : task.run.run_name.str();
+    const RunFolder folder = RunFolder::create(task.run.runs.str(), name);
+    const RunLock lock(folder.path());
+    write_file(folder.config(), to_toml(task));
+    std::printf("Recipe: %s\n", command.recipe.c_str());
+    introduce(task, *trainer, folder);
+    return TrainingCommand(task, *trainer, folder).run();
 }
 
 }  // namespace flockstep

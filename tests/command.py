@@ -61,9 +61,14 @@ def only_run(folder):
     return runs[0]
 
 
-def metric_lines(run):
-    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [line for line in lines if "format" not in line]
+def log_lines(run):
+    """Every line of metrics.jsonl."""
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def metric_lines(run, kind="training"):
+    """Its records of one kind: training or evaluation."""
+    return [line for line in log_lines(run) if line.get("record") == kind]
 
 
 def train_here(folder, environment, settings):

@@ -100,7 +100,17 @@ BAD_WORDS = [
     (["train", "cartpole", "--separate", "false"], 'unknown key "separate", want share_layers, its opposite'),
     (["train", "cartpole", "--num_envs", "many"], 'num_envs: got "many", want an integer from 1'),
     (["train", "cartpole", "--num_envs", "0"], 'num_envs: got "0"'),
-    (["train", "cartpole", "--num_envs"], "num_envs: got true"),
+    (["train", "cartpole", "--num_envs"], "num_envs: got no value, want an integer from 1"),
+    (["train", "cartpole", "--gamma", "--seed", "3"], "gamma: got no value, want a number from 0 to 1"),
+    (["train", "cartpole", "--max_episode_steps"], "max_episode_steps: got no value, want an integer from 1"),
+    (["eval", "cartpole", "--episodes"], "episodes: got no value, want an integer from 1"),
+    (["train", "cartpole", "--device"], "device: got no value, want a string"),
+    (["train", "cartpole", "--learning_rate", "inf"], 'learning_rate: got "inf", want a finite number >= 0, at most 3.4e38'),
+    (["train", "cartpole", "--learning_rate", "1e39"], 'learning_rate: got "1e39", want a finite number >= 0, at most 3.4e38'),
+    (["train", "cartpole", "--ent_coef", "nan"], 'ent_coef: got "nan", want a number >= 0'),
+    (["train", "cartpole", "--keep_best", "reward"], 'keep_best: got "reward", want one of: episode_return, episode_length'),
+    (["train", "cartpole", "--eval_every", "1000"], "evaluate_episodes: got 0 with eval_every = 1000, want the number of episodes of each evaluation"),
+    (["train", "cartpole", "--eval_freq", "1000"], 'unknown key "eval_freq", want eval_every'),
     (["train", "cartpole", "--hidden_sizes", "64,x"], 'hidden_sizes: got "64,x"'),
     (["train", "cartpole", "--device", "tpu"], 'device: got "tpu"'),
     (["train", "cartpole", "--device", "cuda:97"], 'device: got "cuda:97", which cannot be used'),
@@ -143,6 +153,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(words, says, tmp_path):
     if words and words[-1].startswith("--"):
         device = []
     assert says in refusal(*words, *device, cwd=tmp_path)
+    assert not flockstep(*words, *device, cwd=tmp_path).stdout  # no "Recipe: ..." before the error
     assert not (tmp_path / "runs").exists()
 
 

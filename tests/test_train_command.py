@@ -109,10 +109,10 @@ def test_curves_read_back_in_tensorboard(trained):
     events = accumulator.EventAccumulator(str(trained[1]))
     events.Reload()
     lines = metric_lines(trained[1])
-    curve = events.Scalars("loss/entropy")
+    curve = events.Scalars("losses/entropy")
     assert [point.step for point in curve] == [line["agent_steps"] for line in lines]
     assert [point.value for point in curve] == pytest.approx([line["entropy"] for line in lines])
-    assert "episode/episode_return" in events.Tags()["scalars"]
+    assert {"charts/episodic_return", "charts/SPS"} <= set(events.Tags()["scalars"])
 
 
 def test_event_frames_carry_the_checksums_of_tfrecord(trained):

@@ -205,6 +205,8 @@ double convert_float(const char* name, const Value& value, const FieldRule& rule
         understood = false;
     }
     if (!understood || !(result >= rule.low && result <= rule.high)) refuse(name, value, rule.expected("number"));
+    if (!std::isfinite(float(result)))
+        refuse(name, value, "a finite" + rule.expected("number").substr(1) + ", at most 3.4e38");
     return result;
 }
 

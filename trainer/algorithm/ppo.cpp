@@ -176,11 +176,14 @@ struct Trainer::Impl {
         phases.update += double(times) * clock.seconds(rollout_end, iteration_end);
     }
 
-    IterationMetrics read_metrics() {
+    IterationMetrics read_metrics(bool clear) {
         IterationMetrics metrics;
-        metrics.statistics = batch->statistics(true);
+        metrics.statistics = batch->statistics(clear);
         const int64_t iterations = before.iterations - iterations_read;
-        for (Group& group : groups) metrics.groups.push_back(group.read_metrics()), group.clear_metrics();
+        for (Group& group : groups) {
+            metrics.groups.push_back(group.read_metrics());
+            if (clear) group.clear_metrics();
+        }
         merge_losses(metrics, metrics.groups);
         TrainerState now;
         batch->memory().to_host(&now, state(), sizeof now);
@@ -188,9 +191,11 @@ struct Trainer::Impl {
         metrics.agent_steps = int64_t(now.agent_steps);
         metrics.env_steps = now.env_steps * batch->num_envs();
         metrics.seconds = seconds();
+        const PhaseSeconds phases_before = phases;
         if (context().device.is_cuda() && iterations > 0) add_phases(iterations);
         metrics.phases = phases;
-        phases = {}, iterations_read = before.iterations;
+        phases = clear ? PhaseSeconds{} : phases_before;
+        if (clear) iterations_read = before.iterations;
         return metrics;
     }
 
@@ -217,7 +222,10 @@ bool Trainer::iterate(const std::function<bool()>& stops) { return impl_->iterat
 int64_t Trainer::total_iterations() const { return impl_->total_iterations(); }
 int64_t Trainer::iterations() const { return impl_->before.iterations; }
 double Trainer::progress() const { return impl_->progress(); }
-IterationMetrics Trainer::read_metrics() { return impl_->read_metrics(); }
+IterationMetrics Trainer::read_metrics(bool clear) { return impl_->read_metrics(clear); }
+void Trainer::exclude_seconds(double seconds) {
+    if (impl_->began) impl_->before.seconds -= seconds;
+}
 void Trainer::visit_state(StateVisitor& visitor) { impl_->visit_state(visitor); }
 void Trainer::end_restore(const std::vector<FieldValue>& worlds, const TrainerProgress& progress) {
     impl_->end_restore(worlds, progress);

@@ -45,8 +45,11 @@ class Trainer {
     double progress() const;
     bool is_finished() const { return progress() >= 1.0; }
 
-    /// Synchronises. Throws std::invalid_argument if an action was refused.
-    IterationMetrics read_metrics();
+    /// Metrics since the last call that cleared them. Synchronises. Throws std::invalid_argument if an action was
+    /// refused.
+    IterationMetrics read_metrics(bool clear = true);
+    /// Takes seconds that were not spent on training, such as an evaluation's, from the time that the run has taken.
+    void exclude_seconds(double seconds);
 
     /// For checkpoints, see trainer/run/checkpoint.h. Shows every array that training continues from, but for the
     /// batch's own state. Call end_restore() after a visitor that writes them. Waits.

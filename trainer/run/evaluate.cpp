@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <memory>
 
 #include "build_info.h"
 #include "io/json.h"
 #include "io/text_table.h"
+#include "trainer/run/actor.h"
 
 namespace flockstep {
 
@@ -49,11 +51,11 @@ BatchOptions evaluation_options(int64_t episodes, uint64_t seed, Device device) 
     return options;
 }
 
-Evaluation evaluate(Batch& batch, const std::string& policy, const std::function<void()>& act,
+Evaluation evaluate(Batch& batch, const std::string& policy, const std::function<void()>& act, uint64_t seed,
                     const std::function<bool()>& keep_going) {
     constexpr int steps_between_checks = 32;  // a check synchronises
     const auto begin = std::chrono::steady_clock::now();
-    batch.reset(batch.options().seed);
+    batch.reset(seed);
     batch.statistics(true);
     do {
         for (int step = 0; step < steps_between_checks && (!keep_going || keep_going()); ++step) {
@@ -61,16 +63,11 @@ Evaluation evaluate(Batch& batch, const std::string& policy, const std::function
             batch.step();
         }
     } while (!all_ended(batch) && (!keep_going || keep_going()));
-    Evaluation result{batch.environment(),
-                      policy,
-                      describe_device(batch.options().device),
-                      batch.num_envs(),
-                      int64_t(batch.options().seed),
-                      0,
-                      {}};
-    const std::map<std::string, std::vector<float>> metrics = batch.first_episodes();
+    Evaluation result{
+        batch.environment(),   policy, describe_device(batch.options().device), batch.num_envs(), int64_t(seed), 0, {},
+        batch.first_episodes()};
     for (const std::string& name : batch.metric_names())
-        result.metrics.push_back(estimate_mean(name, metrics.at(name)));
+        result.metrics.push_back(estimate_mean(name, result.values.at(name)));
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     return result;
 }
@@ -78,6 +75,11 @@ Evaluation evaluate(Batch& batch, const std::string& policy, const std::function
 std::function<void()> scripted_policy(Batch& batch, const std::string& name) {
     const int policy = batch.find_policy(name);
     return [&batch, policy] { batch.act(policy); };
+}
+
+std::function<void()> trained_policy(const Archive& archive, Batch& batch, uint64_t seed, bool deterministic) {
+    const auto actor = std::make_shared<Actor>(archive, batch, seed);
+    return [actor, deterministic] { actor->act(deterministic); };
 }
 
 std::string to_json(const Evaluation& evaluation) {

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "sim/contract/config.h"
 #include "sim/engine/batch.h"
+#include "trainer/run/archive.h"
 
 namespace flockstep {
 
@@ -40,17 +42,21 @@ struct Evaluation {
     std::string environment, policy, device;
     int64_t episodes = 0, seed = 0;
     double seconds = 0;
-    std::vector<MeanEstimate> metrics;  // in the environment's order
+    std::vector<MeanEstimate> metrics;                 // in the environment's order
+    std::map<std::string, std::vector<float>> values;  // of each metric by episode; NaN where there is none
 };
 
 /// Batch options for evaluation: one world per episode, all starting at their first step, statistics on.
 BatchOptions evaluation_options(int64_t episodes, uint64_t seed, Device device);
 
 /// Steps the batch's worlds, made with evaluation_options, from a reset until each has finished an episode. `act`
-/// writes the batch's actions for its current observations. `keep_going` is called before each step; if it returns
-/// false, the evaluation stops early with the episodes that have finished. Synchronises.
-Evaluation evaluate(Batch& batch, const std::string& policy, const std::function<void()>& act,
+/// writes the batch's actions for its current observations. `seed`: of the worlds. `keep_going` is called before each
+/// step; if it returns false, the evaluation stops early with the episodes that have finished. Synchronises.
+Evaluation evaluate(Batch& batch, const std::string& policy, const std::function<void()>& act, uint64_t seed,
                     const std::function<bool()>& keep_going = {});
+
+/// Acts by the policies of a checkpoint, with random numbers of the seed.
+std::function<void()> trained_policy(const Archive& archive, Batch& batch, uint64_t seed, bool deterministic);
 
 /// Acts by a scripted policy. Throws std::invalid_argument if there is none of that name.
 std::function<void()> scripted_policy(Batch& batch, const std::string& name);

@@ -2,9 +2,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <stdexcept>
 
@@ -56,14 +58,31 @@ uint32_t masked_crc32c(const std::string& bytes) {
     return (crc >> 15 | crc << 17) + 0xA282EAD8u;
 }
 
-TensorBoardFile::TensorBoardFile(const std::filesystem::path& folder) {
+namespace {
+/// Seconds for the name of the next file: TensorBoard reads files by name, and two processes may start in one second.
+int64_t next_time(const std::filesystem::path& folder) {
+    const std::string prefix = "events.out.tfevents.";
+    auto time = int64_t(wall_time());
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+        const std::string name = entry.path().filename();
+        if (name.rfind(prefix, 0) == 0) time = std::max<int64_t>(time, std::atoll(name.c_str() + prefix.size()) + 1);
+    }
+    return time;
+}
+}  // namespace
+
+TensorBoardFile::TensorBoardFile(const std::filesystem::path& folder, int64_t restart_step) {
+    constexpr int start = 1;  // SessionLog.status
     char host[256] = "localhost";
     gethostname(host, sizeof host - 1);
-    path_ = folder / ("events.out.tfevents." + std::to_string(int64_t(wall_time())) + "." + host + "." +
-                      std::to_string(getpid()));
+    path_ = folder /
+            ("events.out.tfevents." + std::to_string(next_time(folder)) + "." + host + "." + std::to_string(getpid()));
     file_ = std::fopen(path_.c_str(), "ab");
     if (!file_) throw std::runtime_error(path_ + ": cannot be opened: " + strerror(errno));
     write(double_field(1, wall_time()) + bytes_field(3, "brain.Event:2"));
+    if (restart_step >= 0)
+        write(double_field(1, wall_time()) + varint_field(2, uint64_t(restart_step)) +
+              bytes_field(7, varint_field(1, start)));
 }
 
 TensorBoardFile::~TensorBoardFile() {

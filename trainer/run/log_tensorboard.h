@@ -12,8 +12,10 @@ namespace flockstep {
 /// tensorboard/compat/proto/event.proto and summary.proto; tensorflow/core/lib/io/record_writer.
 class TensorBoardFile {
   public:
-    /// Creates `folder/events.out.tfevents.TIME.HOST.PROCESS`. Throws std::runtime_error if that cannot be written.
-    explicit TensorBoardFile(const std::filesystem::path& folder);
+    /// Creates `folder/events.out.tfevents.TIME.HOST.PROCESS`, behind the files that are there in the order in which
+    /// TensorBoard reads them. `restart_step`: if >= 0, the first event is a SessionLog START at that step: TensorBoard
+    /// drops the points of earlier files from there on. Throws std::runtime_error if the file cannot be written.
+    explicit TensorBoardFile(const std::filesystem::path& folder, int64_t restart_step = -1);
     ~TensorBoardFile();
     TensorBoardFile(const TensorBoardFile&) = delete;
     TensorBoardFile& operator=(const TensorBoardFile&) = delete;

@@ -83,7 +83,7 @@ std::string TerminalLog::block(const IterationMetrics& m, double progress) const
                        " agent-steps\n";
     text += "  " + duration_text(m.seconds) + (std::isfinite(left) ? ", " + duration_text(left) + " to go" : "") +
             "; " + short_number(rate_) + " agent-steps/s; " + phases_text(m.phases) + "\n";
-    text += "  " + statistics_text(m.statistics, 3) + "\n";
+    text += "  " + statistics_text(m.statistics, 3) + evaluation_ + "\n";
     return text + "  " + losses_text(m) + "\n";
 }
 
@@ -92,8 +92,13 @@ std::string TerminalLog::line(const IterationMetrics& m, double progress) const 
     std::string text =
         percent(progress) + ", " + short_number(double(m.agent_steps)) + " agent-steps, " + duration_text(m.seconds);
     if (std::isfinite(left)) text += ", " + duration_text(left) + " to go";
-    text += ", " + short_number(rate_) + " agent-steps/s; " + statistics_text(m.statistics, 3);
+    text += ", " + short_number(rate_) + " agent-steps/s; " + statistics_text(m.statistics, 3) + evaluation_;
     return text + (m.phases.update > 0 ? "; " + phases_text(m.phases) : "") + "\n";
+}
+
+void TerminalLog::show_evaluation(const MeanEstimate& metric) {
+    evaluation_ = "; evaluation: " + metric.name + " " + plain_number(metric.mean);
+    if (metric.standard_error > 0) evaluation_ += " +- " + plain_number(metric.standard_error);
 }
 
 void TerminalLog::show(const IterationMetrics& metrics, double progress, bool is_last) {

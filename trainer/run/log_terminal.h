@@ -5,6 +5,7 @@
 #include <string>
 
 #include "trainer/algorithm/ppo.h"
+#include "trainer/run/evaluate.h"
 
 namespace flockstep {
 
@@ -17,9 +18,8 @@ class TerminalLog {
 
     /// Shows the metrics; plain lines are limited to one every few seconds, except for the last.
     void show(const IterationMetrics& metrics, double progress, bool is_last);
-    bool is_live() const { return is_live_; }
-    /// Agent-steps per second between the last two calls of show().
-    double rate() const { return rate_; }
+    /// Adds the result of the last evaluation during training to what is shown from now on.
+    void show_evaluation(const MeanEstimate& metric);
 
   private:
     std::string block(const IterationMetrics& metrics, double progress) const;
@@ -33,6 +33,7 @@ class TerminalLog {
     int64_t total_steps_;
     bool is_live_;
     int lines_drawn_ = 0;
+    std::string evaluation_;  // the last one's result
     Clock::time_point last_line_{};
     double rate_ = 0, first_progress_, first_seconds_, last_seconds_;
     int64_t last_steps_;

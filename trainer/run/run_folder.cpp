@@ -1,5 +1,6 @@
 #include "trainer/run/run_folder.h"
 
+#include <cstdio>
 #include <cstring>
 #include <ctime>
 #include <stdexcept>
@@ -47,6 +48,12 @@ RunFolder RunFolder::open(const fs::path& path) {
     RunFolder run(path.has_filename() ? path : path.parent_path());
     expect_file(path, run.config(), "");
     return run;
+}
+
+fs::path RunFolder::numbered_checkpoint(int64_t agent_steps) const {
+    char name[64];
+    std::snprintf(name, sizeof name, "checkpoint-%012lld.safetensors", static_cast<long long>(agent_steps));
+    return path_ / name;
 }
 
 void RunFolder::expect_checkpoint() const { expect_file(path_, checkpoint(), recovery_hint()); }

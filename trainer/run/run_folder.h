@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -7,8 +8,11 @@
 
 namespace flockstep {
 
-/// The folder of one training run: config.toml, metrics.jsonl, the latest checkpoint and the one before it, TensorBoard
-/// events, replay.html. Only one process trains in it at a time (run_lock.h).
+/// Version of a run folder's config.toml, incremented when names or meanings of settings change.
+inline constexpr int config_version = 2;
+
+/// The folder of one training run: config.toml, metrics.jsonl, checkpoints, TensorBoard events, evaluations,
+/// replay.html. Only one process trains in it at a time (run_lock.h).
 class RunFolder {
   public:
     /// Creates `parent/NAME-YYYYMMDD-HHMMSS`, with a suffix -2, -3, ... if that exists: nothing is overwritten.
@@ -22,6 +26,11 @@ class RunFolder {
     std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
     std::filesystem::path checkpoint() const { return path_ / "checkpoint.safetensors"; }
     std::filesystem::path previous_checkpoint() const { return path_ / "checkpoint.previous.safetensors"; }
+    std::filesystem::path best_checkpoint() const { return path_ / "checkpoint.best.safetensors"; }
+    /// checkpoint-000001234567.safetensors: one of those that are all kept, after this many agent-steps.
+    std::filesystem::path numbered_checkpoint(int64_t agent_steps) const;
+    std::filesystem::path evaluation() const { return path_ / "evaluation.jsonl"; }
+    std::filesystem::path marl_eval() const { return path_ / "marl_eval.json"; }
     std::filesystem::path replay() const { return path_ / "replay.html"; }
 
     /// Throws std::invalid_argument if there is no checkpoint.
