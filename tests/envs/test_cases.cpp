@@ -54,6 +54,10 @@ const EnvironmentCases test_herd("test_herd", short_episodes,
                                  {
                                      {"test_herd", {}, 0xb76562ab6528f001u},
                                  });
+const EnvironmentCases test_teams("test_teams", short_episodes,
+                                  {
+                                      {"test_teams", {}, 0x0u},
+                                  });
 
 }  // namespace
 }  // namespace flockstep
