@@ -1,5 +1,6 @@
 # The Python package: build/python/flockstep holds the modules beside links to bindings/flockstep/*.py and to what the
-# folders of environments bring: envs/NAME/python.py as flockstep/NAME.py, envs/NAME/python/ as flockstep/NAME/.
+# folders of environments bring: envs/NAME/python.py as flockstep/NAME.py, envs/NAME/python/ as flockstep/NAME/, and in a
+# folder of several environments envs/FOLDER/NAME.py, the module of one of them, as flockstep/NAME.py.
 set(FLOCKSTEP_PACKAGE ${PROJECT_BINARY_DIR}/python/flockstep)
 
 flockstep_sources(module_sources bindings)
@@ -36,11 +37,34 @@ function(flockstep_link_script source script)
     file(CREATE_LINK ${source} ${FLOCKSTEP_PACKAGE}/${script} SYMBOLIC)
 endfunction()
 
+function(flockstep_check_module_name folder name)
+    if(NOT name MATCHES "^[a-z][a-z0-9_]*$")
+        message(FATAL_ERROR "${folder}: got a folder named ${name}, want a name that Python can import as flockstep.NAME")
+    elseif(EXISTS ${PROJECT_SOURCE_DIR}/bindings/flockstep/${name}.py)
+        message(FATAL_ERROR "${folder}: got Python for flockstep.${name}, which is bindings/flockstep/${name}.py")
+    endif()
+endfunction()
+
+# NAME.py for each environment NAME of a folder of several.
+function(flockstep_member_python folder)
+    get_property(names DIRECTORY ${PROJECT_SOURCE_DIR}/envs PROPERTY flockstep_names)
+    file(GLOB members CONFIGURE_DEPENDS ${folder}/*.py)
+    foreach(script ${members})
+        get_filename_component(name ${script} NAME_WE)
+        if(name IN_LIST names)
+            flockstep_check_module_name(${folder} ${name})
+            flockstep_link_script(${script} ${name}.py)
+            install(FILES ${script} DESTINATION flockstep)
+        endif()
+    endforeach()
+endfunction()
+
 # The Python of an environment's folder, in the package that is built and in the one that is installed.
 function(flockstep_environment_python folder)
     get_filename_component(name ${folder} NAME)
     file(GLOB single CONFIGURE_DEPENDS ${folder}/python.py)
     file(GLOB_RECURSE scripts CONFIGURE_DEPENDS RELATIVE ${folder}/python ${folder}/python/*.py)
+    flockstep_member_python(${folder})
     if(NOT single AND NOT scripts)
         return()
     endif()
@@ -48,11 +72,8 @@ function(flockstep_environment_python folder)
         message(FATAL_ERROR "${folder}: got python.py and python/, want one of them")
     elseif(scripts AND NOT "__init__.py" IN_LIST scripts)
         message(FATAL_ERROR "${folder}/python: got no __init__.py, want one")
-    elseif(NOT name MATCHES "^[a-z][a-z0-9_]*$")
-        message(FATAL_ERROR "${folder}: got a folder named ${name}, want a name that Python can import as flockstep.NAME")
-    elseif(EXISTS ${PROJECT_SOURCE_DIR}/bindings/flockstep/${name}.py)
-        message(FATAL_ERROR "${folder}: got Python for flockstep.${name}, which is bindings/flockstep/${name}.py")
     endif()
+    flockstep_check_module_name(${folder} ${name})
     if(single)
         flockstep_link_script(${single} ${name}.py)
         install(FILES ${single} DESTINATION flockstep RENAME ${name}.py)

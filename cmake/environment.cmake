@@ -8,7 +8,8 @@
 # said, which suits worlds of up to some 30 agents and a few KB. Each costs compile time, and a plan chooses among them.
 #   flockstep_environment_library(flockstep_envs)        # and defines register_product_environments(Registry&)
 # The folder's other sources are compiled with it, but for tests (test_*), which belong to flockstep_tests. Its python.py,
-# or its folder python/ with an __init__.py, becomes the module flockstep.FOLDER (see bindings.cmake).
+# or its folder python/ with an __init__.py, becomes the module flockstep.FOLDER, and NAME.py flockstep.NAME (see
+# bindings.cmake).
 set(FLOCKSTEP_GENERATED ${PROJECT_BINARY_DIR}/generated)
 
 # Header-only libraries of the system.

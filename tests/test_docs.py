@@ -266,7 +266,7 @@ def test_every_link_of_the_built_pages_leads_to_a_page():
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
     readme = [generate.readme(heading) for heading in re.findall(r"<!-- generated: readme (.*) -->", "".join(p.read_text() for p in PAGES))]
-    pages = {f"environments/{p.parent.name}.md" if p.parent.parent.name == "envs" else p.name: generate.relinked(p.read_text()) for p in PAGES[1:]}
+    pages = {f"environments/{p.parent.name}.md" if p.parent.parent == ROOT / "envs" else p.name: generate.relinked(p.read_text()) for p in PAGES[1:]}
     assert readme and len(pages) > 8
     texts = [("README's section", Path(), text) for text in readme] + [(name, Path(name).parent, text) for name, text in pages.items()]
     for name, folder, text in texts:

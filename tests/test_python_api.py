@@ -56,7 +56,9 @@ def test_the_package_has_the_python_of_every_environments_folder():
     for script in environments.glob("*/python/**/*.py"):
         name, _, *inner = script.relative_to(environments).parts
         brought["/".join([name, *inner])] = script
-    assert "pathfinding.py" in brought
+    for name in flockstep.environments():
+        brought |= {f"{name}.py": script for script in environments.glob(f"*/{name}.py")}
+    assert {"pathfinding.py", "classic.py", "pendulum.py"} <= set(brought)
     for name, source in brought.items():
         assert (package / name).read_text() == source.read_text()
 

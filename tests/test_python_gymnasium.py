@@ -188,7 +188,7 @@ def test_the_ids_are_those_that_environments_declare():
     assert {id: (spec.kwargs["name"], {**spec.kwargs, "name": None}) for id, spec in registered.items()} == {
         id: (name, {"name": None, **settings}) for id, (name, settings) in declared.items()
     }
-    assert {ID, "flockstep/Pathfinding-v0", "flockstep/PathfindingLifelong-v0", "flockstep/MpeSpread-v0", "flockstep/MpeTag-v0"} <= set(registered)
+    assert {ID, "flockstep/Pathfinding-v0", "flockstep/PathfindingLifelong-v0", "flockstep/MpeSpread-v0", "flockstep/MpeTag-v0", "flockstep/Pendulum-v1", "flockstep/Acrobot-v1"} <= set(registered)
 
 
 @pytest.mark.parametrize("id", sorted(id for id in gymnasium.registry if id.startswith("flockstep/")))

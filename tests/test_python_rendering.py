@@ -14,6 +14,9 @@ from flockstep import rendering  # noqa: E402
 
 CASES = {
     "cartpole": ("cartpole", {}),
+    "pendulum": ("pendulum", {}),
+    "acrobot": ("acrobot", {}),
+    "mountain car": ("mountain_car_continuous", {}),
     "maze": ("pathfinding", {"num_agents": 12, "size": 21, "generator": "maze", "on_target": "nothing"}),
     "finish": ("pathfinding", {"num_agents": 6, "size": 8, "density": 0.1, "distances": True}),
     "wide": ("pathfinding", {"num_agents": 3, "height": 6, "width": 15}),

@@ -56,6 +56,27 @@ TEST_CASE("real: sine and cosine are within 2e-7 up to 1e4 and within 1e-6 up to
     CHECK(real::cos(0.0f) == 1.0f);
 }
 
+TEST_CASE("real: sine and cosine in double are within 1e-15 up to 1e5, NaN beyond") {
+    const auto largest_error = [](double limit) {
+        double largest = 0;
+        for (int i = -200000; i <= 200000; ++i) {
+            const double x = limit * i / 200000;
+            double sine, cosine;
+            real::sincos_double(x, sine, cosine);
+            const double error = std::max(std::abs(sine - std::sin(x)), std::abs(cosine - std::cos(x)));
+            if (!(error <= largest)) largest = error;  // a NaN stays
+        }
+        return largest;
+    };
+    for (double limit : {0.01, 1.0, 4.0, 100.0, 1e5}) CHECK(largest_error(limit) < 1e-15);
+    for (double x : {1.1e5, -1.1e5, 1e300, double(NAN)}) {
+        double sine, cosine;
+        real::sincos_double(x, sine, cosine);
+        CHECK(std::isnan(sine));
+        CHECK(std::isnan(cosine));
+    }
+}
+
 TEST_CASE("real: the tangent is as if its angle were off by 2e-7") {
     for (double limit : {0.01, 1.0, 4.0, 100.0, 1e4}) {
         INFO("up to " << limit);

@@ -12,9 +12,9 @@
 namespace flockstep {
 namespace {
 
-constexpr const char* names[] = {"sqrt",     "sin",   "cos",        "tan",   "exp", "log",  "log1p",
-                                 "softplus", "atan",  "asin",       "acos",  "abs", "min",  "max",
-                                 "clamp",    "floor", "wrap_angle", "atan2", "pow", "hypot"};
+constexpr const char* names[] = {"sqrt",       "sin",   "cos",  "tan",   "exp",  "log",   "log1p", "softplus",
+                                 "atan",       "asin",  "acos", "abs",   "min",  "max",   "clamp", "floor",
+                                 "wrap_angle", "atan2", "pow",  "hypot", "sine", "cosine"};
 constexpr int num_functions = int(sizeof names / sizeof *names);
 
 /// Function number `k` in the order of `names`; those of one argument ignore y.
@@ -58,8 +58,14 @@ SIM_HD float evaluate(int k, float x, float y) {
             return real::atan2(x, y);
         case 18:
             return real::pow(x, y);
-        default:
+        case 19:
             return real::hypot(x, y);
+        default: {
+            double sine, cosine;
+            real::sincos_double(double(x) + 1e-9 * double(y), sine, cosine);
+            const double value = k == 20 ? sine : cosine;
+            return float(value - double(float(value)));  // the digits that a float lacks
+        }
     }
 }
 

@@ -28,6 +28,18 @@ def integer(name, value, low, high=2**63 - 1):
     return number
 
 
+def finite(name, value, low=-np.inf, high=np.inf):
+    """`value` as a float from low to high; ValueError for anything else."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = np.nan
+    if not np.isfinite(number) or not low <= number <= high:
+        limits = "" if np.isinf(high) else f" from {low:g} to {high:g}"
+        raise ValueError(f"{name}: got {shown(value)}, want a finite number{limits}")
+    return number
+
+
 def seeds_of(seed):
     """A seed, or one for each world, as Batch.reset takes them; ValueError for others."""
     if hasattr(seed, "tolist"):

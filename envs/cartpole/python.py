@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .checks import shown
+from .checks import finite
 
 RESET_OPTIONS = ("low", "high")  # bounds of the first position, velocity, angle and angular velocity
 LOW, HIGH = -0.05, 0.05  # the rules' own bounds
@@ -14,7 +14,7 @@ def read_reset_options(options):
 
     Raises ValueError, like Gymnasium, for a bound that is not a number and for low > high.
     """
-    low, high = (read_bound(name, options.get(name, default)) for name, default in (("low", LOW), ("high", HIGH)))
+    low, high = (finite(f"options: {name}", options.get(name, default)) for name, default in (("low", LOW), ("high", HIGH)))
     if low > high:
         raise ValueError(f"options: low: got {low}, want at most high, {high}")
 
@@ -25,13 +25,3 @@ def read_reset_options(options):
         environment.set_fields({"body": body})
 
     return apply
-
-
-def read_bound(name, value):
-    try:
-        bound = float(value)
-    except (TypeError, ValueError, OverflowError):
-        bound = np.nan
-    if not np.isfinite(bound):
-        raise ValueError(f"options: {name}: got {shown(value)}, want a finite number")
-    return bound
