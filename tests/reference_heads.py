@@ -95,7 +95,8 @@ class Head:
         self.actions, self.is_squashed = actions, config["squash_output"]
         self.min_std = config["min_std"]
         # Decision: a raw deviation of 0 stands for init_std.
-        self.raw_offset = math.log(math.expm1(config["init_std"] - config["min_std"]))
+        wanted = config["init_std"] - config["min_std"]
+        self.raw_offset = wanted + math.log(-math.expm1(-wanted))  # the inverse of softplus
         self.num_choices = [sum(action["n"]) for action in actions]  # of each part: columns of its mask
 
     def distribution(self, outputs, mask):

@@ -58,6 +58,7 @@ WORLDS = {
 # For worlds with Box actions.
 HEADS = {
     "deviation": {},
+    "wide": dict(init_std=1e5),
     "deviation by state": dict(state_dependent_std=True),
     "squashed": dict(squash_output=True),
     "squashed, by state": dict(squash_output=True, state_dependent_std=True, init_std=0.5),
