@@ -74,6 +74,7 @@ CASES = [
     case("box_by_state", "mpe_spread", SPREAD, SMALL, BY_STATE, agents=3),
     case("box_squashed", "mpe_spread", SPREAD, SMALL, SQUASHED, NORMALISED, agents=3),
     case("box_both", "mpe_tag", SPREAD, SMALL, SQUASHED, BY_STATE, SHARED, agents=4),
+    case("box_wide", "pendulum", dict(max_episode_steps=9), SMALL, SQUASHED, has=["truncated"]),
     # which agents a policy plays
     case("agents", "test_roles", dict(max_episode_steps=9), SMALL, dict(groups="agent"), agents=5),
     case("agents_box", "mpe_spread", SPREAD, SMALL, NORMALISED, dict(groups="agent"), agents=3),

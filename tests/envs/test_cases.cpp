@@ -56,7 +56,7 @@ const EnvironmentCases test_herd("test_herd", short_episodes,
                                  });
 const EnvironmentCases test_teams("test_teams", short_episodes,
                                   {
-                                      {"test_teams", {}, 0x0u},
+                                      {"test_teams", {}, 0x4d7fc1a10a76cc50u},
                                   });
 
 }  // namespace
