@@ -6,10 +6,10 @@ flockstep` and draws actions from its own logits, so a wrong log-probability or 
 
 Where PPO leaves a choice, or where implementations differ, the line is marked "Decision:". A deliberate change of the
 trainer's mathematics is a change of such a line. What else would be added where:
-- other action spaces: a class beside Categorical, with sample, log_prob and entropy, chosen in Policy.head;
-- another network, or inputs of the critic's own: Network.actor and Network.critic, whose inputs Policy.inputs makes;
+- other distributions of actions: a class in reference_heads.py, with sample, log_prob and entropy;
+- another network, or inputs of the critic's own: Network and Inputs in reference_policy.py;
 - normalised values: where ReferencePpo.observe and collect take values down, and the target of ReferencePpo.loss;
-- which agents a policy plays: Policy.agents; which of their samples it learns from: `counts` of a rollout.
+- which samples a policy learns from: `counts` of a rollout; which of them stay together: ReferencePpo.units.
 """
 
 import math
@@ -19,6 +19,7 @@ from types import SimpleNamespace
 import flockstep
 import numpy as np
 import torch
+from reference_policy import Moments, Policy
 from torch.nn import functional
 
 PURPOSE = {"action": 3, "shuffle": 5}
@@ -63,168 +64,22 @@ def permutation(size, key):
     return torch.from_numpy(order.astype(np.int64))
 
 
-# Observations
-
-
-class Moments:
-    """Count, mean and sum of squared deviations of numbers seen so far, by column (Chan, Golub, LeVeque 1979)."""
-
-    def __init__(self, columns):
-        self.count, self.mean, self.m2 = 0, np.zeros(columns), np.zeros(columns)
-
-    def merge(self, numbers):
-        """numbers: [n, columns]."""
-        n, total = len(numbers), self.count + len(numbers)
-        if n == 0:
-            return
-        mean = numbers.mean(0)
-        self.m2 += ((numbers - mean) ** 2).sum(0) + (mean - self.mean) ** 2 * self.count * n / total
-        self.mean += (mean - self.mean) * n / total
-        self.count = total
-
-    def inverse_std(self):
-        # Decision: the deviation is that of n samples, not n - 1; epsilon is inside the root; the result is float32.
-        return np.float32(1 / np.sqrt(self.m2 / self.count + 1e-8)).astype(np.float64)
-
-
-class Inputs:
-    """The columns of a network's input: the parts of an observation, integers divided by their largest magnitude, each bit
-    flag a column of its own, floats normalised if asked for."""
-
-    def __init__(self, spec, config):
-        # Decision: a cnn sees the parts of the size of the first one that has two or three dimensions.
-        images = [part for part in spec["parts"] if config["encoder"] == "cnn" and len(part["shape"]) in (2, 3)]
-        images = [part for part in images if part["shape"][-2:] == images[0]["shape"][-2:]]
-        self.parts = images + [part for part in spec["parts"] if part not in images]
-        self.prefix = spec["role"] + "."
-        widths = [math.prod(part["shape"]) * max(part["num_flags"], 1) for part in self.parts]
-        height_and_width = images[0]["shape"][-2:] if images else (1, 1)
-        self.image = sum(widths[: len(images)]) // math.prod(height_and_width), *height_and_width  # 0 channels: no image
-        self.scale = np.repeat([part["scale"] for part in self.parts], widths)
-        self.shift = np.zeros(sum(widths))
-        floats = [part["dtype"] in ("float32", "bfloat16") for part in self.parts]
-        self.is_normalised = np.repeat(floats, widths)  # Decision: integers keep their scale.
-        self.limit = 10.0 if config["norm_obs"] else math.inf  # Decision: clipped where observations are normalised.
-        self.moments = Moments(len(self.shift))
-
-    def columns(self, observation):
-        """The role's observation as it is, float64 [num_envs, agents, columns]."""
-        columns = []
-        for part in self.parts:
-            name = part["name"].removeprefix(self.prefix)
-            array = np.asarray(observation[name] if isinstance(observation, dict) else observation)
-            array = array.reshape(*array.shape[:2], -1)
-            flags = range(part["num_flags"])
-            columns += [array.astype(np.int64) >> flag & 1 for flag in flags] if flags else [array]
-        return np.concatenate(columns, -1, dtype=np.float64)
-
-    def normalised(self, columns):
-        return torch.from_numpy(np.clip((columns - self.shift) * self.scale, -self.limit, self.limit))
-
-    def learn(self, columns):
-        """Merges the samples [n, columns] of a rollout."""
-        self.moments.merge(columns)
-        if self.moments.count:
-            self.shift = np.where(self.is_normalised, np.float32(self.moments.mean), self.shift)
-            self.scale = np.where(self.is_normalised, self.moments.inverse_std(), self.scale)
-
-
-# The policy
-
-
-class Categorical:
-    """The head of one Discrete action: softmax over what the mask allows."""
-
-    shape, dtype = (), np.int32  # of an action
-
-    def __init__(self, outputs, mask):
-        allowed = mask.clone()
-        allowed[..., 0] |= ~mask.any(-1)  # Decision: where nothing is allowed, action 0 is certain, and nothing is learnt.
-        self.log_probs = torch.log_softmax(outputs.masked_fill(~allowed, -1e30), -1)
-
-    def sample(self, uniform):
-        """By inversion; uniform(k) gives draw k of each row, in [0, 1)."""
-        passed = uniform(0)[..., None] >= self.log_probs.exp().cumsum(-1)
-        return passed.sum(-1).clamp(max=self.log_probs.shape[-1] - 1)
-
-    def log_prob(self, action):
-        return self.log_probs.gather(-1, action[..., None])[..., 0]
-
-    def entropy(self):
-        return -(self.log_probs.exp() * self.log_probs).sum(-1)
-
-
-class Network:
-    """An actor and a critic with the weights of a checkpoint: convolutions, hidden layers, heads."""
-
-    def __init__(self, weights, config, image):
-        self.weights = {name: torch.tensor(array, dtype=torch.float64) for name, array in weights.items()}
-        for weight in self.weights.values():
-            weight.requires_grad_()
-        self.is_shared, self.image = config["share_layers"], image
-        self.activation = {"tanh": torch.tanh, "relu": torch.relu}[config["activation"]]
-
-    def actor(self, inputs):
-        return self.tower("", inputs)[..., :-1] if self.is_shared else self.tower("actor.", inputs)
-
-    def critic(self, inputs):
-        return self.tower("" if self.is_shared else "critic.", inputs)[..., -1]
-
-    def tower(self, prefix, inputs):
-        x = inputs.flatten(0, -2)
-        if pixels := math.prod(self.image):
-            image = x[:, :pixels].unflatten(1, self.image)
-            for weight, bias in self.layers(prefix + "convolution"):
-                image = self.activation(functional.conv2d(image, weight, bias))
-            x = torch.cat([image.flatten(1), x[:, pixels:]], 1)
-        for weight, bias in self.layers(prefix + "hidden"):
-            x = self.activation(functional.linear(x, weight[:, : x.shape[1]], bias))  # the last columns are padding
-        x = functional.linear(x, self.weights[prefix + "head.weight"], self.weights[prefix + "head.bias"])
-        return x.unflatten(0, inputs.shape[:-1])
-
-    def layers(self, prefix):
-        for i in range(sum(name.startswith(prefix) and name.endswith("weight") for name in self.weights)):
-            yield self.weights[f"{prefix}.{i}.weight"], self.weights[f"{prefix}.{i}.bias"]
-
-
-class Policy:
-    """What learns: a network, the agents that it plays, its normaliser and its optimiser."""
-
-    head = Categorical
-
-    def __init__(self, number, spec, config, arrays):
-        self.number, self.role, self.num_actions = number, spec["role"], spec["num_actions"]
-        # Decision: a policy plays all agents of a role.
-        self.agents = np.arange(spec["first"], spec["first"] + spec["count"])
-        self.inputs = Inputs(spec, config)
-        prefix = self.role + ".parameter."
-        weights = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-        self.network = Network(weights, config, self.inputs.image)
-        # Decision: Adam's decay rates are torch's, 0.9 and 0.999; no weight decay.
-        self.optimiser = torch.optim.Adam(self.network.weights.values(), lr=config["learning_rate"], eps=config["adam_eps"])
-
-    def distribution(self, inputs, mask):
-        return self.head(self.network.actor(inputs), mask)
-
-    def moments(self, name):
-        """Adam's `exp_avg` or `exp_avg_sq` by the name of the weight."""
-        return {key: self.optimiser.state[weight][name] for key, weight in self.network.weights.items()}
-
-
 # The algorithm
 
 
 class ReferencePpo:
-    """A training run of `environment` with the settings of a checkpoint; arrays: those of its first weights.
+    """A training run of an environment with the settings of a checkpoint's metadata; arrays: those of its first weights.
 
     A rollout, one for each policy, holds what its agents saw, did and got: [steps, num_envs, agents, ...]. Entries of what
     precedes a step, such as `value`, have one more step, for what follows the last."""
 
-    def __init__(self, environment, environment_settings, config, specs, arrays):
+    def __init__(self, metadata, arrays):
+        config = metadata["training_settings"]
         self.config = c = SimpleNamespace(**config)
-        self.policies = [Policy(number, spec, config, arrays) for number, spec in enumerate(specs)]
+        self.roles = {role["name"]: role for role in metadata["roles"]}
+        self.policies = [Policy(number, spec, self.roles, config, arrays) for number, spec in enumerate(metadata["policies"])]
         options = dict(device="cpu", array="numpy", stagger_episodes=c.stagger_episodes, seed=c.seed)
-        self.worlds = flockstep.make(environment, num_envs=c.num_envs, **options, **environment_settings)
+        self.worlds = flockstep.make(metadata["environment"], num_envs=c.num_envs, **options, **metadata["environment_settings"])
         self.observation, self.info = self.worlds.reset(seed=c.seed)
         # Decision: agent-steps are counted with inactive agents.
         self.total_iterations = math.ceil(c.total_steps / (c.num_envs * self.worlds.num_agents * c.num_steps))
@@ -251,24 +106,18 @@ class ReferencePpo:
         self.iterations += 1
         return log
 
-    def of_role(self, by_role, policy):
-        """An entry of the environment's dictionaries, which are by role where there are several."""
-        return by_role.get(policy.role) if len(self.policies) > 1 and by_role is not None else by_role
-
     @torch.no_grad()
     def collect(self):
         lists = [defaultdict(list) for _ in self.policies]
         for step in range(self.config.num_steps):
             self.observe(lists)
-            action = np.zeros((self.config.num_envs, self.worlds.num_agents, *Policy.head.shape), Policy.head.dtype)
-            for policy, rollout in zip(self.policies, lists):
-                action[:, policy.agents] = self.act(policy, rollout, self.env_steps + step)
-            self.observation, reward, terminated, truncated, self.info = self.worlds.step(action)
+            actions = [self.act(policy, rollout, self.env_steps + step) for policy, rollout in zip(self.policies, lists)]
+            self.observation, reward, terminated, truncated, self.info = self.worlds.step(self.join(actions))
             for policy, rollout in zip(self.policies, lists):
                 rollout["reward"].append(torch.from_numpy(reward[:, policy.agents]).double())
                 rollout["terminated"].append(torch.from_numpy(terminated[:, policy.agents]))
                 rollout["truncated"].append(torch.from_numpy(truncated[:, policy.agents]))
-                final = policy.inputs.columns(self.of_role(self.info["final_observation"], policy))
+                final = policy.columns(self.info["final_observation"])
                 rollout["final_value"].append(policy.network.critic(policy.inputs.normalised(final)))
         self.observe(lists)
         rollouts = [SimpleNamespace(**{name: torch.stack(steps) for name, steps in by_name.items()}) for by_name in lists]
@@ -282,16 +131,14 @@ class ReferencePpo:
         for policy, rollout in zip(self.policies, lists):
             for name in ("active", "acts"):
                 rollout[name].append(torch.from_numpy(self.info[name][:, policy.agents]))
-            columns = policy.inputs.columns(self.of_role(self.observation, policy))
-            mask = self.of_role(self.info.get("action_mask"), policy)
-            mask = np.ones((*columns.shape[:2], policy.num_actions)) if mask is None else mask
+            columns = policy.columns(self.observation)
             rollout["columns"].append(torch.from_numpy(columns))
-            rollout["mask"].append(torch.from_numpy(mask.astype(bool)))
+            rollout["mask"].append(policy.mask(self.info.get("action_mask"), self.config.num_envs))
             rollout["inputs"].append(policy.inputs.normalised(columns))
             rollout["value"].append(policy.network.critic(rollout["inputs"][-1]))
 
     def act(self, policy, rollout, count):
-        """Draws the actions of step `count` since training began."""
+        """Draws the actions of step `count` since training began; gives them as the environment reads them, by part."""
 
         def uniform(draw):
             envs = np.arange(self.config.num_envs)[:, None]
@@ -299,10 +146,22 @@ class ReferencePpo:
             return torch.from_numpy((words[draw % 4] >> 8) * 2.0**-24)
 
         distribution = policy.distribution(rollout["inputs"][-1], rollout["mask"][-1])
-        action = distribution.sample(uniform)
-        rollout["action"].append(action)
-        rollout["log_prob"].append(distribution.log_prob(action))
-        return action.numpy()
+        chosen = distribution.sample(uniform)
+        rollout["chosen"].append(chosen)
+        rollout["log_prob"].append(distribution.log_prob(chosen))
+        return policy.head.arrays(chosen)
+
+    def join(self, actions):
+        """The environment's tree of actions by role and part, from those of the policies by part."""
+        tree = defaultdict(dict)
+        for policy, arrays in zip(self.policies, actions):
+            for role, agents in policy.members:
+                own = np.isin(policy.agents, self.roles[role]["first"] + agents)
+                for part, array in arrays.items():
+                    shape = (len(array), self.roles[role]["count"], *array.shape[2:])
+                    tree[role].setdefault(part, np.zeros(shape, array.dtype))[:, agents] = array[:, own]
+        by_role = {role: parts if len(parts) > 1 else next(iter(parts.values())) for role, parts in tree.items()}
+        return by_role if len(by_role) > 1 else next(iter(by_role.values()))
 
     def scale_rewards(self, rollouts):
         """Rewards are divided by the deviation of the discounted return so far; nothing is subtracted."""
@@ -341,6 +200,16 @@ class ReferencePpo:
         for policy in self.policies:
             policy.optimiser.param_groups[0]["lr"] = self.learning_rate
 
+    def units(self, agents):
+        """The samples of a policy's agents that stay together in a minibatch: [units, samples], -1 after the rollout's end."""
+        c = self.config
+        steps = min(c.sequence_length or c.num_steps, c.num_steps) if "sequence" in c.minibatch_unit else 1
+        rows = agents if "world" in c.minibatch_unit else 1
+        samples = torch.arange(c.num_steps * c.num_envs * agents).view(c.num_steps, -1)
+        samples = functional.pad(samples, (0, 0, 0, -c.num_steps % steps), value=-1)
+        # Decision: units are numbered by their first step, then by world and agent.
+        return samples.view(-1, steps, samples.shape[1] // rows, rows).transpose(1, 2).flatten(2).flatten(0, 1)
+
     def learn(self, policy, rollout, log):
         """The optimiser steps of one policy."""
         c = self.config
@@ -353,12 +222,14 @@ class ReferencePpo:
             samples["advantage"] = (advantage - counted.mean()) / (counted.std(unbiased=False) + 1e-8)
         # Decision: a sample weighs the same in every minibatch, however many of them there count.
         weight = c.num_minibatches / counts.sum()
-        size = math.ceil(len(counts) / c.num_minibatches)
+        units = self.units(len(policy.agents))
+        size = math.ceil(len(units) / c.num_minibatches)
         for step in range(self.optimiser_steps, self.optimiser_steps + c.update_epochs * c.num_minibatches):
             epoch, minibatch = divmod(step, c.num_minibatches)
-            order = permutation(len(counts), philox(c.seed, policy.number, epoch >> 24, epoch & 0xFFFFFF, "shuffle", 0))
-            # Decision: an epoch shuffles all samples, those that do not count included; the last minibatch may be smaller.
-            index = order[minibatch * size : (minibatch + 1) * size]
+            order = permutation(len(units), philox(c.seed, policy.number, epoch >> 24, epoch & 0xFFFFFF, "shuffle", 0))
+            # Decision: an epoch shuffles all units, samples that do not count included; the last minibatch may be smaller.
+            index = units[order[minibatch * size : (minibatch + 1) * size]].flatten()
+            index = index[index >= 0]
             index = index[counts[index]]
             policy.optimiser.zero_grad()
             loss = self.loss(policy, SimpleNamespace(**{name: array[index] for name, array in samples.items()}), log)
@@ -372,7 +243,7 @@ class ReferencePpo:
         """PPO's loss, summed over a minibatch (Schulman et al. 2017, equations 7 and 9)."""
         c = self.config
         distribution = policy.distribution(batch.inputs, batch.mask)
-        log_ratio = distribution.log_prob(batch.action) - batch.log_prob
+        log_ratio = distribution.log_prob(batch.chosen) - batch.log_prob
         ratio = log_ratio.exp()
         clipped_ratio = ratio.clamp(1 - c.clip_coef, 1 + c.clip_coef)
         policy_loss = -torch.min(ratio * batch.advantage, clipped_ratio * batch.advantage)

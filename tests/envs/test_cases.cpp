@@ -54,6 +54,10 @@ const EnvironmentCases test_herd("test_herd", short_episodes,
                                  {
                                      {"test_herd", {}, 0xb76562ab6528f001u},
                                  });
+const EnvironmentCases test_teams("test_teams", short_episodes,
+                                  {
+                                      {"test_teams", {}, 0x4d7fc1a10a76cc50u},
+                                  });
 
 }  // namespace
 }  // namespace flockstep

@@ -35,12 +35,15 @@ Component choice(int part, int element, int output, int n, int mask) {
     return c;
 }
 
+/// log(exp(y) - 1), where exp(y) may overflow.
+double inverse_softplus(double y) { return y + std::log(-std::expm1(-y)); }
+
 /// Bounded on both sides, the number -1 .. 1 is the whole range; otherwise it is the action itself.
 Component number(int part, int element, int output, float low, float high, const TrainConfig& config) {
     Component c{};
     c.kind = config.squash_output ? Component::Kind::squashed : Component::Kind::gaussian;
     c.part = part, c.element = element, c.output = output, c.min_std = config.min_std;
-    c.raw_offset = float(std::log(std::expm1(double(config.init_std) - double(config.min_std))));
+    c.raw_offset = float(inverse_softplus(double(config.init_std) - double(config.min_std)));
     c.low = low, c.high = high, c.middle = 0.0f, c.half_range = 1.0f;
     if (std::isfinite(low) && std::isfinite(high))
         c.middle = 0.5f * (low + high), c.half_range = 0.5f * (high - low);

@@ -1,0 +1,152 @@
+"""What the policies of reference_ppo.py are: their inputs, networks, agents and optimisers, in plain PyTorch and float64."""
+
+import math
+
+import numpy as np
+import torch
+from reference_heads import Head
+from torch.nn import functional
+
+
+class Moments:
+    """Count, mean and sum of squared deviations of numbers seen so far, by column (Chan, Golub, LeVeque 1979)."""
+
+    def __init__(self, columns):
+        self.count, self.mean, self.m2 = 0, np.zeros(columns), np.zeros(columns)
+
+    def merge(self, numbers):
+        """numbers: [n, columns]."""
+        n, total = len(numbers), self.count + len(numbers)
+        if n == 0:
+            return
+        mean = numbers.mean(0)
+        self.m2 += ((numbers - mean) ** 2).sum(0) + (mean - self.mean) ** 2 * self.count * n / total
+        self.mean += (mean - self.mean) * n / total
+        self.count = total
+
+    def inverse_std(self):
+        # Decision: the deviation is that of n samples, not n - 1; epsilon is inside the root; the result is float32.
+        return np.float32(1 / np.sqrt(self.m2 / self.count + 1e-8)).astype(np.float64)
+
+
+class Inputs:
+    """The columns of a network's input: the parts of an observation, integers divided by their largest magnitude, each bit
+    flag a column of its own, floats normalised if asked for."""
+
+    def __init__(self, parts, config):
+        # Decision: a cnn sees the parts of the size of the first one that has two or three dimensions.
+        images = [part for part in parts if config["encoder"] == "cnn" and len(part["shape"]) in (2, 3)]
+        images = [part for part in images if part["shape"][-2:] == images[0]["shape"][-2:]]
+        self.parts = images + [part for part in parts if part not in images]
+        widths = [math.prod(part["shape"]) * max(part["num_flags"], 1) for part in self.parts]
+        height_and_width = images[0]["shape"][-2:] if images else (1, 1)
+        self.image = sum(widths[: len(images)]) // math.prod(height_and_width), *height_and_width  # 0 channels: no image
+        self.scale = np.repeat([part["scale"] for part in self.parts], widths)
+        self.shift = np.zeros(sum(widths))
+        floats = [part["dtype"] in ("float32", "bfloat16") for part in self.parts]
+        self.is_normalised = np.repeat(floats, widths)  # Decision: integers keep their scale.
+        self.limit = 10.0 if config["norm_obs"] else math.inf  # Decision: clipped where observations are normalised.
+        self.moments = Moments(len(self.shift))
+
+    def columns(self, rows):
+        """Observations as they are, float64 [num_envs, agents, columns]; rows(name): those of a part."""
+        columns = []
+        for part in self.parts:
+            array = rows(part["name"])
+            array = array.reshape(*array.shape[:2], -1)
+            flags = range(part["num_flags"])
+            columns += [array.astype(np.int64) >> flag & 1 for flag in flags] if flags else [array]
+        return np.concatenate(columns, -1, dtype=np.float64)
+
+    def normalised(self, columns):
+        return torch.from_numpy(np.clip((columns - self.shift) * self.scale, -self.limit, self.limit))
+
+    def learn(self, columns):
+        """Merges the samples [n, columns] of a rollout."""
+        self.moments.merge(columns)
+        if self.moments.count:
+            self.shift = np.where(self.is_normalised, np.float32(self.moments.mean), self.shift)
+            self.scale = np.where(self.is_normalised, self.moments.inverse_std(), self.scale)
+
+
+class Network:
+    """An actor and a critic with the weights of a checkpoint: convolutions, hidden layers, a last layer."""
+
+    def __init__(self, weights, config, image):
+        self.weights = {name: torch.tensor(array, dtype=torch.float64) for name, array in weights.items()}
+        for weight in self.weights.values():
+            weight.requires_grad_()
+        self.is_shared, self.image = config["share_layers"], image
+        self.activation = {"tanh": torch.tanh, "relu": torch.relu}[config["activation"]]
+
+    def actor(self, inputs):
+        """What a Head's distribution follows from."""
+        outputs = self.tower("", inputs)[..., :-1] if self.is_shared else self.tower("actor.", inputs)
+        # Deviations that do not depend on the state are a weight of their own.
+        deviations = self.weights.get("std" if self.is_shared else "actor.std")
+        return outputs if deviations is None else torch.cat([outputs, deviations.expand(*outputs.shape[:-1], -1)], -1)
+
+    def critic(self, inputs):
+        return self.tower("" if self.is_shared else "critic.", inputs)[..., -1]
+
+    def tower(self, prefix, inputs):
+        x = inputs.flatten(0, -2)
+        if pixels := math.prod(self.image):
+            image = x[:, :pixels].unflatten(1, self.image)
+            for weight, bias in self.layers(prefix + "convolution"):
+                image = self.activation(functional.conv2d(image, weight, bias))
+            x = torch.cat([image.flatten(1), x[:, pixels:]], 1)
+        for weight, bias in self.layers(prefix + "hidden"):
+            x = self.activation(functional.linear(x, weight[:, : x.shape[1]], bias))  # the last columns are padding
+        x = functional.linear(x, self.weights[prefix + "head.weight"], self.weights[prefix + "head.bias"])
+        return x.unflatten(0, inputs.shape[:-1])
+
+    def layers(self, prefix):
+        for i in range(sum(name.startswith(prefix) and name.endswith("weight") for name in self.weights)):
+            yield self.weights[f"{prefix}.{i}.weight"], self.weights[f"{prefix}.{i}.bias"]
+
+
+class Policy:
+    """What learns: a network, the agents that it plays, its normaliser and its optimiser."""
+
+    def __init__(self, number, spec, roles, config, arrays):
+        self.number, self.name = number, spec["name"]
+        self.has_roles = len(roles) > 1
+        # Of each role: its name and the agents within it that the policy plays.
+        self.members = [(member["role"], np.array(member["agents"] or range(roles[member["role"]]["count"]))) for member in spec["members"]]
+        self.agents = np.concatenate([roles[role]["first"] + agents for role, agents in self.members])  # within the world
+        self.inputs = Inputs(spec["parts"], config)
+        self.head = Head(spec["actions"], config)
+        prefix = self.name + ".parameter."
+        weights = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+        self.network = Network(weights, config, self.inputs.image)
+        # Decision: Adam's decay rates are torch's, 0.9 and 0.999; no weight decay.
+        self.optimiser = torch.optim.Adam(self.network.weights.values(), lr=config["learning_rate"], eps=config["adam_eps"])
+
+    def rows(self, tree, part):
+        """The rows of its agents, [num_envs, agents, ...], of the environment's arrays by role and part. Levels of the tree
+        that would have one key are left out."""
+        arrays = []
+        for role, agents in self.members:
+            branch = tree[role] if self.has_roles else tree
+            arrays.append(np.asarray(branch[part] if isinstance(branch, dict) else branch)[:, agents])
+        return np.concatenate(arrays, 1)
+
+    def columns(self, observation):
+        return self.inputs.columns(lambda part: self.rows(observation, part))
+
+    def mask(self, tree, num_envs):
+        """Bool [num_envs, agents, choices of all parts]."""
+        shape = num_envs, len(self.agents)
+        masks = [
+            self.rows(tree, action["name"]) if action["has_mask"] else np.ones((*shape, sum(action["n"])), bool)
+            for action in self.head.actions
+        ]
+        return torch.from_numpy(np.concatenate(masks, -1))
+
+    def distribution(self, inputs, mask):
+        return self.head.distribution(self.network.actor(inputs), mask)
+
+    def moments(self, name):
+        """Adam's `exp_avg` or `exp_avg_sq` by the name of the weight."""
+        return {key: self.optimiser.state[weight][name] for key, weight in self.network.weights.items()}
