@@ -61,6 +61,14 @@ class TorchEngine : public Engine {
         sample.policy = forward(samples.count, true, sample.value != nullptr);
         run(context, samples.count, sample);
     }
+    void describe(const ExecutionContext& context, const InputColumns& input, const Samples& samples,
+                  DescribeActions describe) override {
+        const at::NoGradGuard no_gradient;
+        gather(context, input, samples);
+        describe.policy = forward(samples.count, describe.wants_head(), describe.value != nullptr);
+        if (!describe.wants_head()) describe.policy.head = nullptr;
+        run(context, samples.count, describe);
+    }
     void value(const ExecutionContext& context, const InputColumns& input, StoreValues store) override {
         const at::NoGradGuard no_gradient;
         gather(context, input, store.samples);
