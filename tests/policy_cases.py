@@ -2,7 +2,6 @@
 
 import flockstep
 import numpy as np
-import pytest
 from command import train_here
 
 SMALL = dict(num_envs=8, num_steps=16, hidden_sizes="16,12", learning_rate=2e-2, update_epochs=2, num_minibatches=2, total_steps=600)
@@ -30,7 +29,9 @@ CASES = {
     "box_clipped": ("pendulum", {}, dict(init_std=2.0)),
     "roles": ("test_roles", {}, {}),
     "policy_of_each_agent": ("test_roles", {}, dict(groups="agent")),
+    "bfloat16": ("cartpole", {}, dict(precision="bfloat16")),
 }
+EXACT = [case for case in CASES if case != "bfloat16"]  # those that compute in float32
 
 
 def train(folder, case):
@@ -52,9 +53,3 @@ def copied(tree, convert=np.array):
     if isinstance(tree, dict):
         return {key: copied(branch, convert) for key, branch in tree.items()}
     return None if tree is None else convert(tree)
-
-
-@pytest.fixture(scope="session", params=CASES)
-def trained_case(request, tmp_path_factory):
-    """The run folder of each case."""
-    return train(tmp_path_factory.mktemp("case"), request.param)

@@ -76,7 +76,7 @@ def test_it_says_what_it_was_trained_in(cartpole_run, pathfinding_run):
     role = flockstep.load_policy(str(pathfinding_run), device="cpu").roles["agent"]
     assert role == {
         "observation": {"windows": (3, 11, 11), "cost_to_go": (11, 11)},
-        "action": {"move": {"kind": "discrete", "n": [5], "has_mask": True}},
+        "action": {"action": {"kind": "discrete", "n": [5], "has_mask": True}},
     }
 
 

@@ -25,7 +25,7 @@ def export(checkpoint, policy, path):
         raise ValueError(f"policy: got {shown(policy)}, want one of: {', '.join(names)}")
     network = checkpoint.network(name)
     if network["encoder"] not in KNOWN_ENCODERS:
-        raise ValueError(f'encoder: got "{network["encoder"]}", which export_onnx does not know; want {" or ".join(KNOWN_ENCODERS)}')
+        raise ValueError(f"encoder: got {shown(network['encoder'])}, which export_onnx does not know; want {' or '.join(KNOWN_ENCODERS)}")
     model = Exporter(onnx, network).model()
     onnx.helper.set_model_props(model, {"environment": checkpoint.environment, "policy": name})
     onnx.checker.check_model(model, full_check=True)
