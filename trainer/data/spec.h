@@ -56,7 +56,7 @@ struct PolicySpec {
     std::vector<Members> members;
     std::vector<Part> parts;
     std::vector<Action> actions;
-    std::vector<CriticPart> critic_parts;  // empty: the critic sees what the actor sees
+    std::vector<CriticPart> critic_parts = {};  // empty: the critic sees what the actor sees
     int num_identities = 0;  // > 0: the critic is also told which of so many agents of the world it judges
     bool sees_and_chooses_like(const PolicySpec& other) const {
         return parts == other.parts && actions == other.actions;
