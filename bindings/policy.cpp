@@ -83,6 +83,7 @@ class CheckpointPolicy : public Constructed {
     /// none. log_prob, of given.actions, entropy, value: float32 [num_envs, all agents].
     void describe(const Given& given, const std::vector<Lists>& distributions, const py::object& log_prob,
                   const py::object& entropy, const py::object& value) {
+        if (!value.is_none()) expect_value_of_observation();
         Arrays arrays = take(given);
         const PolicyActor::Wanted wanted{!distributions.empty(), take_cells(arrays, given, "log_prob", log_prob),
                                          take_cells(arrays, given, "entropy", entropy),
@@ -116,6 +117,17 @@ class CheckpointPolicy : public Constructed {
         int64_t num_envs = 0;
         Stream stream;
     };
+    /// Throws std::invalid_argument where a critic sees what a call does not give.
+    void expect_value_of_observation() const {
+        for (const TrainedNetwork& trained : networks_)
+            if (trained.network().has_own_critic_input())
+                throw std::invalid_argument(
+                    "value: the critic of policy " + trained.spec().name + " sees " +
+                    (trained.config().critic_input == CriticInput::state
+                         ? "the environment's global state (critic_input = state)"
+                         : "the observations of all agents of the world (critic_input = joint)") +
+                    ", want one that sees its agent's observation");
+    }
     static void* data_of(const BorrowedArray& array) { return const_cast<void*>(array.data()); }
     static int64_t agents_of(const Given& given) {
         return std::accumulate(given.counts.begin(), given.counts.end(), int64_t{0});

@@ -60,6 +60,10 @@ py::dict describe_network(const TrainedNetwork& trained) {
     dict["encoder"] = trained.config().encoder.str();
     dict["activation"] = trained.config().activation == Activation::tanh ? "tanh" : "relu";
     dict["shares_layers"] = trained.network().shares_layers();
+    dict["critic_sees_observation"] = !trained.network().has_own_critic_input();
+    ValueNorm norm{0, 1, 1, 0};
+    if (trained.value_norm()) memory.to_host(&norm, trained.value_norm(), sizeof norm);
+    dict["value_mean"] = norm.mean, dict["value_deviation"] = norm.deviation;
     dict["shift"] = host_copy(memory, input.shift, {input.columns});
     dict["scale"] = host_copy(memory, input.scale, {input.columns});
     dict["limit"] = input.limit;

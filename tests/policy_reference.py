@@ -42,7 +42,11 @@ class ReferencePolicies:
         return result
 
     def value(self, observation, mask):
-        return self.of_all(observation, mask, lambda policy, actor, distribution, value: value)
+        def denormalised(policy, actor, distribution, value):
+            mean, deviation = self.arrays.get(f"{policy.name}.value.norm", np.array([0, 1], np.float32))[:2]
+            return float(mean) + float(deviation) * value
+
+        return self.of_all(observation, mask, denormalised)
 
     def entropy(self, observation, mask):
         return self.of_all(observation, mask, lambda policy, actor, distribution, value: distribution.entropy())

@@ -234,6 +234,23 @@ def test_a_mask_is_wanted_where_it_matters(policy_run):
     assert policy.value(observation).shape == (5, 3)
 
 
+@pytest.mark.parametrize(
+    ("case", "name", "seen"),
+    [
+        ("joint_critic", "agent", "the observations of all agents of the world (critic_input = joint)"),
+        ("state_critic", "taker", "the environment's global state (critic_input = state)"),
+    ],
+)
+def test_values_that_need_more_than_the_observation_get_one_sentence(policy_run, case, name, seen):
+    policy, reference = flockstep.load_policy(policy_run(case), device="cpu"), ReferencePolicies(policy_run(case))
+    _, observation, mask = play(policy)
+    action = policy.act(observation, mask)
+    sentence = f"value: the critic of policy {name} sees {seen}, want one that sees its agent's observation"
+    assert refusal(lambda: policy.value(observation)) == sentence
+    assert refusal(lambda: policy.evaluate_actions(observation, action, mask)) == sentence
+    assert policy.log_prob(observation, action, mask).shape == policy.entropy(observation, mask).shape == (5, reference.num_agents)
+
+
 def test_results_follow_the_callers_stream(policy_run):
     device = require_device("cuda")
     policy = flockstep.load_policy(policy_run("mlp"), device=device)

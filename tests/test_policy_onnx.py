@@ -147,6 +147,17 @@ def test_a_policy_trained_in_bfloat16_is_computed_in_float32(policy_run, tmp_pat
     np.testing.assert_allclose(logits[:, None], policy.distribution(observation, mask).logits, rtol=0.05, atol=0.05)
 
 
+@pytest.mark.parametrize("case", ["joint_critic"])
+def test_a_critic_that_sees_more_is_left_out(policy_run, case, tmp_path):
+    policy = flockstep.load_policy(policy_run(case), device="cpu")
+    policy.export_onnx(tmp_path / "model.onnx")
+    _, observation, _ = play(policy)
+    session = session_of(tmp_path / "model.onnx")
+    assert [output.name for output in session.get_outputs()] == ["mean", "std", "action"]
+    (mean,) = session.run(["mean"], inputs_of(policy, "agent", observation, None))
+    np.testing.assert_allclose(mean.reshape(5, -1, 5), policy.distribution(observation).mean, rtol=1e-5, atol=1e-5)
+
+
 def test_a_mask_that_allows_nothing_gives_action_0(policy_run, tmp_path):
     policy = flockstep.load_policy(policy_run("masked"), device="cpu")
     policy.export_onnx(tmp_path / "model.onnx")

@@ -99,10 +99,13 @@ class Exporter:
             value = self.add_head("", features, slice(-1, None))
         else:
             outputs = self.add_head("actor.", self.add_encoder("actor.", x, image), slice(None))
-            value = self.add_head("critic.", self.add_encoder("critic.", x, image), slice(None))
+            value = None
+            if self.network["critic_sees_observation"]:
+                value = self.add_head("critic.", self.add_encoder("critic.", x, image), slice(None))
         for action in self.actions:
             (self.add_box if action["kind"] == "box" else self.add_choices)(action, outputs)
-        self.graph.output("value", "float32", [], self.graph.add("Squeeze", value, self.graph.integers([1])))
+        if value:
+            self.add_value(value)
         helper = self.onnx.helper
         graph = helper.make_graph(self.graph.nodes, self.network["name"], self.graph.inputs, self.graph.outputs, self.graph.constants)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="flockstep")
@@ -174,6 +177,13 @@ class Exporter:
         x, width = features
         weight, bias = self.parameters[prefix + "head.weight"], self.parameters[prefix + "head.bias"]
         return self.graph.linear(x, weight[rows, :width], bias[rows])
+
+    def add_value(self, output):
+        g, value = self.graph, self.graph.add("Squeeze", output, self.graph.integers([1]))
+        mean, deviation = self.network["value_mean"], self.network["value_deviation"]
+        if (mean, deviation) != (0, 1):
+            value = g.add("Add", g.add("Mul", value, g.floats(deviation)), g.floats(mean))
+        g.output("value", "float32", [], value)
 
     def add_choices(self, action, outputs):
         g, counts = self.graph, action["n"]

@@ -173,11 +173,12 @@ class Policy:
 
     def value(self, observation):
         """The critic's estimates of the discounted return, shaped as log_prob's result. With norm_reward in units of normalised
-        rewards."""
+        rewards. Raises ValueError if a critic sees more than its agent's observation (the setting critic_input)."""
         return self._described(Call(self._roles, observation, None, needs_mask=False), ["value"])[0]
 
     def evaluate_actions(self, observation, action, action_mask=None):
-        """(value, log_prob, entropy) of one pass through the networks, as Stable-Baselines3's policies return them."""
+        """(value, log_prob, entropy) of one pass through the networks, as Stable-Baselines3's policies return them. Errors as those of
+        value and log_prob."""
         return self._described(Call(self._roles, observation, action_mask), ["value", "log_prob", "entropy"], action)
 
     def export_onnx(self, path, policy=None):
@@ -187,7 +188,8 @@ class Policy:
         Inputs: each observation part by name, [rows, ...] in the dtype that it was trained with; `action_mask`, bool
             [rows, choices], where the policy was trained with masks.
         Outputs: `action`, the most probable one, int32 [rows] (Discrete), [rows, integers] (MultiDiscrete) or float32 [rows, size]
-            (Box); `logits` of choices, `mean` and `std` of a Box, as in Distribution; `value` [rows]. If actions have several
+            (Box); `logits` of choices, `mean` and `std` of a Box, as in Distribution; `value` [rows], unless the critic sees more than
+            its agent's observation (the setting critic_input). If actions have several
             parts, the part's name follows: `action_mask.NAME`, `action.NAME`, `logits.NAME`.
         The weights are those of the checkpoint and everything is computed in float32: policies trained with bfloat16 round
         differently in Flockstep.

@@ -21,15 +21,16 @@ struct DescribeActions {
     PolicyOutput policy;  // [rows]
     DistributionColumns parts[max_policy_actions];
     bool wants_parts;
-    float* log_prob;  // [cells], of head's actions; null: not wanted
-    float* entropy;   // the same
-    float* value;     // the same
+    float* log_prob;              // [cells], of head's actions; null: not wanted
+    float* entropy;               // the same
+    float* value;                 // the same
+    const ValueNorm* value_norm;  // null: outputs are values
 
     bool wants_head() const { return wants_parts || log_prob || entropy; }
 
     SIM_HD void operator()(int64_t i) const {
         const int64_t cell = rows.cell_of(i);
-        if (value) value[cell] = policy.value[i * policy.value_stride];
+        if (value) value[cell] = value_of(policy.value[i * policy.value_stride], value_norm);
         if (!policy.head) return;
         const float* output = policy.head + i * policy.head_stride;
         float total_log_prob = 0.0f, total_entropy = 0.0f;

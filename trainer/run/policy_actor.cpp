@@ -9,7 +9,7 @@ PolicyActor::PolicyActor(const TrainedNetwork& trained, const std::vector<ActorR
     : trained_(trained) {
     int64_t rows = 0;
     for (const PolicySpec::Members& members : spec().members) add_member(members, roles, num_envs);
-    for (const Member& member : members_) rows = std::max(rows, member.input.rows.size);
+    for (const Member& member : members_) rows = std::max(rows, member.inputs.actor.rows.size);
     engine_ = make_torch_engine(trained.network(), trained.weights(), trained.config(), rows, 0);
 }
 
@@ -31,14 +31,16 @@ void PolicyActor::add_member(const PolicySpec::Members& members, const std::vect
             cells.push_back(int32_t(env * num_agents + range.first + agent));
             source_rows.push_back(int32_t(env * range.count + agent));
         }
-    Member& member = members_.emplace_back(Member{size_t(role - roles.begin()), trained_.input(), trained_.head(),
+    Member& member = members_.emplace_back(Member{size_t(role - roles.begin()),
+                                                  {trained_.input(), {}},
+                                                  trained_.head(),
                                                   std::vector<DistributionColumns>(spec().actions.size())});
-    RowSet& rows = member.input.rows;
+    RowSet& rows = member.inputs.actor.rows;
     rows.size = int64_t(cells.size()), rows.num_agents = num_agents, rows.slot_rows = num_envs * num_agents;
     if (int(agents.size()) != num_agents) rows.cell = upload(cells);
     if (int(agents.size()) != range.count) rows.source = upload(source_rows);
-    for (int p = 0; p < member.input.num_parts; ++p)
-        member.input.parts[p].dtype = role->dtypes[size_t(member.input.parts[p].source)];
+    for (int p = 0; p < member.inputs.actor.num_parts; ++p)
+        member.inputs.actor.parts[p].dtype = role->dtypes[size_t(member.inputs.actor.parts[p].source)];
 }
 
 int32_t* PolicyActor::upload(const std::vector<int32_t>& list) {
@@ -54,8 +56,8 @@ PolicyActor::Member* PolicyActor::find(size_t role) {
 }
 void PolicyActor::bind_observation(size_t role, size_t p, const void* data) {
     Member* const member = find(role);
-    for (int i = 0; member && i < member->input.num_parts; ++i)
-        if (member->input.parts[i].source == int(p)) member->input.parts[i].data = data;
+    for (int i = 0; member && i < member->inputs.actor.num_parts; ++i)
+        if (member->inputs.actor.parts[i].source == int(p)) member->inputs.actor.parts[i].data = data;
 }
 void PolicyActor::bind_action(size_t role, size_t a, void* data, bool by_cell) {
     if (Member* const member = find(role))
@@ -72,21 +74,23 @@ void PolicyActor::bind_distribution(size_t role, size_t a, const DistributionCol
 void PolicyActor::act(const ExecutionContext& context, const Draw& draw) {
     for (const Member& member : members_) {
         SampleActions sample{};
-        sample.rows = member.input.rows, sample.head = member.head, sample.deterministic = draw.deterministic;
+        sample.rows = member.inputs.actor.rows, sample.head = member.head, sample.deterministic = draw.deterministic;
         sample.seed = draw.seed, sample.first_env = draw.first_env, sample.counter_offset = draw.counter;
         sample.keeps_overshoot = draw.keeps_overshoot, sample.log_prob = draw.log_prob;
-        engine_->act(context, member.input, {0, sample.rows.size}, sample);
+        engine_->act(context, member.inputs, {0, sample.rows.size}, sample);
     }
 }
 
 void PolicyActor::describe(const ExecutionContext& context, const Wanted& wanted) {
     for (const Member& member : members_) {
         DescribeActions describe{};
-        describe.rows = member.input.rows, describe.head = member.head, describe.wants_parts = wanted.distributions;
+        describe.rows = member.inputs.actor.rows, describe.head = member.head,
+        describe.wants_parts = wanted.distributions;
         for (size_t a = 0; wanted.distributions && a < member.distributions.size(); ++a)
             describe.parts[a] = member.distributions[a];
         describe.log_prob = wanted.log_prob, describe.entropy = wanted.entropy, describe.value = wanted.value;
-        engine_->describe(context, member.input, {0, describe.rows.size}, describe);
+        describe.value_norm = trained_.value_norm();
+        engine_->describe(context, member.inputs, {0, describe.rows.size}, describe);
     }
 }
 

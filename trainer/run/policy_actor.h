@@ -51,14 +51,14 @@ class PolicyActor {
         bool distributions = false;  // to where bind_distribution() says
         float *log_prob = nullptr, *entropy = nullptr, *value = nullptr;
     };
-    /// Enqueued like act().
+    /// Enqueued like act(). wanted.value must be null where the critic has an input of its own.
     void describe(const ExecutionContext& context, const Wanted& wanted);
 
   private:
     /// The policy's agents of one role.
     struct Member {
         size_t role;
-        InputColumns input;
+        NetworkInputs inputs;  // of the actor alone
         Head head;
         std::vector<DistributionColumns> distributions;  // one for each action part
     };

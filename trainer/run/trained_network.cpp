@@ -1,6 +1,7 @@
 #include "trainer/run/trained_network.h"
 
 #include <stdexcept>
+#include <string_view>
 
 #include "trainer/data/normalise.h"
 #include "trainer/run/checkpoint.h"
@@ -8,7 +9,12 @@
 namespace flockstep {
 
 namespace {
-constexpr char weights_infix[] = ".parameter.", scale_suffix[] = ".input.shift_and_scale";
+constexpr char weights_infix[] = ".parameter.", scale_suffix[] = ".input.shift_and_scale",
+               norm_suffix[] = ".value.norm";
+
+bool ends_with(const std::string& text, std::string_view suffix) {
+    return text.size() > suffix.size() && text.compare(text.size() - suffix.size(), suffix.size(), suffix) == 0;
+}
 
 /// Compares what the settings describe with the stored parameters, before memory is allocated for them.
 Network make_network(const CheckpointInfo& info, const Archive& archive, const PolicySpec& spec) {
@@ -28,9 +34,8 @@ Network make_network(const CheckpointInfo& info, const Archive& archive, const P
 }  // namespace
 
 bool is_needed_to_act(const std::string& array) {
-    constexpr size_t suffix = sizeof scale_suffix - 1;
-    return array.find(weights_infix) != std::string::npos ||
-           (array.size() > suffix && array.compare(array.size() - suffix, suffix, scale_suffix) == 0);
+    return array.find(weights_infix) != std::string::npos || ends_with(array, scale_suffix) ||
+           ends_with(array, norm_suffix);
 }
 
 TrainedNetwork::TrainedNetwork(const CheckpointInfo& info, const Archive& archive, size_t policy, Memory& memory)
@@ -48,6 +53,10 @@ TrainedNetwork::TrainedNetwork(const CheckpointInfo& info, const Archive& archiv
     reader.visit(spec_.name + scale_suffix, DType::float32, {2, input_.width}, shift, {});
     input_.shift = shift, input_.scale = shift + input_.width;
     input_.limit = config_.norm_obs ? observation_limit : 0.0f;
+    if (config_.norm_value) {
+        value_norm_ = static_cast<ValueNorm*>(buffers_.emplace_back(memory, sizeof(ValueNorm), "value norm").data());
+        reader.visit(spec_.name + norm_suffix, DType::float32, {4}, value_norm_, {});
+    }
 
     const std::vector<Component>& components = network_.components();
     void* const list = buffers_.emplace_back(memory, components.size() * sizeof(Component), "actions").data();

@@ -10,8 +10,8 @@
 
 namespace flockstep {
 
-/// Whether a policy needs an array of a checkpoint in order to act: weights and the scale of its input, but neither the
-/// optimiser's moments nor the worlds' state. For read_archive().
+/// Whether a policy needs an array of a checkpoint in order to act: weights and the scales of input and value, but
+/// neither the optimiser's moments nor the worlds' state. For read_archive().
 bool is_needed_to_act(const std::string& array);
 
 /// One trained policy of a checkpoint on the device: its network, its weights, and how its input is scaled. Any number
@@ -32,6 +32,8 @@ class TrainedNetwork {
     const InputColumns& input() const { return input_; }
     /// The addresses of actions and masks are not set.
     const Head& head() const { return head_; }
+    /// What the critic's outputs stand for, on the device; null: values.
+    const ValueNorm* value_norm() const { return value_norm_; }
 
   private:
     PolicySpec spec_;
@@ -42,6 +44,7 @@ class TrainedNetwork {
     std::vector<Buffer> buffers_;
     InputColumns input_;
     Head head_;
+    ValueNorm* value_norm_ = nullptr;
 };
 
 }  // namespace flockstep
