@@ -107,7 +107,7 @@ class Network:
 
 
 class Policy:
-    """What learns: a network, the agents that it plays, its normaliser and its optimiser."""
+    """What learns: a network, the agents that it plays, its normalisers and its optimiser."""
 
     def __init__(self, number, spec, roles, config, arrays):
         self.number, self.name = number, spec["name"]
@@ -120,6 +120,7 @@ class Policy:
         prefix = self.name + ".parameter."
         weights = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
         self.network = Network(weights, config, self.inputs.image)
+        self.discounted_return, self.return_moments, self.reward_scale = 0.0, Moments(1), 1.0
         # Decision: Adam's decay rates are torch's, 0.9 and 0.999; no weight decay.
         self.optimiser = torch.optim.Adam(self.network.weights.values(), lr=config["learning_rate"], eps=config["adam_eps"])
 

@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import flockstep
 import numpy as np
 import torch
-from reference_policy import Moments, Policy
+from reference_policy import Policy
 from torch.nn import functional
 
 PURPOSE = {"action": 3, "shuffle": 5}
@@ -84,16 +84,14 @@ class ReferencePpo:
         # Decision: agent-steps are counted with inactive agents.
         self.total_iterations = math.ceil(c.total_steps / (c.num_envs * self.worlds.num_agents * c.num_steps))
         self.env_steps = self.optimiser_steps = self.iterations = 0
-        self.discounted_returns = [0.0 for _ in self.policies]
-        self.return_moments, self.reward_scale = Moments(1), 1.0
 
     def iterate(self):
         """One rollout and the update by it. Returns what a log record of this iteration would be made of."""
         rollouts = self.collect()
-        if self.config.norm_reward:
-            self.scale_rewards(rollouts)
-        for rollout in rollouts:
-            self.estimate_advantages(rollout)
+        for policy, rollout in zip(self.policies, rollouts):
+            if self.config.norm_reward:
+                self.scale_rewards(policy, rollout)
+            self.estimate_advantages(policy, rollout)
         self.set_schedule()
         log = self.describe(rollouts)
         for policy, rollout in zip(self.policies, rollouts):
@@ -163,21 +161,19 @@ class ReferencePpo:
         by_role = {role: parts if len(parts) > 1 else next(iter(parts.values())) for role, parts in tree.items()}
         return by_role if len(by_role) > 1 else next(iter(by_role.values()))
 
-    def scale_rewards(self, rollouts):
+    def scale_rewards(self, policy, rollout):
         """Rewards are divided by the deviation of the discounted return so far; nothing is subtracted."""
-        returns = []
-        for number, rollout in enumerate(rollouts):
-            running = self.discounted_returns[number]
-            for reward, active, ended in zip(rollout.reward, rollout.active, rollout.terminated | rollout.truncated):
-                running = torch.where(active, self.config.gamma * running + reward, 0.0)
-                returns.append(running[active])
-                running = torch.where(ended, 0.0, running)
-            self.discounted_returns[number] = running
-        # Decision: one scale for all policies, which holds for this rollout too.
-        self.return_moments.merge(torch.cat(returns).numpy()[:, None])
-        self.reward_scale = self.return_moments.inverse_std()[0]
+        returns, running = [], policy.discounted_return
+        for reward, active, ended in zip(rollout.reward, rollout.active, rollout.terminated | rollout.truncated):
+            running = torch.where(active, self.config.gamma * running + reward, 0.0)
+            returns.append(running[active])
+            running = torch.where(ended, 0.0, running)
+        policy.discounted_return = running
+        # Decision: one scale for each policy, which holds for this rollout too.
+        policy.return_moments.merge(torch.cat(returns).numpy()[:, None])
+        policy.reward_scale = policy.return_moments.inverse_std()[0]
 
-    def estimate_advantages(self, rollout):
+    def estimate_advantages(self, policy, rollout):
         """GAE (Schulman et al. 2016)."""
         c, r, running, advantages = self.config, rollout, 0.0, []
         for t in reversed(range(c.num_steps)):
@@ -186,7 +182,7 @@ class ReferencePpo:
             next_value = torch.where(continues, r.value[t + 1], 0.0)
             # Decision: a truncated episode would have gone on; its final observation's value follows.
             next_value = torch.where(r.truncated[t] & ~r.terminated[t], r.final_value[t], next_value)
-            delta = r.reward[t] * self.reward_scale + c.gamma * next_value - r.value[t]
+            delta = r.reward[t] * policy.reward_scale + c.gamma * next_value - r.value[t]
             running = torch.where(r.active[t], delta + c.gamma * c.gae_lambda * continues * running, 0.0)
             advantages.insert(0, running)
         r.advantage = torch.stack(advantages)

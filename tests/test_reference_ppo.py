@@ -150,7 +150,7 @@ def test_a_training_run_is_that_of_the_reference(environment, settings, training
         np.testing.assert_allclose(shift, inputs.shift, rtol=rounding, atol=rounding if rounding > 1e-7 else 1e-9)
         np.testing.assert_allclose(scale, inputs.scale, rtol=rounding)
         if config["norm_reward"]:
-            np.testing.assert_allclose(trained[policy.name + ".reward.scale"], reference.reward_scale, rtol=1e-6)
+            np.testing.assert_allclose(trained[policy.name + ".reward.scale"], policy.reward_scale, rtol=1e-6)
     assert trained["trainer.agent_steps"] == sum(log.has["agent_steps"] for log in logs)
 
     records = metric_lines(run)
