@@ -192,7 +192,8 @@ class ReferencePpo:
         # Decision: linear by iterations done: the first one has the values of the start, and none those of the end.
         c, progress = self.config, self.iterations / self.total_iterations
         self.learning_rate = float(np.float32(c.learning_rate * (1 - progress if c.anneal_lr else 1)))
-        self.entropy_weight = c.ent_coef + (c.ent_coef_end - c.ent_coef) * progress
+        end = c.ent_coef if c.ent_coef_end < 0 else c.ent_coef_end
+        self.entropy_weight = c.ent_coef + (end - c.ent_coef) * progress
         for policy in self.policies:
             policy.optimiser.param_groups[0]["lr"] = self.learning_rate
 

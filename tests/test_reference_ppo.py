@@ -22,7 +22,7 @@ TRAINING |= dict(hidden_sizes="32,16", ent_coef=0.02, ent_coef_end=0.005, clip_v
 SMALL = dict(num_envs=6, num_steps=20, ent_coef_end=0.01, hidden_sizes="16,16", seed=4, clip_vloss=0)
 SHARED = dict(share_layers=True, activation="relu")
 NORMALISED = dict(norm_obs=True, norm_reward=True)
-ODD = dict(num_envs=7, num_steps=9, num_minibatches=5, norm_adv=False, max_grad_norm=0, anneal_lr=False)
+ODD = dict(num_envs=7, num_steps=9, num_minibatches=5, norm_adv=False, max_grad_norm=0, anneal_lr=False, ent_coef_end=-1)
 
 VANISHING = dict(num_agents=5, min_agents=2, on_target="finish", max_episode_steps=9, size=8, mask_obstacles=True)
 VANISHING |= dict(observation="windows,cost_to_go,intent", obs_radius=2, distance_reward=0.1)
