@@ -120,6 +120,7 @@ class Policy:
         prefix = self.name + ".parameter."
         weights = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
         self.network = Network(weights, config, self.inputs.image)
+        self.minibatches = 0  # so far
         self.discounted_return, self.return_moments, self.reward_scale = 0.0, Moments(1), 1.0
         # Decision: Adam's decay rates are torch's, 0.9 and 0.999; no weight decay.
         self.optimiser = torch.optim.Adam(self.network.weights.values(), lr=config["learning_rate"], eps=config["adam_eps"])
@@ -147,6 +148,10 @@ class Policy:
 
     def distribution(self, inputs, mask):
         return self.head.distribution(self.network.actor(inputs), mask)
+
+    @property
+    def optimiser_steps(self):
+        return next(iter(self.optimiser.state.values()))["step"].item()
 
     def moments(self, name):
         """Adam's `exp_avg` or `exp_avg_sq` by the name of the weight."""

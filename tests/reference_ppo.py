@@ -81,9 +81,9 @@ class ReferencePpo:
         options = dict(device="cpu", array="numpy", stagger_episodes=c.stagger_episodes, seed=c.seed)
         self.worlds = flockstep.make(metadata["environment"], num_envs=c.num_envs, **options, **metadata["environment_settings"])
         self.observation, self.info = self.worlds.reset(seed=c.seed)
-        # Decision: agent-steps are counted with inactive agents.
+        # Decision: the steps of a run are counted with inactive agents.
         self.total_iterations = math.ceil(c.total_steps / (c.num_envs * self.worlds.num_agents * c.num_steps))
-        self.env_steps = self.optimiser_steps = self.iterations = 0
+        self.env_steps = self.iterations = 0
 
     def iterate(self):
         """One rollout and the update by it. Returns what a log record of this iteration would be made of."""
@@ -98,9 +98,9 @@ class ReferencePpo:
             self.learn(policy, rollout, log)
             # Decision: observations are normalised by the rollouts before this one, so that acting and learning agree.
             if self.config.norm_obs:
-                policy.inputs.learn(rollout.columns[:-1][rollout.counts].numpy())
+                # Decision: by what active agents see, whether or not it is their turn.
+                policy.inputs.learn(rollout.columns[:-1][rollout.active[:-1]].numpy())
         self.env_steps += self.config.num_steps
-        self.optimiser_steps += self.config.update_epochs * self.config.num_minibatches
         self.iterations += 1
         return log
 
@@ -120,8 +120,8 @@ class ReferencePpo:
         self.observe(lists)
         rollouts = [SimpleNamespace(**{name: torch.stack(steps) for name, steps in by_name.items()}) for by_name in lists]
         for rollout in rollouts:
-            # Decision: a sample counts if its agent was active before the step, whether or not it was its turn.
-            rollout.counts = rollout.active[:-1]
+            # Decision: a sample counts if its agent was active before the step and, unless train_waiting, it was its turn.
+            rollout.counts = (rollout.active & (rollout.acts | self.config.train_waiting))[:-1]
         return rollouts
 
     def observe(self, lists):
@@ -217,17 +217,23 @@ class ReferencePpo:
             # Decision: normalised over the rollout, not over each minibatch, with the deviation of n samples.
             counted = advantage[counts]
             samples["advantage"] = (advantage - counted.mean()) / (counted.std(unbiased=False) + 1e-8)
-        # Decision: a sample weighs the same in every minibatch, however many of them there count.
+        # Decision: a sample weighs the same in every minibatch, however many there are of them.
         weight = c.num_minibatches / counts.sum()
+        # Decision: an epoch shuffles the units that have a sample that counts; the last minibatches may be smaller.
         units = self.units(len(policy.agents))
+        units = units[((units >= 0) & counts[units]).any(1)]
         size = math.ceil(len(units) / c.num_minibatches)
-        for step in range(self.optimiser_steps, self.optimiser_steps + c.update_epochs * c.num_minibatches):
-            epoch, minibatch = divmod(step, c.num_minibatches)
+        if len(units) == 0:
+            return  # Decision: these are no epochs of this policy.
+        for _ in range(c.update_epochs * c.num_minibatches):
+            epoch, minibatch = divmod(policy.minibatches, c.num_minibatches)
+            policy.minibatches += 1
             order = permutation(len(units), philox(c.seed, policy.number, epoch >> 24, epoch & 0xFFFFFF, "shuffle", 0))
-            # Decision: an epoch shuffles all units, samples that do not count included; the last minibatch may be smaller.
             index = units[order[minibatch * size : (minibatch + 1) * size]].flatten()
             index = index[index >= 0]
             index = index[counts[index]]
+            if len(index) == 0:
+                continue  # Decision: no samples, no step of the optimiser: nothing changes, its count of steps included.
             policy.optimiser.zero_grad()
             loss = self.loss(policy, SimpleNamespace(**{name: array[index] for name, array in samples.items()}), log)
             (weight * loss).backward()
@@ -262,7 +268,7 @@ class ReferencePpo:
         names = ("counts", "active", "acts", "terminated", "truncated", "advantage", "target")
         flat = {name: [getattr(r, name)[: self.config.num_steps].flatten() for r in rollouts] for name in names}
         r = SimpleNamespace(**{name: torch.cat(tensors) for name, tensors in flat.items()})
-        masks = dict(agent_steps=r.counts, inactive=~r.active, waiting=r.active & ~r.acts)
+        masks = dict(agent_steps=r.active, inactive=~r.active, waiting=r.active & ~r.acts)
         masks |= dict(terminated=r.terminated & r.counts, truncated=r.truncated & ~r.terminated & r.counts)
         log = SimpleNamespace(count=0, sums=defaultdict(float), gradient_norms=[])
         log.has = {name: mask.sum().item() for name, mask in masks.items()}
