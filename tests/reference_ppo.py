@@ -80,10 +80,17 @@ class ReferencePpo:
         self.policies = [Policy(number, spec, self.roles, config, arrays) for number, spec in enumerate(metadata["policies"])]
         options = dict(device="cpu", array="numpy", stagger_episodes=c.stagger_episodes, seed=c.seed)
         self.worlds = flockstep.make(metadata["environment"], num_envs=c.num_envs, **options, **metadata["environment_settings"])
-        self.observation, self.info = self.worlds.reset(seed=c.seed)
+        self.reset()
         # Decision: the steps of a run are counted with inactive agents.
         self.total_iterations = math.ceil(c.total_steps / (c.num_envs * self.worlds.num_agents * c.num_steps))
         self.env_steps = self.iterations = 0
+        if c.norm_obs:
+            # Decision: a first rollout is played for the moments only, so that the first update is normalised, too.
+            self.learn_normalisers(self.collect())
+            self.reset()
+
+    def reset(self):
+        self.observation, self.info = self.worlds.reset(seed=self.config.seed)
 
     def iterate(self):
         """One rollout and the update by it. Returns what a log record of this iteration would be made of."""
@@ -96,13 +103,17 @@ class ReferencePpo:
         log = self.describe(rollouts)
         for policy, rollout in zip(self.policies, rollouts):
             self.learn(policy, rollout, log)
+        if self.config.norm_obs:
             # Decision: observations are normalised by the rollouts before this one, so that acting and learning agree.
-            if self.config.norm_obs:
-                # Decision: by what active agents see, whether or not it is their turn.
-                policy.inputs.learn(rollout.columns[:-1][rollout.active[:-1]].numpy())
+            self.learn_normalisers(rollouts)
         self.env_steps += self.config.num_steps
         self.iterations += 1
         return log
+
+    def learn_normalisers(self, rollouts):
+        for policy, rollout in zip(self.policies, rollouts):
+            # Decision: by what active agents see, whether or not it is their turn.
+            policy.inputs.learn(rollout.columns[:-1][rollout.active[:-1]].numpy())
 
     @torch.no_grad()
     def collect(self):
