@@ -50,7 +50,7 @@ struct Trainer::Impl {
         : config(config),
           batch(check_batch(std::move(given), config)),
           stream(batch->memory().device()),
-          policies(policy_specs(*batch, config.groups)),
+          policies(policy_specs(*batch, config.groups, config.critic_input)),
           rollout(*batch, config.num_steps, segment_steps(*batch, config), policies),
           state_buffer(batch->memory(), sizeof(TrainerState), "the trainer's state"),
           counts_buffer(batch->memory(), policies.size() * sizeof(Group::Counts), "counts"),
@@ -121,6 +121,9 @@ struct Trainer::Impl {
             for (Group& group : groups) group.act(context(), rollout, t, state());
             step_worlds(t);
         }
+        run(context(), rollout.num_segments() * rollout.slot_rows(),
+            MarkTruncated{rollout.slot_rows(), config.num_steps, rollout.segment_steps(), rollout.terminated,
+                          rollout.truncated, rollout.active, rollout.final_active});
         for (Group& group : groups) group.end_rollout(context(), rollout);
         run(context(), 1, IncrementCounter{&state()->env_steps, config.num_steps});
         return true;
