@@ -99,6 +99,9 @@ class ReferencePpo:
             if self.config.norm_reward:
                 self.scale_rewards(policy, rollout)
             self.estimate_advantages(policy, rollout)
+            if self.config.norm_value:
+                # Decision: the targets are normalised by themselves and those before; the values were by those before.
+                policy.learn_value_norm(rollout.target[rollout.counts].numpy())
         self.set_schedule()
         log = self.describe(rollouts)
         for policy, rollout in zip(self.policies, rollouts):
@@ -113,7 +116,10 @@ class ReferencePpo:
     def learn_normalisers(self, rollouts):
         for policy, rollout in zip(self.policies, rollouts):
             # Decision: by what active agents see, whether or not it is their turn.
-            policy.inputs.learn(rollout.columns[:-1][rollout.active[:-1]].numpy())
+            active = rollout.active[:-1]
+            policy.inputs.learn(rollout.columns[:-1][active].numpy())
+            if policy.critic_inputs is not policy.inputs:
+                policy.critic_inputs.learn(rollout.critic_columns[:-1][active].numpy())
 
     @torch.no_grad()
     def collect(self):
@@ -121,13 +127,16 @@ class ReferencePpo:
         for step in range(self.config.num_steps):
             self.observe(lists)
             actions = [self.act(policy, rollout, self.env_steps + step) for policy, rollout in zip(self.policies, lists)]
+            active = self.info["active"].copy()
             self.observation, reward, terminated, truncated, self.info = self.worlds.step(self.join(actions))
+            # Decision: a critic that sees others sees them at the end if their episode was truncated there, too.
+            last = self.seen(self.info["final_observation"], self.info.get("final_state"), active & truncated & ~terminated)
             for policy, rollout in zip(self.policies, lists):
                 rollout["reward"].append(torch.from_numpy(reward[:, policy.agents]).double())
                 rollout["terminated"].append(torch.from_numpy(terminated[:, policy.agents]))
                 rollout["truncated"].append(torch.from_numpy(truncated[:, policy.agents]))
-                final = policy.columns(self.info["final_observation"])
-                rollout["final_value"].append(policy.network.critic(policy.inputs.normalised(final)))
+                final = policy.critic_inputs.normalised(policy.columns(last, policy.critic_inputs))
+                rollout["final_value"].append(policy.value(final))
         self.observe(lists)
         rollouts = [SimpleNamespace(**{name: torch.stack(steps) for name, steps in by_name.items()}) for by_name in lists]
         for rollout in rollouts:
@@ -137,14 +146,20 @@ class ReferencePpo:
 
     def observe(self, lists):
         """Takes down what is seen before a step, and what it is worth."""
+        seen = self.seen(self.observation, self.info, self.info["active"])
         for policy, rollout in zip(self.policies, lists):
             for name in ("active", "acts"):
                 rollout[name].append(torch.from_numpy(self.info[name][:, policy.agents]))
-            columns = policy.columns(self.observation)
-            rollout["columns"].append(torch.from_numpy(columns))
+            for prefix, inputs in (("", policy.inputs), ("critic_", policy.critic_inputs)):
+                columns = policy.columns(seen, inputs)
+                rollout[prefix + "columns"].append(torch.from_numpy(columns))
+                rollout[prefix + "inputs"].append(inputs.normalised(columns))
             rollout["mask"].append(policy.mask(self.info.get("action_mask"), self.config.num_envs))
-            rollout["inputs"].append(policy.inputs.normalised(columns))
-            rollout["value"].append(policy.network.critic(rollout["inputs"][-1]))
+            rollout["value"].append(policy.value(rollout["critic_inputs"][-1]))
+
+    @staticmethod
+    def seen(observation, states, active):
+        return SimpleNamespace(observation=observation, states=states, active=active)
 
     def act(self, policy, rollout, count):
         """Draws the actions of step `count` since training began; gives them as the environment reads them, by part."""
@@ -261,11 +276,13 @@ class ReferencePpo:
         ratio = log_ratio.exp()
         clipped_ratio = ratio.clamp(1 - c.clip_coef, 1 + c.clip_coef)
         policy_loss = -torch.min(ratio * batch.advantage, clipped_ratio * batch.advantage)
-        value = policy.network.critic(batch.inputs)
-        value_loss = 0.5 * (value - batch.target) ** 2  # Decision: half the squared error.
+        # Decision: value losses are those of normalised values; half the squared error.
+        output = policy.network.critic(batch.critic_inputs)
+        before, target = policy.value_norm.normalised(batch.value), policy.value_norm.normalised(batch.target)
+        value_loss = 0.5 * (output - target) ** 2
         if c.clip_vloss > 0:
-            near = batch.value + (value - batch.value).clamp(-c.clip_vloss, c.clip_vloss)
-            value_loss = torch.max(value_loss, 0.5 * (near - batch.target) ** 2)
+            near = before + (output - before).clamp(-c.clip_vloss, c.clip_vloss)
+            value_loss = torch.max(value_loss, 0.5 * (near - target) ** 2)
         entropy = distribution.entropy()
         kl = (ratio - 1) - log_ratio  # Decision: k3 of Schulman 2020, "Approximating KL divergence".
         log.count += len(ratio)

@@ -37,6 +37,7 @@ WORLD_SEQUENCE = dict(minibatch_unit="world_sequence", sequence_length=6)
 # Adam divides by the deviation of a gradient, and what float32 rounds off if that is tiny: a larger epsilon evens that out.
 EVEN = dict(adam_eps=1e-3)
 FEW = dict(num_envs=1, num_steps=2, num_minibatches=2, norm_adv=False, groups="agent")  # rollouts, minibatches without samples
+MAPPO = dict(norm_value=True, critic_input="joint", minibatch_unit="world")
 BY_STATE, SQUASHED = dict(state_dependent_std=True, init_std=0.6), dict(squash_output=True, min_std=0.05)
 
 
@@ -88,6 +89,16 @@ CASES = [
     case("some_parts", "test_mixed", ROVERS, SMALL, dict(groups="left=1-2,right=0"), agents=3),
     case("players", "test_cards", {}, SMALL, dict(groups="agent"), agents=3, has=["waiting", "terminated"]),
     case("images", "pathfinding", VANISHING, PATHFINDING, dict(encoder="cnn", channels="8,8", groups="a=0-2,b=3-4"), agents=5),
+    # critics of their own, normalised values
+    case("values", "cartpole", dict(max_episode_steps=10), dict(norm_value=True), has=["truncated"]),
+    case("values_shared", "test_roles", dict(max_episode_steps=9), SMALL, SHARED, dict(norm_value=True, clip_vloss=0.1), agents=5),
+    case("joint", "test_roles", dict(max_episode_steps=9), SMALL, MAPPO, agents=5, has=["truncated"]),
+    case("joint_inactive", "test_herd", HERD, SMALL, NORMALISED, EVEN, MAPPO, agents=5, has=["inactive", "truncated"]),
+    case("joint_images", "pathfinding", VANISHING, PATHFINDING, dict(encoder="cnn", channels="8,8"), MAPPO, agents=5, has=["inactive"]),
+    case("joint_agents", "test_teams", TUG, SMALL, NORMALISED, MAPPO, dict(groups="agent"), agents=6),
+    case("joint_roles", "test_teams", TUG, SMALL, MAPPO, dict(groups="a=0+4-5,b=left[1-2]+right[0]"), agents=6),
+    case("state", "test_stones", dict(max_episode_steps=9), SMALL, NORMALISED, dict(critic_input="state"), agents=3),
+    case("state_groups", "test_stones", dict(max_episode_steps=9), SMALL, dict(critic_input="state", groups="agent"), agents=3),
     # what stays together in a minibatch
     case("sequences", "cartpole", dict(max_episode_steps=10), dict(minibatch_unit="sequence", sequence_length=7)),
     case("rows", "test_roles", dict(max_episode_steps=9), SMALL, dict(minibatch_unit="sequence", num_minibatches=3), agents=5),
@@ -129,7 +140,7 @@ def log_record(logs):
 @pytest.mark.parametrize("environment, settings, training, iterations, has", CASES)
 def test_a_training_run_is_that_of_the_reference(environment, settings, training, iterations, has, tmp_path):
     torch.set_num_threads(1)
-    nothing = dict(learning_rate=0, anneal_lr=False, total_steps=1)
+    nothing = dict(learning_rate=0, anneal_lr=False, norm_value=False, total_steps=1)
     first, _ = load(train_here(tmp_path / "first", environment, {**settings, **training, **nothing}))
     run = train_here(tmp_path / "run", environment, {**settings, **training})
     trained, metadata = load(run)
@@ -151,11 +162,16 @@ def test_a_training_run_is_that_of_the_reference(environment, settings, training
         )
         print(policy.name, {name: f"{number:.1e}" for name, number in found.items()})
         assert found["moved"] > 0.03 and found["weights"] < 5e-6 and found["first"] < 1e-4 and found["second"] < 1e-4
-        shift, scale = trained[policy.name + ".input.shift_and_scale"][:, : len(inputs.shift)]
         # Actions that are floats carry their rounding into the worlds.
         rounding = 1e-6 if any(action["kind"] == "box" for action in policy.head.actions) else 1e-7
-        np.testing.assert_allclose(shift, inputs.shift, rtol=rounding, atol=rounding if rounding > 1e-7 else 1e-9)
-        np.testing.assert_allclose(scale, inputs.scale, rtol=rounding)
+        for name in ("input", "critic_input") if policy.critic_inputs is not inputs else ("input",):
+            ours = inputs if name == "input" else policy.critic_inputs
+            shift, scale = trained[f"{policy.name}.{name}.shift_and_scale"][:, : len(ours.shift)]
+            np.testing.assert_allclose(shift, ours.shift, rtol=rounding, atol=rounding if rounding > 1e-7 else 1e-9)
+            np.testing.assert_allclose(scale, ours.scale, rtol=rounding)
+        if config["norm_value"]:
+            norm = policy.value_norm
+            np.testing.assert_allclose(trained[policy.name + ".value.norm"][:2], (norm.mean, norm.deviation), rtol=1e-5, atol=1e-6)
         assert trained[policy.name + ".optimiser_steps"] == policy.optimiser_steps
         if config["norm_reward"]:
             np.testing.assert_allclose(trained[policy.name + ".reward.scale"], policy.reward_scale, rtol=1e-6)
