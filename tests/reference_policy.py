@@ -2,6 +2,7 @@
 
 import copy
 import math
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -71,8 +72,9 @@ class Inputs:
 
 
 def identities(count):
-    """The part of a critic's input that tells it which of so many agents it judges, one-hot."""
-    return [dict(name="", shape=[count], dtype="uint8", scale=1.0, num_flags=0, num_agents=0, is_identity=True)] if count else []
+    """The part of a critic's input that tells it which of so many agents of the world it judges, one-hot."""
+    part = dict(name="", shape=[count], dtype="uint8", scale=1.0, num_flags=0, num_agents=0, is_identity=True)
+    return [part] if count else []
 
 
 class ValueNorm:
@@ -141,6 +143,14 @@ class Network:
             yield self.weights[f"{prefix}.{i}.weight"], self.weights[f"{prefix}.{i}.bias"]
 
 
+class Seen(NamedTuple):
+    """What can be seen of the worlds: observations by role and part, global states by name, and which agents are there."""
+
+    observation: object
+    states: object
+    active: np.ndarray  # bool [num_envs, num_agents]
+
+
 class Policy:
     """What learns: a network, the agents that it plays, its normalisers and its optimiser."""
 
@@ -148,7 +158,8 @@ class Policy:
         self.number, self.name = number, spec["name"]
         self.roles, self.has_roles = roles, len(roles) > 1
         # Of each role: its name and the agents within it that the policy plays.
-        self.members = [(member["role"], np.array(member["agents"] or range(roles[member["role"]]["count"]))) for member in spec["members"]]
+        members = ((member["role"], member["agents"]) for member in spec["members"])
+        self.members = [(role, np.array(agents or range(roles[role]["count"]))) for role, agents in members]
         self.agents = np.concatenate([roles[role]["first"] + agents for role, agents in self.members])  # within the world
         self.inputs = self.critic_inputs = Inputs(spec["parts"], config)
         if spec["critic_parts"]:
@@ -173,11 +184,11 @@ class Policy:
         return np.concatenate(arrays, 1)
 
     def columns(self, seen, inputs):
-        """seen: the environment's observation, its global states, and which agents are active."""
+        """Those of an input, the actor's or the critic's."""
         return inputs.columns(lambda part: self.part_rows(seen, part))
 
     def part_rows(self, seen, part):
-        """[num_envs, agents, ...]."""
+        """A part of an input, [num_envs, agents, ...]."""
         if "num_agents" not in part:
             return self.rows(seen.observation, part["name"])
         if "is_identity" in part:

@@ -5,11 +5,11 @@ Written from the papers, with autograd in place of gradients worked out by hand 
 flockstep` and draws actions from its own logits, so a wrong log-probability or mask leads to another rollout.
 
 Where PPO leaves a choice, or where implementations differ, the line is marked "Decision:". A deliberate change of the
-trainer's mathematics is a change of such a line. What else would be added where:
-- other distributions of actions: a class in reference_heads.py, with sample, log_prob and entropy;
-- another network, or inputs of the critic's own: Network and Inputs in reference_policy.py;
-- normalised values: where ReferencePpo.observe and collect take values down, and the target of ReferencePpo.loss;
-- which samples a policy learns from: `counts` of a rollout; which of them stay together: ReferencePpo.units.
+trainer's mathematics is a change of such a line. What is where:
+- this file: random numbers, rollouts, advantages, minibatches (`counts` of a rollout: the samples that are learnt from;
+  ReferencePpo.units: those that stay together), PPO's loss and its log;
+- reference_policy.py: what actors and critics see, their networks, normalisers and optimisers, and whom a policy plays;
+- reference_heads.py: distributions of actions, each a class with sample, log_prob and entropy.
 """
 
 import math
@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import flockstep
 import numpy as np
 import torch
-from reference_policy import Policy
+from reference_policy import Policy, Seen
 from torch.nn import functional
 
 PURPOSE = {"action": 3, "shuffle": 5}
@@ -130,7 +130,7 @@ class ReferencePpo:
             active = self.info["active"].copy()
             self.observation, reward, terminated, truncated, self.info = self.worlds.step(self.join(actions))
             # Decision: a critic that sees others sees them at the end if their episode was truncated there, too.
-            last = self.seen(self.info["final_observation"], self.info.get("final_state"), active & truncated & ~terminated)
+            last = Seen(self.info["final_observation"], self.info.get("final_state"), active & truncated & ~terminated)
             for policy, rollout in zip(self.policies, lists):
                 rollout["reward"].append(torch.from_numpy(reward[:, policy.agents]).double())
                 rollout["terminated"].append(torch.from_numpy(terminated[:, policy.agents]))
@@ -146,7 +146,7 @@ class ReferencePpo:
 
     def observe(self, lists):
         """Takes down what is seen before a step, and what it is worth."""
-        seen = self.seen(self.observation, self.info, self.info["active"])
+        seen = Seen(self.observation, self.info, self.info["active"])
         for policy, rollout in zip(self.policies, lists):
             for name in ("active", "acts"):
                 rollout[name].append(torch.from_numpy(self.info[name][:, policy.agents]))
@@ -156,10 +156,6 @@ class ReferencePpo:
                 rollout[prefix + "inputs"].append(inputs.normalised(columns))
             rollout["mask"].append(policy.mask(self.info.get("action_mask"), self.config.num_envs))
             rollout["value"].append(policy.value(rollout["critic_inputs"][-1]))
-
-    @staticmethod
-    def seen(observation, states, active):
-        return SimpleNamespace(observation=observation, states=states, active=active)
 
     def act(self, policy, rollout, count):
         """Draws the actions of step `count` since training began; gives them as the environment reads them, by part."""

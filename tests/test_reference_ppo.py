@@ -92,6 +92,7 @@ CASES = [
     # critics of their own, normalised values
     case("values", "cartpole", dict(max_episode_steps=10), dict(norm_value=True), has=["truncated"]),
     case("values_shared", "test_roles", dict(max_episode_steps=9), SMALL, SHARED, dict(norm_value=True, clip_vloss=0.1), agents=5),
+    case("joint_arrivals", "test_chain", CHAIN, SMALL, EVEN, MAPPO, agents=5, has=["inactive", "terminated", "truncated"]),
     case("joint", "test_roles", dict(max_episode_steps=9), SMALL, MAPPO, agents=5, has=["truncated"]),
     case("joint_inactive", "test_herd", HERD, SMALL, NORMALISED, EVEN, MAPPO, agents=5, has=["inactive", "truncated"]),
     case("joint_images", "pathfinding", VANISHING, PATHFINDING, dict(encoder="cnn", channels="8,8"), MAPPO, agents=5, has=["inactive"]),
