@@ -36,7 +36,9 @@ struct GroupState {
     Moments value_moments;
     Moments reward_moments;
     double return_sums[3];
-    double square_norm;  // of the gradient
+    double square_norm;               // of the gradient
+    double sums[LossSums::size + 2];  // of all minibatches since clear_metrics(); see GroupMetrics
+    double rollout_sums[RolloutSums::size];
 };
 
 /// A set of rows that one policy acts for, and all that belongs to it: specification, settings, network and weights,
@@ -126,7 +128,6 @@ class Group {
     uint8_t* own_live_ = nullptr;  // where agents wait: [num_steps][slot_rows]
     const uint8_t* live_;          // what agents can learn from, the same shape
     float* carried_returns_ = nullptr;
-    double *sums_, *rollout_sums_;
 };
 
 /// What minibatches of a group are made of. Throws std::invalid_argument if there are more minibatches than units.
