@@ -74,7 +74,8 @@ class CheckpointPolicy : public Constructed {
         bind(arrays, roles);
         for (PolicyActor& policy : policies_)
             policy.act({device(), stream, nullptr}, {deterministic, seed, 0, counter});
-        std::swap(given_, arrays);  // on the GPU they are still being read; the last ones go once Python is locked again
+        std::swap(given_,
+                  arrays);  // on the GPU they are still being read; the last ones go once Python is locked again
     }
     bool has_one_action() const {
         return std::all_of(info_.policies.begin(), info_.policies.end(), [](const PolicySpec& spec) {

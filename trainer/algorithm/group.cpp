@@ -47,6 +47,7 @@ Group::Group(const PolicySpec& spec, const TrainConfig& config, Batch& batch, co
     sums_ = allocate<double>(num_sums + RolloutSums::size, "sums");
     rollout_sums_ = sums_ + num_sums;
     final_index_ = allocate<int64_t>(final_rows_, "truncated rows");
+    offences_ = allocate<Offence>(FindOffence::chunks, "offences");
     make_selections(batch, rollout, counts);
     if (config.norm_reward) carried_returns_ = allocate<float>(rollout.slot_rows(), "discounted returns");
     make_input(rollout);
@@ -190,7 +191,8 @@ void Group::learn(const ExecutionContext& context, const Rollout& rollout, int e
     sum(context, weights_.size(), SumSquares{weights_.gradient()}, &state_->square_norm, Store::overwrite);
     run(context, 1,
         PrepareAdam{&state_->square_norm, &state_->schedule[0], &state_->minibatch_is_empty, &state_->optimiser_steps,
-                    config_.max_grad_norm, &state_->adam, sums_ + norm_sum});
+                    config_.max_grad_norm, sums_ + LossSums::policy_loss, &counts_->not_finite, &state_->adam,
+                    sums_ + norm_sum});
     run(context, weights_.size(),
         AdamStep{weights_.gradient(), &state_->adam, config_.adam_eps, weights_.parameter(), weights_.first_moment(),
                  weights_.second_moment(), weights_.bf16_copy()});
@@ -201,6 +203,7 @@ void Group::normalise(const ExecutionContext& context) {
     run(context, int64_t(observation_chunks) * input_.columns,
         SumColumns{input_, config_.num_steps * rows_.size, column_sums_});
     run(context, input_.columns, MergeColumns{input_, column_sums_, moments_, shift_, scale_});
+    sum(context, 2 * input_.width, SumSquares{shift_}, &counts_->input_square, Store::overwrite);
 }
 
 GroupMetrics Group::read_metrics() const {

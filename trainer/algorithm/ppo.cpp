@@ -103,7 +103,7 @@ struct Trainer::Impl {
                                                              [&] { groups[g].learn(context(), rollout, room); });
         }
         end_graph.run(stream, [&] {
-            for (Group& group : groups) group.normalise(context());
+            for (Group& group : groups) group.normalise(context()), group.find_offence(context(), rollout);
             clock.mark(iteration_end, stream.handle());
         });
         ++before.iterations;
@@ -126,11 +126,13 @@ struct Trainer::Impl {
         return true;
     }
 
-    /// The one wait of an iteration: how many final observations there are, and how many samples to learn from.
+    /// The one wait of an iteration: how many final observations there are, how many samples to learn from, and whether
+    /// all numbers of the iterations before were finite.
     std::vector<Group::Counts> read_counts() {
         std::vector<Group::Counts> counts(groups.size());
         stream.synchronize();
         batch->memory().to_host(counts.data(), counts_buffer.data(), counts.size() * sizeof(Group::Counts));
+        flockstep::expect_finite(groups, counts, before.iterations);
         return counts;
     }
 
@@ -140,7 +142,7 @@ struct Trainer::Impl {
         if (std::none_of(groups.begin(), groups.end(), [](const Group& g) { return g.normalises_observations(); }))
             return true;
         if (!collect(stops)) return false;
-        for (Group& group : groups) group.normalise(context());
+        for (Group& group : groups) group.normalise(context()), group.find_offence(context(), rollout);
         run(context(), 1, SetCounter{&state()->env_steps, 0});
         batch->reset(uint64_t(config.seed), rollout.last_bindings(), stream.handle());
         batch->statistics(true);
@@ -222,6 +224,7 @@ bool Trainer::iterate(const std::function<bool()>& stops) { return impl_->iterat
 int64_t Trainer::total_iterations() const { return impl_->total_iterations(); }
 int64_t Trainer::iterations() const { return impl_->before.iterations; }
 double Trainer::progress() const { return impl_->progress(); }
+void Trainer::expect_finite() { impl_->read_counts(); }
 IterationMetrics Trainer::read_metrics(bool clear) { return impl_->read_metrics(clear); }
 void Trainer::exclude_seconds(double seconds) {
     if (impl_->began) impl_->before.seconds -= seconds;
