@@ -25,7 +25,7 @@ def fault(kind, *words, step=21, folder):
     return result.stderr[len("flockstep: training diverged in ") : -len(REPEATS) - 1]
 
 
-OPTIONS = [[], ["--activation", "relu"], ["--precision", "bfloat16"], ["--share_layers"], ["--norm_reward"], ["--norm_obs"],
+OPTIONS = [[], ["--activation", "relu"], ["--precision", "bfloat16"], ["--share_layers"], ["--norm_reward"], ["--norm_obs"], ["--norm_value"], ["--critic_input", "joint", "--norm_obs"],
            ["--norm_adv", "false", "--vf_coef", "0"], ["--num_minibatches", "1", "--update_epochs", "1", "--norm_obs", "--norm_reward"]]
 
 

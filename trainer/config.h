@@ -12,6 +12,9 @@ namespace flockstep {
 
 enum class Activation : int { tanh, relu };
 enum class Precision : int { float32, bfloat16 };
+/// What the critic sees: its agent's observation; the observations of all agents of the world; or the environment's
+/// global state. The last two come with the agent's index in the world, one-hot, where there are several.
+enum class CriticInput : int { observation, joint, state };
 /// What stays together when a rollout is divided into minibatches: nothing; a row's samples of several steps; the rows
 /// of one policy in a world at one step; or the world's rows of several steps.
 enum class MinibatchUnit : int { sample, sequence, world, world_sequence };
@@ -80,11 +83,13 @@ struct TrainConfig {
     bool norm_adv = true;
     bool norm_obs = false;
     bool norm_reward = false;
+    bool norm_value = false;
     StringList groups;
     InternedString encoder = "mlp";
     IntegerList hidden_sizes{64, 64};
     IntegerList channels{32, 64};
     bool share_layers = false;
+    CriticInput critic_input = CriticInput::observation;
     Activation activation = Activation::tanh;
     Precision precision = Precision::float32;
     bool state_dependent_std = false;
@@ -125,6 +130,8 @@ struct TrainConfig {
           "normalise float observations by their running mean and standard deviation, clipped to +-10");
         f("norm_reward", norm_reward, any_value(),
           "divide rewards by the running standard deviation of the discounted return");
+        f("norm_value", norm_value, any_value(),
+          "the critic learns value targets normalised by their running mean and standard deviation (PopArt)");
         f("groups", groups, any_value(),
           "agents that share a policy: empty for one policy per role, agent for one per agent, or NAME=MEMBERS, ...: "
           "roles or ranges of agents, joined by +, such as left=0-2,right=3-5 or both=keeper+boat");
@@ -136,6 +143,10 @@ struct TrainConfig {
         f("channels", channels, between(1, 65536), "cnn: channels of each convolution");
         f("share_layers", share_layers, any_value(),
           "actor and critic share all layers except the last; false: separate networks");
+        f("critic_input", critic_input, one_of({"observation", "joint", "state"}),
+          "what the critic sees: its agent's observation, those of all agents of the world, or the environment's "
+          "global "
+          "state (MAPPO)");
         f("activation", activation, one_of({"tanh", "relu"}), "activation function after each layer except the last");
         f("precision", precision, one_of({"float32", "bfloat16"}),
           "of matrix multiplications and activations; weights, losses and the optimiser stay float32");

@@ -238,13 +238,13 @@ TEST_CASE(
     CHECK(input.width == 248);
     const int64_t rows = 6;
     DeviceArray<float> data(bench, numbers(size_t(rows * input.width), 1)), shift(bench, size_t(input.width)),
-        scale(bench, network.input_scale());
+        scale(bench, network.actor_scale());
     input.rows = {rows, rows, 1, nullptr, nullptr}, input.shift = shift.data(), input.scale = scale.data();
     for (int p = 0; p < input.num_parts; ++p) input.parts[p].data = data.data(), input.parts[p].dtype = DType::float32;
     Lesson lesson(bench, network, rows);
     const std::unique_ptr<Engine> engine = make_torch_engine(network, weights, config, rows, rows);
     DeviceArray<double> sums(bench, size_t(LossSums::size));
-    engine->gradient(bench.context(), input, lesson.loss, sums.data());
+    engine->gradient(bench.context(), {input, {}}, lesson.loss, sums.data());
     const double initial_entropy =
         std::log(5.0) + std::log(2.0) + std::log(3.0) + 2 * (config.squash_output ? 0.65 : 1.419);
     CHECK(sums.read()[LossSums::entropy] / double(rows) == Catch::Approx(initial_entropy).margin(0.1));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <optional>
 #include <tuple>
 #include <vector>
@@ -14,14 +15,19 @@ namespace {
 // Of what is no number of the rollout: weights are from an optimiser step before it, the others come after it.
 constexpr int64_t of_weights = -1, of_update = std::numeric_limits<int64_t>::max();
 
-const char* const kind_names[] = {"observation",       "log-probability of an action",   "value",     "reward",
-                                  "final observation", "value of the final observation", "advantage", "value target"};
+const char* const kind_names[] = {
+    "observation",       "state",       "log-probability of an action",   "value",     "reward",
+    "final observation", "final state", "value of the final observation", "advantage", "value target"};
+static_assert(std::size(kind_names) == Offence::num_kinds);
 
 std::string name_of(const Offence& offence, const PolicySpec& spec) {
     const std::string name = std::string("the ") + kind_names[offence.kind];
-    const bool is_part = offence.kind == Offence::observation || offence.kind == Offence::final_observation;
-    if (!is_part) return name;
-    return name + " " + spec.parts[size_t(offence.part)].name + "[" + std::to_string(offence.element) + "]";
+    const bool is_observation = offence.kind == Offence::observation || offence.kind == Offence::final_observation;
+    const bool is_state = offence.kind == Offence::state || offence.kind == Offence::final_state;
+    if (!is_observation && !is_state) return name;
+    const auto part = size_t(offence.part);
+    return name + " " + (is_state ? spec.critic_parts[part].part.name : spec.parts[part].name) + "[" +
+           std::to_string(offence.element) + "]";
 }
 
 std::string place_of(const Offence& offence) {
@@ -38,7 +44,8 @@ std::string offence_text(const std::string& what, const std::string& policy, dou
 void Group::find_offence(const ExecutionContext& context, const Rollout& rollout) {
     FindOffence find{};
     find.not_finite = &counts_->not_finite, find.input_square = &counts_->input_square;
-    find.input = input_, find.final_input = final_input_;
+    find.input = input_.actor, find.final_input = final_input_.actor;
+    if (critic_normaliser_) find.critic = input_.critic, find.final_critic = final_input_.critic;
     find.num_steps = rollout.num_steps(), find.segment_steps = rollout.segment_steps();
     find.reward = rollout.reward, find.log_prob = rollout.log_prob, find.value = rollout.value;
     find.final_value = rollout.final_value, find.advantage = rollout.advantage,

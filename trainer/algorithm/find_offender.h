@@ -18,10 +18,12 @@ namespace flockstep {
 struct Offence {
     enum Kind : int32_t {
         observation,
+        state,
         log_prob,
         value,
         reward,
         final_observation,
+        final_state,
         final_value,
         advantage,
         value_target,
@@ -29,8 +31,9 @@ struct Offence {
     };
     int64_t order = 0;  // in time, ascending from 1; 0: there is none
     Kind kind = observation;
-    int32_t part = 0, element = 0;  // of an observation: index into the policy's parts, and element of the part
-    int32_t step = 0, agent = 0;    // agent: of the world
+    int32_t part = 0,
+            element = 0;  // of an observation or a state: index into the policy's parts or the critic's, and element
+    int32_t step = 0, agent = 0;  // agent: of the world
     int64_t env = 0;
     float number = 0;
 };
@@ -43,6 +46,7 @@ struct FindOffence {
     const NotFiniteTerm* not_finite;
     const double* input_square;
     InputColumns input, final_input;
+    InputColumns critic, final_critic;  // without parts: the critic sees what the actor sees
     int num_steps, segment_steps;
     const float *reward, *log_prob, *value, *final_value, *advantage, *value_target;
     const uint8_t *terminated, *truncated, *active;
@@ -63,12 +67,14 @@ struct FindOffence {
         Offence here;
         here.step = step, here.agent = input.rows.agent_of(row), here.env = input.rows.env_of(row);
         search_parts(input, Offence::observation, row, step, here, first);
+        search_parts(critic, Offence::state, row, step, here, first);
         check(Offence::value, value[at], here, first);
         if (step == num_steps) return;
         check(Offence::log_prob, log_prob[at], here, first);
         check(Offence::reward, reward[at], here, first);
         if (truncated[at] && !terminated[at]) {
             search_parts(final_input, Offence::final_observation, row, step / segment_steps, here, first);
+            search_parts(final_critic, Offence::final_state, row, step / segment_steps, here, first);
             check(Offence::final_value, final_value[step / segment_steps * input.rows.slot_rows + cell], here, first);
         }
         check(Offence::advantage, advantage[at], here, first);
@@ -79,7 +85,8 @@ struct FindOffence {
         const InputRow source = columns.at(slot, row);
         for (int p = 0; p < columns.num_parts; ++p) {
             const InputPart& part = columns.parts[p];
-            if (part.of != InputPart::Of::agent || size_of(part.dtype) == 1) continue;
+            const bool is_joint = part.agent_elements > 0;  // observations, which are searched agent by agent
+            if (part.of == InputPart::Of::identity || is_joint || size_of(part.dtype) == 1) continue;
             here.part = part.source;
             for (here.element = 0; here.element < part.elements; ++here.element)
                 check(kind, part.number(source, here.element), here, first);

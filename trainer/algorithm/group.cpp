@@ -40,6 +40,7 @@ Group::Group(const PolicySpec& spec, const TrainConfig& config, Batch& batch, co
       network_(spec, config),
       weights_(network_.parameters(), config.precision == Precision::bfloat16, Weights::Use::learn, memory_),
       engine_(make_torch_engine(network_, weights_, config, rows_.size, minibatch_size())),
+      actor_normaliser_(network_.actor_input(), network_.actor_scale(), config.norm_obs, memory_),
       counts_(counts),
       final_rows_(std::min(rows_.size, std::max(least_final_rows, (rows_.size + 15) / 16))) {
     state_ = allocate<GroupState>(1, "state");
@@ -50,7 +51,9 @@ Group::Group(const PolicySpec& spec, const TrainConfig& config, Batch& batch, co
     offences_ = allocate<Offence>(FindOffence::chunks, "offences");
     make_selections(batch, rollout, counts);
     if (config.norm_reward) carried_returns_ = allocate<float>(rollout.slot_rows(), "discounted returns");
-    make_input(rollout);
+    if (network_.has_own_critic_input())
+        critic_normaliser_.emplace(network_.critic_input(), network_.critic_scale(), config.norm_obs, memory_);
+    make_inputs(rollout);
 
     const std::vector<Component>& components = network_.components();
     Component* const list = allocate<Component>(int64_t(components.size()), "actions");
@@ -59,7 +62,9 @@ Group::Group(const PolicySpec& spec, const TrainConfig& config, Batch& batch, co
     std::copy(rollout.actions(number).begin(), rollout.actions(number).end(), head_.actions);
 
     const float unscaled = 1.0f;
+    const ValueNorm unnormalised{0, 1, 1, 0};
     memory_.from_host(&state_->reward_scale, &unscaled, 4);
+    memory_.from_host(&state_->value_norm, &unnormalised, sizeof unnormalised);
     int first_agent = batch.num_agents();
     for (const PolicySpec::Members& member : spec.members)
         for (const RoleRange& role : role_ranges(batch))
@@ -74,17 +79,15 @@ T* Group::allocate(int64_t count, const char* what) {
     return static_cast<T*>(buffer.data());
 }
 
-void Group::make_input(const Rollout& rollout) {
-    input_ = network_.actor_input();
-    shift_ = allocate<float>(2 * input_.width, "input scale");
-    scale_ = shift_ + input_.width;
-    memory_.from_host(scale_, network_.input_scale().data(), size_t(input_.width) * 4);
-    moments_ = allocate<Moments>(input_.columns, "moments");
-    if (config_.norm_obs)
-        column_sums_ = allocate<double>(int64_t(observation_chunks) * input_.columns * 3, "sums of moments");
-    input_.shift = shift_, input_.scale = scale_, input_.limit = config_.norm_obs ? observation_limit : 0.0f;
+void Group::make_inputs(const Rollout& rollout) {
+    input_ = {network_.actor_input(), network_.critic_input()};
+    actor_normaliser_.attach(input_.actor);
+    if (critic_normaliser_) critic_normaliser_->attach(input_.critic);
     final_input_ = input_;
-    rollout.bind(number_, input_), rollout.bind_final(number_, final_input_);
+    rollout.bind(number_, input_.actor), rollout.bind_final(number_, final_input_.actor);
+    if (!critic_normaliser_) return;
+    rollout.bind_critic(spec_.critic_parts, number_, input_.critic);
+    rollout.bind_final_critic(spec_.critic_parts, number_, final_input_.critic);
 }
 
 void Group::set_schedule(const ExecutionContext& context, double progress) {
@@ -100,7 +103,7 @@ void Group::act(const ExecutionContext& context, const Rollout& rollout, int ste
     sample.seed = uint64_t(config_.seed), sample.first_env = first_env_;
     sample.counter = &state->env_steps, sample.counter_offset = sample.step = step;
     sample.log_prob = rollout.log_prob + step * rollout.slot_rows();
-    sample.value = rollout.value + step * rollout.slot_rows();
+    sample.value = rollout.value + step * rollout.slot_rows(), sample.value_norm = value_norm();
     engine_->act(context, input_, {step * rows_.size, rows_.size}, sample);
 }
 
@@ -116,10 +119,8 @@ void Group::make_selections(const Batch& batch, const Rollout& rollout, Counts* 
 
 void Group::end_rollout(const ExecutionContext& context, const Rollout& rollout) {
     const Samples last{rollout.num_steps() * rows_.size, rows_.size};
-    engine_->value(context, input_, {rows_, last, {}, rollout.value});
-    run(context, truncated_rows_->size(),
-        MarkTruncated{rows_, rollout.num_steps(), rollout.segment_steps(), rollout.terminated, rollout.truncated,
-                      rollout.active, truncated_rows_->flags()});
+    engine_->value(context, input_, {rows_, last, {}, rollout.value, value_norm()});
+    run(context, truncated_rows_->size(), CopyFlags{rows_, rollout.final_active, truncated_rows_->flags()});
     truncated_rows_->run(context);
     run(context, 1, SetCounter{&state_->final_chunk, 0});
     if (!live_units_) return;
@@ -136,7 +137,8 @@ int64_t Group::num_final_chunks(const Counts& counts) const {
 void Group::compute_final_values(const ExecutionContext& context, const Rollout& rollout) {
     run(context, final_rows_,
         CopyChunk{truncated_rows_->list(), truncated_rows_->count(), &state_->final_chunk, final_rows_, final_index_});
-    engine_->value(context, final_input_, {rows_, {0, final_rows_, final_index_}, {}, rollout.final_value});
+    engine_->value(context, final_input_,
+                   {rows_, {0, final_rows_, final_index_}, {}, rollout.final_value, value_norm()});
     run(context, 1, IncrementCounter{&state_->final_chunk, 1});
 }
 
@@ -160,6 +162,18 @@ void Group::estimate_advantages(const ExecutionContext& context, const Rollout& 
         SumRollout{rows_, live_, rollout.active, rollout.advantage, rollout.value_target}, rollout_sums_,
         Store::overwrite);
     run(context, 1, AccumulateScalar{rollout_sums_ + RolloutSums::active, &state->agent_steps});
+    if (config_.norm_value) learn_value_norm(context);
+}
+
+void Group::learn_value_norm(const ExecutionContext& context) {
+    run(context, 1,
+        MergeValues{rollout_sums_ + RolloutSums::count, rollout_sums_ + RolloutSums::target,
+                    rollout_sums_ + RolloutSums::target_square, &state_->value_moments, &state_->value_norm});
+    const Network::ValueHead head = network_.value_head();
+    uint16_t* const copy = weights_.bf16_copy();
+    run(context, head.inputs + 1,
+        RescaleValues{&state_->value_norm, weights_.parameter() + head.weight, weights_.parameter() + head.bias,
+                      copy ? copy + head.weight : nullptr, copy ? copy + head.bias : nullptr, head.inputs});
 }
 
 PpoLoss Group::loss(const Rollout& rollout, int64_t size) const {
@@ -167,7 +181,7 @@ PpoLoss Group::loss(const Rollout& rollout, int64_t size) const {
     loss.rows = rows_, loss.minibatch = {0, size, index_}, loss.head = head_;
     loss.live = live_, loss.log_prob = rollout.log_prob, loss.value = rollout.value;
     loss.advantage = rollout.advantage, loss.value_target = rollout.value_target;
-    loss.rollout_sums = rollout_sums_, loss.ent_coef = &state_->schedule[1];
+    loss.rollout_sums = rollout_sums_, loss.ent_coef = &state_->schedule[1], loss.value_norm = value_norm();
     loss.clip_coef = config_.clip_coef, loss.clip_vloss = config_.clip_vloss, loss.vf_coef = config_.vf_coef;
     loss.num_minibatches = config_.num_minibatches, loss.norm_adv = config_.norm_adv;
     return loss;
@@ -200,10 +214,11 @@ void Group::learn(const ExecutionContext& context, const Rollout& rollout, int e
 
 void Group::normalise(const ExecutionContext& context) {
     if (!config_.norm_obs) return;
-    run(context, int64_t(observation_chunks) * input_.columns,
-        SumColumns{input_, config_.num_steps * rows_.size, column_sums_});
-    run(context, input_.columns, MergeColumns{input_, column_sums_, moments_, shift_, scale_});
-    sum(context, 2 * input_.width, SumSquares{shift_}, &counts_->input_square, Store::overwrite);
+    actor_normaliser_.learn(context, input_.actor, config_.num_steps * rows_.size);
+    actor_normaliser_.sum_squares(context, &counts_->input_square, Store::overwrite);
+    if (!critic_normaliser_) return;
+    critic_normaliser_->learn(context, input_.critic, config_.num_steps * rows_.size);
+    critic_normaliser_->sum_squares(context, &counts_->input_square, Store::accumulate);
 }
 
 GroupMetrics Group::read_metrics() const {
@@ -223,13 +238,15 @@ void Group::clear_metrics() { memory_.zero(sums_, num_sums * 8); }
 void Group::visit(StateVisitor& visitor, bool for_learning) {
     const std::string prefix = spec_.name + ".";
     visit_parameters(visitor, prefix + "parameter.", weights_.list(), weights_.parameter());
-    visitor.visit(prefix + "input.shift_and_scale", DType::float32, {2, input_.width}, shift_);
+    actor_normaliser_.visit(visitor, prefix + "input.", for_learning);
+    if (critic_normaliser_) critic_normaliser_->visit(visitor, prefix + "critic_input.", for_learning);
+    if (config_.norm_value) visitor.visit(prefix + "value.norm", DType::float32, {4}, &state_->value_norm);
     if (!for_learning) return;
     visit_parameters(visitor, prefix + "first_moment.", weights_.list(), weights_.first_moment());
     visit_parameters(visitor, prefix + "second_moment.", weights_.list(), weights_.second_moment(), {0.0});
     visitor.visit(prefix + "minibatches", DType::int64, {1}, &state_->minibatches, {0, 0x1p62});
     visitor.visit(prefix + "optimiser_steps", DType::int64, {1}, &state_->optimiser_steps, {0, 0x1p62});
-    if (config_.norm_obs) visitor.visit(prefix + "input.moments", DType::float64, {input_.columns, 3}, moments_);
+    if (config_.norm_value) visitor.visit(prefix + "value.moments", DType::float64, {3}, &state_->value_moments);
     if (!config_.norm_reward) return;
     visitor.visit(prefix + "reward.scale", DType::float32, {1}, &state_->reward_scale);
     visitor.visit(prefix + "reward.moments", DType::float64, {3}, &state_->reward_moments);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "trainer/algorithm/find_offender.h"
+#include "trainer/algorithm/input_normaliser.h"
 #include "trainer/algorithm/metrics.h"
 #include "trainer/data/minibatch.h"
 #include "trainer/data/normalise.h"
@@ -33,6 +34,8 @@ struct GroupState {
     float schedule[2];  // learning rate, entropy coefficient
     float reward_scale;
     AdamScalars adam;
+    ValueNorm value_norm;
+    Moments value_moments;
     Moments reward_moments;
     double return_sums[3];
     double square_norm;  // of the gradient
@@ -67,7 +70,8 @@ class Group {
     void set_schedule(const ExecutionContext& context, double progress);
     /// Writes the actions, log-probabilities and values of a step.
     void act(const ExecutionContext& context, const Rollout& rollout, int step, const TrainerState* state);
-    /// Ends a rollout: V of what follows the last step; finds truncated rows and live units.
+    /// Ends a rollout, whose truncated cells are marked: V of what follows the last step; finds truncated rows and live
+    /// units.
     void end_rollout(const ExecutionContext& context, const Rollout& rollout);
     /// V of the next final observations: of at most a 16th of the group's rows, or 1,024 if that is more. For all of
     /// them it is called num_final_chunks() times.
@@ -101,7 +105,9 @@ class Group {
     int64_t capacity(int eighths) const { return (units_per_minibatch_ * eighths + sizes - 1) / sizes; }
     int64_t minibatch_size(int eighths = sizes) const { return capacity(eighths) * units_.size(); }
     void make_selections(const Batch& batch, const Rollout& rollout, Counts* counts);
-    void make_input(const Rollout& rollout);
+    void make_inputs(const Rollout& rollout);
+    void learn_value_norm(const ExecutionContext& context);
+    const ValueNorm* value_norm() const { return config_.norm_value ? &state_->value_norm : nullptr; }
     template <class T>
     T* allocate(int64_t count, const char* what);
     PpoLoss loss(const Rollout& rollout, int64_t size) const;
@@ -120,7 +126,9 @@ class Group {
     Weights weights_;
     std::unique_ptr<Engine> engine_;
     std::vector<Buffer> buffers_;
-    InputColumns input_, final_input_;
+    InputNormaliser actor_normaliser_;
+    std::optional<InputNormaliser> critic_normaliser_;  // where the critic has an input of its own
+    NetworkInputs input_, final_input_;
     Head head_;
     Counts* counts_;
     std::optional<Selection> live_units_, truncated_rows_;
@@ -129,9 +137,8 @@ class Group {
     int64_t final_rows_;
     uint8_t* own_live_ = nullptr;  // where agents wait: [num_steps][slot_rows]
     const uint8_t* live_;          // what agents can learn from, the same shape
-    float *shift_, *scale_, *carried_returns_ = nullptr;
-    double *sums_, *rollout_sums_, *column_sums_ = nullptr;
-    Moments* moments_;
+    float* carried_returns_ = nullptr;
+    double *sums_, *rollout_sums_;
     Offence* offences_;  // [FindOffence::chunks]
 };
 

@@ -7,17 +7,14 @@
 
 #include "trainer/algorithm/check_batch.h"
 #include "trainer/algorithm/group.h"
+#include "trainer/algorithm/iteration_clock.h"
 #include "trainer/device/graph.h"
 #include "trainer/device/items.h"
-#include "trainer/device/phase_clock.h"
 
 namespace flockstep {
 
 namespace {
 using Clock = std::chrono::steady_clock;
-
-/// Marks of the phase clock: the iteration's start, the rollout's and the iteration's end, then two per timed step.
-enum Mark { start, rollout_end, iteration_end, first_step };
 
 /// What is replayed several times an iteration, as often as the counts after a rollout say.
 struct GroupGraphs {
@@ -39,8 +36,7 @@ struct Trainer::Impl {
     std::deque<Group> groups;
     Graph rollout_graph, advantage_graph, end_graph;
     std::deque<GroupGraphs> group_graphs;
-    PhaseClock clock;
-    int timed_steps;
+    IterationClock clock;
     TrainerProgress before;  // of earlier processes; its iterations go on
     int64_t iterations_read = 0;
     std::optional<Clock::time_point> began;  // at the first iteration
@@ -50,7 +46,7 @@ struct Trainer::Impl {
         : config(config),
           batch(check_batch(std::move(given), config)),
           stream(batch->memory().device()),
-          policies(policy_specs(*batch, config.groups)),
+          policies(policy_specs(*batch, config.groups, config.critic_input)),
           rollout(*batch, config.num_steps, segment_steps(*batch, config), policies),
           state_buffer(batch->memory(), sizeof(TrainerState), "the trainer's state"),
           counts_buffer(batch->memory(), policies.size() * sizeof(Group::Counts), "counts"),
@@ -58,8 +54,7 @@ struct Trainer::Impl {
           rollout_graph(config.cuda_graphs),
           advantage_graph(config.cuda_graphs),
           end_graph(config.cuda_graphs),
-          clock(batch->memory().device(), first_step + 2 * config.num_steps),
-          timed_steps(batch->memory().device().is_cuda() ? std::min(config.num_steps, 4) : config.num_steps) {
+          clock(batch->memory().device(), config.num_steps) {
         const TrainerStream::Scope scope(stream);
         auto* const counts = static_cast<Group::Counts*>(counts_buffer.data());
         for (size_t g = 0; g < policies.size(); ++g) {
@@ -83,9 +78,9 @@ struct Trainer::Impl {
         for (Group& group : groups) group.set_schedule(context(), progress());
         bool is_whole = true;
         rollout_graph.run(stream, [&] {
-            clock.mark(start, stream.handle());
+            clock.start(stream.handle());
             is_whole = collect(stops);
-            clock.mark(rollout_end, stream.handle());
+            clock.end_rollout(stream.handle());
         });
         if (!is_whole) return false;
         const std::vector<Group::Counts> counts = read_counts();
@@ -104,10 +99,10 @@ struct Trainer::Impl {
         }
         end_graph.run(stream, [&] {
             for (Group& group : groups) group.normalise(context()), group.find_offence(context(), rollout);
-            clock.mark(iteration_end, stream.handle());
+            clock.end(stream.handle());
         });
         ++before.iterations;
-        if (!context().device.is_cuda()) add_phases(1);
+        if (!context().device.is_cuda()) clock.add(phases, 1);
         return true;
     }
 
@@ -121,6 +116,9 @@ struct Trainer::Impl {
             for (Group& group : groups) group.act(context(), rollout, t, state());
             step_worlds(t);
         }
+        run(context(), rollout.num_segments() * rollout.slot_rows(),
+            MarkTruncated{rollout.slot_rows(), config.num_steps, rollout.segment_steps(), rollout.terminated,
+                          rollout.truncated, rollout.active, rollout.final_active});
         for (Group& group : groups) group.end_rollout(context(), rollout);
         run(context(), 1, IncrementCounter{&state()->env_steps, config.num_steps});
         return true;
@@ -150,9 +148,9 @@ struct Trainer::Impl {
     }
 
     void step_worlds(int t) {
-        if (t < timed_steps) clock.mark(first_step + 2 * t, stream.handle());
+        clock.start_step(t, stream.handle());
         batch->step(rollout.step_bindings(t), stream.handle());
-        if (t < timed_steps) clock.mark(first_step + 2 * t + 1, stream.handle());
+        clock.end_step(t, stream.handle());
     }
 
     int64_t total_iterations() const {
@@ -165,17 +163,6 @@ struct Trainer::Impl {
     double progress() const {
         const double by_steps = double(before.iterations) / double(total_iterations());
         return std::min(1.0, config.max_seconds > 0 ? std::max(by_steps, seconds() / config.max_seconds) : by_steps);
-    }
-
-    /// Adds the last iteration's phases, multiplied by `times`.
-    void add_phases(int64_t times) {
-        double stepping = 0;
-        for (int t = 0; t < timed_steps; ++t) stepping += clock.seconds(first_step + 2 * t, first_step + 2 * t + 1);
-        stepping *= double(config.num_steps) / timed_steps;
-        const double collecting = clock.seconds(start, rollout_end);
-        phases.environment += double(times) * std::min(stepping, collecting);
-        phases.policy += double(times) * std::max(collecting - stepping, 0.0);
-        phases.update += double(times) * clock.seconds(rollout_end, iteration_end);
     }
 
     IterationMetrics read_metrics(bool clear) {
@@ -194,7 +181,7 @@ struct Trainer::Impl {
         metrics.env_steps = now.env_steps * batch->num_envs();
         metrics.seconds = seconds();
         const PhaseSeconds phases_before = phases;
-        if (context().device.is_cuda() && iterations > 0) add_phases(iterations);
+        if (context().device.is_cuda() && iterations > 0) clock.add(phases, double(iterations));
         metrics.phases = phases;
         phases = clear ? PhaseSeconds{} : phases_before;
         if (clear) iterations_read = before.iterations;

@@ -101,26 +101,35 @@ struct CopyChunk {
     }
 };
 
-/// Marks the rows that were truncated in a segment of the rollout: those whose V(final_observation) is needed. Item:
-/// segment * rows.size + row.
+/// Marks the cells that were truncated in a segment of the rollout: those whose V(final_observation) is needed. Item:
+/// segment * slot_rows + cell.
 struct MarkTruncated {
     static constexpr int nanoseconds = 64;
-    RowSet rows;
+    int64_t slot_rows;
     int num_steps, segment_steps;
     const uint8_t *terminated, *truncated, *active;  // [num_steps][slot_rows]
-    uint8_t* is_truncated;
+    uint8_t* is_truncated;                           // [segments][slot_rows]
 
     SIM_HD void operator()(int64_t i) const {
-        const int first = int(rows.step(i)) * segment_steps;
+        const int first = int(i / slot_rows) * segment_steps;
         const int last = first + segment_steps < num_steps ? first + segment_steps : num_steps;
-        const int64_t cell = rows.cell_of(rows.row(i));
         uint8_t any = 0;
         for (int t = first; t < last; ++t) {
-            const int64_t at = t * rows.slot_rows + cell;
+            const int64_t at = t * slot_rows + i % slot_rows;
             any |= uint8_t(truncated[at] && !terminated[at] && active[at]);
         }
         is_truncated[i] = any;
     }
+};
+
+/// Copies a flag of each sample. Item: sample.
+struct CopyFlags {
+    static constexpr int nanoseconds = 2;
+    RowSet rows;
+    const uint8_t* from;  // [steps][slot_rows]
+    uint8_t* to;          // [samples]
+
+    SIM_HD void operator()(int64_t sample) const { to[sample] = from[rows.flat_index(sample)]; }
 };
 
 }  // namespace flockstep

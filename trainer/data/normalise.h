@@ -74,6 +74,54 @@ struct MergeColumns {
     }
 };
 
+/// Mean and standard deviation of value targets, and how an output that was normalised by the ones before is normalised
+/// by them: output * factor + offset.
+struct ValueNorm {
+    float mean, deviation;
+    float factor, offset;
+
+    SIM_HD float normalised(float value) const { return (value - mean) / deviation; }
+    SIM_HD float value(float output) const { return mean + deviation * output; }
+};
+
+/// Merges the targets of a rollout into their moments, whose older part fades: it weighs 0.95 of what it did. Item: 0.
+struct MergeValues {
+    static constexpr int nanoseconds = 1;
+    const double *count, *sum, *square_sum;  // [1] each
+    Moments* moments;
+    ValueNorm* norm;
+
+    SIM_HD void operator()(int64_t) const {
+        constexpr double decay = 0.95, least_deviation = 1e-2;
+        if (*square_sum - *square_sum != 0) return;  // not finite: the run ends
+        moments->count *= decay, moments->m2 *= decay;
+        moments->merge(*count, *sum, *square_sum);
+        if (!(moments->count > 0)) return;
+        const double variance = moments->m2 / moments->count;
+        const double deviation = variance > least_deviation * least_deviation ? sqrt(variance) : least_deviation;
+        norm->factor = float(double(norm->deviation) / deviation);
+        norm->offset = float((double(norm->mean) - moments->mean) / deviation);
+        norm->mean = float(moments->mean), norm->deviation = float(deviation);
+    }
+};
+
+/// Changes the critic's last layer so that its values stay what they were under the new norm (van Hasselt et al. 2016,
+/// "Learning values across many orders of magnitude"). Item: weight, or the bias after them.
+struct RescaleValues {
+    static constexpr int nanoseconds = 2;
+    const ValueNorm* norm;
+    float *weight, *bias;
+    uint16_t *weight_copy, *bias_copy;  // as bfloat16; null: none
+    int64_t inputs;
+
+    SIM_HD void operator()(int64_t i) const {
+        float* const number = i < inputs ? weight + i : bias;
+        uint16_t* const copy = i < inputs ? weight_copy + i : bias_copy;
+        *number = *number * norm->factor + (i < inputs ? 0.0f : norm->offset);
+        if (weight_copy) *copy = uint16_t(bfloat16_bits(*number));
+    }
+};
+
 /// Sums over the running discounted returns of a rollout; each carries over to the next rollout. Item: row.
 struct SumReturns {
     static constexpr int nanoseconds = 128, num_sums = 3;

@@ -43,8 +43,10 @@ Rollout::Rollout(Batch& batch, int num_steps, int segment_steps, const std::vect
     terminated = allocate<uint8_t>(rows, "terminations");
     truncated = allocate<uint8_t>(rows, "truncations");
     active = allocate<uint8_t>(rows + slot_rows_, "active agents");
+    final_active = allocate<uint8_t>(num_segments() * slot_rows_, "truncated agents");
     if (batch.agents_can_wait()) acts = allocate<uint8_t>(rows + slot_rows_, "turns");
     make_sources(policies);
+    allocate_states(policies);
     for (int step = 0; step < num_steps; ++step) bindings_.push_back(bind_step(step, policies));
 }
 
@@ -90,6 +92,11 @@ void Rollout::allocate_source(Source& source, const PolicySpec& spec) {
         source.part_bytes.push_back(row_bytes);
         source.parts.push_back({allocate<char>((num_steps_ + 1) * slot, part.name),
                                 allocate<char>(num_segments() * slot, "final " + part.name), slot});
+        for (const Tenant& tenant : source.roles) {
+            const int64_t offset = tenant.first_row * row_bytes;
+            tensors_[tensor_name(roles_, tenant.role.name, part.name)] = {
+                source.parts.back().data + offset, source.parts.back().final_data + offset, slot};
+        }
     }
     allocate_actions(source, spec);
 }
@@ -109,6 +116,18 @@ void Rollout::allocate_actions(Source& source, const PolicySpec& spec) {
         }
         source.actions.push_back(column);
     }
+}
+
+void Rollout::allocate_states(const std::vector<PolicySpec>& policies) {
+    for (const PolicySpec& spec : policies)
+        for (const PolicySpec::CriticPart& critic : spec.critic_parts)
+            for (const Tensor& tensor : batch_.states()) {
+                if (tensor.name != critic.part.name || tensors_.count(tensor.name)) continue;
+                const int64_t slot = round_up(tensor.bytes());
+                tensors_[tensor.name] = {allocate<char>((num_steps_ + 1) * slot, tensor.name),
+                                         allocate<char>(num_segments() * slot, "final " + tensor.name), slot};
+                states_.push_back(tensor.name);
+            }
 }
 
 RowSet Rollout::all_rows() const {
@@ -154,8 +173,23 @@ void Rollout::bind(size_t p, InputColumns& input) const {
         input.parts[i].data = part.data, input.parts[i].slot_bytes = part.slot_bytes;
     }
 }
+void Rollout::bind_critic(const std::vector<PolicySpec::CriticPart>& parts, size_t p, InputColumns& input) const {
+    input.rows = rows_[p], input.active = active;
+    for (int i = 0; i < input.num_parts; ++i) {
+        if (input.parts[i].of == InputPart::Of::identity) continue;
+        const PartBuffer& part = tensors_.at(parts[size_t(input.parts[i].source)].part.name);
+        input.parts[i].data = part.data, input.parts[i].slot_bytes = part.slot_bytes;
+    }
+}
+void Rollout::bind_final_critic(const std::vector<PolicySpec::CriticPart>& parts, size_t p, InputColumns& input) const {
+    bind_critic(parts, p, input);
+    input.active = final_active;
+    for (int i = 0; i < input.num_parts; ++i)
+        if (input.parts[i].of != InputPart::Of::identity)
+            input.parts[i].data = tensors_.at(parts[size_t(input.parts[i].source)].part.name).final_data;
+}
 void Rollout::bind_final(size_t p, InputColumns& input) const {
-    input.rows = rows_[p], input.active = nullptr;
+    input.rows = rows_[p], input.active = final_active;
     for (int i = 0; i < input.num_parts; ++i) {
         const PartBuffer& part = parts(p)[size_t(input.parts[i].source)];
         input.parts[i].data = part.final_data, input.parts[i].slot_bytes = part.slot_bytes;
@@ -189,6 +223,11 @@ Bindings Rollout::bind_step(int step, const std::vector<PolicySpec>& policies) c
                                       data + tenant.first_row * column.choices);
             }
         }
+    }
+    for (const std::string& name : states_) {
+        const PartBuffer& state = tensors_.at(name);
+        bindings.write_output(name, state.data + slot * state.slot_bytes);
+        bindings.write_final(name, state.final_data + step / segment_steps_ * state.slot_bytes);
     }
     bind_actions(step, bindings, policies);
     return bindings;
@@ -226,6 +265,7 @@ void Rollout::begin(const ExecutionContext& context) {
     };
     copy(active, slot_rows_);
     if (acts) copy(acts, slot_rows_);
+    for (const std::string& name : states_) copy(tensors_.at(name).data, tensors_.at(name).slot_bytes);
     for (const Source& source : sources_) {
         for (const PartBuffer& part : source.parts) copy(part.data, part.slot_bytes);
         for (const ActionColumn& column : source.actions)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,9 @@ class Rollout {
     /// Sets the data of a network's input: slots of the rollout, or of the final observations of its segments.
     void bind(size_t p, InputColumns& input) const;
     void bind_final(size_t p, InputColumns& input) const;
+    /// The same for the critic's own input; parts: those of the policy.
+    void bind_critic(const std::vector<PolicySpec::CriticPart>& parts, size_t p, InputColumns& input) const;
+    void bind_final_critic(const std::vector<PolicySpec::CriticPart>& parts, size_t p, InputColumns& input) const;
     /// Where policy `p`'s actions and masks are, one for each of its action parts.
     const std::vector<ActionColumn>& actions(size_t p) const { return sources_[source_[p]].actions; }
 
@@ -50,6 +54,7 @@ class Rollout {
     float* final_value;                        // [num_segments][slot_rows]: V(final_observation) of truncations
     uint8_t *terminated, *truncated, *active;  // active +
     uint8_t* acts = nullptr;                   // +; null where agents never wait
+    uint8_t* final_active;                     // [num_segments][slot_rows]: truncated in this segment while active
 
     /// Observation part of a source: its memory [steps +][slot_bytes], and [num_segments][slot_bytes] of final ones.
     struct PartBuffer {
@@ -72,6 +77,7 @@ class Rollout {
         std::vector<int64_t> part_bytes;  // of one row
     };
     void make_sources(const std::vector<PolicySpec>& policies);
+    void allocate_states(const std::vector<PolicySpec>& policies);
     void allocate_source(Source& source, const PolicySpec& spec);
     RowSet make_rows(const PolicySpec& spec, const Source& source);
     void allocate_actions(Source& source, const PolicySpec& spec);
@@ -87,9 +93,11 @@ class Rollout {
     std::vector<Buffer> buffers_;
     void* action_ = nullptr;  // where every policy chooses one integer: the actions of all of them
     std::vector<Source> sources_;
-    std::vector<size_t> source_;      // of each policy
-    std::vector<RowSet> rows_;        // of each policy
-    std::vector<Bindings> bindings_;  // by step
+    std::vector<size_t> source_;                 // of each policy
+    std::vector<RowSet> rows_;                   // of each policy
+    std::map<std::string, PartBuffer> tensors_;  // observations by role and states, by the batch's name
+    std::vector<std::string> states_;            // those of tensors_ that are states
+    std::vector<Bindings> bindings_;             // by step
 };
 
 }  // namespace flockstep

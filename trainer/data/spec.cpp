@@ -188,12 +188,67 @@ std::string mask_tensor(const std::vector<RoleRange>& roles, const std::string& 
                        spec.actions.size() > 1 ? "action_mask." + spec.actions[action].name : "action_mask");
 }
 
-std::vector<PolicySpec> policy_specs(const Batch& batch, const StringList& groups) {
+namespace {
+/// Every role's observation, agent after agent.
+void add_joint(PolicySpec& spec, const std::vector<PolicySpec>& by_role, const std::vector<RoleRange>& roles) {
+    for (size_t r = 0; r < roles.size(); ++r)
+        for (const PolicySpec::Part& part : by_role[r].parts) {
+            PolicySpec::CriticPart joint{part, true, roles[r].first, roles[r].count};
+            joint.part.name = tensor_name(roles, roles[r].name, part.name);
+            joint.part.shape = {roles[r].count * part.elements()};
+            spec.critic_parts.push_back(joint);
+        }
+}
+
+/// The state of the world, and what it is for each agent of the policy's role.
+void add_state(PolicySpec& spec, const Batch& batch, const std::vector<RoleRange>& roles) {
+    const auto add = [&](const ObservationPart& part, const std::string& name, bool of_world) {
+        if (const Tensor* tensor = find_tensor(batch.states(), name))
+            spec.critic_parts.push_back(
+                {{name, tensor->dtype, part.shape, scale_of(part), part.num_flags}, of_world, 0, 0});
+    };
+    for (const ObservationPart& part : batch.spaces().state_parts) add(part, part.name, true);
+    for (const Role& role : batch.spaces().roles) {
+        const bool is_member = std::any_of(spec.members.begin(), spec.members.end(),
+                                           [&](const auto& members) { return members.role == role.name; });
+        if (!is_member || role.state_parts.empty()) continue;
+        if (spec.members.size() > 1)
+            throw std::invalid_argument("critic_input: got state, but " + spec.name +
+                                        " acts for several roles whose states differ by agent; want joint");
+        for (const ObservationPart& part : role.state_parts) add(part, tensor_name(roles, role.name, part.name), false);
+    }
+    if (spec.critic_parts.empty())
+        throw std::invalid_argument("critic_input: got state, but " + batch.environment() +
+                                    " has no global state; want joint or observation");
+}
+
+std::vector<PolicySpec> group_specs(const Batch& batch, const StringList& groups,
+                                    const std::vector<PolicySpec>& by_role, const std::vector<RoleRange>& roles);
+}  // namespace
+
+std::vector<PolicySpec> policy_specs(const Batch& batch, const StringList& groups, CriticInput critic_input) {
     const std::vector<RoleRange> roles = role_ranges(batch);
     std::vector<PolicySpec> by_role;
     for (const Role& role : batch.spaces().roles) by_role.push_back(spec_of(batch, role, roles));
-    if (groups.size() == 0) return by_role;
+    std::vector<PolicySpec> specs = groups.size() == 0 ? by_role : group_specs(batch, groups, by_role, roles);
+    for (PolicySpec& spec : specs) {
+        if (critic_input == CriticInput::observation) continue;
+        if (critic_input == CriticInput::joint) add_joint(spec, by_role, roles);
+        if (critic_input == CriticInput::state) add_state(spec, batch, roles);
+        if (batch.num_agents() > 1) spec.num_identities = batch.num_agents();
+        int num_parts = spec.num_identities > 0;
+        for (const PolicySpec::CriticPart& part : spec.critic_parts) num_parts += part.part.planes();
+        if (num_parts > max_input_parts)
+            throw std::invalid_argument("critic_input: " + batch.environment() + " has " + std::to_string(num_parts) +
+                                        " parts for the critic, each flag counted, want at most " +
+                                        std::to_string(max_input_parts));
+    }
+    return specs;
+}
 
+namespace {
+std::vector<PolicySpec> group_specs(const Batch&, const StringList& groups, const std::vector<PolicySpec>& by_role,
+                                    const std::vector<RoleRange>& roles) {
     const GroupReader reader(roles);
     const bool by_agent = groups.size() == 1 && groups[0] == "agent";
     std::vector<PolicySpec> specs;
@@ -213,5 +268,6 @@ std::vector<PolicySpec> policy_specs(const Batch& batch, const StringList& group
     }
     return specs;
 }
+}  // namespace
 
 }  // namespace flockstep

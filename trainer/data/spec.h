@@ -6,6 +6,7 @@
 
 #include "sim/contract/config.h"
 #include "sim/contract/space.h"
+#include "trainer/config.h"
 
 namespace flockstep {
 
@@ -44,10 +45,19 @@ struct PolicySpec {
         bool operator==(const Members&) const = default;
     };
 
+    /// A part of what the critic alone sees; its name is the tensor's.
+    struct CriticPart {
+        Part part;
+        bool of_world = false;                // one row for each world, otherwise one for each agent
+        int first_agent = 0, num_agents = 0;  // > 0: observations of these agents of the world, side by side
+    };
+
     std::string name;
     std::vector<Members> members;
     std::vector<Part> parts;
     std::vector<Action> actions;
+    std::vector<CriticPart> critic_parts = {};  // empty: the critic sees what the actor sees
+    int num_identities = 0;  // > 0: the critic is also told which of so many agents of the world it judges
     bool sees_and_chooses_like(const PolicySpec& other) const {
         return parts == other.parts && actions == other.actions;
     }
@@ -69,7 +79,9 @@ std::string mask_tensor(const std::vector<RoleRange>& roles, const std::string& 
 /// The policies of a batch. groups: empty for one per role, named like it; "agent" for one per agent; otherwise items
 /// "name=members", where members are roles, ranges of a role's agents or of the world's agents, joined by "+":
 /// "both=keeper+boat", "left=boat[0-1]", "team=0-2+5". Throws std::invalid_argument unless every agent has exactly one
-/// policy, all members of a policy see and choose alike, and the networks can represent what they see.
-std::vector<PolicySpec> policy_specs(const Batch& batch, const StringList& groups = {});
+/// policy, all members of a policy see and choose alike, the networks can represent what they see, and the environment
+/// has what the critic is to see.
+std::vector<PolicySpec> policy_specs(const Batch& batch, const StringList& groups = {},
+                                     CriticInput critic_input = CriticInput::observation);
 
 }  // namespace flockstep

@@ -12,6 +12,11 @@
 
 namespace flockstep {
 
+/// What a policy's networks see. The critic's own input counts only if the network has one.
+struct NetworkInputs {
+    InputColumns actor, critic;
+};
+
 /// Computes with one policy's network. All functions enqueue on the context's stream, and none waits. The items that
 /// they take are complete but for the network's outputs: an engine may run them as kernels of their own or as parts of
 /// its own.
@@ -19,12 +24,12 @@ class Engine {
   public:
     virtual ~Engine() = default;
     /// Chooses actions for samples of one step; `sample.value` null: without the critic.
-    virtual void act(const ExecutionContext& context, const InputColumns& input, const Samples& samples,
+    virtual void act(const ExecutionContext& context, const NetworkInputs& input, const Samples& samples,
                      SampleActions sample) = 0;
     /// Stores the values of store.samples.
-    virtual void value(const ExecutionContext& context, const InputColumns& input, StoreValues store) = 0;
+    virtual void value(const ExecutionContext& context, const NetworkInputs& input, StoreValues store) = 0;
     /// The gradient of a loss over loss.minibatch, into the weights' gradient; the loss adds its terms to `sums`.
-    virtual void gradient(const ExecutionContext& context, const InputColumns& input, PpoLoss loss, double* sums) = 0;
+    virtual void gradient(const ExecutionContext& context, const NetworkInputs& input, PpoLoss loss, double* sums) = 0;
 };
 
 /// LibTorch's operators and autograd: any network. rows, minibatch: the largest numbers of samples to act on and to

@@ -54,7 +54,8 @@ struct PpoLoss {
     const uint8_t* live;
     const float *log_prob, *value, *advantage, *value_target;
     const double* rollout_sums;
-    const float* ent_coef;  // [1]
+    const float* ent_coef;        // [1]
+    const ValueNorm* value_norm;  // null: values are not normalised
     float clip_coef, clip_vloss, vf_coef;
     int num_minibatches;
     bool norm_adv;
@@ -102,10 +103,11 @@ struct PpoLoss {
         local[LossSums::clipped] += ratio < 1 - clip_coef || ratio > 1 + clip_coef;
         return plain > clipped ? 0.0f : -plain;  // NaN stays NaN
     }
-    /// Derivative of half the squared error with respect to the new value.
+    /// Derivative of half the squared error with respect to the critic's new output.
     SIM_HD float value_loss_gradient(int64_t i, int64_t flat_index, double* local) const {
-        const float now = policy.value[i * policy.value_stride], before = value[flat_index],
-                    target = value_target[flat_index];
+        const float now = policy.value[i * policy.value_stride];
+        const float before = value_norm ? value_norm->normalised(value[flat_index]) : value[flat_index];
+        const float target = value_norm ? value_norm->normalised(value_target[flat_index]) : value_target[flat_index];
         const float error = now - target, change = now - before;
         float loss = 0.5f * error * error, gradient = error;
         if (clip_vloss > 0 && (change > clip_vloss || change < -clip_vloss)) {

@@ -41,9 +41,11 @@ class TorchEngine : public Engine {
         : network_(network),
           weights_(weights),
           is_bfloat16_(config.precision == Precision::bfloat16),
-          input_(weights.memory(),
-                 size_t(std::max(rows, minibatch) * network.actor_input().width * (is_bfloat16_ ? 2 : 4)),
-                 "the policy's input") {
+          actor_input_(weights.memory(), bytes_of(network.actor_input(), std::max(rows, minibatch)), "network input"),
+          critic_input_(
+              weights.memory(),
+              network.has_own_critic_input() ? bytes_of(network.critic_input(), std::max(rows, minibatch)) : 1,
+              "network input") {
         const Device device = weights.memory().device();
         const auto number = options_for(device, at::kFloat), bf16 = options_for(device, at::kBFloat16);
         for (const Parameter& p : weights.list().list()) {
@@ -54,24 +56,21 @@ class TorchEngine : public Engine {
         }
     }
 
-    void act(const ExecutionContext& context, const InputColumns& input, const Samples& samples,
+    void act(const ExecutionContext& context, const NetworkInputs& input, const Samples& samples,
              SampleActions sample) override {
         const at::NoGradGuard no_gradient;
-        gather(context, input, samples);
-        sample.policy = forward(samples.count, true, sample.value != nullptr);
+        sample.policy = forward(context, input, samples, {true, sample.value != nullptr});
         run(context, samples.count, sample);
     }
-    void value(const ExecutionContext& context, const InputColumns& input, StoreValues store) override {
+    void value(const ExecutionContext& context, const NetworkInputs& input, StoreValues store) override {
         const at::NoGradGuard no_gradient;
-        gather(context, input, store.samples);
-        store.policy = forward(store.samples.count, false, true);
+        store.policy = forward(context, input, store.samples, {false, true});
         run(context, store.samples.count, store);
     }
-    void gradient(const ExecutionContext& context, const InputColumns& input, PpoLoss loss, double* sums) override {
-        gather(context, input, loss.minibatch);
+    void gradient(const ExecutionContext& context, const NetworkInputs& input, PpoLoss loss, double* sums) override {
         {
             const at::AutoGradMode gradient(true);
-            loss.policy = forward(loss.minibatch.count, true, true);
+            loss.policy = forward(context, input, loss.minibatch, {true, true});
         }
         set_output_gradients(loss);
         sum(context, loss.minibatch.count, loss, sums, Store::accumulate);
@@ -79,24 +78,35 @@ class TorchEngine : public Engine {
     }
 
   private:
-    void gather(const ExecutionContext& context, const InputColumns& input, const Samples& samples) {
-        run(context, samples.count * (input.width / 8), GatherInput{input, samples, is_bfloat16_, input_.data()});
+    struct Wanted {
+        bool actor, value;
+    };
+    size_t bytes_of(const InputColumns& input, int64_t rows) const {
+        return size_t(rows * input.width * (is_bfloat16_ ? 2 : 4));
+    }
+    at::Tensor gather(const ExecutionContext& context, const InputColumns& input, const Samples& samples,
+                      const Buffer& buffer) {
+        run(context, samples.count * (input.width / 8), GatherInput{input, samples, is_bfloat16_, buffer.data()});
+        const auto options = options_for(weights_.memory().device(), is_bfloat16_ ? at::kBFloat16 : at::kFloat);
+        return at::from_blob(buffer.data(), {samples.count, input.width}, options);
     }
 
-    PolicyOutput forward(int64_t rows, bool wants_actor, bool wants_value) {
-        const ThreadScope threads(rows * weights_.size());
+    PolicyOutput forward(const ExecutionContext& context, const NetworkInputs& inputs, const Samples& samples,
+                         Wanted wanted) {
+        const ThreadScope threads(samples.count * weights_.size());
+        const bool shares = network_.shares_layers(), has_own = network_.has_own_critic_input();
         outputs_.clear();
-        const auto options = options_for(weights_.memory().device(), is_bfloat16_ ? at::kBFloat16 : at::kFloat);
-        const at::Tensor input = at::from_blob(input_.data(), {rows, network_.actor_input().width}, options);
         PolicyOutput output;
-        if (wants_actor || network_.shares_layers()) {
+        at::Tensor input;
+        if (wanted.actor || !has_own) input = gather(context, inputs.actor, samples, actor_input_);
+        if (wanted.actor || shares) {
             const at::Tensor& head = outputs_.emplace_back(network_.actor(views_.data(), input));
             output.head = head.data_ptr<float>(), output.head_stride = head.stride(0);
         }
-        if (!wants_value) return output;
-        const at::Tensor& value =
-            network_.shares_layers() ? outputs_[0] : outputs_.emplace_back(network_.critic(views_.data(), input));
-        output.value = value.data_ptr<float>() + (network_.shares_layers() ? network_.num_outputs() : 0);
+        if (!wanted.value) return output;
+        if (has_own) input = gather(context, inputs.critic, samples, critic_input_);
+        const at::Tensor& value = shares ? outputs_[0] : outputs_.emplace_back(network_.critic(views_.data(), input));
+        output.value = value.data_ptr<float>() + (shares ? network_.num_outputs() : 0);
         output.value_stride = value.stride(0);
         return output;
     }
@@ -118,7 +128,7 @@ class TorchEngine : public Engine {
     const Network& network_;
     const Weights& weights_;
     bool is_bfloat16_;
-    Buffer input_;
+    Buffer actor_input_, critic_input_;
     std::vector<at::Tensor> views_, gradients_, outputs_, output_gradients_;
 };
 }  // namespace

@@ -6,6 +6,7 @@
 #include "sim/contract/random.h"
 #include "trainer/data/action_column.h"
 #include "trainer/data/input.h"
+#include "trainer/data/normalise.h"
 
 /// What a policy chooses, as independent components: each integer of a Discrete or MultiDiscrete action is a
 /// categorical choice, each float of a Box is a Gaussian. The probability of an action is the product over them.
@@ -213,6 +214,9 @@ struct PolicyOutput {
     int64_t value_stride = 0;
 };
 
+/// The value that a critic's output stands for.
+SIM_HD float value_of(float output, const ValueNorm* norm) { return norm ? norm->value(output) : output; }
+
 /// Chooses the actions of a policy's rows at one step and stores the log-probabilities and values that PPO needs. Item:
 /// row.
 /// Random numbers: Rng of (seed, global env index, counter), Purpose::action, agent; component c draws 2c and, if it is
@@ -228,9 +232,10 @@ struct SampleActions {
     int64_t first_env;
     const int64_t* counter;  // [1]; null: 0
     int64_t counter_offset;
-    int64_t step;     // of masks and kept actions
-    float* log_prob;  // slot; null: not stored
-    float* value;     // the same
+    int64_t step;                 // of masks and kept actions
+    float* log_prob;              // slot; null: not stored
+    float* value;                 // the same
+    const ValueNorm* value_norm;  // null: outputs are values
 
     SIM_HD void operator()(int64_t i) const {
         const float* output = policy.head + i * policy.head_stride;
@@ -246,7 +251,7 @@ struct SampleActions {
         }
         const int64_t cell = rows.cell_of(i);
         if (log_prob) log_prob[cell] = total;
-        if (value) value[cell] = policy.value[i * policy.value_stride];
+        if (value) value[cell] = value_of(policy.value[i * policy.value_stride], value_norm);
     }
 
   private:
@@ -284,10 +289,11 @@ struct StoreValues {
     Samples samples;
     PolicyOutput policy;
     float* value;  // [steps][slot_rows]
+    const ValueNorm* value_norm;
 
     SIM_HD void operator()(int64_t i) const {
         const int64_t sample = samples[i];
-        if (sample >= 0) value[rows.flat_index(sample)] = policy.value[i * policy.value_stride];
+        if (sample >= 0) value[rows.flat_index(sample)] = value_of(policy.value[i * policy.value_stride], value_norm);
     }
 };
 

@@ -12,20 +12,40 @@
 namespace flockstep {
 
 namespace {
-/// The columns of an observation, parts in this order (by index).
-InputColumns columns_of(const std::vector<PolicySpec::Part>& parts, const std::vector<int>& order) {
+using CriticPart = PolicySpec::CriticPart;
+
+/// The columns of an input, parts in this order (by index), then identities.
+InputColumns columns_of(const std::vector<CriticPart>& parts, const std::vector<int>& order, int num_identities) {
     InputColumns input;
+    const auto add = [&](InputPart part) {
+        part.first_column = input.columns, input.columns += part.elements;
+        input.shows_world |= part.of != InputPart::Of::agent;
+        input.parts[input.num_parts++] = part;
+    };
     for (int p : order) {
-        const PolicySpec::Part& part = parts[size_t(p)];
-        for (int plane = 0; plane < part.planes(); ++plane) {
-            InputPart& column = input.parts[input.num_parts++];
-            column.dtype = part.dtype, column.elements = part.elements(), column.first_column = input.columns;
-            column.source = p, column.flag = part.num_flags ? plane : -1;
-            input.columns += part.elements();
+        const CriticPart& from = parts[size_t(p)];
+        for (int plane = 0; plane < from.part.planes(); ++plane) {
+            InputPart part;
+            part.dtype = from.part.dtype, part.elements = from.part.elements(), part.source = p;
+            part.flag = from.part.num_flags ? plane : -1;
+            part.of = from.of_world ? InputPart::Of::world : InputPart::Of::agent;
+            if (from.num_agents)
+                part.first_agent = from.first_agent, part.agent_elements = part.elements / from.num_agents;
+            add(part);
         }
     }
+    InputPart identity;
+    identity.elements = num_identities, identity.of = InputPart::Of::identity;
+    if (num_identities) add(identity);
     input.width = (input.columns + 7) / 8 * 8;
     return input;
+}
+
+/// What the actor sees, in the same form.
+std::vector<CriticPart> actor_parts(const PolicySpec& spec) {
+    std::vector<CriticPart> parts;
+    for (const PolicySpec::Part& part : spec.parts) parts.push_back({part, false, 0, 0});
+    return parts;
 }
 
 Component choice(int part, int element, int output, int n, int mask) {
@@ -53,33 +73,25 @@ Component number(int part, int element, int output, float low, float high, const
 }
 }  // namespace
 
-Network::Network(const PolicySpec& spec, const TrainConfig& config) : shares_layers_(config.share_layers) {
-    const EncoderKind& kind = find_encoder(config.encoder.str());
+Network::Network(const PolicySpec& spec, const TrainConfig& config)
+    : shares_layers_(config.share_layers), has_own_critic_input_(!spec.critic_parts.empty()) {
+    if (shares_layers_ && has_own_critic_input_)
+        throw std::invalid_argument(
+            "share_layers: got true, but with critic_input the critic sees something else than the actor; want false");
     if (!(config.init_std > config.min_std))
         throw std::invalid_argument("init_std: got " + to_text(double(config.init_std)) + ", want more than min_std, " +
                                     to_text(double(config.min_std)));
-    lay_out_input(spec, kind);
     add_components(spec, config);
+    const std::vector<CriticPart> seen = actor_parts(spec);
     if (shares_layers_) {
-        actor_ = make_tower(kind, config, "", linear_outputs_ + 1, 0.01f, linear_outputs_);
+        actor_ = make_tower(seen, 0, config, "", linear_outputs_ + 1, 0.01f, linear_outputs_);
     } else {
-        actor_ = make_tower(kind, config, "actor.", linear_outputs_, 0.01f, 0);
-        critic_ = make_tower(kind, config, "critic.", 1, 1.0f, 0);
+        actor_ = make_tower(seen, 0, config, "actor.", linear_outputs_, 0.01f, 0);
+        critic_ = make_tower(has_own_critic_input_ ? spec.critic_parts : seen, spec.num_identities, config, "critic.",
+                             1, 1.0f, 0);
     }
     if (num_outputs_ > linear_outputs_)
         deviation_ = parameters_.add({shares_layers_ ? "std" : "actor.std", {num_outputs_ - linear_outputs_}});
-}
-
-void Network::lay_out_input(const PolicySpec& spec, const EncoderKind& kind) {
-    const std::vector<int> order = kind.order(spec.parts);
-    actor_input_ = columns_of(spec.parts, order);
-    for (int p : order) encoder_input_.parts.push_back(spec.parts[size_t(p)]);
-    encoder_input_.columns = actor_input_.columns, encoder_input_.width = actor_input_.width;
-    input_scale_.assign(size_t(actor_input_.width), 1.0f);
-    for (int p = 0; p < actor_input_.num_parts; ++p) {
-        const InputPart& part = actor_input_.parts[p];
-        std::fill_n(input_scale_.begin() + part.first_column, part.elements, spec.parts[size_t(part.source)].scale);
-    }
 }
 
 void Network::add_components(const PolicySpec& spec, const TrainConfig& config) {
@@ -106,13 +118,36 @@ void Network::add_components(const PolicySpec& spec, const TrainConfig& config) 
     if (config.state_dependent_std) linear_outputs_ = num_outputs_;
 }
 
-Network::Tower Network::make_tower(const EncoderKind& kind, const TrainConfig& config, const std::string& prefix,
-                                   int64_t outputs, float gain, int64_t split) {
+Network::Tower Network::make_tower(const std::vector<CriticPart>& parts, int num_identities, const TrainConfig& config,
+                                   const std::string& prefix, int64_t outputs, float gain, int64_t split) {
+    std::vector<PolicySpec::Part> seen;
+    for (const CriticPart& part : parts) seen.push_back(part.part);
+    // Joined observations and most states are no images.
+    const bool is_flat = std::none_of(seen.begin(), seen.end(), [](const auto& part) { return part.shape.size() > 1; });
+    const bool is_own = has_own_critic_input_ && prefix == "critic.";
+    const EncoderKind& kind = find_encoder(is_own && is_flat ? "mlp" : config.encoder.str());
+    const std::vector<int> order = kind.order(seen);
     Tower tower;
-    tower.encoder = kind.make(encoder_input_, config, parameters_, prefix);
+    tower.columns = columns_of(parts, order, num_identities);
+    tower.scale.assign(size_t(tower.columns.width), 1.0f);
+    for (int p = 0; p < tower.columns.num_parts; ++p) {
+        const InputPart& part = tower.columns.parts[p];
+        if (part.of == InputPart::Of::identity) continue;
+        std::fill_n(tower.scale.begin() + part.first_column, part.elements, seen[size_t(part.source)].scale);
+    }
+    EncoderInput input{{}, tower.columns.columns, tower.columns.width};
+    for (int p : order) input.parts.push_back(seen[size_t(p)]);
+    tower.encoder = kind.make(input, config, parameters_, prefix);
     tower.head = Linear(parameters_, prefix + "head", outputs, tower.encoder->num_features(), gain,
                         tower.encoder->used_features(), split);
     return tower;
+}
+
+Network::ValueHead Network::value_head() const {
+    const Linear& head = shares_layers_ ? actor_.head : critic_.head;
+    const Parameter &weight = parameters_.list()[size_t(head.weight)], &bias = parameters_.list()[size_t(head.bias)];
+    const int64_t inputs = weight.shape[1], row = weight.shape[0] - 1;
+    return {weight.offset + row * inputs, bias.offset + row, inputs};
 }
 
 at::Tensor Network::Tower::operator()(ParameterViews views, const at::Tensor& input) const {

@@ -123,22 +123,32 @@ Json bounds(const std::vector<float>& values) {
 
 constexpr const char* kinds[] = {"discrete", "multi_discrete", "box"};
 
+Json to_json(const PolicySpec::Part& part) {
+    return {{"name", part.name},
+            {"dtype", name_of(part.dtype)},
+            {"shape", part.shape},
+            {"scale", part.scale},
+            {"num_flags", part.num_flags}};
+}
+
 Json to_json(const PolicySpec& spec) {
     Json parts = Json::array(), actions = Json::array(), members = Json::array();
     for (const PolicySpec::Members& member : spec.members)
         members.push_back({{"role", member.role}, {"agents", member.agents}});
-    for (const PolicySpec::Part& part : spec.parts)
-        parts.push_back({{"name", part.name},
-                         {"dtype", name_of(part.dtype)},
-                         {"shape", part.shape},
-                         {"scale", part.scale},
-                         {"num_flags", part.num_flags}});
+    for (const PolicySpec::Part& part : spec.parts) parts.push_back(to_json(part));
     for (const PolicySpec::Action& action : spec.actions) {
         Json json{{"name", action.name}, {"kind", kinds[int(action.kind)]}, {"n", action.n}};
         json["low"] = bounds(action.low), json["high"] = bounds(action.high), json["has_mask"] = action.has_mask;
         actions.push_back(json);
     }
-    return {{"name", spec.name}, {"members", members}, {"parts", parts}, {"actions", actions}};
+    Json critic = Json::array();
+    for (const PolicySpec::CriticPart& part : spec.critic_parts) {
+        Json json = to_json(part.part);
+        json["of_world"] = part.of_world, json["first_agent"] = part.first_agent, json["num_agents"] = part.num_agents;
+        critic.push_back(json);
+    }
+    return {{"name", spec.name},  {"members", members},     {"parts", parts},
+            {"actions", actions}, {"critic_parts", critic}, {"num_identities", spec.num_identities}};
 }
 
 Json roles_json(const std::vector<RoleRange>& roles) {
@@ -205,13 +215,22 @@ PolicySpec read_spec(const Entry& entry, const std::vector<RoleRange>& roles) {
         spec.members.push_back(read_members(member, roles));
     for (const Entry& action : entry.at("actions").list(1, max_policy_actions))
         spec.actions.push_back(read_action(action));
-    int planes = 0;
-    for (const Entry& part : entry.at("parts").list(1, max_input_parts)) {
-        spec.parts.push_back(read_part(part));
-        planes += spec.parts.back().planes();
+    for (const Entry& part : entry.at("parts").list(1, max_input_parts)) spec.parts.push_back(read_part(part));
+    spec.num_identities = int(entry.at("num_identities").integer(0, most_numbers));
+    for (const Entry& part : entry.at("critic_parts").list(0, max_input_parts)) {
+        PolicySpec::CriticPart& critic = spec.critic_parts.emplace_back();
+        critic.part = read_part(part), critic.of_world = part.at("of_world").boolean();
+        critic.first_agent = int(part.at("first_agent").integer(0, most_numbers));
+        critic.num_agents = int(part.at("num_agents").integer(0, critic.part.elements()));
+        if (critic.num_agents && critic.part.elements() % critic.num_agents)
+            part.at("num_agents").refuse("a divisor of the part's elements");
     }
-    if (planes > max_input_parts)
-        entry.at("parts").refuse("at most " + std::to_string(max_input_parts) + " parts, each flag counted");
+    int planes = 0, critic_planes = spec.num_identities > 0;
+    for (const PolicySpec::Part& part : spec.parts) planes += part.planes();
+    for (const PolicySpec::CriticPart& critic : spec.critic_parts) critic_planes += critic.part.planes();
+    for (const auto& [key, count] : {std::pair{"parts", planes}, std::pair{"critic_parts", critic_planes}})
+        if (count > max_input_parts)
+            entry.at(key).refuse("at most " + std::to_string(max_input_parts) + " parts, each flag counted");
     return spec;
 }
 

@@ -52,7 +52,7 @@ PolicyActor::PolicyActor(const CheckpointInfo& info, const Archive& archive, siz
 
     int64_t rows = 0;
     for (const PolicySpec::Members& members : spec_.members) add_member(members, roles, num_envs);
-    for (const Member& member : members_) rows = std::max(rows, member.input.rows.size);
+    for (const Member& member : members_) rows = std::max(rows, member.inputs.actor.rows.size);
     engine_ = make_torch_engine(network_, weights_, info.config, rows, 0);
 }
 
@@ -74,13 +74,13 @@ void PolicyActor::add_member(const PolicySpec::Members& members, const std::vect
             cells.push_back(int32_t(env * num_agents + range.first + agent));
             source_rows.push_back(int32_t(env * range.count + agent));
         }
-    Member& member = members_.emplace_back(Member{size_t(role - roles.begin()), input_, head_});
-    RowSet& rows = member.input.rows;
+    Member& member = members_.emplace_back(Member{size_t(role - roles.begin()), {input_, {}}, head_});
+    RowSet& rows = member.inputs.actor.rows;
     rows.size = int64_t(cells.size()), rows.num_agents = num_agents, rows.slot_rows = num_envs * num_agents;
     if (int(agents.size()) != num_agents) rows.cell = upload(cells);
     if (int(agents.size()) != range.count) rows.source = upload(source_rows);
-    for (int p = 0; p < member.input.num_parts; ++p)
-        member.input.parts[p].dtype = role->dtypes[size_t(member.input.parts[p].source)];
+    for (int p = 0; p < member.inputs.actor.num_parts; ++p)
+        member.inputs.actor.parts[p].dtype = role->dtypes[size_t(member.inputs.actor.parts[p].source)];
 }
 
 int32_t* PolicyActor::upload(const std::vector<int32_t>& list) {
@@ -96,8 +96,8 @@ PolicyActor::Member* PolicyActor::find(size_t role) {
 }
 void PolicyActor::bind_observation(size_t role, size_t p, const void* data) {
     Member* const member = find(role);
-    for (int i = 0; member && i < member->input.num_parts; ++i)
-        if (member->input.parts[i].source == int(p)) member->input.parts[i].data = data;
+    for (int i = 0; member && i < member->inputs.actor.num_parts; ++i)
+        if (member->inputs.actor.parts[i].source == int(p)) member->inputs.actor.parts[i].data = data;
 }
 void PolicyActor::bind_action(size_t role, size_t a, void* data, bool by_cell) {
     if (Member* const member = find(role))
@@ -110,9 +110,9 @@ void PolicyActor::bind_mask(size_t role, size_t a, const uint8_t* mask) {
 void PolicyActor::act(const ExecutionContext& context, const Draw& draw) {
     for (const Member& member : members_) {
         SampleActions sample{};
-        sample.rows = member.input.rows, sample.head = member.head, sample.deterministic = draw.deterministic;
+        sample.rows = member.inputs.actor.rows, sample.head = member.head, sample.deterministic = draw.deterministic;
         sample.seed = draw.seed, sample.first_env = draw.first_env, sample.counter_offset = draw.counter;
-        engine_->act(context, member.input, {0, sample.rows.size}, sample);
+        engine_->act(context, member.inputs, {0, sample.rows.size}, sample);
     }
 }
 

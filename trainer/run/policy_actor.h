@@ -48,7 +48,7 @@ class PolicyActor {
     /// The policy's agents of one role.
     struct Member {
         size_t role;
-        InputColumns input;
+        NetworkInputs inputs;  // of the actor alone
         Head head;
     };
     void add_member(const PolicySpec::Members& members, const std::vector<ActorRole>& roles, int64_t num_envs);
