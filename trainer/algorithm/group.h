@@ -64,7 +64,8 @@ class Group {
     const PolicySpec& spec() const { return spec_; }
     const Network& network() const { return network_; }
     const Weights& weights() const { return weights_; }
-    bool normalises_observations() const { return config_.norm_obs; }
+    /// Whether observations are to be normalised, and none has been seen. Waits.
+    bool needs_moments() const { return config_.norm_obs && actor_normaliser_.is_new(); }
 
     /// Sets learning rate and entropy coefficient for the progress of the run, 0..1.
     void set_schedule(const ExecutionContext& context, double progress);

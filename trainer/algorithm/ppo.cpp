@@ -134,11 +134,10 @@ struct Trainer::Impl {
         return counts;
     }
 
-    /// Observations are normalised from the first rollout on: a rollout before it gives the first moments. The worlds
-    /// then start again.
+    /// Observations are normalised from the first rollout on: a rollout before it gives the first moments, unless there
+    /// are some. The worlds then start again.
     bool warm_normalisers(const std::function<bool()>& stops) {
-        if (std::none_of(groups.begin(), groups.end(), [](const Group& g) { return g.normalises_observations(); }))
-            return true;
+        if (std::none_of(groups.begin(), groups.end(), [](const Group& g) { return g.needs_moments(); })) return true;
         if (!collect(stops)) return false;
         for (Group& group : groups) group.normalise(context()), group.find_offence(context(), rollout);
         run(context(), 1, SetCounter{&state()->env_steps, 0});
@@ -219,6 +218,9 @@ void Trainer::exclude_seconds(double seconds) {
 void Trainer::visit_state(StateVisitor& visitor) { impl_->visit_state(visitor); }
 void Trainer::end_restore(const std::vector<FieldValue>& worlds, const TrainerProgress& progress) {
     impl_->end_restore(worlds, progress);
+}
+void Trainer::end_initial() {
+    for (Group& group : impl_->groups) group.refresh();
 }
 TrainerProgress Trainer::training_progress() const { return {impl_->before.iterations, impl_->seconds()}; }
 const std::vector<PolicySpec>& Trainer::policies() const { return impl_->policies; }

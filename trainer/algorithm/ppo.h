@@ -58,6 +58,8 @@ class Trainer {
     /// batch's own state. Call end_restore() after a visitor that writes them. Waits.
     void visit_state(StateVisitor& visitor);
     void end_restore(const std::vector<FieldValue>& worlds, const TrainerProgress& progress);
+    /// Call after a visitor that wrote weights and normalisers alone, before the first iteration.
+    void end_initial();
     TrainerProgress training_progress() const;
     const std::vector<PolicySpec>& policies() const;
 
