@@ -6,6 +6,20 @@
 namespace flockstep {
 
 namespace {
+/// One block per column, one thread per leaf: see Memory::sum_columns.
+__global__ void __launch_bounds__(Memory::sum_leaves)
+    sum_columns_kernel(const double* data, int64_t rows, int columns, double* sums) {
+    __shared__ double leaves[Memory::sum_leaves];
+    double total = 0;
+    for (int64_t row = threadIdx.x; row < rows; row += Memory::sum_leaves) total += data[row * columns + blockIdx.x];
+    leaves[threadIdx.x] = total;
+    for (int width = Memory::sum_leaves / 2; width >= 1; width /= 2) {
+        __syncthreads();
+        if (int(threadIdx.x) < width) leaves[threadIdx.x] += leaves[threadIdx.x + width];
+    }
+    if (threadIdx.x == 0) sums[blockIdx.x] = leaves[0];
+}
+
 class CudaMemory final : public Memory {
   public:
     explicit CudaMemory(int index) : index_(index) {}
@@ -49,8 +63,26 @@ class CudaMemory final : public Memory {
         cuda_check(cudaDeviceSynchronize(), "waiting for the device");
     }
 
+    void sum_columns(const double* data, int64_t rows, int columns, double* host) override {
+        const DeviceScope scope(index_);
+        if (columns > most_columns_) {
+            if (sums_) release(sums_);
+            sums_ = static_cast<double*>(allocate(size_t(columns) * sizeof(double), "sums"));
+            most_columns_ = columns;
+        }
+        synchronize();
+        sum_columns_kernel<<<unsigned(columns), sum_leaves>>>(data, rows, columns, sums_);
+        cuda_check(cudaGetLastError(), "summing columns");
+        to_host(host, sums_, size_t(columns) * sizeof(double));
+    }
+    ~CudaMemory() override {
+        if (sums_) release(sums_);
+    }
+
   private:
     int index_;
+    double* sums_ = nullptr;  // of sum_columns, on the device
+    int most_columns_ = 0;
 };
 
 /// Used to check whether this build contains code for the device.

@@ -6,7 +6,7 @@
 
 #include "sim/engine/batch.h"
 
-/// Episode statistics, reduced on the host in a fixed order.
+/// Episode statistics, reduced in a fixed order.
 namespace flockstep {
 
 namespace {
@@ -19,14 +19,6 @@ struct StatisticsView {
         return value;
     }
 };
-/// Sum over worlds as a fixed tree, so that the result does not depend on where it is computed.
-double total_of(const StatisticsView& view, int64_t envs, int64_t metric, Statistic which) {
-    std::vector<double> leaves(1024, 0.0);
-    for (int64_t env = 0; env < envs; ++env) leaves[size_t(env % 1024)] += view.of(env, metric, which);
-    for (size_t width = 512; width >= 1; width /= 2)
-        for (size_t i = 0; i < width; ++i) leaves[i] += leaves[i + width];
-    return leaves[0];
-}
 int64_t total_of(const FieldValue& counts) {
     int64_t total = 0;
     for (size_t at = 0; at < counts.bytes.size(); at += 8) {
@@ -41,18 +33,19 @@ int64_t total_of(const FieldValue& counts) {
 Statistics Batch::statistics(bool clear) {
     Statistics result;
     if (!options_.statistics) return result;
-    const FieldValue field = get_field("statistics");
-    const StatisticsView view{field};
-    const auto count_of = [&](size_t m) { return total_of(view, num_envs(), int64_t(m), count_statistic); };
+    check();
+    std::vector<double> sums(metrics_.size() * num_statistics);
+    memory_->sum_columns(reinterpret_cast<const double*>(bulk_ + field("statistics").offset), num_envs(),
+                         int(sums.size()), sums.data());
+    const auto count_of = [&](size_t m) { return sums[m * num_statistics + count_statistic]; };
     const auto length = std::find(metrics_.begin(), metrics_.end(), "episode_length");  // counts every episode
     result.num_episodes = int64_t(count_of(size_t(length - metrics_.begin())));
-    result.agent_steps = total_of(get_field("agent_steps"));
+    if (field("agent_steps").elements() > 0) result.agent_steps = total_of(get_field("agent_steps"));
     for (size_t m = 0; m < metrics_.size(); ++m) {
         Statistics::Metric metric{metrics_[m]};
         if (const double n = count_of(m); n > 0) {
-            metric.mean = total_of(view, num_envs(), int64_t(m), sum_statistic) / n;
-            const double variance =
-                total_of(view, num_envs(), int64_t(m), square_statistic) / n - metric.mean * metric.mean;
+            metric.mean = sums[m * num_statistics + sum_statistic] / n;
+            const double variance = sums[m * num_statistics + square_statistic] / n - metric.mean * metric.mean;
             if (n > 1) metric.standard_error = std::sqrt(std::max(variance, 0.0) / (n - 1));
         }
         result.metrics.push_back(metric);

@@ -11,6 +11,7 @@
 #include <map>
 #include <mutex>
 #include <stdexcept>
+#include <vector>
 
 #include "sim/contract/config.h"
 #include "sim/cuda/memory_cuda.h"
@@ -104,6 +105,14 @@ class HostMemory final : public Memory {
     void from_host(void* data, const void* host, size_t bytes) override { memcpy(data, host, bytes); }
     void zero(void* data, size_t bytes) override { memset(data, 0, bytes); }
     void synchronize() override {}
+    void sum_columns(const double* data, int64_t rows, int columns, double* host) override {
+        std::vector<double> leaves(size_t(sum_leaves * columns), 0.0);
+        for (int64_t row = 0; row < rows; ++row)
+            for (int k = 0; k < columns; ++k) leaves[size_t(row % sum_leaves * columns + k)] += data[row * columns + k];
+        for (int width = sum_leaves / 2; width >= 1; width /= 2)
+            for (size_t i = 0; i < size_t(width * columns); ++i) leaves[i] += leaves[i + size_t(width * columns)];
+        std::copy_n(leaves.begin(), columns, host);
+    }
 };
 
 Device find_cuda_device(const std::string& name) {

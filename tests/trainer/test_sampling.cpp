@@ -35,7 +35,7 @@ Chosen draw(Device device, int64_t num_envs, int64_t first_env, const std::vecto
     Component choice{};
     choice.n = n;
     DeviceArray<Component> components(bench, std::vector<Component>{choice});
-    sample.head.components = components.data(), sample.head.num_components = 1, sample.head.num_outputs = n;
+    sample.head = Head({choice}, components.data(), n);
     sample.head.actions[0].action = action.data(), sample.head.actions[0].choices = n;
     sample.head.actions[0].mask = mask.empty() ? nullptr : device_mask.data();
     sample.deterministic = deterministic, sample.seed = 3, sample.first_env = first_env, sample.counter = steps.data();

@@ -82,10 +82,11 @@ TEST_CASE("loss: its gradient equals autograd's") {
         sum(bench.context(), size,
             SumRollout{rows, d_active.data(), d_active.data(), d_advantage.data(), d_target.data()},
             rollout_sums.data(), Store::overwrite);
-        DeviceArray<Component> components(bench, std::vector<Component>{choice_of(n)});
+        const std::vector<Component> choice{choice_of(n)};
+        DeviceArray<Component> components(bench, choice);
         PpoLoss item{};
         item.rows = rows, item.minibatch = {0, size, d_index.data()};
-        item.head.components = components.data(), item.head.num_components = 1, item.head.num_outputs = n;
+        item.head = Head(choice, components.data(), n);
         item.head.actions[0].kept = d_action.data(), item.head.actions[0].mask = d_mask.data();
         item.head.actions[0].choices = n;
         item.policy = {d_logits.data(), n, d_value.data(), 1};
@@ -118,10 +119,11 @@ TEST_CASE("loss: inactive agents and samples beyond the end have no gradient and
     sum(bench.context(), 4, SumRollout{rows, active.data(), active.data(), ones.data(), ones.data()},
         rollout_sums.data(), Store::overwrite);
     CHECK(rollout_sums.read()[RolloutSums::count] == 3);
-    DeviceArray<Component> components(bench, std::vector<Component>{choice_of(2)});
+    const std::vector<Component> choice{choice_of(2)};
+    DeviceArray<Component> components(bench, choice);
     PpoLoss item{};
     item.rows = rows, item.minibatch = {0, 4, index.data()};
-    item.head.components = components.data(), item.head.num_components = 1, item.head.num_outputs = 2;
+    item.head = Head(choice, components.data(), 2);
     item.head.actions[0].kept = action.data();
     item.policy = {logits.data(), 2, logits.data(), 1};
     item.live = active.data(), item.log_prob = item.value = item.advantage = item.value_target = ones.data();
@@ -191,7 +193,7 @@ struct Lesson {
           active(bench, std::vector<uint8_t>(size_t(rows), 1)),
           sums(bench, std::vector<double>{double(rows), 0, double(rows), 0, 0, 0, 0, double(rows)}) {
         loss.rows = {rows, rows, 1, nullptr, nullptr}, loss.minibatch = {0, rows};
-        loss.head = {components.data(), int(network.components().size()), network.num_outputs(), {}};
+        loss.head = Head(network.components(), components.data(), network.num_outputs());
         for (ActionColumn& column : loss.head.actions) column.size = 4;
         for (const Component& c : network.components())
             loss.head.actions[c.part].kept =

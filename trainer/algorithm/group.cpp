@@ -58,7 +58,7 @@ Group::Group(const PolicySpec& spec, const TrainConfig& config, Batch& batch, co
     const std::vector<Component>& components = network_.components();
     Component* const list = allocate<Component>(int64_t(components.size()), "actions");
     memory_.from_host(list, components.data(), components.size() * sizeof(Component));
-    head_.components = list, head_.num_components = int(components.size()), head_.num_outputs = network_.num_outputs();
+    head_ = Head(components, list, network_.num_outputs());
     std::copy(rollout.actions(number).begin(), rollout.actions(number).end(), head_.actions);
 
     const float unscaled = 1.0f;

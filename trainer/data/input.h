@@ -40,23 +40,14 @@ struct InputPart {
     Of of = Of::agent;
     int first_agent = 0, agent_elements = 0;  // > 0: of the world's agents from the first on, this many elements each
 
-    /// `N` elements of one sample, starting at `element`.
-    template <int N>
+    /// `N` elements of one sample, starting at `element`. `any`: the part may be of something else than the agent.
+    template <int N, bool any = true>
     SIM_HD void read(const InputRow& row, int element, float* number) const {
-        if (of == Of::identity) {
-            SIM_UNROLL
-            for (int k = 0; k < N; ++k) number[k] = float(element + k == row.agent);
-            return;
+        if constexpr (any) {
+            if (of != Of::agent) return read_other<N>(row, element, number);
         }
-        read_whole<N>(row.step, of == Of::world ? row.env : row.source, element, number);
-        if (flag >= 0) {
-            SIM_UNROLL
-            for (int k = 0; k < N; ++k) number[k] = float(int(number[k]) >> flag & 1);
-        }
-        if (agent_elements == 0 || !row.active) return;
-        SIM_UNROLL
-        for (int k = 0; k < N; ++k)
-            if (!row.active[first_agent + (element + k) / agent_elements]) number[k] = 0.0f;
+        read_whole<N>(row.step, row.source, element, number);
+        take_flag<N>(number);
     }
     SIM_HD float number(const InputRow& row, int element) const {
         float value;
@@ -65,6 +56,26 @@ struct InputPart {
     }
 
   private:
+    template <int N>
+    SIM_HD void read_other(const InputRow& row, int element, float* number) const {
+        if (of == Of::identity) {
+            SIM_UNROLL
+            for (int k = 0; k < N; ++k) number[k] = float(element + k == row.agent);
+            return;
+        }
+        read_whole<N>(row.step, row.env, element, number);
+        take_flag<N>(number);
+        if (agent_elements == 0 || !row.active) return;
+        SIM_UNROLL
+        for (int k = 0; k < N; ++k)
+            if (!row.active[first_agent + (element + k) / agent_elements]) number[k] = 0.0f;
+    }
+    template <int N>
+    SIM_HD void take_flag(float* number) const {
+        if (flag < 0) return;
+        SIM_UNROLL
+        for (int k = 0; k < N; ++k) number[k] = float(int(number[k]) >> flag & 1);
+    }
     template <int N>
     SIM_HD void read_whole(int64_t step, int64_t data_row, int element, float* number) const {
         const char* slot = static_cast<const char*>(data) + step * slot_bytes;
@@ -132,20 +143,28 @@ struct GatherInput {
         }
         const InputRow source = input.at(step, row);
         float number[8];
-        int p = 0;
-        while (p + 1 < input.num_parts && first >= input.parts[p + 1].first_column) ++p;
-        const int end = p + 1 < input.num_parts ? input.parts[p + 1].first_column : input.columns;
-        if (first + 8 <= end)
-            input.parts[p].template read<8>(source, first - input.parts[p].first_column, number);
+        if (input.shows_world)
+            read_columns<true>(source, first, number);
         else
-            read_across(p, source, first, number);
+            read_columns<false>(source, first, number);
         SIM_UNROLL
         for (int k = 0; k < 8; ++k) number[k] = first + k < input.columns ? normalised(number[k], first + k) : 0.0f;
         store(at * input.width + first, number);
     }
 
   private:
+    template <bool any>
+    SIM_HD void read_columns(const InputRow& source, int first, float* number) const {
+        int p = 0;
+        while (p + 1 < input.num_parts && first >= input.parts[p + 1].first_column) ++p;
+        const int end = p + 1 < input.num_parts ? input.parts[p + 1].first_column : input.columns;
+        if (first + 8 <= end)
+            input.parts[p].template read<8, any>(source, first - input.parts[p].first_column, number);
+        else
+            read_across<any>(p, source, first, number);
+    }
     /// Eight columns that span several parts or reach into the padding.
+    template <bool any>
     SIM_HD void read_across(int p, const InputRow& source, int first, float* number) const {
         SIM_UNROLL
         for (int k = 0; k < 8; ++k) {
@@ -153,7 +172,7 @@ struct GatherInput {
             while (p + 1 < input.num_parts && column >= input.parts[p + 1].first_column) ++p;
             number[k] = 0.0f;
             if (column < input.columns)
-                input.parts[p].template read<1>(source, column - input.parts[p].first_column, number + k);
+                input.parts[p].template read<1, any>(source, column - input.parts[p].first_column, number + k);
         }
     }
     SIM_HD float normalised(float number, int column) const {

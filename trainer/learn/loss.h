@@ -77,15 +77,27 @@ struct PpoLoss {
 
         const float* output = policy.head + i * policy.head_stride;
         const int64_t step = rows.step(sample), row = rows.row(sample);
+        if (head.is_one_choice) {
+            const Component& c = head.components[0];
+            const Categorical distribution = head.categorical(c, output, rows, step, row);
+            const int chosen = *head.kept<int32_t>(c, rows, step, row);
+            const float d_log_prob =
+                log_prob_gradient(distribution.log_prob(chosen), distribution.entropy(), flat_index, local);
+            distribution.gradient(chosen, d_log_prob, -*ent_coef, weight, gradient);
+            return;
+        }
         float entropy = 0.0f;
         const float now = head.log_prob(output, rows, step, row, &entropy);
-        const float d_log_prob =
-            policy_loss_gradient(now - log_prob[flat_index], normalised(advantage[flat_index]), local);
-        local[LossSums::entropy] += entropy;
+        const float d_log_prob = log_prob_gradient(now, entropy, flat_index, local);
         head.gradient(output, rows, step, row, d_log_prob, -*ent_coef, weight, gradient);
     }
 
   private:
+    /// Derivative of the policy loss with respect to the log-probability of what was chosen.
+    SIM_HD float log_prob_gradient(float now, float entropy, int64_t flat_index, double* local) const {
+        local[LossSums::entropy] += entropy;
+        return policy_loss_gradient(now - log_prob[flat_index], normalised(advantage[flat_index]), local);
+    }
     SIM_HD float normalised(float gae) const {
         if (!norm_adv) return gae;
         const double count = rollout_sums[RolloutSums::count], mean = rollout_sums[RolloutSums::advantage] / count;

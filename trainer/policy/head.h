@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <vector>
 
 #include "sim/contract/random.h"
 #include "trainer/data/action_column.h"
@@ -143,8 +144,17 @@ struct Component {
 
 /// What one policy chooses, in memory. The number of components is not bounded, so they are on the device.
 struct Head {
+    Head() = default;
+    /// list: the components, copied to `on_device`.
+    Head(const std::vector<Component>& list, const Component* on_device, int num_outputs)
+        : components(on_device),
+          num_components(int(list.size())),
+          num_outputs(num_outputs),
+          is_one_choice(list.size() == 1 && list[0].kind == Component::Kind::categorical) {}
+
     const Component* components = nullptr;
     int num_components = 0, num_outputs = 0;
+    bool is_one_choice = false;  // one categorical component: the loss computes its distribution once
     ActionColumn actions[max_policy_actions];
 
     SIM_HD const uint8_t* mask(const Component& c, const RowSet& rows, int64_t step, int64_t row) const {

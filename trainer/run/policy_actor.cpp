@@ -45,8 +45,7 @@ PolicyActor::PolicyActor(const CheckpointInfo& info, const Archive& archive, siz
     const std::vector<Component>& components = network_.components();
     void* const list = buffers_.emplace_back(memory, components.size() * sizeof(Component), "actions").data();
     memory.from_host(list, components.data(), components.size() * sizeof(Component));
-    head_.components = static_cast<const Component*>(list);
-    head_.num_components = int(components.size()), head_.num_outputs = network_.num_outputs();
+    head_ = Head(components, static_cast<const Component*>(list), network_.num_outputs());
     for (size_t a = 0; a < spec_.actions.size(); ++a)
         head_.actions[a].size = spec_.actions[a].size(), head_.actions[a].choices = spec_.actions[a].choices();
 
