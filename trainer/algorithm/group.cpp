@@ -45,6 +45,7 @@ Group::Group(const PolicySpec& spec, const TrainConfig& config, Batch& batch, co
     state_ = allocate<GroupState>(1, "state");
     index_ = allocate<int64_t>(minibatch_size(), "minibatch");
     final_index_ = allocate<int64_t>(final_rows_, "truncated rows");
+    offences_ = allocate<Offence>(FindOffence::chunks, "offences");
     make_selections(batch, rollout, counts);
     if (config.norm_reward) carried_returns_ = allocate<float>(rollout.slot_rows(), "discounted returns");
     if (network_.has_own_critic_input())
@@ -201,15 +202,20 @@ void Group::learn(const ExecutionContext& context, const Rollout& rollout, int e
     sum(context, weights_.size(), SumSquares{weights_.gradient()}, &state_->square_norm, Store::overwrite);
     run(context, 1,
         PrepareAdam{&state_->square_norm, &state_->schedule[0], &state_->minibatch_is_empty, &state_->optimiser_steps,
-                    config_.max_grad_norm, &state_->adam, state_->sums + LossSums::size});
+                    config_.max_grad_norm, state_->sums + LossSums::policy_loss, &counts_->not_finite, &state_->adam,
+                    state_->sums + LossSums::size});
     run(context, weights_.size(),
         AdamStep{weights_.gradient(), &state_->adam, config_.adam_eps, weights_.parameter(), weights_.first_moment(),
                  weights_.second_moment(), weights_.bf16_copy()});
 }
 
 void Group::normalise(const ExecutionContext& context) {
+    if (!config_.norm_obs) return;
     actor_normaliser_.learn(context, input_.actor, config_.num_steps * rows_.size);
-    if (critic_normaliser_) critic_normaliser_->learn(context, input_.critic, config_.num_steps * rows_.size);
+    actor_normaliser_.sum_squares(context, &counts_->input_square, Store::overwrite);
+    if (!critic_normaliser_) return;
+    critic_normaliser_->learn(context, input_.critic, config_.num_steps * rows_.size);
+    critic_normaliser_->sum_squares(context, &counts_->input_square, Store::accumulate);
 }
 
 GroupMetrics Group::read_metrics() const {
