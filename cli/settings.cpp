@@ -152,6 +152,13 @@ const Value* GivenSettings::find(const std::string& table, const std::string& ke
     return nullptr;
 }
 
+bool GivenSettings::gives(const std::string& table, const std::string& key, const std::string& except_source) const {
+    return std::any_of(given_.begin(), given_.end(), [&](const Given& given) {
+        const bool is_excepted = !except_source.empty() && given.place.rfind(except_source + ":", 0) == 0;
+        return given.key == key && given.is_for(table) && !is_excepted;
+    });
+}
+
 Settings GivenSettings::of(const SettingGroup& group) const {
     Settings settings;
     for (const Given& given : given_)

@@ -61,6 +61,8 @@ class GivenSettings {
 
     /// The value given for a key in `table` or at the top level, or null.
     const Value* find(const std::string& table, const std::string& key) const;
+    /// Whether a key of `table` is given, except by the TOML text of this source; empty: by any.
+    bool gives(const std::string& table, const std::string& key, const std::string& except_source) const;
     /// The settings of one group. Throws std::invalid_argument, "gamma: got no value, want a number from 0 to 1", where
     /// the command line gives a setting that is no bool without a value.
     Settings of(const SettingGroup& group) const;

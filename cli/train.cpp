@@ -11,6 +11,7 @@
 #include "sim/engine/registry.h"
 #include "trainer/run/checkpoint.h"
 #include "trainer/run/held_out.h"
+#include "trainer/run/initial.h"
 #include "trainer/run/render.h"
 #include "trainer/run/resume.h"
 #include "trainer/run/run_lock.h"
@@ -69,6 +70,16 @@ TrainingTask read_resumed_task(const Command& command, GivenSettings& given, con
     return task;
 }
 
+/// The checkpoint to start from, if one is given; its settings of the network win over those of a recipe that was not
+/// asked for.
+std::optional<Initial> read_initial(const Command& command, const GivenSettings& given, TrainingTask& task) {
+    if (task.run.initial.empty()) return std::nullopt;
+    Initial initial(task.run.initial.str());
+    const std::string own_recipe = command.config.empty() ? "recipe " + command.name() : "";
+    initial.adopt(task.config, [&](const std::string& key) { return given.gives("trainer", key, own_recipe); });
+    return initial;
+}
+
 void introduce(const TrainingTask& task, Trainer& trainer, const RunFolder& folder) {
     const int64_t samples = batch_size(trainer);
     std::printf(
@@ -95,7 +106,7 @@ class TrainingCommand {
 
     /// Returns the exit code.
     int run() {
-        if (trainer_.iterations() == 0) evaluate_policy("untrained");
+        if (trainer_.iterations() == 0) evaluate_policy(task_.run.initial.empty() ? "untrained" : "initial");
         TrainingLoop loop(task_, trainer_, folder_, held_out_);
         if (!loop.run()) return interrupted();
         evaluate_policy("trained");
@@ -218,13 +229,18 @@ int run_train(const Command& command) {
     if (!command.resume.empty()) return resume(command);
     GivenSettings given = command.given;
     TrainingTask task = read_task(command, given);
+    const std::optional<Initial> initial = read_initial(command, given, task);
     const std::unique_ptr<Trainer> trainer = make_trainer(task);
+    if (initial) initial->start(*trainer);
     const StopSignals signals;
     const std::string name = task.run.run_name.empty() ? task.environment : task.run.run_name.str();
     const RunFolder folder = RunFolder::create(task.run.runs.str(), name);
     const RunLock lock(folder.path());
     write_file(folder.config(), to_toml(task));
     std::printf("Recipe: %s\n", command.recipe.c_str());
+    if (initial)
+        std::printf("Initial weights: %s, iteration %lld\n", initial->path().c_str(),
+                    static_cast<long long>(initial->info().iterations));
     introduce(task, *trainer, folder);
     return TrainingCommand(task, *trainer, folder).run();
 }

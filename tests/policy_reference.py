@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import torch
-from reference_policy import Policy
+from reference_policy import Policy, Seen
 from safetensors import safe_open
 
 
@@ -26,7 +26,7 @@ class ReferencePolicies:
 
     def outputs(self, policy, observation, mask):
         """(what the actor's last layers say, its distribution, values) for the policy's agents, [num_envs, agents, ...]."""
-        columns = policy.columns(observation)
+        columns = policy.columns(Seen(observation, None, None), policy.inputs)
         inputs = policy.inputs.normalised(columns)
         with torch.no_grad():
             actor = policy.network.actor(inputs)

@@ -5,11 +5,11 @@ Written from the papers, with autograd in place of gradients worked out by hand 
 flockstep` and draws actions from its own logits, so a wrong log-probability or mask leads to another rollout.
 
 Where PPO leaves a choice, or where implementations differ, the line is marked "Decision:". A deliberate change of the
-trainer's mathematics is a change of such a line. What else would be added where:
-- other distributions of actions: a class in reference_heads.py, with sample, log_prob and entropy;
-- another network, or inputs of the critic's own: Network and Inputs in reference_policy.py;
-- normalised values: where ReferencePpo.observe and collect take values down, and the target of ReferencePpo.loss;
-- which samples a policy learns from: `counts` of a rollout; which of them stay together: ReferencePpo.units.
+trainer's mathematics is a change of such a line. What is where:
+- this file: random numbers, rollouts, advantages, minibatches (`counts` of a rollout: the samples that are learnt from;
+  ReferencePpo.units: those that stay together), PPO's loss and its log;
+- reference_policy.py: what actors and critics see, their networks, normalisers and optimisers, and whom a policy plays;
+- reference_heads.py: distributions of actions, each a class with sample, log_prob and entropy.
 """
 
 import math
@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import flockstep
 import numpy as np
 import torch
-from reference_policy import Moments, Policy
+from reference_policy import Policy, Seen
 from torch.nn import functional
 
 PURPOSE = {"action": 3, "shuffle": 5}
@@ -80,31 +80,46 @@ class ReferencePpo:
         self.policies = [Policy(number, spec, self.roles, config, arrays) for number, spec in enumerate(metadata["policies"])]
         options = dict(device="cpu", array="numpy", stagger_episodes=c.stagger_episodes, seed=c.seed)
         self.worlds = flockstep.make(metadata["environment"], num_envs=c.num_envs, **options, **metadata["environment_settings"])
-        self.observation, self.info = self.worlds.reset(seed=c.seed)
-        # Decision: agent-steps are counted with inactive agents.
+        self.reset()
+        # Decision: the steps of a run are counted with inactive agents.
         self.total_iterations = math.ceil(c.total_steps / (c.num_envs * self.worlds.num_agents * c.num_steps))
-        self.env_steps = self.optimiser_steps = self.iterations = 0
-        self.discounted_returns = [0.0 for _ in self.policies]
-        self.return_moments, self.reward_scale = Moments(1), 1.0
+        self.env_steps = self.iterations = 0
+        if c.norm_obs:
+            # Decision: a first rollout is played for the moments only, so that the first update is normalised, too.
+            self.learn_normalisers(self.collect())
+            self.reset()
+
+    def reset(self):
+        self.observation, self.info = self.worlds.reset(seed=self.config.seed)
 
     def iterate(self):
         """One rollout and the update by it. Returns what a log record of this iteration would be made of."""
         rollouts = self.collect()
-        if self.config.norm_reward:
-            self.scale_rewards(rollouts)
-        for rollout in rollouts:
-            self.estimate_advantages(rollout)
+        for policy, rollout in zip(self.policies, rollouts):
+            if self.config.norm_reward:
+                self.scale_rewards(policy, rollout)
+            self.estimate_advantages(policy, rollout)
+            if self.config.norm_value:
+                # Decision: the targets are normalised by themselves and those before; the values were by those before.
+                policy.learn_value_norm(rollout.target[rollout.counts].numpy())
         self.set_schedule()
         log = self.describe(rollouts)
         for policy, rollout in zip(self.policies, rollouts):
             self.learn(policy, rollout, log)
+        if self.config.norm_obs:
             # Decision: observations are normalised by the rollouts before this one, so that acting and learning agree.
-            if self.config.norm_obs:
-                policy.inputs.learn(rollout.columns[:-1][rollout.counts].numpy())
+            self.learn_normalisers(rollouts)
         self.env_steps += self.config.num_steps
-        self.optimiser_steps += self.config.update_epochs * self.config.num_minibatches
         self.iterations += 1
         return log
+
+    def learn_normalisers(self, rollouts):
+        for policy, rollout in zip(self.policies, rollouts):
+            # Decision: by what active agents see, whether or not it is their turn.
+            active = rollout.active[:-1]
+            policy.inputs.learn(rollout.columns[:-1][active].numpy())
+            if policy.critic_inputs is not policy.inputs:
+                policy.critic_inputs.learn(rollout.critic_columns[:-1][active].numpy())
 
     @torch.no_grad()
     def collect(self):
@@ -112,30 +127,35 @@ class ReferencePpo:
         for step in range(self.config.num_steps):
             self.observe(lists)
             actions = [self.act(policy, rollout, self.env_steps + step) for policy, rollout in zip(self.policies, lists)]
+            active = self.info["active"].copy()
             self.observation, reward, terminated, truncated, self.info = self.worlds.step(self.join(actions))
+            # Decision: a critic that sees others sees them at the end if their episode was truncated there, too.
+            last = Seen(self.info["final_observation"], self.info.get("final_state"), active & truncated & ~terminated)
             for policy, rollout in zip(self.policies, lists):
                 rollout["reward"].append(torch.from_numpy(reward[:, policy.agents]).double())
                 rollout["terminated"].append(torch.from_numpy(terminated[:, policy.agents]))
                 rollout["truncated"].append(torch.from_numpy(truncated[:, policy.agents]))
-                final = policy.columns(self.info["final_observation"])
-                rollout["final_value"].append(policy.network.critic(policy.inputs.normalised(final)))
+                final = policy.critic_inputs.normalised(policy.columns(last, policy.critic_inputs))
+                rollout["final_value"].append(policy.value(final))
         self.observe(lists)
         rollouts = [SimpleNamespace(**{name: torch.stack(steps) for name, steps in by_name.items()}) for by_name in lists]
         for rollout in rollouts:
-            # Decision: a sample counts if its agent was active before the step, whether or not it was its turn.
-            rollout.counts = rollout.active[:-1]
+            # Decision: a sample counts if its agent was active before the step and, unless train_waiting, it was its turn.
+            rollout.counts = (rollout.active & (rollout.acts | self.config.train_waiting))[:-1]
         return rollouts
 
     def observe(self, lists):
         """Takes down what is seen before a step, and what it is worth."""
+        seen = Seen(self.observation, self.info, self.info["active"])
         for policy, rollout in zip(self.policies, lists):
             for name in ("active", "acts"):
                 rollout[name].append(torch.from_numpy(self.info[name][:, policy.agents]))
-            columns = policy.columns(self.observation)
-            rollout["columns"].append(torch.from_numpy(columns))
+            for prefix, inputs in (("", policy.inputs), ("critic_", policy.critic_inputs)):
+                columns = policy.columns(seen, inputs)
+                rollout[prefix + "columns"].append(torch.from_numpy(columns))
+                rollout[prefix + "inputs"].append(inputs.normalised(columns))
             rollout["mask"].append(policy.mask(self.info.get("action_mask"), self.config.num_envs))
-            rollout["inputs"].append(policy.inputs.normalised(columns))
-            rollout["value"].append(policy.network.critic(rollout["inputs"][-1]))
+            rollout["value"].append(policy.value(rollout["critic_inputs"][-1]))
 
     def act(self, policy, rollout, count):
         """Draws the actions of step `count` since training began; gives them as the environment reads them, by part."""
@@ -163,21 +183,19 @@ class ReferencePpo:
         by_role = {role: parts if len(parts) > 1 else next(iter(parts.values())) for role, parts in tree.items()}
         return by_role if len(by_role) > 1 else next(iter(by_role.values()))
 
-    def scale_rewards(self, rollouts):
+    def scale_rewards(self, policy, rollout):
         """Rewards are divided by the deviation of the discounted return so far; nothing is subtracted."""
-        returns = []
-        for number, rollout in enumerate(rollouts):
-            running = self.discounted_returns[number]
-            for reward, active, ended in zip(rollout.reward, rollout.active, rollout.terminated | rollout.truncated):
-                running = torch.where(active, self.config.gamma * running + reward, 0.0)
-                returns.append(running[active])
-                running = torch.where(ended, 0.0, running)
-            self.discounted_returns[number] = running
-        # Decision: one scale for all policies, which holds for this rollout too.
-        self.return_moments.merge(torch.cat(returns).numpy()[:, None])
-        self.reward_scale = self.return_moments.inverse_std()[0]
+        returns, running = [], policy.discounted_return
+        for reward, active, ended in zip(rollout.reward, rollout.active, rollout.terminated | rollout.truncated):
+            running = torch.where(active, self.config.gamma * running + reward, 0.0)
+            returns.append(running[active])
+            running = torch.where(ended, 0.0, running)
+        policy.discounted_return = running
+        # Decision: one scale for each policy, which holds for this rollout too.
+        policy.return_moments.merge(torch.cat(returns).numpy()[:, None])
+        policy.reward_scale = policy.return_moments.inverse_std()[0]
 
-    def estimate_advantages(self, rollout):
+    def estimate_advantages(self, policy, rollout):
         """GAE (Schulman et al. 2016)."""
         c, r, running, advantages = self.config, rollout, 0.0, []
         for t in reversed(range(c.num_steps)):
@@ -186,7 +204,7 @@ class ReferencePpo:
             next_value = torch.where(continues, r.value[t + 1], 0.0)
             # Decision: a truncated episode would have gone on; its final observation's value follows.
             next_value = torch.where(r.truncated[t] & ~r.terminated[t], r.final_value[t], next_value)
-            delta = r.reward[t] * self.reward_scale + c.gamma * next_value - r.value[t]
+            delta = r.reward[t] * policy.reward_scale + c.gamma * next_value - r.value[t]
             running = torch.where(r.active[t], delta + c.gamma * c.gae_lambda * continues * running, 0.0)
             advantages.insert(0, running)
         r.advantage = torch.stack(advantages)
@@ -196,7 +214,8 @@ class ReferencePpo:
         # Decision: linear by iterations done: the first one has the values of the start, and none those of the end.
         c, progress = self.config, self.iterations / self.total_iterations
         self.learning_rate = float(np.float32(c.learning_rate * (1 - progress if c.anneal_lr else 1)))
-        self.entropy_weight = c.ent_coef + (c.ent_coef_end - c.ent_coef) * progress
+        end = c.ent_coef if c.ent_coef_end < 0 else c.ent_coef_end
+        self.entropy_weight = c.ent_coef + (end - c.ent_coef) * progress
         for policy in self.policies:
             policy.optimiser.param_groups[0]["lr"] = self.learning_rate
 
@@ -220,17 +239,23 @@ class ReferencePpo:
             # Decision: normalised over the rollout, not over each minibatch, with the deviation of n samples.
             counted = advantage[counts]
             samples["advantage"] = (advantage - counted.mean()) / (counted.std(unbiased=False) + 1e-8)
-        # Decision: a sample weighs the same in every minibatch, however many of them there count.
+        # Decision: a sample weighs the same in every minibatch, however many there are of them.
         weight = c.num_minibatches / counts.sum()
+        # Decision: an epoch shuffles the units that have a sample that counts; the last minibatches may be smaller.
         units = self.units(len(policy.agents))
+        units = units[((units >= 0) & counts[units]).any(1)]
         size = math.ceil(len(units) / c.num_minibatches)
-        for step in range(self.optimiser_steps, self.optimiser_steps + c.update_epochs * c.num_minibatches):
-            epoch, minibatch = divmod(step, c.num_minibatches)
+        if len(units) == 0:
+            return  # Decision: these are no epochs of this policy.
+        for _ in range(c.update_epochs * c.num_minibatches):
+            epoch, minibatch = divmod(policy.minibatches, c.num_minibatches)
+            policy.minibatches += 1
             order = permutation(len(units), philox(c.seed, policy.number, epoch >> 24, epoch & 0xFFFFFF, "shuffle", 0))
-            # Decision: an epoch shuffles all units, samples that do not count included; the last minibatch may be smaller.
             index = units[order[minibatch * size : (minibatch + 1) * size]].flatten()
             index = index[index >= 0]
             index = index[counts[index]]
+            if len(index) == 0:
+                continue  # Decision: no samples, no step of the optimiser: nothing changes, its count of steps included.
             policy.optimiser.zero_grad()
             loss = self.loss(policy, SimpleNamespace(**{name: array[index] for name, array in samples.items()}), log)
             (weight * loss).backward()
@@ -247,11 +272,13 @@ class ReferencePpo:
         ratio = log_ratio.exp()
         clipped_ratio = ratio.clamp(1 - c.clip_coef, 1 + c.clip_coef)
         policy_loss = -torch.min(ratio * batch.advantage, clipped_ratio * batch.advantage)
-        value = policy.network.critic(batch.inputs)
-        value_loss = 0.5 * (value - batch.target) ** 2  # Decision: half the squared error.
+        # Decision: value losses are those of normalised values; half the squared error.
+        output = policy.network.critic(batch.critic_inputs)
+        before, target = policy.value_norm.normalised(batch.value), policy.value_norm.normalised(batch.target)
+        value_loss = 0.5 * (output - target) ** 2
         if c.clip_vloss > 0:
-            near = batch.value + (value - batch.value).clamp(-c.clip_vloss, c.clip_vloss)
-            value_loss = torch.max(value_loss, 0.5 * (near - batch.target) ** 2)
+            near = before + (output - before).clamp(-c.clip_vloss, c.clip_vloss)
+            value_loss = torch.max(value_loss, 0.5 * (near - target) ** 2)
         entropy = distribution.entropy()
         kl = (ratio - 1) - log_ratio  # Decision: k3 of Schulman 2020, "Approximating KL divergence".
         log.count += len(ratio)
@@ -265,7 +292,7 @@ class ReferencePpo:
         names = ("counts", "active", "acts", "terminated", "truncated", "advantage", "target")
         flat = {name: [getattr(r, name)[: self.config.num_steps].flatten() for r in rollouts] for name in names}
         r = SimpleNamespace(**{name: torch.cat(tensors) for name, tensors in flat.items()})
-        masks = dict(agent_steps=r.counts, inactive=~r.active, waiting=r.active & ~r.acts)
+        masks = dict(agent_steps=r.active, inactive=~r.active, waiting=r.active & ~r.acts)
         masks |= dict(terminated=r.terminated & r.counts, truncated=r.truncated & ~r.terminated & r.counts)
         log = SimpleNamespace(count=0, sums=defaultdict(float), gradient_norms=[])
         log.has = {name: mask.sum().item() for name, mask in masks.items()}

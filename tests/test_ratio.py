@@ -33,6 +33,7 @@ WORLDS = {
     "truncations": ("cartpole", 1, dict(max_episode_steps=7)),
     "staggered": ("cartpole", 1, dict(max_episode_steps=30, stagger_episodes=True)),
     "normalised": ("cartpole", 1, dict(max_episode_steps=30, norm_obs=True, norm_reward=True)),
+    "normalised values": ("cartpole", 1, dict(max_episode_steps=30, norm_value=True)),
     "odd minibatches": ("cartpole", 1, dict(num_envs=7, num_steps=9, num_minibatches=5)),
     "roles": ("test_roles", 5, dict(max_episode_steps=9)),
     "roles, normalised": ("test_roles", 5, dict(max_episode_steps=9, norm_obs=True)),
@@ -51,6 +52,7 @@ WORLDS = {
     "minibatches of worlds": ("test_chain", 5, {**CHAIN, "minibatch_unit": "world"}),
     "sequences of worlds": ("test_herd", 5, {**HERD, "minibatch_unit": "world_sequence", "sequence_length": 7}),
     "parts of actions": ("test_mixed", 3, dict(max_episode_steps=9)),
+    "critics of all agents": ("test_herd", 5, {**HERD, "critic_input": "joint", "share_layers": False, "norm_value": True}),
     "floats": ("mpe_spread", 3, SPREAD),
     "floats, roles": ("mpe_tag", 4, {**SPREAD, "norm_obs": True}),
 }

@@ -285,24 +285,6 @@ def test_what_is_missing_after_training_is_made_up_for(tmp_path):
     assert (run / "evaluation.jsonl").exists() and (run / "replay.html").exists()
 
 
-# Training that diverges
-
-
-def test_training_that_diverges_says_so_and_keeps_the_last_good_checkpoint(tmp_path):
-    words = ["train", "cartpole", *SMALL, *QUIET, "--learning_rate", "1e30", "--total_steps", "20480"]
-    says = refusal(*words, cwd=tmp_path)
-    assert re.fullmatch(r"flockstep: training diverged: \w+ is (nan|infinite) after 512 agent-steps; no checkpoint is saved; a smaller learning_rate may help", says)
-    run = only_run(tmp_path)
-    assert metric_lines(run) and not (run / "checkpoint.safetensors").exists()
-
-
-def test_weights_that_are_not_finite_are_never_saved(tmp_path):
-    """The last step of a run: no loss was computed with the weights that it made."""
-    once = ["--num_minibatches", "1", "--update_epochs", "1", "--total_steps", "512", "--adam_eps", "0", "--max_grad_norm", "0"]
-    says = refusal("train", "cartpole", *SMALL, *QUIET, *once, "--learning_rate", "3e38", cwd=tmp_path)
-    assert "training diverged: " in says and not (only_run(tmp_path) / "checkpoint.safetensors").exists()
-
-
 # The page
 
 

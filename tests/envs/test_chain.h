@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -9,12 +10,16 @@ namespace flockstep {
 
 /// Chain: places form a ring in an order drawn by each world, `next`. Agents arrive one after another, walk along the
 /// ring and leave at place 0. Shows a state that can be invalid in many ways, agents that arrive late and leave early,
-/// worlds without agents, bulk scratch memory, and an observation of the elapsed time.
+/// worlds without agents, bulk scratch memory, and an observation of the elapsed time. One number of one agent can be
+/// NaN or infinite, as in an environment with a bug.
 struct Chain {
     static constexpr const char* summary = "agents that arrive and leave on a ring; a state of indices";
+    enum class Fault : int { none, reward_nan, reward_infinite, observation_nan, observation_infinite };
     struct Config {
         int max_episode_steps = 40, num_agents = 5, num_places = 12, arrival_interval = 3;
         bool empty_worlds = false;
+        Fault fault = Fault::none;
+        int fault_world = 0, fault_agent = 0, fault_step = 0;
         template <class F>
         void fields(F f) {
             f("max_episode_steps", max_episode_steps, between(1, 1 << 23), "steps until truncation");
@@ -22,6 +27,13 @@ struct Chain {
             f("num_places", num_places, between(2, 10000), "places");
             f("arrival_interval", arrival_interval, between(0, 1000), "steps from one arrival to the next");
             f("empty_worlds", empty_worlds, any_value(), "every other world has no agents");
+            f("fault", fault,
+              one_of({"none", "reward_nan", "reward_infinite", "observation_nan", "observation_infinite"}),
+              "a number that is not finite");
+            f("fault_world", fault_world, between(0, 1 << 30), "the world that has it");
+            f("fault_agent", fault_agent, between(0, 1000), "the agent that has it");
+            f("fault_step", fault_step, between(0, 1 << 23),
+              "the step of the episode that has it; an observation is of the step that follows");
         }
     };
     struct State {
@@ -102,6 +114,12 @@ struct Chain {
         }
         return "";
     }
+    /// Whether the fault is in this world and agent, in the number that belongs to `step`.
+    SIM_HD static bool has_fault(const World<Chain>& world, int agent, int step) {
+        const Config& c = world.config;
+        return c.fault != Fault::none && agent == c.fault_agent && int(world.rng.env) == c.fault_world &&
+               step == c.fault_step;
+    }
     SIM_HD static bool active(const World<Chain>& world, int agent) {
         return !world.state.is_empty[0] && world.state.at[agent] >= 0 &&
                world.elapsed >= agent * world.config.arrival_interval;
@@ -121,6 +139,10 @@ struct Chain {
             if (active(world, agent)) {
                 s.energy[agent] *= 0.99f;
                 outcome.reward(agent) = s.energy[agent] - 0.1f * float(world.scratch.visitors[s.at[agent]]);
+                if (c.fault <= Fault::reward_infinite && has_fault(world, agent, world.elapsed))
+                    outcome.reward(agent) = c.fault == Fault::reward_nan ? NAN : INFINITY;
+                if (c.fault >= Fault::observation_nan && has_fault(world, agent, world.elapsed + 1))
+                    s.energy[agent] = c.fault == Fault::observation_nan ? NAN : INFINITY;
                 if (action.choice(walk, agent)) s.at[agent] = s.next[s.at[agent]];
                 if (s.at[agent] == 0) s.at[agent] = -1;
             }

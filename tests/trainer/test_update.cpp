@@ -157,13 +157,15 @@ TEST_CASE("optimiser: fifty steps equal torch::optim::Adam with clip_grad_norm_"
         DeviceArray<int64_t> steps(bench, 1);
         DeviceArray<int32_t> full(bench, 1), empty(bench, std::vector<int32_t>{1});
         DeviceArray<AdamScalars> scalars(bench, 1);
+        DeviceArray<double> losses(bench, 3);
+        DeviceArray<NotFiniteTerm> not_finite(bench, 1);
         for (const std::vector<float>& values : gradients) {
             DeviceArray<float> gradient(bench, values);
             sum(bench.context(), int64_t(size), SumSquares{gradient.data()}, square.data(), Store::overwrite);
             for (const auto& is_empty : {&empty, &full}) {  // a minibatch without samples changes nothing
                 run(bench.context(), 1,
-                    PrepareAdam{square.data(), rate.data(), is_empty->data(), steps.data(), 0.5f, scalars.data(),
-                                norms.data()});
+                    PrepareAdam{square.data(), rate.data(), is_empty->data(), steps.data(), 0.5f, losses.data(),
+                                not_finite.data(), scalars.data(), norms.data()});
                 run(bench.context(), int64_t(size),
                     AdamStep{gradient.data(), scalars.data(), 1e-5f, parameter.data(), first.data(), second.data(),
                              rounded.data()});

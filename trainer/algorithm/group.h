@@ -1,10 +1,12 @@
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "trainer/algorithm/find_offender.h"
 #include "trainer/algorithm/input_normaliser.h"
 #include "trainer/algorithm/metrics.h"
 #include "trainer/data/minibatch.h"
@@ -36,7 +38,9 @@ struct GroupState {
     Moments value_moments;
     Moments reward_moments;
     double return_sums[3];
-    double square_norm;  // of the gradient
+    double square_norm;               // of the gradient
+    double sums[LossSums::size + 2];  // of all minibatches since clear_metrics(); see GroupMetrics
+    double rollout_sums[RolloutSums::size];
 };
 
 /// A set of rows that one policy acts for, and all that belongs to it: specification, settings, network and weights,
@@ -46,8 +50,11 @@ class Group {
   public:
     /// What the host reads once an iteration, after the rollout.
     struct Counts {
-        int64_t truncated = 0;  // rows of a segment
-        int64_t live = 0;       // units with a sample to learn from
+        int64_t truncated = 0;                           // rows of a segment
+        int64_t live = 0;                                // units with a sample to learn from
+        NotFiniteTerm not_finite = NotFiniteTerm::none;  // in an update, see find_offender.h
+        double input_square = 0;                         // of the input's shift and scale, with norm_obs
+        bool are_finite() const { return not_finite == NotFiniteTerm::none && is_finite(input_square); }
     };
     /// Updates are done with room for so many eighths of all units.
     static constexpr int sizes = 8;
@@ -59,7 +66,8 @@ class Group {
     const PolicySpec& spec() const { return spec_; }
     const Network& network() const { return network_; }
     const Weights& weights() const { return weights_; }
-    bool normalises_observations() const { return config_.norm_obs; }
+    /// Whether observations are to be normalised, and none has been seen. Waits.
+    bool needs_moments() const { return config_.norm_obs && actor_normaliser_.is_new(); }
 
     /// Sets learning rate and entropy coefficient for the progress of the run, 0..1.
     void set_schedule(const ExecutionContext& context, double progress);
@@ -80,6 +88,11 @@ class Group {
     int eighths(const Counts& counts) const;
     /// Merges the rollout's observations into the running moments.
     void normalise(const ExecutionContext& context);
+    /// Ends an iteration: if a number was not finite, finds the first one in the rollout, before the next overwrites
+    /// it.
+    void find_offence(const ExecutionContext& context, const Rollout& rollout);
+    /// What it found. Call it if counts are not finite. Waits.
+    Offender offender(const Counts& counts) const;
 
     /// Metrics since clear_metrics(). Waits.
     GroupMetrics read_metrics() const;
@@ -101,6 +114,8 @@ class Group {
     template <class T>
     T* allocate(int64_t count, const char* what);
     PpoLoss loss(const Rollout& rollout, int64_t size) const;
+    Offender parameter_offender(const char* what, const float* flat) const;
+    Offence first_offence() const;
 
     PolicySpec spec_;
     TrainConfig config_;
@@ -126,8 +141,11 @@ class Group {
     uint8_t* own_live_ = nullptr;  // where agents wait: [num_steps][slot_rows]
     const uint8_t* live_;          // what agents can learn from, the same shape
     float* carried_returns_ = nullptr;
-    double *sums_, *rollout_sums_;
+    Offence* offences_;  // [FindOffence::chunks]
 };
+
+/// Throws NotFinite for the first number of an iteration that is not finite, if any group has one. Waits then.
+void expect_finite(const std::deque<Group>& groups, const std::vector<Group::Counts>& counts, int64_t iteration);
 
 /// What minibatches of a group are made of. Throws std::invalid_argument if there are more minibatches than units.
 UnitLayout unit_layout(const PolicySpec& spec, const TrainConfig& config, int64_t rows_per_step);

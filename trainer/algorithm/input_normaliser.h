@@ -19,9 +19,14 @@ class InputNormaliser {
     void attach(InputColumns& input) const;
     /// Merges the samples of active rows into the moments.
     void learn(const ExecutionContext& context, const InputColumns& input, int64_t num_samples);
+    /// Whether there are no moments yet. Waits.
+    bool is_new() const;
+    /// The squares of all shifts and scales: finite if they are.
+    void sum_squares(const ExecutionContext& context, double* sum, Store store) const;
     void visit(StateVisitor& visitor, const std::string& prefix, bool for_learning);
 
   private:
+    Memory& memory_;
     bool learns_;
     int width_, columns_;
     Buffer numbers_, moments_, sums_;

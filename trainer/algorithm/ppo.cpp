@@ -7,17 +7,14 @@
 
 #include "trainer/algorithm/check_batch.h"
 #include "trainer/algorithm/group.h"
+#include "trainer/algorithm/iteration_clock.h"
 #include "trainer/device/graph.h"
 #include "trainer/device/items.h"
-#include "trainer/device/phase_clock.h"
 
 namespace flockstep {
 
 namespace {
 using Clock = std::chrono::steady_clock;
-
-/// Marks of the phase clock: the iteration's start, the rollout's and the iteration's end, then two per timed step.
-enum Mark { start, rollout_end, iteration_end, first_step };
 
 /// What is replayed several times an iteration, as often as the counts after a rollout say.
 struct GroupGraphs {
@@ -39,8 +36,7 @@ struct Trainer::Impl {
     std::deque<Group> groups;
     Graph rollout_graph, advantage_graph, end_graph;
     std::deque<GroupGraphs> group_graphs;
-    PhaseClock clock;
-    int timed_steps;
+    IterationClock clock;
     TrainerProgress before;  // of earlier processes; its iterations go on
     int64_t iterations_read = 0;
     std::optional<Clock::time_point> began;  // at the first iteration
@@ -58,8 +54,7 @@ struct Trainer::Impl {
           rollout_graph(config.cuda_graphs),
           advantage_graph(config.cuda_graphs),
           end_graph(config.cuda_graphs),
-          clock(batch->memory().device(), first_step + 2 * config.num_steps),
-          timed_steps(batch->memory().device().is_cuda() ? std::min(config.num_steps, 4) : config.num_steps) {
+          clock(batch->memory().device(), config.num_steps) {
         const TrainerStream::Scope scope(stream);
         auto* const counts = static_cast<Group::Counts*>(counts_buffer.data());
         for (size_t g = 0; g < policies.size(); ++g) {
@@ -83,9 +78,9 @@ struct Trainer::Impl {
         for (Group& group : groups) group.set_schedule(context(), progress());
         bool is_whole = true;
         rollout_graph.run(stream, [&] {
-            clock.mark(start, stream.handle());
+            clock.start(stream.handle());
             is_whole = collect(stops);
-            clock.mark(rollout_end, stream.handle());
+            clock.end_rollout(stream.handle());
         });
         if (!is_whole) return false;
         const std::vector<Group::Counts> counts = read_counts();
@@ -103,11 +98,11 @@ struct Trainer::Impl {
                                                              [&] { groups[g].learn(context(), rollout, room); });
         }
         end_graph.run(stream, [&] {
-            for (Group& group : groups) group.normalise(context());
-            clock.mark(iteration_end, stream.handle());
+            for (Group& group : groups) group.normalise(context()), group.find_offence(context(), rollout);
+            clock.end(stream.handle());
         });
         ++before.iterations;
-        if (!context().device.is_cuda()) add_phases(1);
+        if (!context().device.is_cuda()) clock.add(phases, 1);
         return true;
     }
 
@@ -129,21 +124,22 @@ struct Trainer::Impl {
         return true;
     }
 
-    /// The one wait of an iteration: how many final observations there are, and how many samples to learn from.
+    /// The one wait of an iteration: how many final observations there are, how many samples to learn from, and whether
+    /// all numbers of the iterations before were finite.
     std::vector<Group::Counts> read_counts() {
         std::vector<Group::Counts> counts(groups.size());
         stream.synchronize();
         batch->memory().to_host(counts.data(), counts_buffer.data(), counts.size() * sizeof(Group::Counts));
+        flockstep::expect_finite(groups, counts, before.iterations);
         return counts;
     }
 
-    /// Observations are normalised from the first rollout on: a rollout before it gives the first moments. The worlds
-    /// then start again.
+    /// Observations are normalised from the first rollout on: a rollout before it gives the first moments, unless there
+    /// are some. The worlds then start again.
     bool warm_normalisers(const std::function<bool()>& stops) {
-        if (std::none_of(groups.begin(), groups.end(), [](const Group& g) { return g.normalises_observations(); }))
-            return true;
+        if (std::none_of(groups.begin(), groups.end(), [](const Group& g) { return g.needs_moments(); })) return true;
         if (!collect(stops)) return false;
-        for (Group& group : groups) group.normalise(context());
+        for (Group& group : groups) group.normalise(context()), group.find_offence(context(), rollout);
         run(context(), 1, SetCounter{&state()->env_steps, 0});
         batch->reset(uint64_t(config.seed), rollout.last_bindings(), stream.handle());
         batch->statistics(true);
@@ -151,9 +147,9 @@ struct Trainer::Impl {
     }
 
     void step_worlds(int t) {
-        if (t < timed_steps) clock.mark(first_step + 2 * t, stream.handle());
+        clock.start_step(t, stream.handle());
         batch->step(rollout.step_bindings(t), stream.handle());
-        if (t < timed_steps) clock.mark(first_step + 2 * t + 1, stream.handle());
+        clock.end_step(t, stream.handle());
     }
 
     int64_t total_iterations() const {
@@ -166,17 +162,6 @@ struct Trainer::Impl {
     double progress() const {
         const double by_steps = double(before.iterations) / double(total_iterations());
         return std::min(1.0, config.max_seconds > 0 ? std::max(by_steps, seconds() / config.max_seconds) : by_steps);
-    }
-
-    /// Adds the last iteration's phases, multiplied by `times`.
-    void add_phases(int64_t times) {
-        double stepping = 0;
-        for (int t = 0; t < timed_steps; ++t) stepping += clock.seconds(first_step + 2 * t, first_step + 2 * t + 1);
-        stepping *= double(config.num_steps) / timed_steps;
-        const double collecting = clock.seconds(start, rollout_end);
-        phases.environment += double(times) * std::min(stepping, collecting);
-        phases.policy += double(times) * std::max(collecting - stepping, 0.0);
-        phases.update += double(times) * clock.seconds(rollout_end, iteration_end);
     }
 
     IterationMetrics read_metrics(bool clear) {
@@ -195,7 +180,7 @@ struct Trainer::Impl {
         metrics.env_steps = now.env_steps * batch->num_envs();
         metrics.seconds = seconds();
         const PhaseSeconds phases_before = phases;
-        if (context().device.is_cuda() && iterations > 0) add_phases(iterations);
+        if (context().device.is_cuda() && iterations > 0) clock.add(phases, double(iterations));
         metrics.phases = phases;
         phases = clear ? PhaseSeconds{} : phases_before;
         if (clear) iterations_read = before.iterations;
@@ -225,6 +210,7 @@ bool Trainer::iterate(const std::function<bool()>& stops) { return impl_->iterat
 int64_t Trainer::total_iterations() const { return impl_->total_iterations(); }
 int64_t Trainer::iterations() const { return impl_->before.iterations; }
 double Trainer::progress() const { return impl_->progress(); }
+void Trainer::expect_finite() { impl_->read_counts(); }
 IterationMetrics Trainer::read_metrics(bool clear) { return impl_->read_metrics(clear); }
 void Trainer::exclude_seconds(double seconds) {
     if (impl_->began) impl_->before.seconds -= seconds;
@@ -232,6 +218,9 @@ void Trainer::exclude_seconds(double seconds) {
 void Trainer::visit_state(StateVisitor& visitor) { impl_->visit_state(visitor); }
 void Trainer::end_restore(const std::vector<FieldValue>& worlds, const TrainerProgress& progress) {
     impl_->end_restore(worlds, progress);
+}
+void Trainer::end_initial() {
+    for (Group& group : impl_->groups) group.refresh();
 }
 TrainerProgress Trainer::training_progress() const { return {impl_->before.iterations, impl_->seconds()}; }
 const std::vector<PolicySpec>& Trainer::policies() const { return impl_->policies; }

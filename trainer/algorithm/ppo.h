@@ -36,7 +36,7 @@ class Trainer {
 
     /// Runs the rollout of one iteration and enqueues its update. `stops` is asked before each minibatch, on the CPU
     /// before each step, too; where it says true the iteration is abandoned and false returned. The trainer is then to
-    /// be restored from a snapshot or thrown away.
+    /// be restored from a snapshot or thrown away. Throws NotFinite if a number of an iteration before was not finite.
     bool iterate(const std::function<bool()>& stops = {});
     /// Iterations that total_steps take, each num_envs * num_agents * num_steps agent-steps, inactive agents included.
     int64_t total_iterations() const;
@@ -45,6 +45,9 @@ class Trainer {
     double progress() const;
     bool is_finished() const { return progress() >= 1.0; }
 
+    /// Throws NotFinite, which names the number, if one of an iteration was not finite; weights are those of before it,
+    /// and the trainer is to be thrown away. Synchronises.
+    void expect_finite();
     /// Metrics since the last call that cleared them. Synchronises. Throws std::invalid_argument if an action was
     /// refused.
     IterationMetrics read_metrics(bool clear = true);
@@ -55,6 +58,8 @@ class Trainer {
     /// batch's own state. Call end_restore() after a visitor that writes them. Waits.
     void visit_state(StateVisitor& visitor);
     void end_restore(const std::vector<FieldValue>& worlds, const TrainerProgress& progress);
+    /// Call after a visitor that wrote weights and normalisers alone, before the first iteration.
+    void end_initial();
     TrainerProgress training_progress() const;
     const std::vector<PolicySpec>& policies() const;
 

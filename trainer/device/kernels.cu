@@ -4,6 +4,7 @@
 #include <cub/device/device_select.cuh>
 
 #include "sim/cuda/cuda_check.h"
+#include "trainer/algorithm/find_offender.h"
 #include "trainer/data/gae.h"
 #include "trainer/data/minibatch.h"
 #include "trainer/data/normalise.h"
@@ -118,6 +119,7 @@ template void run_on_cuda(const ExecutionContext&, int64_t, const RescaleValues&
 template void run_on_cuda(const ExecutionContext&, int64_t, const SumColumns&);
 template void run_on_cuda(const ExecutionContext&, int64_t, const MergeColumns&);
 template void run_on_cuda(const ExecutionContext&, int64_t, const MergeReturns&);
+template void run_on_cuda(const ExecutionContext&, int64_t, const FindOffence&);
 template void sum_on_cuda(const ExecutionContext&, int64_t, const SumRollout&, double*, Store);
 template void sum_on_cuda(const ExecutionContext&, int64_t, const PpoLoss&, double*, Store);
 template void sum_on_cuda(const ExecutionContext&, int64_t, const SumSquares&, double*, Store);

@@ -113,7 +113,7 @@ struct PpoLoss {
         local[LossSums::policy_loss] -= plain < clipped ? plain : clipped;
         local[LossSums::approximate_kl] += (ratio - 1) - log_ratio;
         local[LossSums::clipped] += ratio < 1 - clip_coef || ratio > 1 + clip_coef;
-        return plain <= clipped ? -plain : 0.0f;
+        return plain > clipped ? 0.0f : -plain;  // NaN stays NaN
     }
     /// Derivative of half the squared error with respect to the critic's new output.
     SIM_HD float value_loss_gradient(int64_t i, int64_t flat_index, double* local) const {

@@ -21,8 +21,15 @@ struct AdamScalars {
     float clip_coefficient;    // factor of the gradient
     float step_size;           // learning rate / bias correction of the first moment
     float inverse_correction;  // bias correction of the root of the second moment
-    int32_t skips;             // the minibatch has no samples: nothing changes
+    enum Skips : int32_t { no, yes, first_not_finite };
+    Skips skips;  // nothing changes: the minibatch has no samples, or something is or was not finite
 };
+
+/// Whether a number is neither infinite nor NaN.
+SIM_HD bool is_finite(double number) { return number - number == 0; }
+
+/// What was not finite first in the learning of a policy, as seen at an optimiser step; the policy learns no more.
+enum class NotFiniteTerm : int64_t { none, policy_loss, value_loss, entropy, gradient };
 
 /// Item: 0.
 struct PrepareAdam {
@@ -33,12 +40,15 @@ struct PrepareAdam {
     const int32_t* is_empty;     // [1] whether the minibatch has no samples
     int64_t* steps;              // [1] steps done, which this one is added to
     float max_norm;              // gradients are clipped to this norm; 0: no clipping
+    const double* losses;        // [3] sums of policy loss, value loss and entropy
+    NotFiniteTerm* not_finite;   // [1] the first term that was not finite
     AdamScalars* scalars;
     double* norm_sum;  // [2] accumulates the gradient's norm, and the number of steps
 
     SIM_HD void operator()(int64_t) const {
-        scalars->skips = *is_empty;
-        if (*is_empty) return;
+        scalars->skips = *is_empty || *not_finite != NotFiniteTerm::none ? AdamScalars::yes : AdamScalars::no;
+        if (scalars->skips) return;
+        if ((*not_finite = first_not_finite()) != NotFiniteTerm::none) scalars->skips = AdamScalars::first_not_finite;
         *steps += 1;
         const double norm = sqrt(*square_norm), count = double(*steps);
         scalars->clip_coefficient = max_norm > 0 && norm > max_norm ? float(max_norm / (norm + 1e-6)) : 1.0f;
@@ -46,9 +56,18 @@ struct PrepareAdam {
         scalars->inverse_correction = float(1 / sqrt(1 - pow(beta2, count)));
         norm_sum[0] += norm, norm_sum[1] += 1;
     }
+
+  private:
+    SIM_HD NotFiniteTerm first_not_finite() const {
+        if (!is_finite(losses[0])) return NotFiniteTerm::policy_loss;
+        if (!is_finite(losses[1])) return NotFiniteTerm::value_loss;
+        if (!is_finite(losses[2])) return NotFiniteTerm::entropy;
+        return is_finite(*square_norm) ? NotFiniteTerm::none : NotFiniteTerm::gradient;
+    }
 };
 
-/// One step of Adam (Kingma, Ba 2015). Item: parameter.
+/// One step of Adam (Kingma, Ba 2015). Where the gradient or the loss was not finite for the first time, the gradient
+/// is kept in place of the first moment, for an error message. Item: parameter.
 struct AdamStep {
     static constexpr int nanoseconds = 4;
     const float* gradient;
@@ -58,6 +77,7 @@ struct AdamStep {
     uint16_t* bf16_copy;  // the parameters as bfloat16; null: none
 
     SIM_HD void operator()(int64_t i) const {
+        if (scalars->skips == AdamScalars::first_not_finite) first_moment[i] = gradient[i];
         if (scalars->skips) return;
         constexpr float beta1 = float(PrepareAdam::beta1), beta2 = float(PrepareAdam::beta2);
         const float g = gradient[i] * scalars->clip_coefficient;

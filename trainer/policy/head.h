@@ -14,7 +14,8 @@
 namespace flockstep {
 
 /// Softmax over the actions that a mask allows (null: all). Masked actions have probability 0 and contribute to neither
-/// entropy nor gradient. If the mask allows nothing, action 0 is taken.
+/// entropy nor gradient. If the mask allows nothing, action 0 is taken. Logits that are NaN or infinite make
+/// probabilities, entropy and gradient NaN.
 class Categorical {
   public:
     SIM_HD Categorical(const float* logits, const uint8_t* mask, int n) : logits_(logits), mask_(mask), n_(n) {
@@ -27,7 +28,7 @@ class Categorical {
             const float shifted = logits_[k] - max_logit_, weight = expf(shifted);
             total += weight, weighted += weight * shifted;
         }
-        is_empty_ = !(total > 0.0f);
+        is_empty_ = total == 0.0f;  // logits that are not finite give NaN: they do not pass for an empty mask
         log_total_ = is_empty_ ? 0.0f : logf(total);
         entropy_ = is_empty_ ? 0.0f : log_total_ - weighted / total;
     }

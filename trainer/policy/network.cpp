@@ -36,6 +36,7 @@ InputColumns columns_of(const std::vector<CriticPart>& parts, const std::vector<
     }
     InputPart identity;
     identity.elements = num_identities, identity.of = InputPart::Of::identity;
+    identity.dtype = DType::uint8;  // so that it is not normalised
     if (num_identities) add(identity);
     input.width = (input.columns + 7) / 8 * 8;
     return input;

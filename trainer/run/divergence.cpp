@@ -2,43 +2,52 @@
 
 #include <cmath>
 #include <cstring>
-#include <stdexcept>
-#include <utility>
 
 namespace flockstep {
 
 namespace {
-[[noreturn]] void fail(const std::string& what, const IterationMetrics& metrics, const RunFolder& folder) {
-    const bool has_checkpoint = std::filesystem::is_regular_file(folder.checkpoint());
-    throw std::runtime_error(
-        "training diverged: " + what + " after " + std::to_string(metrics.agent_steps) + " agent-steps; " +
-        (has_checkpoint ? folder.checkpoint().string() + " is of before" : "no checkpoint is saved") +
-        "; a smaller learning_rate may help");
+/// The first number that is not finite; 0: there is none.
+template <class T>
+double find_not_finite(const NamedArray& array) {
+    for (size_t i = 0; i < array.bytes.size(); i += sizeof(T)) {
+        T number;
+        memcpy(&number, array.bytes.data() + i, sizeof number);
+        if (!std::isfinite(number)) return double(number);
+    }
+    return 0;
 }
 
-bool is_finite(const NamedArray& array) {
-    for (size_t i = 0; i < array.bytes.size(); i += sizeof(float)) {
-        float number;
-        memcpy(&number, array.bytes.data() + i, sizeof number);
-        if (!std::isfinite(number)) return false;
-    }
-    return true;
+/// "the weight actor.hidden.0.weight" for "agent.parameter.actor.hidden.0.weight".
+std::string describe(const std::string& name) {
+    for (const auto& [key, what] : {std::pair{"parameter.", "the weight "},
+                                    {"first_moment.", "the first moment of "},
+                                    {"second_moment.", "the second moment of "}})
+        if (name.rfind(key, 0) == 0) return what + name.substr(strlen(key));
+    return "the array " + name;
 }
 }  // namespace
 
-void expect_finite(const IterationMetrics& metrics, const RunFolder& folder) {
-    for (const auto& [name, value] : {std::pair("policy_loss", metrics.policy_loss),
-                                      {"value_loss", metrics.value_loss},
-                                      {"entropy", metrics.entropy},
-                                      {"gradient_norm", metrics.gradient_norm}})
-        if (!std::isfinite(value))
-            fail(std::string(name) + (std::isnan(value) ? " is nan" : " is infinite"), metrics, folder);
+void expect_finite(const Archive& snapshot, int64_t iteration) {
+    for (const NamedArray& array : snapshot.arrays) {
+        if (array.name.rfind("environment.", 0) == 0) continue;
+        const double wrong = array.dtype == DType::float32   ? find_not_finite<float>(array)
+                             : array.dtype == DType::float64 ? find_not_finite<double>(array)
+                                                             : 0;
+        if (wrong == 0) continue;
+        const size_t dot = array.name.find('.');
+        throw NotFinite(
+            {offence_text(describe(array.name.substr(dot + 1)), array.name.substr(0, dot), wrong, learning_advice)},
+            iteration);
+    }
 }
 
-void expect_finite_weights(const Archive& archive, const IterationMetrics& metrics, const RunFolder& folder) {
-    for (const NamedArray& array : archive.arrays)
-        if (array.dtype == DType::float32 && array.name.find(".parameter.") != std::string::npos && !is_finite(array))
-            fail(array.name + " is not finite", metrics, folder);
+std::string diverged_text(const NotFinite& error, const RunFolder& folder, int64_t seed, int64_t saved_iterations) {
+    const std::string with_seed = " with seed " + std::to_string(seed);
+    if (saved_iterations < 0)
+        return std::string(error.what()) + "; no checkpoint was saved, the same run" + with_seed + " repeats it";
+    return std::string(error.what()) + "; flockstep train --resume " + folder.path().string() + " repeats it" +
+           with_seed + ", from " + folder.checkpoint().filename().string() + " of iteration " +
+           std::to_string(saved_iterations);
 }
 
 }  // namespace flockstep

@@ -1,14 +1,17 @@
 #pragma once
 
-#include "trainer/algorithm/ppo.h"
+#include "trainer/algorithm/find_offender.h"
+#include "trainer/run/archive.h"
 #include "trainer/run/run_folder.h"
 
 namespace flockstep {
 
-/// Training that diverged ends before it overwrites a good checkpoint: both throw std::runtime_error, "training
-/// diverged: value_loss is nan after 4096 agent-steps; ...", the first for a loss or a gradient norm that is not
-/// finite, the second for weights.
-void expect_finite(const IterationMetrics& metrics, const RunFolder& folder);
-void expect_finite_weights(const Archive& archive, const IterationMetrics& metrics, const RunFolder& folder);
+/// Throws NotFinite if a number of a policy in a snapshot is not finite: it would be no use as a checkpoint.
+/// iteration: after which it was taken.
+void expect_finite(const Archive& snapshot, int64_t iteration);
+
+/// The sentence that ends a run: what was not finite, and how to come there again. saved_iterations: of the folder's
+/// checkpoint; -1: there is none.
+std::string diverged_text(const NotFinite& error, const RunFolder& folder, int64_t seed, int64_t saved_iterations);
 
 }  // namespace flockstep

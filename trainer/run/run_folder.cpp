@@ -75,10 +75,10 @@ std::string RunFolder::recovery_hint() const {
     return "; to restore the previous checkpoint: mv " + previous_checkpoint().string() + " " + checkpoint().string();
 }
 
-std::string find_checkpoint(const std::string& file_or_run) {
+std::string find_checkpoint(const std::string& file_or_run, const std::string& option) {
     const fs::path path = file_or_run, file = fs::is_directory(path) ? path / "checkpoint.safetensors" : path;
     if (!fs::is_regular_file(file))
-        throw std::invalid_argument("checkpoint: got \"" + file_or_run +
+        throw std::invalid_argument(option + ": got \"" + file_or_run +
                                     "\", want a checkpoint.safetensors or a run folder; there is no " + file.string());
     return file.string();
 }

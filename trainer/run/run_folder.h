@@ -48,7 +48,8 @@ class RunFolder {
     std::filesystem::path path_;
 };
 
-/// The checkpoint file of a run folder, or the file itself. Throws std::invalid_argument if there is none.
-std::string find_checkpoint(const std::string& file_or_run);
+/// The checkpoint file of a run folder, or the file itself. Throws std::invalid_argument, which begins with the name of
+/// the option, if there is none.
+std::string find_checkpoint(const std::string& file_or_run, const std::string& option = "checkpoint");
 
 }  // namespace flockstep

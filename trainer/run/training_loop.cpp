@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <stdexcept>
 
 #include "trainer/run/checkpoint.h"
 #include "trainer/run/divergence.h"
@@ -54,6 +55,15 @@ TrainingLoop::TrainingLoop(const TrainingTask& task, Trainer& trainer, const Run
 }
 
 bool TrainingLoop::run() {
+    try {
+        return train();
+    } catch (const NotFinite& error) {
+        record_divergence();
+        throw std::runtime_error(diverged_text(error, folder_, task_.config.seed, saved_iterations_));
+    }
+}
+
+bool TrainingLoop::train() {
     evaluate_if_due();
     while (!trainer_.is_finished() && task_.keep_going()) {
         if (!advance()) return false;
@@ -79,6 +89,7 @@ bool TrainingLoop::advance() {
     for (; done < most && !trainer_.is_finished() && task_.keep_going(); ++done)
         if (!iterate()) return false;
     const bool is_record = trainer_.is_finished() || !task_.keep_going() || is_record_due();
+    trainer_.expect_finite();
     metrics_ = trainer_.read_metrics(is_record);
     seconds_per_iteration_ =
         std::chrono::duration<double>(Clock::now() - begin).count() / double(std::max<int64_t>(done, 1));
@@ -116,8 +127,16 @@ int64_t TrainingLoop::iterations_to_next_event() const {
 void TrainingLoop::record() {
     if (metrics_.iterations <= std::max<int64_t>(log_.last_training(), 0)) return;
     log_.write(metrics_);
-    expect_finite(metrics_, folder_);
     recorded_progress_ = trainer_.progress();
+}
+
+/// The log has the iteration that diverged, its numbers as null.
+void TrainingLoop::record_divergence() {
+    try {
+        metrics_ = trainer_.read_metrics();
+        record();
+    } catch (const std::exception&) {  // such as an action that is not a number: the other message says why
+    }
 }
 
 void TrainingLoop::evaluate_if_due() {
@@ -128,7 +147,7 @@ void TrainingLoop::evaluate_if_due() {
 void TrainingLoop::evaluate() {
     const Clock::time_point begin = Clock::now();
     const Archive archive = snapshot(trainer_);
-    expect_finite_weights(archive, metrics_, folder_);
+    expect_finite(archive, trainer_.iterations());
     if (const std::optional<Evaluation> evaluation = held_out_.play(archive, "trained")) {
         best_.offer(archive, *evaluation);
         marl_eval_->add(metrics_.env_steps, *evaluation);
@@ -149,7 +168,7 @@ void TrainingLoop::evaluate_best() {
 void TrainingLoop::save_numbered_if_due() {
     if (!is_due(number_every_)) return;
     const Archive archive = snapshot(trainer_);
-    expect_finite_weights(archive, metrics_, folder_);
+    expect_finite(archive, trainer_.iterations());
     write_archive(folder_.numbered_checkpoint(trainer_.iterations() * batch_size(trainer_)), archive);
 }
 
@@ -161,7 +180,7 @@ void TrainingLoop::save_if_due() {
 
 /// The log is on the disk before the checkpoint is.
 void TrainingLoop::save(const Archive& archive) {
-    expect_finite_weights(archive, metrics_, folder_);
+    expect_finite(archive, metrics_.iterations);
     log_.sync();
     folder_.save_checkpoint(archive);
     saved_ = Clock::now(), saved_iterations_ = metrics_.iterations;

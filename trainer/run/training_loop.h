@@ -23,7 +23,9 @@ class TrainingLoop {
     /// All must outlive the loop. `trainer`: as begun, or restored from the folder's checkpoint.
     TrainingLoop(const TrainingTask& task, Trainer& trainer, const RunFolder& folder, HeldOut& held_out);
 
-    /// Returns whether the run is finished; false: it was interrupted. A checkpoint is saved in both cases.
+    /// Returns whether the run is finished; false: it was interrupted. A checkpoint is saved in both cases. Throws
+    /// std::runtime_error that names the first number that is not finite, if there is one, and leaves the checkpoints
+    /// of before.
     bool run();
 
     /// With eval_every, after a finished run: evaluates the best policy on ten times as many episodes for
@@ -32,9 +34,11 @@ class TrainingLoop {
 
   private:
     using Clock = std::chrono::steady_clock;
+    bool train();
     bool advance();
     bool iterate();
     void record();
+    void record_divergence();
     void evaluate_if_due();
     void evaluate();
     void save_numbered_if_due();

@@ -16,6 +16,9 @@ namespace flockstep {
 struct RunConfig {
     static constexpr OtherName other_names[] = {
         {"eval_freq", "eval_every"},
+        {"init_from", "initial"},
+        {"pretrained", "initial"},
+        {"load_model", "initial"},
         {"eval_interval", "eval_every"},
         {"n_eval_episodes", "evaluate_episodes"},
         {"num_eval_episodes", "evaluate_episodes"},
@@ -31,6 +34,7 @@ struct RunConfig {
     InternedString plan = "tune";
     InternedString runs = "runs";
     InternedString run_name;
+    InternedString initial;
     float log_every = 1.0f;
     int64_t log_every_steps = 0;
     int64_t evaluate_episodes = 0;
@@ -49,6 +53,9 @@ struct RunConfig {
           "empty: the engine's default");
         f("runs", runs, any_value(), "parent folder of the run folder");
         f("run_name", run_name, any_value(), "prefix of the run folder's name; empty: the environment's name");
+        f("initial", initial, any_value(),
+          "a checkpoint or run folder whose weights and normalisers the run starts from; settings of the network are "
+          "then the checkpoint's; empty: none");
         f("log_every", log_every, between(0.01, 3600), "seconds between updates of the terminal");
         f("log_every_steps", log_every_steps, between(0, 1LL << 53),
           "agent-steps between log records, rounded to whole rollouts; 0: a 200th of total_steps");
