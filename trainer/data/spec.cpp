@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <functional>
-#include <numeric>
 #include <optional>
 #include <stdexcept>
 
@@ -166,11 +164,6 @@ std::vector<PolicySpec::Members> members_of(const std::vector<int>& agents, cons
     return members;
 }
 }  // namespace
-
-int PolicySpec::Part::elements() const {
-    return std::accumulate(shape.begin(), shape.end(), 1, std::multiplies<int>());
-}
-int PolicySpec::Action::choices() const { return std::accumulate(n.begin(), n.end(), 0); }
 
 std::vector<RoleRange> role_ranges(const Batch& batch) {
     std::vector<RoleRange> roles;

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -22,7 +24,7 @@ struct PolicySpec {
         std::vector<int> shape;  // of one agent
         float scale = 1;         // the network's input is number * scale, so that integers map to -1 .. 1
         int num_flags = 0;       // > 0: the lowest num_flags bits of each number become inputs of their own, 0 or 1
-        int elements() const;
+        int elements() const { return std::accumulate(shape.begin(), shape.end(), 1, std::multiplies<int>()); }
         int planes() const { return num_flags ? num_flags : 1; }  // input columns per element
         bool operator==(const Part&) const = default;
     };
@@ -34,8 +36,8 @@ struct PolicySpec {
         std::vector<float> low, high;  // bounds of each float of a Box
         bool has_mask = false;         // choices can be illegal
         bool is_box() const { return kind == ActionPart::Kind::box; }
-        int size() const { return int(is_box() ? low.size() : n.size()); }  // integers or floats
-        int choices() const;                                                // of all integers: columns of its mask
+        int size() const { return int(is_box() ? low.size() : n.size()); }      // integers or floats
+        int choices() const { return std::accumulate(n.begin(), n.end(), 0); }  // of all integers: columns of its mask
         bool operator==(const Action&) const = default;
     };
     /// The agents of one role that it acts for, as indices within the role, ascending; empty: all of them.
