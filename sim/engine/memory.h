@@ -44,7 +44,8 @@ class Memory {
     virtual void zero(void* data, size_t bytes) = 0;
     virtual void synchronize() = 0;
     /// Sums of the columns of a matrix of this memory, [rows, columns] row-major, to the host. Each is a fixed tree:
-    /// rows i, i + 1024, ... are leaf i, and leaves are added in pairs i and i + 512, 256, ... The same bits everywhere.
+    /// rows i, i + 1024, ... are leaf i, and leaves are added in pairs i and i + 512, 256, ... The same bits
+    /// everywhere.
     virtual void sum_columns(const double* data, int64_t rows, int columns, double* host) = 0;
     static constexpr int sum_leaves = 1024;
 };
