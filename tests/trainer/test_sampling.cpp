@@ -85,6 +85,7 @@ TEST_CASE("sampling: the best action is the largest allowed logit; hopeless rows
     CHECK(draw({}, 1, 0, {1, 2, 3}, {0, 0, 0}, 0).action[0] == 0);
     CHECK(draw({}, 1, 0, {1, 2, 3}, {0, 0, 0}, 0).log_prob[0] == 0.0f);
     CHECK(draw({}, 1, 0, {NAN, NAN, NAN}, {}, 0).action[0] == 0);
+    CHECK(std::isnan(draw({}, 1, 0, {NAN, NAN, NAN}, {}, 0).log_prob[0]));
 }
 
 TEST_CASE("sampling: the GPU chooses as the CPU does") {
