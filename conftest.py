@@ -151,3 +151,18 @@ def trained(tmp_path_factory):
         "train", "cartpole", "--total_steps", "20000", *SMALL, "--log_every", "0.05", "--evaluate_episodes", "50", cwd=folder
     )
     return folder, only_run(folder), output
+
+
+@pytest.fixture(scope="session")
+def policy_run(tmp_path_factory):
+    """policy_run(case): the run folder of a case of tests/policy_cases.py, trained when first asked for."""
+    from policy_cases import train
+
+    folder, made = tmp_path_factory.mktemp("policies"), {}
+
+    def run(case):
+        if case not in made:
+            made[case] = train(folder / case, case)
+        return made[case]
+
+    return run

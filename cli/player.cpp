@@ -5,6 +5,7 @@
 #include "sim/engine/registry.h"
 #include "trainer/run/evaluate.h"
 #include "trainer/run/run_folder.h"
+#include "trainer/run/trained_network.h"
 
 namespace flockstep {
 
@@ -15,7 +16,7 @@ Player::Player(const Command& command, const std::string& policy)
         if (!policy.empty())
             throw std::invalid_argument("policy: got " + in_quotes(policy) + " and a checkpoint, want one of the two");
         policy_ = find_checkpoint(command.checkpoint);
-        archive_ = std::make_shared<Archive>(read_archive(policy_));
+        archive_ = std::make_shared<Archive>(read_archive(policy_, is_needed_to_act));
         const CheckpointInfo info = read_info(*archive_);
         if (!environment_.empty() && environment_ != info.environment)
             throw std::invalid_argument("checkpoint: " + policy_ + " was trained on " + info.environment + ", not on " +

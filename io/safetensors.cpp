@@ -138,7 +138,7 @@ std::vector<Entry> read_entries(const Header& header, uint64_t data_bytes) {
     return entries;
 }
 
-Safetensors read_all(const std::string& path) {
+Safetensors read_all(const std::string& path, const ArrayFilter& wants) {
     Reader file(path);
     uint64_t first = 0;
     const Header header = read_header(file, first);
@@ -146,6 +146,7 @@ Safetensors read_all(const std::string& path) {
     if (const auto metadata = header.find("__metadata__"); metadata != header.end())
         result.metadata = metadata->get<std::map<std::string, std::string>>();
     for (Entry& entry : read_entries(header, file.size() - first)) {
+        if (wants && !wants(entry.name)) continue;
         std::vector<char> bytes(entry.end - entry.begin);
         file.read(first + entry.begin, bytes.data(), bytes.size());
         result.arrays.push_back(
@@ -155,9 +156,9 @@ Safetensors read_all(const std::string& path) {
 }
 }  // namespace
 
-Safetensors read_safetensors(const std::string& path) {
+Safetensors read_safetensors(const std::string& path, const ArrayFilter& wants) {
     try {
-        return read_all(path);
+        return read_all(path, wants);
     } catch (const nlohmann::json::exception&) {
         throw std::invalid_argument(path_text(path) + ": an entry of its header is malformed");
     } catch (const std::invalid_argument& error) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -24,6 +25,9 @@ struct Safetensors {
     std::vector<Array> arrays;  // in the order of their bytes
 };
 
+/// Whether an array of this name is to be read.
+using ArrayFilter = std::function<bool(const std::string& name)>;
+
 /// An array to write; a view of its bytes.
 struct SafetensorsView {
     std::string name, dtype;
@@ -31,10 +35,11 @@ struct SafetensorsView {
     std::string_view bytes;
 };
 
-/// Reads a whole file. Throws std::invalid_argument, "PATH: it ends before the array x does: the file is cut short", if
-/// it cannot be read, is damaged, or a shape does not match its bytes. Every byte after the header must belong to
-/// exactly one array, as the format requires, so no more is allocated than the size of the file and its header as JSON.
-Safetensors read_safetensors(const std::string& path);
+/// Reads the header and the arrays that `wants` accepts (null: all); of the others no byte is read. Throws
+/// std::invalid_argument, "PATH: it ends before the array x does: the file is cut short", if it cannot be read, is
+/// damaged, or a shape does not match its bytes. Every byte after the header must belong to exactly one array, as the
+/// format requires, so no more is allocated than the size of the file and its header as JSON.
+Safetensors read_safetensors(const std::string& path, const ArrayFilter& wants = nullptr);
 
 /// Writes a file by write_file (io/atomic_file.h), with the same `previous` and errors.
 void write_safetensors(const std::string& path, const std::map<std::string, std::string>& metadata,

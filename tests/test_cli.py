@@ -119,7 +119,7 @@ BAD_WORDS = [
     (["bench", "cartpole", "--device", "cuda:97"], 'device: got "cuda:97", which cannot be used'),
     (["train", "cartpole", "--dtype", "observation=float17"], "float17"),
     (["train", "cartpole", "--max_episode_steps", "-3"], 'max_episode_steps: got "-3", want an integer from 1'),
-    (["train", "cartpole", "--config", "cartpol"], 'config: got "cartpol", want a TOML file, none, or one of acrobot, cartpole, mpe_spread, mpe_tag, pathfinding, pathfinding_'),
+    (["train", "cartpole", "--config", "cartpol"], 'config: got "cartpol", want a TOML file, none, or one of acrobot, cartpole, mountain_car_continuous, mpe_spread, mpe_spread_mappo, mpe_tag, pathfinding, pathfinding_'),
     (["train", "cartpole", "--config", "pathfinding_random"], "config: recipe pathfinding_random is for pathfinding, not for cartpole"),
     (["bench", "pathfinding", "--height", "64", "--width", "64"], 'benchmark settings of pathfinding (--config none skips them): size: got 32, want 64'),
     (["train", "cartpole", "--NUM_ENVS", "4"], 'unknown key "NUM_ENVS", want num_envs'),

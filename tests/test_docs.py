@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BINARY = Path(os.environ.get("FLOCKSTEP_BINARY", ROOT / "build" / "flockstep")).resolve()
 RUN = "runs/cartpole-20260101-120000"  # what pages call a run of CartPole; there is one when their examples run
 CLIENTS = ROOT / "docs/clients.md"  # test_clients_docs.py runs it
+NEEDS = {"onnx.md": ["onnx", "onnxruntime"]}  # pages that are skipped where a module is not installed
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "envs").glob("*/README.md"))]
 
 # Commands that the pages show and the tests do not run.
@@ -87,6 +88,8 @@ def run_example_page(page, folder, run=None):
 @needs_program
 @pytest.mark.parametrize("page", [page for page in PAGES if page != CLIENTS], ids=name_of)
 def test_every_example_of_a_page_runs(page, tmp_path, run_folder):
+    for module in NEEDS.get(page.name, []):
+        pytest.importorskip(module)
     run_example_page(page, tmp_path, run_folder)
 
 

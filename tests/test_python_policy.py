@@ -72,11 +72,11 @@ def test_it_says_what_it_was_trained_in(cartpole_run, pathfinding_run):
     policy = flockstep.load_policy(cartpole_run / "checkpoint.safetensors", device="cpu")
     assert (policy.environment, policy.settings, policy.device) == ("cartpole", {"max_episode_steps": 500}, "cpu")
     push = {"kind": "discrete", "n": [2], "has_mask": False}
-    assert policy.roles == {"agent": {"observation": {"observation": (4,)}, "action": {"push": push}}}
+    assert policy.roles == {"agent": {"observation": {"observation": (4,)}, "action": {"action": push}}}
     role = flockstep.load_policy(str(pathfinding_run), device="cpu").roles["agent"]
     assert role == {
         "observation": {"windows": (3, 11, 11), "cost_to_go": (11, 11)},
-        "action": {"move": {"kind": "discrete", "n": [5], "has_mask": True}},
+        "action": {"action": {"kind": "discrete", "n": [5], "has_mask": True}},
     }
 
 

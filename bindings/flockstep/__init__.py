@@ -18,11 +18,12 @@ import warnings
 
 from ._flockstep import Array, Batch, UnknownKeyword, __version__, cuda_unavailable_reason, describe_device, find_device
 from .environment import Environment, environments, make
-from .policy import Policy, load_policy
+from .policy import Distribution, Policy, load_policy
 
 __all__ = [
     "Array",
     "Batch",
+    "Distribution",
     "Environment",
     "Policy",
     "UnknownKeyword",

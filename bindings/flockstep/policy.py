@@ -1,22 +1,40 @@
 """`load_policy` and `Policy`: trained policies. These need torch; the environments do not."""
 
 import os
-
-import numpy as np
+from typing import NamedTuple
 
 from .checks import integer, shown, text
+from .policy_arrays import Actions, Call, converted
 
 
 def load_policy(path, device="auto", seed=0):
     """The policies of a checkpoint that `flockstep train` wrote; see Policy.
 
     path: a checkpoint file or a run folder. device: "auto" (a GPU if one is usable), "cpu", "cuda" or "cuda:1". seed: of
-    sampled actions, 0 .. 2^64 - 1.
+    sampled actions, 0 .. 2^64 - 1. Of the file only weights and input scales are read, not the worlds' state.
 
     Raises ValueError for a file that is missing, damaged or not a Flockstep checkpoint, and for a device that is not usable;
     ImportError if torch is not installed.
     """
     return Policy(path, device, seed)
+
+
+class Distribution(NamedTuple):
+    """What the agents of a call choose from: float32 arrays, or None where no action part is of the kind.
+
+    Arrays have the leading axes of the observation. They are in dicts by role if there are several roles, and by action part if
+    a role's actions have several parts.
+
+    logits: [..., choices] of Discrete and MultiDiscrete parts, the integers' choices one after another as in the action mask.
+        Illegal choices are -inf. If a mask allows nothing, all are, and the policy takes choice 0.
+    mean, std: [..., size] of Box parts, of the normal distribution that a number x is drawn from. With bounds on both sides the
+        action is middle + half_range * x, where -1 .. 1 spans the bounds, otherwise x; with the setting squash_output, tanh(x)
+        takes the place of x, otherwise the action is clipped to the bounds.
+    """
+
+    logits: object
+    mean: object
+    std: object
 
 
 class Policy:
@@ -31,8 +49,13 @@ class Policy:
     environment, settings: what it was trained on, for flockstep.make.
     device: "cpu" or "cuda:0"; observations must be on it.
     roles: {name: {"observation": {part: shape of one agent}, "action": {part: its kind, choices or bounds, has_mask}}}.
+    policies: the names of the checkpoint's policies.
     seed, calls: sampled actions are a function of (seed, calls, world, agent), the same on every device up to rounding in
         the network; `calls` counts the calls of act without a seed. Both may be set.
+
+    act, distribution, log_prob, entropy, value and evaluate_actions take the same observations and masks, and all enqueue their
+    work on torch's current stream on CUDA and do not wait for it. Their float32 results are torch tensors or numpy arrays as the
+    actions are. Nothing is differentiable.
     """
 
     def __init__(self, path, device="auto", seed=0):
@@ -41,13 +64,14 @@ class Policy:
         except ImportError:
             raise ImportError("flockstep.load_policy needs torch: pip install 'flockstep[train]'") from None
         try:
-            from ._flockstep_policy import CheckpointPolicy
+            from ._flockstep_policy import CheckpointPolicy, Given
         except ImportError as error:
             raise ImportError(f"flockstep was built without its policy module, or for another torch ({error})") from None
-        self._torch = torch
+        self._torch, self._given = torch, Given
         self._policy = CheckpointPolicy(path_bytes(path), text("device", device))
         self._roles = self._policy.roles
         self.environment, self.settings, self.device = self._policy.environment, self._policy.settings, self._policy.device
+        self.policies = self._policy.policies
         self.roles = {
             role["name"]: {
                 "observation": dict(role["parts"]),
@@ -58,7 +82,7 @@ class Policy:
         self.seed = integer("seed", seed, 0, 2**64 - 1)
         self.calls = 0
 
-    def act(self, observation, action_mask=None, deterministic=False, seed=None):
+    def act(self, observation, action_mask=None, deterministic=False, seed=None, *, clip=True, return_log_prob=False):
         """Actions for observations, as Environment.step takes them: torch tensors if the observation is one or is on CUDA,
         otherwise numpy. int32 for choices, float32 for Box parts.
 
@@ -72,6 +96,9 @@ class Policy:
             info["action_mask"]. Required if the policy was trained with one.
         deterministic: take the most probable action instead of sampling.
         seed: for the samples of this call only, 0 .. 2^64 - 1: the same call then gives the same actions.
+        clip: false leaves floats of a Box as drawn, even out of their bounds, as log_prob wants them; Environment.step does not
+            take those. Without effect on choices and with squash_output.
+        return_log_prob: return (actions, their log-probabilities as in log_prob, of Box parts before they are clipped).
 
         The number of worlds is free, and with one role and one policy the number of agents. On CUDA the work is enqueued on torch's
         current stream. Raises ValueError for a wrong dtype, shape, device or layout, or a missing part.
@@ -79,105 +106,127 @@ class Policy:
         drawing = {"seed": self.seed, "counter": self.calls}
         if seed is not None:
             drawing = {"seed": integer("seed", seed, 0, 2**64 - 1), "counter": 0}
-        parts = [[self._take(observation, role, name) for name, _ in role["parts"]] for role in self._roles]
-        masks = [self._take_masks(action_mask, role) for role in self._roles]
-        leading = self._leading_axes(parts[0][0], self._roles[0]["parts"][0])
-        num_envs, num_agents = (*leading, 1, 1)[:2]
-        counts = [num_agents] if len(self._roles) == 1 else [role["count"] for role in self._roles]
-        for role, arrays, count, i in zip(self._roles, parts, counts, range(len(parts)), strict=True):
-            lead = (num_envs, count)
-            parts[i] = [self._with_axes(array, lead, shape) for array, (_, shape) in zip(arrays, role["parts"], strict=True)]
-            masks[i] = [
-                None if mask is None else self._with_axes(mask, lead, (sum(action["n"]),))
-                for mask, action in zip(masks[i], role["actions"], strict=True)
-            ]
-            for array, (name, shape) in zip(parts[i], role["parts"], strict=True):
-                if len(self._roles) > 1 and tuple(array.shape) != (*lead, *shape):
-                    raise ValueError(f"{name}: got shape {list(array.shape)}, want {[*lead, *shape]}")
-        actions = self._empty_actions(num_envs, counts)
-        self._policy.act(parts, masks, actions, num_envs=num_envs, counts=counts, deterministic=bool(deterministic), **drawing)
+        call = Call(self._roles, observation, action_mask)
+        actions = Actions.empty(self._torch, call, self._policy.has_one_action, self.device)
+        log_prob = self._empty(call) if return_log_prob else None
+        self._policy.act(self._given_of(call, actions), deterministic=bool(deterministic), clip=bool(clip), log_prob=log_prob, **drawing)
         if seed is None:
             self.calls += 1
-        is_torch = self.device != "cpu" or isinstance(parts[0][0], self._torch.Tensor)
-        return self._nested(actions, leading, (lambda action: action) if is_torch else (lambda action: action.numpy()))
+        chosen = self._returned(call, actions.tree())
+        return (chosen, self._per_agent(call, log_prob)) if return_log_prob else chosen
 
-    def _empty_actions(self, num_envs, counts):
-        """For each role, an array for each of its action parts; the same one for all where every agent chooses one integer."""
-        if self._policy.has_one_action:
-            action = self._torch.empty((num_envs, sum(counts)), dtype=self._torch.int32, device=self.device)
-            return [[action]] * len(self._roles)
-        return [
+    def initial_state(self, num_envs=1):
+        """The state to begin an episode with, for `predict`: None, since no network that Flockstep trains carries one yet."""
+        integer("num_envs", num_envs, 1, 2**31 - 1)
+
+    def predict(self, observation, state=None, episode_start=None, deterministic=False, action_mask=None):
+        """act() with the arguments and results of Stable-Baselines3's predict: (actions, the next state).
+
+        state: what the call before returned, or initial_state(). episode_start: bool [num_envs], the worlds whose state begins
+        anew; not needed while states are None.
+        """
+        if state is not None:
+            raise ValueError(f"state: got {type(state).__name__}, want None: the networks of this checkpoint carry no state")
+        return self.act(observation, action_mask, deterministic), None
+
+    def distribution(self, observation, action_mask=None):
+        """The Distribution that act() samples from."""
+        call = Call(self._roles, observation, action_mask)
+        columns = [
             [
-                self._torch.empty(
-                    (num_envs, count) + (() if action["kind"] == "discrete" else (action["size"],)),
-                    dtype=self._torch.float32 if action["kind"] == "box" else self._torch.int32,
-                    device=self.device,
-                )
+                [self._empty(call, count, sum(action["n"]) or action["size"]) for _ in range(1 + (action["kind"] == "box"))]
                 for action in role["actions"]
             ]
-            for role, count in zip(self._roles, counts, strict=True)
+            for role, count in zip(self._roles, call.counts, strict=True)
         ]
+        self._describe(call, distributions=columns)
 
-    def _nested(self, actions, leading, convert):
-        """The argument of Environment.step, with the leading axes of the observation if there is one role."""
-        if self._policy.has_one_action:
-            action = actions[0][0].reshape(leading) if len(self._roles) == 1 else actions[0][0]
-            return convert(action)
-        tree = {}
-        for role, arrays in zip(self._roles, actions, strict=True):
-            shaped = [array.reshape(leading + array.shape[2:]) if len(self._roles) == 1 else array for array in arrays]
-            tree[role["name"]] = unwrap({part["name"]: convert(array) for part, array in zip(role["actions"], shaped, strict=True)})
-        return unwrap(tree)
+        def tree(is_box, index):
+            arrays = [
+                {action["name"]: own[index] for action, own in zip(role["actions"], lists, strict=True) if is_box == (action["kind"] == "box")}
+                for role, lists in zip(self._roles, columns, strict=True)
+            ]
+            return self._returned(call, call.tree(arrays))
 
-    def _branch(self, what, tree, role):
-        if len(self._roles) == 1:
-            return tree
-        if not isinstance(tree, dict) or role["name"] not in tree:
-            names = ", ".join(role["name"] for role in self._roles)
-            raise ValueError(f"{what}: got {keys_of(tree)}, want a dict with the keys {names}")
-        return tree[role["name"]]
+        return Distribution(logits=tree(False, 0), mean=tree(True, 0), std=tree(True, 1))
 
-    def _take(self, observation, role, name):
-        """The array of a part."""
-        branch = self._branch("observation", observation, role)
-        wanted = ", ".join(part for part, _ in role["parts"])
-        if isinstance(branch, dict) and name in branch:
-            return as_array(name, branch[name])
-        if isinstance(branch, dict) or len(role["parts"]) > 1:
-            raise ValueError(f"observation: got {keys_of(branch)}, want a dict with the keys {wanted}")
-        return as_array(name, branch)
+    def log_prob(self, observation, action, action_mask=None):
+        """Log-probabilities of actions, summed over an agent's action parts: float32 with the leading axes of the observation, or
+        [num_envs, num_agents] with several roles.
 
-    def _take_masks(self, action_mask, role):
-        """The mask of each action part; None where it has none."""
-        needs = [action["name"] for action in role["actions"] if action["has_mask"]]
-        tree = None if action_mask is None else self._branch("action_mask", action_mask, role)
-        if tree is None and needs:
-            raise ValueError("action_mask: got None, want the mask that the policy was trained with")
-        if tree is None:
-            return [None] * len(role["actions"])
-        if len(role["actions"]) == 1:
-            return [as_array("action_mask", tree)]
-        if not isinstance(tree, dict) or not set(needs) <= set(tree):
-            raise ValueError(f"action_mask: got {keys_of(tree)}, want a dict with the keys {', '.join(needs)}")
-        return [as_array(f"action_mask.{name}", tree[name]) if name in needs else None for name in (action["name"] for action in role["actions"])]
+        action: in the form in which act() returns it: integers for choices, floats for Box parts. Illegal choices, and integers
+            that are none, have -inf.
 
-    def _leading_axes(self, array, part):
-        """The axes before one agent's shape: (), (num_envs,) or (num_envs, num_agents)."""
-        name, shape = part
-        given, size = tuple(array.shape), len(shape)
-        leading = given[: len(given) - size]
-        wanted = (2,) if len(self._roles) > 1 else (0, 1, 2)
-        if len(given) < size or given[len(leading) :] != shape or len(leading) not in wanted or 0 in leading:
-            own = ", ".join(map(str, shape))
-            raise ValueError(f"{name}: got shape {list(given)}, want [num_envs, num_agents, {own}]")
-        return leading
+        Of a Box it is a density, as in training: of the number in -1 .. 1 that stands for the action between two bounds (see
+        Distribution); subtract the logarithm of half the distance of the bounds for the density of the action itself. A clipped
+        action does not tell how far out of bounds it was: without squash_output take it from act(clip=False), and clip it for the
+        environment, as in Stable-Baselines3, or take the value from act(return_log_prob=True). With squash_output an action that
+        float32 rounded to its bound counts as the number next to it.
+        """
+        call = Call(self._roles, observation, action_mask)
+        return self._described(call, ["log_prob"], action)[0]
 
-    @staticmethod
-    def _with_axes(array, leading, shape):
-        """A view with both leading axes if the sizes match; otherwise the array itself, which is then refused."""
-        ours = (*leading, *shape)
-        fits = tuple(array.shape)[max(len(array.shape) - len(shape), 0) :] == shape and np.prod(array.shape) == np.prod(ours)
-        return array.reshape(ours) if fits and tuple(array.shape) != ours else array
+    def entropy(self, observation, action_mask=None):
+        """Entropies of the distributions, summed over an agent's action parts; shaped as log_prob's result. With squash_output by
+        Gauss-Hermite quadrature, as in training."""
+        return self._described(Call(self._roles, observation, action_mask), ["entropy"])[0]
+
+    def value(self, observation):
+        """The critic's estimates of the discounted return, shaped as log_prob's result. With norm_reward in units of normalised
+        rewards. Raises ValueError if a critic sees more than its agent's observation (the setting critic_input)."""
+        return self._described(Call(self._roles, observation, None, needs_mask=False), ["value"])[0]
+
+    def evaluate_actions(self, observation, action, action_mask=None):
+        """(value, log_prob, entropy) of one pass through the networks, as Stable-Baselines3's policies return them. Errors as those of
+        value and log_prob."""
+        return self._described(Call(self._roles, observation, action_mask), ["value", "log_prob", "entropy"], action)
+
+    def export_onnx(self, path, policy=None):
+        """Writes one policy's actor and critic as an ONNX model (opset 17), which needs neither Flockstep nor torch.
+
+        policy: its name; needed if the checkpoint has several. Rows of the model's arrays are agents.
+        Inputs: each observation part by name, [rows, ...] in the dtype that it was trained with; `action_mask`, bool
+            [rows, choices], where the policy was trained with masks.
+        Outputs: `action`, the most probable one, int32 [rows] (Discrete), [rows, integers] (MultiDiscrete) or float32 [rows, size]
+            (Box); `logits` of choices, `mean` and `std` of a Box, as in Distribution; `value` [rows], unless the critic sees more than
+            its agent's observation (the setting critic_input). If actions have several
+            parts, the part's name follows: `action_mask.NAME`, `action.NAME`, `logits.NAME`.
+        The weights are those of the checkpoint and everything is computed in float32: policies trained with bfloat16 round
+        differently in Flockstep.
+
+        Raises ImportError if onnx is not installed, ValueError for an unknown policy and for an encoder other than mlp and cnn.
+        """
+        from .onnx_export import export
+
+        export(self._policy, policy, path)
+
+    def _given_of(self, call, actions=None):
+        return self._given(call.parts, call.masks, actions.lists if actions else [], call.num_envs, call.counts)
+
+    def _describe(self, call, actions=None, distributions=(), log_prob=None, entropy=None, value=None):
+        given = self._given_of(call, actions)
+        self._policy.describe(given, distributions=distributions, log_prob=log_prob, entropy=entropy, value=value)
+
+    def _described(self, call, names, action=None):
+        """Some of log_prob, entropy and value."""
+        actions = None
+        if "log_prob" in names:
+            actions = Actions.given(self._torch, call, self._policy.has_one_action, self.device, action)
+        results = {name: self._empty(call) for name in names}
+        self._describe(call, actions, **results)
+        return tuple(self._per_agent(call, result) for result in results.values())
+
+    def _empty(self, call, *shape):
+        shape = (call.num_envs, *(shape or [sum(call.counts)]))
+        return self._torch.empty(shape, dtype=self._torch.float32, device=self.device)
+
+    def _per_agent(self, call, array):
+        return self._returned(call, array.reshape(call.all_agents()))
+
+    def _returned(self, call, tree):
+        """Torch tensors for torch tensors and on CUDA, otherwise numpy."""
+        is_torch = self.device != "cpu" or call.is_torch(self._torch)
+        return tree if is_torch else converted(tree, lambda tensor: tensor.numpy())
 
 
 def described(action):
@@ -186,31 +235,9 @@ def described(action):
     return {key: action[key] for key in keys}
 
 
-def unwrap(tree):
-    """The only value of a dict of one, otherwise the dict."""
-    return next(iter(tree.values())) if len(tree) == 1 else tree
-
-
 def path_bytes(path):
     """A path as the system has it, UTF-8 or not."""
     try:
         return os.fsencode(path)
     except (TypeError, UnicodeEncodeError):
         raise ValueError(f"path: got {shown(path)}, want a path") from None
-
-
-def keys_of(tree):
-    """What a tree is, for a sentence."""
-    return f"the keys {', '.join(map(str, tree))}" if isinstance(tree, dict) else f"one {type(tree).__name__}"
-
-
-def as_array(name, given):
-    """Arrays as they are; lists as float32; ValueError for what has no shape."""
-    if isinstance(given, (list, tuple)):
-        try:
-            return np.asarray(given, np.float32)
-        except (TypeError, ValueError, OverflowError):
-            raise ValueError(f"{name}: got {shown(given)}, want an array of numbers") from None
-    if not hasattr(given, "shape") or not hasattr(given, "reshape"):
-        raise ValueError(f"{name}: got {type(given).__name__}, want an array")
-    return given

@@ -125,7 +125,7 @@ TEST_CASE("PPO: the clock of training starts with the first iteration") {
     CHECK(trainer->read_metrics().seconds == 0);
     CHECK(trainer->progress() == 0);
     while (!trainer->is_finished()) trainer->iterate();
-    CHECK(trainer->iterations() > 1);
+    CHECK(trainer->iterations() > 0);  // one may take longer than 0.2 s on a busy machine
     CHECK(trainer->read_metrics().seconds >= 0.2);
 }
 

@@ -9,7 +9,6 @@
 namespace flockstep {
 
 namespace {
-constexpr int norm_sum = LossSums::size, num_sums = LossSums::size + 2;
 constexpr int64_t least_final_rows = 1024;
 }  // namespace
 
@@ -45,8 +44,6 @@ Group::Group(const PolicySpec& spec, const TrainConfig& config, Batch& batch, co
       final_rows_(std::min(rows_.size, std::max(least_final_rows, (rows_.size + 15) / 16))) {
     state_ = allocate<GroupState>(1, "state");
     index_ = allocate<int64_t>(minibatch_size(), "minibatch");
-    sums_ = allocate<double>(num_sums + RolloutSums::size, "sums");
-    rollout_sums_ = sums_ + num_sums;
     final_index_ = allocate<int64_t>(final_rows_, "truncated rows");
     offences_ = allocate<Offence>(FindOffence::chunks, "offences");
     make_selections(batch, rollout, counts);
@@ -159,16 +156,16 @@ void Group::estimate_advantages(const ExecutionContext& context, const Rollout& 
     gae.advantage = rollout.advantage, gae.value_target = rollout.value_target;
     run(context, rows_.size, gae);
     sum(context, config_.num_steps * rows_.size,
-        SumRollout{rows_, live_, rollout.active, rollout.advantage, rollout.value_target}, rollout_sums_,
+        SumRollout{rows_, live_, rollout.active, rollout.advantage, rollout.value_target}, state_->rollout_sums,
         Store::overwrite);
-    run(context, 1, AccumulateScalar{rollout_sums_ + RolloutSums::active, &state->agent_steps});
+    run(context, 1, AccumulateScalar{state_->rollout_sums + RolloutSums::active, &state->agent_steps});
     if (config_.norm_value) learn_value_norm(context);
 }
 
 void Group::learn_value_norm(const ExecutionContext& context) {
     run(context, 1,
-        MergeValues{rollout_sums_ + RolloutSums::count, rollout_sums_ + RolloutSums::target,
-                    rollout_sums_ + RolloutSums::target_square, &state_->value_moments, &state_->value_norm});
+        MergeValues{state_->rollout_sums + RolloutSums::count, state_->rollout_sums + RolloutSums::target,
+                    state_->rollout_sums + RolloutSums::target_square, &state_->value_moments, &state_->value_norm});
     const Network::ValueHead head = network_.value_head();
     uint16_t* const copy = weights_.bf16_copy();
     run(context, head.inputs + 1,
@@ -181,7 +178,7 @@ PpoLoss Group::loss(const Rollout& rollout, int64_t size) const {
     loss.rows = rows_, loss.minibatch = {0, size, index_}, loss.head = head_;
     loss.live = live_, loss.log_prob = rollout.log_prob, loss.value = rollout.value;
     loss.advantage = rollout.advantage, loss.value_target = rollout.value_target;
-    loss.rollout_sums = rollout_sums_, loss.ent_coef = &state_->schedule[1], loss.value_norm = value_norm();
+    loss.rollout_sums = state_->rollout_sums, loss.ent_coef = &state_->schedule[1], loss.value_norm = value_norm();
     loss.clip_coef = config_.clip_coef, loss.clip_vloss = config_.clip_vloss, loss.vf_coef = config_.vf_coef;
     loss.num_minibatches = config_.num_minibatches, loss.norm_adv = config_.norm_adv;
     return loss;
@@ -201,12 +198,12 @@ void Group::learn(const ExecutionContext& context, const Rollout& rollout, int e
     run(context, minibatch_size(eighths), indices);
     run(context, 1, IncrementCounter{&state_->minibatches, 1});
 
-    engine_->gradient(context, input_, loss(rollout, minibatch_size(eighths)), sums_);
+    engine_->gradient(context, input_, loss(rollout, minibatch_size(eighths)), state_->sums);
     sum(context, weights_.size(), SumSquares{weights_.gradient()}, &state_->square_norm, Store::overwrite);
     run(context, 1,
         PrepareAdam{&state_->square_norm, &state_->schedule[0], &state_->minibatch_is_empty, &state_->optimiser_steps,
-                    config_.max_grad_norm, sums_ + LossSums::policy_loss, &counts_->not_finite, &state_->adam,
-                    sums_ + norm_sum});
+                    config_.max_grad_norm, state_->sums + LossSums::policy_loss, &counts_->not_finite, &state_->adam,
+                    state_->sums + LossSums::size});
     run(context, weights_.size(),
         AdamStep{weights_.gradient(), &state_->adam, config_.adam_eps, weights_.parameter(), weights_.first_moment(),
                  weights_.second_moment(), weights_.bf16_copy()});
@@ -222,18 +219,17 @@ void Group::normalise(const ExecutionContext& context) {
 }
 
 GroupMetrics Group::read_metrics() const {
+    GroupState now;
+    memory_.to_host(&now, state_, sizeof now);
     GroupMetrics metrics;
     metrics.name = spec_.name;
-    metrics.sums.resize(num_sums), metrics.rollout_sums.resize(RolloutSums::size);
-    memory_.to_host(metrics.sums.data(), sums_, num_sums * 8);
-    memory_.to_host(metrics.rollout_sums.data(), rollout_sums_, RolloutSums::size * 8);
-    float schedule[2];
-    memory_.to_host(schedule, state_->schedule, sizeof schedule);
-    metrics.learning_rate = schedule[0], metrics.entropy_weight = schedule[1];
+    metrics.sums.assign(std::begin(now.sums), std::end(now.sums));
+    metrics.rollout_sums.assign(std::begin(now.rollout_sums), std::end(now.rollout_sums));
+    metrics.learning_rate = now.schedule[0], metrics.entropy_weight = now.schedule[1];
     set_losses(metrics, metrics.sums, metrics.rollout_sums);
     return metrics;
 }
-void Group::clear_metrics() { memory_.zero(sums_, num_sums * 8); }
+void Group::clear_metrics() { memory_.zero(state_->sums, sizeof state_->sums); }
 
 void Group::visit(StateVisitor& visitor, bool for_learning) {
     const std::string prefix = spec_.name + ".";

@@ -38,7 +38,9 @@ struct GroupState {
     Moments value_moments;
     Moments reward_moments;
     double return_sums[3];
-    double square_norm;  // of the gradient
+    double square_norm;               // of the gradient
+    double sums[LossSums::size + 2];  // of all minibatches since clear_metrics(); see GroupMetrics
+    double rollout_sums[RolloutSums::size];
 };
 
 /// A set of rows that one policy acts for, and all that belongs to it: specification, settings, network and weights,
@@ -139,7 +141,6 @@ class Group {
     uint8_t* own_live_ = nullptr;  // where agents wait: [num_steps][slot_rows]
     const uint8_t* live_;          // what agents can learn from, the same shape
     float* carried_returns_ = nullptr;
-    double *sums_, *rollout_sums_;
     Offence* offences_;  // [FindOffence::chunks]
 };
 

@@ -13,6 +13,7 @@
 #include "trainer/device/selection.h"
 #include "trainer/learn/loss.h"
 #include "trainer/learn/optimiser.h"
+#include "trainer/policy/describe_actions.h"
 
 /// The CUDA side of launch.h: one kernel for items, two for sums, instantiated for each kind of item.
 namespace flockstep {
@@ -97,6 +98,7 @@ size_t select_on_cuda(const ExecutionContext& context, void* storage, size_t byt
 
 template void run_on_cuda(const ExecutionContext&, int64_t, const SampleActions&);
 template void run_on_cuda(const ExecutionContext&, int64_t, const StoreValues&);
+template void run_on_cuda(const ExecutionContext&, int64_t, const DescribeActions&);
 template void run_on_cuda(const ExecutionContext&, int64_t, const MinibatchIndices&);
 template void run_on_cuda(const ExecutionContext&, int64_t, const ComputeAdvantage&);
 template void run_on_cuda(const ExecutionContext&, int64_t, const GatherInput&);

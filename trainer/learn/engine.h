@@ -6,7 +6,7 @@
 #include "trainer/data/input.h"
 #include "trainer/device/launch.h"
 #include "trainer/learn/loss.h"
-#include "trainer/policy/head.h"
+#include "trainer/policy/describe_actions.h"
 #include "trainer/policy/network.h"
 #include "trainer/policy/weights.h"
 
@@ -26,6 +26,9 @@ class Engine {
     /// Chooses actions for samples of one step; `sample.value` null: without the critic.
     virtual void act(const ExecutionContext& context, const NetworkInputs& input, const Samples& samples,
                      SampleActions sample) = 0;
+    /// Describes the distributions of samples of one step, and values, as far as `describe` wants them.
+    virtual void describe(const ExecutionContext& context, const NetworkInputs& input, const Samples& samples,
+                          DescribeActions describe) = 0;
     /// Stores the values of store.samples.
     virtual void value(const ExecutionContext& context, const NetworkInputs& input, StoreValues store) = 0;
     /// The gradient of a loss over loss.minibatch, into the weights' gradient; the loss adds its terms to `sums`.

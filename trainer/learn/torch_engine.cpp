@@ -62,6 +62,13 @@ class TorchEngine : public Engine {
         sample.policy = forward(context, input, samples, {true, sample.value != nullptr});
         run(context, samples.count, sample);
     }
+    void describe(const ExecutionContext& context, const NetworkInputs& input, const Samples& samples,
+                  DescribeActions describe) override {
+        const at::NoGradGuard no_gradient;
+        describe.policy = forward(context, input, samples, {describe.wants_head(), describe.value != nullptr});
+        if (!describe.wants_head()) describe.policy.head = nullptr;
+        run(context, samples.count, describe);
+    }
     void value(const ExecutionContext& context, const NetworkInputs& input, StoreValues store) override {
         const at::NoGradGuard no_gradient;
         store.policy = forward(context, input, store.samples, {false, true});

@@ -34,6 +34,11 @@ class Categorical {
     }
     SIM_HD bool allows(int k) const { return !mask_ || mask_[k]; }
     SIM_HD float log_prob(int k) const { return is_empty_ ? 0.0f : logits_[k] - max_logit_ - log_total_; }
+    /// Of any integer, choices that are illegal or do not exist included: -inf.
+    SIM_HD float log_prob_of_any(int k) const {
+        if (is_empty_) return k == 0 ? 0.0f : -HUGE_VALF;
+        return k >= 0 && k < n_ && allows(k) ? log_prob(k) : -HUGE_VALF;
+    }
     SIM_HD float probability(int k) const { return is_empty_ || !allows(k) ? 0.0f : expf(log_prob(k)); }
     SIM_HD float entropy() const { return entropy_; }
 
@@ -82,6 +87,7 @@ class Gaussian {
         : mean_(mean), raw_(raw_deviation), deviation_(softplus(raw_deviation) + min_std), squashed_(is_squashed) {}
     SIM_HD float sample(float normal) const { return mean_ + deviation_ * normal; }
     SIM_HD float mode() const { return mean_; }
+    SIM_HD float deviation() const { return deviation_; }
     SIM_HD float log_prob(float x) const {
         const float z = (x - mean_) / deviation_;
         const float plain = -0.5f * z * z - logf(deviation_) - half_log_two_pi;
@@ -140,6 +146,19 @@ struct Component {
     float min_std;
     float low, high;  // Gaussian: the action is middle + half_range * number, clipped to low .. high
     float middle, half_range;
+
+    /// The action that a sampled number stands for, before it is clipped.
+    SIM_HD float action_of(float number) const {
+        return middle + half_range * (kind == Kind::squashed ? tanhf(number) : number);
+    }
+    /// The number that stands for an action, the inverse of action_of. Squashed, the bounds are infinitely far away:
+    /// actions there, which rounding produces, count as the float32 next to them.
+    SIM_HD float number_of(float action) const {
+        const float number = (action - middle) / half_range;
+        if (kind != Kind::squashed) return number;
+        constexpr float limit = 0.99999994f;
+        return atanhf(number > limit ? limit : number < -limit ? -limit : number);
+    }
 };
 
 /// What one policy chooses, in memory. The number of components is not bounded, so they are on the device.
@@ -238,6 +257,7 @@ struct SampleActions {
     Head head;
     PolicyOutput policy;  // [rows]
     bool deterministic;
+    bool keeps_overshoot;  // floats of a Box are left as drawn, even if out of bounds
     uint64_t seed;
     int64_t first_env;
     const int64_t* counter;  // [1]; null: 0
@@ -279,9 +299,8 @@ struct SampleActions {
         const float chosen = deterministic ? distribution.mode() : distribution.sample(normal(rng, agent, draw));
         if (float* kept = head.kept<float>(c, rows, step, i)) *kept = chosen;
         if (float* action = head.action<float>(c, rows, i)) {
-            const float number = c.kind == Component::Kind::squashed ? tanhf(chosen) : chosen;
-            const float scaled = c.middle + c.half_range * number;
-            *action = scaled < c.low ? c.low : scaled > c.high ? c.high : scaled;
+            const float scaled = c.action_of(chosen);
+            *action = keeps_overshoot ? scaled : scaled < c.low ? c.low : scaled > c.high ? c.high : scaled;
         }
         return distribution.log_prob(chosen);
     }

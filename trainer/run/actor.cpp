@@ -19,6 +19,7 @@ struct Actor::Impl {
     Batch& batch;
     uint64_t seed;
     int64_t calls = 0;
+    std::deque<TrainedNetwork> networks;
     std::deque<PolicyActor> policies;
 
     /// The policy reads and writes the batch's own tensors.
@@ -41,18 +42,19 @@ struct Actor::Impl {
 };
 
 Actor::Actor(const Archive& archive, Batch& batch, uint64_t seed)
-    : impl_(new Impl{read_info(archive), batch, seed, 0, {}}) {
+    : impl_(new Impl{read_info(archive), batch, seed, 0, {}, {}}) {
+    const CheckpointInfo& info = impl_->info;
+    for (size_t p = 0; p < info.policies.size(); ++p) impl_->networks.emplace_back(info, archive, p, batch.memory());
     const std::vector<PolicySpec> here = policy_specs(batch);
-    check_roles(impl_->info, archive, here);
+    check_roles(info, archive, here);
     const std::vector<RoleRange> ranges = role_ranges(batch);
     std::vector<ActorRole> roles;
     for (size_t r = 0; r < here.size(); ++r) {
         ActorRole& role = roles.emplace_back(ActorRole{ranges[r], {}});
         for (const PolicySpec::Part& part : here[r].parts) role.dtypes.push_back(part.dtype);
     }
-    for (size_t p = 0; p < impl_->info.policies.size(); ++p)
-        impl_->bind(impl_->policies.emplace_back(impl_->info, archive, p, roles, batch.memory(), batch.num_envs()),
-                    ranges);
+    for (const TrainedNetwork& network : impl_->networks)
+        impl_->bind(impl_->policies.emplace_back(network, roles, batch.num_envs()), ranges);
 }
 Actor::~Actor() = default;
 const CheckpointInfo& Actor::info() const { return impl_->info; }

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "io/safetensors.h"
 #include "io/text_table.h"
 
 namespace flockstep {
@@ -110,9 +109,9 @@ void write_archive(const std::string& path, const Archive& archive, const std::s
     write_safetensors(path, archive.metadata, views, previous);
 }
 
-Archive read_archive(const std::string& path) {
+Archive read_archive(const std::string& path, const ArrayFilter& wants) {
     try {
-        Safetensors file = read_safetensors(path);
+        Safetensors file = read_safetensors(path, wants);
         Archive archive{std::move(file.metadata), {}, path};
         for (Safetensors::Array& array : file.arrays)
             archive.arrays.push_back({std::move(array.name), dtype_of_name(array.dtype, path), std::move(array.shape),

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "io/safetensors.h"
 #include "sim/engine/batch.h"
 
 namespace flockstep {
@@ -43,7 +44,8 @@ struct Archive {
 /// Atomically writes a safetensors file (io/safetensors.h). If `previous` is given, the file that is replaced is kept
 /// under that name. Throws std::runtime_error that names the file.
 void write_archive(const std::string& path, const Archive& archive, const std::string& previous = {});
-/// Throws DamagedCheckpoint that names the file and what is wrong with it.
-Archive read_archive(const std::string& path);
+/// Reads the metadata and the arrays that `wants` accepts (null: all). Throws DamagedCheckpoint that names the file and
+/// what is wrong with it.
+Archive read_archive(const std::string& path, const ArrayFilter& wants = nullptr);
 
 }  // namespace flockstep

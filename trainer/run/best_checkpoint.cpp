@@ -23,7 +23,7 @@ std::optional<double> read_best(const RunFolder& folder, const std::string& keep
     if (!std::filesystem::is_regular_file(folder.best_checkpoint())) return {};
     Archive archive;
     try {
-        archive = read_archive(folder.best_checkpoint());
+        archive = read_archive(folder.best_checkpoint(), [](const std::string&) { return false; });
     } catch (const DamagedCheckpoint&) {
         return {};  // the next one replaces it
     }

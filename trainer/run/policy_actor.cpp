@@ -3,56 +3,14 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "trainer/data/normalise.h"
-#include "trainer/run/checkpoint.h"
-
 namespace flockstep {
 
-namespace {
-/// Compares what the settings describe with the stored parameters, before memory is allocated for them.
-Network make_network(const CheckpointInfo& info, const Archive& archive, const PolicySpec& spec) {
-    try {
-        Network network(spec, info.config);
-        for (const Parameter& p : network.parameters().list())
-            archive.expect(spec.name + ".parameter." + p.name, DType::float32, p.shape);
-        return network;
-    } catch (const DamagedCheckpoint&) {
-        throw;
-    } catch (const std::invalid_argument& error) {
-        const std::string what = error.what();
-        if (what.rfind(archive.place(), 0) == 0) throw;
-        throw DamagedCheckpoint(archive.place() + "training_settings." + what);
-    }
-}
-}  // namespace
-
-PolicyActor::PolicyActor(const CheckpointInfo& info, const Archive& archive, size_t policy,
-                         const std::vector<ActorRole>& roles, Memory& memory, int64_t num_envs)
-    : spec_(info.policies[policy]),
-      memory_(memory),
-      network_(make_network(info, archive, spec_)),
-      weights_(network_.parameters(), info.config.precision == Precision::bfloat16, Weights::Use::act, memory),
-      input_(network_.actor_input()) {
-    StateReader reader(archive, memory);
-    visit_parameters(reader, spec_.name + ".parameter.", weights_.list(), weights_.parameter());
-    weights_.refresh();
-    float* const shift =
-        static_cast<float*>(buffers_.emplace_back(memory, size_t(input_.width) * 8, "input scale").data());
-    reader.visit(spec_.name + ".input.shift_and_scale", DType::float32, {2, input_.width}, shift, {});
-    input_.shift = shift, input_.scale = shift + input_.width;
-    input_.limit = info.config.norm_obs ? observation_limit : 0.0f;
-
-    const std::vector<Component>& components = network_.components();
-    void* const list = buffers_.emplace_back(memory, components.size() * sizeof(Component), "actions").data();
-    memory.from_host(list, components.data(), components.size() * sizeof(Component));
-    head_ = Head(components, static_cast<const Component*>(list), network_.num_outputs());
-    for (size_t a = 0; a < spec_.actions.size(); ++a)
-        head_.actions[a].size = spec_.actions[a].size(), head_.actions[a].choices = spec_.actions[a].choices();
-
+PolicyActor::PolicyActor(const TrainedNetwork& trained, const std::vector<ActorRole>& roles, int64_t num_envs)
+    : trained_(trained) {
     int64_t rows = 0;
-    for (const PolicySpec::Members& members : spec_.members) add_member(members, roles, num_envs);
+    for (const PolicySpec::Members& members : spec().members) add_member(members, roles, num_envs);
     for (const Member& member : members_) rows = std::max(rows, member.inputs.actor.rows.size);
-    engine_ = make_torch_engine(network_, weights_, info.config, rows, 0);
+    engine_ = make_torch_engine(trained.network(), trained.weights(), trained.config(), rows, 0);
 }
 
 void PolicyActor::add_member(const PolicySpec::Members& members, const std::vector<ActorRole>& roles,
@@ -64,7 +22,7 @@ void PolicyActor::add_member(const PolicySpec::Members& members, const std::vect
     std::vector<int> agents = members.agents;
     for (int i = 0; members.agents.empty() && i < range.count; ++i) agents.push_back(i);
     if (agents.back() >= range.count)
-        throw std::invalid_argument("policy " + spec_.name + ": it acts for agent " + std::to_string(agents.back()) +
+        throw std::invalid_argument("policy " + spec().name + ": it acts for agent " + std::to_string(agents.back()) +
                                     " of role " + range.name + ", which has " + std::to_string(range.count) +
                                     " agents here");
     std::vector<int32_t> cells, source_rows;
@@ -73,7 +31,10 @@ void PolicyActor::add_member(const PolicySpec::Members& members, const std::vect
             cells.push_back(int32_t(env * num_agents + range.first + agent));
             source_rows.push_back(int32_t(env * range.count + agent));
         }
-    Member& member = members_.emplace_back(Member{size_t(role - roles.begin()), {input_, {}}, head_});
+    Member& member = members_.emplace_back(Member{size_t(role - roles.begin()),
+                                                  {trained_.input(), {}},
+                                                  trained_.head(),
+                                                  std::vector<DistributionColumns>(spec().actions.size())});
     RowSet& rows = member.inputs.actor.rows;
     rows.size = int64_t(cells.size()), rows.num_agents = num_agents, rows.slot_rows = num_envs * num_agents;
     if (int(agents.size()) != num_agents) rows.cell = upload(cells);
@@ -83,8 +44,8 @@ void PolicyActor::add_member(const PolicySpec::Members& members, const std::vect
 }
 
 int32_t* PolicyActor::upload(const std::vector<int32_t>& list) {
-    void* const data = buffers_.emplace_back(memory_, list.size() * 4, "rows").data();
-    memory_.from_host(data, list.data(), list.size() * 4);
+    void* const data = buffers_.emplace_back(trained_.memory(), list.size() * 4, "rows").data();
+    trained_.memory().from_host(data, list.data(), list.size() * 4);
     return static_cast<int32_t*>(data);
 }
 
@@ -106,12 +67,30 @@ void PolicyActor::bind_mask(size_t role, size_t a, const uint8_t* mask) {
     if (Member* const member = find(role)) member->head.actions[a].mask = mask;
 }
 
+void PolicyActor::bind_distribution(size_t role, size_t a, const DistributionColumns& columns) {
+    if (Member* const member = find(role)) member->distributions[a] = columns;
+}
+
 void PolicyActor::act(const ExecutionContext& context, const Draw& draw) {
     for (const Member& member : members_) {
         SampleActions sample{};
         sample.rows = member.inputs.actor.rows, sample.head = member.head, sample.deterministic = draw.deterministic;
         sample.seed = draw.seed, sample.first_env = draw.first_env, sample.counter_offset = draw.counter;
+        sample.keeps_overshoot = draw.keeps_overshoot, sample.log_prob = draw.log_prob;
         engine_->act(context, member.inputs, {0, sample.rows.size}, sample);
+    }
+}
+
+void PolicyActor::describe(const ExecutionContext& context, const Wanted& wanted) {
+    for (const Member& member : members_) {
+        DescribeActions describe{};
+        describe.rows = member.inputs.actor.rows, describe.head = member.head,
+        describe.wants_parts = wanted.distributions;
+        for (size_t a = 0; wanted.distributions && a < member.distributions.size(); ++a)
+            describe.parts[a] = member.distributions[a];
+        describe.log_prob = wanted.log_prob, describe.entropy = wanted.entropy, describe.value = wanted.value;
+        describe.value_norm = trained_.value_norm();
+        engine_->describe(context, member.inputs, {0, describe.rows.size}, describe);
     }
 }
 

@@ -6,6 +6,7 @@
 
 #include "trainer/run/checkpoint.h"
 #include "trainer/run/divergence.h"
+#include "trainer/run/trained_network.h"
 
 namespace flockstep {
 
@@ -177,7 +178,7 @@ void TrainingLoop::evaluate_best() {
     constexpr int times = 10;
     if (!marl_eval_ || marl_eval_->has_absolute()) return;
     const bool has_best = std::filesystem::is_regular_file(folder_.best_checkpoint());
-    const Archive archive = has_best ? read_archive(folder_.best_checkpoint()) : snapshot(trainer_);
+    const Archive archive = has_best ? read_archive(folder_.best_checkpoint(), is_needed_to_act) : snapshot(trainer_);
     const std::vector<Evaluation> evaluations = held_out_.play_more(archive, times);
     if (!evaluations.empty()) marl_eval_->add_absolute(evaluations);
 }
