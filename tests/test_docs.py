@@ -170,7 +170,7 @@ def test_the_table_of_training_has_every_key_that_a_run_records(run_folder):
     shown = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
     assert recorded == shown and len(shown) > 35
     assert re.search(r"\| `clip_coef` \| `0.2` \| .* \| clipping range of the probability ratio \|", table)
-    assert re.search(r"\| `ent_coef_end` .* linear in between \|", table)  # a help text of two lines
+    assert re.search(r"\| `ent_coef_end` .* negative: it stays as it is \|", table)  # a help text of two lines
 
 
 def test_every_marker_is_filled_in_and_a_wrong_one_is_refused():

@@ -2,10 +2,12 @@
 
 import json
 import re
+import resource
 import struct
+import subprocess
 
 import pytest
-from command import ROOT, SMALL, log_lines, metric_lines, needs_program, only_run, refusal, succeed
+from command import BINARY, ROOT, SMALL, log_lines, metric_lines, needs_program, only_run, refusal, succeed
 
 pytestmark = needs_program
 
@@ -283,6 +285,24 @@ def test_what_is_missing_after_training_is_made_up_for(tmp_path):
     said = succeed("train", "--resume", run, "--evaluate_episodes", "5", "--replay", "true", cwd=tmp_path)
     assert "is already at total_steps = 1024" in said and "Replay: " in said
     assert (run / "evaluation.jsonl").exists() and (run / "replay.html").exists()
+
+
+# A disk that is full
+
+
+def test_a_log_that_cannot_be_written_loses_nothing_that_was_learnt(tmp_path):
+    most = 60_000  # bytes of a file: more than the checkpoint, less than the log
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))  # noqa: E731
+    words = [BINARY, "train", "cartpole", *SMALL, *QUIET, "--num_envs", "4", "--hidden_sizes", "8", "--keep_best", "", "--total_steps", "20000"]
+    options = {"capture_output": True, "text": True, "timeout": 120, "preexec_fn": limit, "restore_signals": False}  # SIGXFSZ stays ignored
+    result = subprocess.run(words, cwd=tmp_path, **options)
+    run = only_run(tmp_path)
+    assert result.returncode == 2 and result.stderr.count("\n") == 1
+    says = re.fullmatch(r"flockstep: runs/\S+: cannot be written: File too large; the checkpoint is saved, of iteration (\d+)\n", result.stderr)
+    assert says and json.loads(metadata_of(run / "checkpoint.safetensors")["progress"])["iterations"] == int(says.group(1))
+    succeed("train", "--resume", run, cwd=tmp_path)
+    whole = train(tmp_path / "whole", "--num_envs", "4", "--hidden_sizes", "8", "--keep_best", "", "--total_steps", "20000")
+    assert arrays_of(run / "checkpoint.safetensors") == arrays_of(whole / "checkpoint.safetensors")
 
 
 # The page

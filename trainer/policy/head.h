@@ -50,14 +50,14 @@ class Categorical {
             if (!allows(k)) continue;
             last = k;
             cumulative += probability(k);
-            if (uniform < cumulative) break;
+            if (!(uniform >= cumulative)) break;  // NaN: the first
         }
         return last;
     }
     /// The most probable action; ties go to the lowest index.
     SIM_HD int mode() const {
         for (int k = 0; k < n_; ++k)
-            if (allows(k) && logits_[k] == max_logit_) return k;
+            if (allows(k) && !(logits_[k] < max_logit_)) return k;
         return 0;
     }
     /// d_log_prob * d log_prob(chosen) + d_entropy * d entropy(), for each logit.

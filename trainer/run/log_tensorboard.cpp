@@ -86,7 +86,9 @@ TensorBoardFile::TensorBoardFile(const std::filesystem::path& folder, int64_t re
 }
 
 TensorBoardFile::~TensorBoardFile() {
-    if (std::fclose(file_) != 0) std::fprintf(stderr, "%s: cannot be written: %s\n", path_.c_str(), strerror(errno));
+    const bool has_failed = std::ferror(file_) != 0;  // which was said
+    if (std::fclose(file_) != 0 && !has_failed)
+        std::fprintf(stderr, "%s: cannot be written: %s\n", path_.c_str(), strerror(errno));
 }
 
 void TensorBoardFile::write(const std::string& event) {

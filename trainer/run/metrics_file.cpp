@@ -33,7 +33,9 @@ MetricsFile::MetricsFile(const std::filesystem::path& path, int64_t iterations) 
     if (!file_) fail(path);
 }
 MetricsFile::~MetricsFile() {
-    if (std::fclose(file_) != 0) std::fprintf(stderr, "%s: cannot be written: %s\n", path_.c_str(), strerror(errno));
+    const bool has_failed = std::ferror(file_) != 0;  // which was said
+    if (std::fclose(file_) != 0 && !has_failed)
+        std::fprintf(stderr, "%s: cannot be written: %s\n", path_.c_str(), strerror(errno));
 }
 
 void MetricsFile::cut(int64_t iterations) {

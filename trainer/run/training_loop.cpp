@@ -126,8 +126,26 @@ int64_t TrainingLoop::iterations_to_next_event() const {
 
 void TrainingLoop::record() {
     if (metrics_.iterations <= std::max<int64_t>(log_.last_training(), 0)) return;
-    log_.write(metrics_);
+    write_log([&] { log_.write(metrics_); });
     recorded_progress_ = trainer_.progress();
+}
+
+/// If the log cannot be written, the run ends, but what it has learnt since the last checkpoint is saved if that can
+/// be.
+void TrainingLoop::write_log(const std::function<void()>& write) {
+    try {
+        write();
+    } catch (const std::runtime_error& error) {
+        std::string kept = saved_iterations_ < 0 ? "; no checkpoint is saved" : "; the checkpoint is of before";
+        try {
+            const Archive archive = snapshot(trainer_);
+            expect_finite(archive, trainer_.iterations());
+            folder_.save_checkpoint(archive);
+            kept = "; the checkpoint is saved, of iteration " + std::to_string(trainer_.iterations());
+        } catch (const std::exception&) {  // the message says why
+        }
+        throw std::runtime_error(error.what() + kept);
+    }
 }
 
 /// The log has the iteration that diverged, its numbers as null.
@@ -151,7 +169,7 @@ void TrainingLoop::evaluate() {
     if (const std::optional<Evaluation> evaluation = held_out_.play(archive, "trained")) {
         best_.offer(archive, *evaluation);
         marl_eval_->add(metrics_.env_steps, *evaluation);
-        log_.write(metrics_, *evaluation);
+        write_log([&] { log_.write(metrics_, *evaluation); });
     }
     trainer_.exclude_seconds(std::chrono::duration<double>(Clock::now() - begin).count());
 }
@@ -181,7 +199,7 @@ void TrainingLoop::save_if_due() {
 /// The log is on the disk before the checkpoint is.
 void TrainingLoop::save(const Archive& archive) {
     expect_finite(archive, metrics_.iterations);
-    log_.sync();
+    write_log([&] { log_.sync(); });
     folder_.save_checkpoint(archive);
     saved_ = Clock::now(), saved_iterations_ = metrics_.iterations;
     if (evaluate_every_ == 0) best_.offer(archive, metrics_.statistics);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <limits>
 #include <optional>
 
@@ -39,6 +40,7 @@ class TrainingLoop {
     bool iterate();
     void record();
     void record_divergence();
+    void write_log(const std::function<void()>& write);
     void evaluate_if_due();
     void evaluate();
     void save_numbered_if_due();
