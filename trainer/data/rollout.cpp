@@ -178,15 +178,27 @@ void Rollout::bind_critic(const std::vector<PolicySpec::CriticPart>& parts, size
     for (int i = 0; i < input.num_parts; ++i) {
         if (input.parts[i].of == InputPart::Of::identity) continue;
         const PartBuffer& part = tensors_.at(parts[size_t(input.parts[i].source)].part.name);
-        input.parts[i].data = part.data, input.parts[i].slot_bytes = part.slot_bytes;
+        input.parts[i].data = part.data - first_row_bytes(parts, p, input.parts[i]);
+        input.parts[i].slot_bytes = part.slot_bytes;
     }
+}
+/// An agent's state is found by its source row, and its role's tensor begins at the role's first row of the source.
+int64_t Rollout::first_row_bytes(const std::vector<PolicySpec::CriticPart>& parts, size_t p,
+                                 const InputPart& column) const {
+    if (column.of != InputPart::Of::agent) return 0;
+    const PolicySpec::Part& part = parts[size_t(column.source)].part;
+    for (const Tenant& tenant : sources_[source_[p]].roles)
+        if (tensor_name(roles_, tenant.role.name, "") == part.name.substr(0, part.name.rfind('.') + 1))
+            return tenant.first_row * part.elements() * size_of(part.dtype);
+    return 0;
 }
 void Rollout::bind_final_critic(const std::vector<PolicySpec::CriticPart>& parts, size_t p, InputColumns& input) const {
     bind_critic(parts, p, input);
     input.active = final_active;
     for (int i = 0; i < input.num_parts; ++i)
         if (input.parts[i].of != InputPart::Of::identity)
-            input.parts[i].data = tensors_.at(parts[size_t(input.parts[i].source)].part.name).final_data;
+            input.parts[i].data = tensors_.at(parts[size_t(input.parts[i].source)].part.name).final_data -
+                                  first_row_bytes(parts, p, input.parts[i]);
 }
 void Rollout::bind_final(size_t p, InputColumns& input) const {
     input.rows = rows_[p], input.active = final_active;

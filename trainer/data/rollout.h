@@ -78,6 +78,7 @@ class Rollout {
     };
     void make_sources(const std::vector<PolicySpec>& policies);
     void allocate_states(const std::vector<PolicySpec>& policies);
+    int64_t first_row_bytes(const std::vector<PolicySpec::CriticPart>& parts, size_t p, const InputPart& column) const;
     void allocate_source(Source& source, const PolicySpec& spec);
     RowSet make_rows(const PolicySpec& spec, const Source& source);
     void allocate_actions(Source& source, const PolicySpec& spec);

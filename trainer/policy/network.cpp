@@ -126,7 +126,8 @@ Network::Tower Network::make_tower(const std::vector<CriticPart>& parts, int num
     // Joined observations and most states are no images.
     const bool is_flat = std::none_of(seen.begin(), seen.end(), [](const auto& part) { return part.shape.size() > 1; });
     const bool is_own = has_own_critic_input_ && prefix == "critic.";
-    const EncoderKind& kind = find_encoder(is_own && is_flat ? "mlp" : config.encoder.str());
+    const std::string encoder = is_own && is_flat ? "mlp" : config.encoder.str();
+    const EncoderKind& kind = find_encoder(encoder);
     const std::vector<int> order = kind.order(seen);
     Tower tower;
     tower.columns = columns_of(parts, order, num_identities);
