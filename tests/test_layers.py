@@ -75,6 +75,19 @@ def test_the_engines_rooms_know_each_other_one_way(room, known):
     assert not [f"{path} includes {header}" for path, header in headers if header.startswith(forbidden)]
 
 
+TRAINER_ROOMS = ("device", "data", "policy", "learn", "algorithm", "run")  # each may include those before it
+
+
+@pytest.mark.parametrize("room", TRAINER_ROOMS)
+def test_the_trainers_rooms_know_each_other_one_way(room):
+    """Headers alone, as in the engine: device/kernels.cu instantiates the items of every room."""
+    assert {path.name for path in (ROOT / "trainer").iterdir() if path.is_dir()} == set(TRAINER_ROOMS)
+    forbidden = tuple(f"trainer/{other}/" for other in TRAINER_ROOMS[TRAINER_ROOMS.index(room) + 1 :])
+    headers = [(path, header) for path, header in includes(f"trainer/{room}") if path.suffix == ".h"]
+    assert headers
+    assert not [f"{path} includes {header}" for path, header in headers if header.startswith(forbidden)]
+
+
 def test_environments_know_the_contract_alone():
     """Rules are compiled by the CPU's compiler and by nvcc: what they include costs every user of them."""
     wrong = [f"{path} includes {header}" for path, header in includes("envs")
