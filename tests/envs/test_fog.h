@@ -7,7 +7,7 @@ namespace flockstep {
 /// Fog: boats that fish as a team each cast on one side, best where they see birds. The team shares the catch, and a
 /// swell that lasts as long as the episode adds to it or takes from it, whatever they do. In fog a boat knows the birds
 /// and the swell around itself alone, so that only who sees all boats can tell a good catch from a good day; otherwise
-/// it sees what the global state says.
+/// it sees what critics get as the state.
 struct Fog {
     static constexpr const char* summary = "boats share a catch that depends on more than each can see in fog";
     static constexpr int sides = 4, boat_size = sides + 1;
