@@ -58,6 +58,12 @@ const EnvironmentCases test_teams("test_teams", short_episodes,
                                   {
                                       {"test_teams", {}, 0x4d7fc1a10a76cc50u},
                                   });
+const EnvironmentCases test_fog(
+    "test_fog", short_episodes,
+    {
+        {"test_fog", {}, 0x252716cb1d91dddcu},
+        {"test_fog, a clear day", {{"fog", "false"}, {"num_boats", "3"}}, 0x2607180e2003ef8bu},
+    });
 
 }  // namespace
 }  // namespace flockstep

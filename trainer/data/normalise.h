@@ -93,6 +93,7 @@ struct MergeValues {
 
     SIM_HD void operator()(int64_t) const {
         constexpr double decay = 0.95, least_deviation = 1e-2;
+        norm->factor = 1, norm->offset = 0;
         if (*square_sum - *square_sum != 0) return;  // not finite: the run ends
         moments->count *= decay, moments->m2 *= decay;
         moments->merge(*count, *sum, *square_sum);
