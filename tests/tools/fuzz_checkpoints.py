@@ -31,7 +31,8 @@ SMALL = "--config none --num_envs 8 --num_steps 8 --num_minibatches 2 --hidden_s
 SOURCES = {
     "cartpole": "--norm_obs true --norm_reward true".split(),
     "pathfinding": "--num_agents 3 --size 6 --observation windows,cost_to_go --mask_obstacles true".split(),
-    "mpe_tag": [],
+    "mpe_tag": "--critic_input joint --norm_value true".split(),
+    "pendulum": "--state_dependent_std true --squash_output true".split(),
 }
 AGENTS = {"adversary": 3}  # of a world, by role; 1 in the others that act here
 ROOM = 1 << 30  # bytes that a process may take beyond what the libraries do
