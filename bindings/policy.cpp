@@ -75,8 +75,8 @@ class CheckpointPolicy : public Constructed {
         prepare_for(arrays, given);
         for (PolicyActor& policy : policies_)
             policy.act({device(), arrays.stream, nullptr}, {deterministic, seed, 0, counter, !clip, to});
-        std::swap(given_,
-                  arrays);  // on the GPU they are still being read; the last ones go once Python is locked again
+        // On the GPU they are still being read; the last ones go once Python is locked again.
+        std::swap(given_, arrays);
     }
 
     /// Writes what is not None. distributions: for each role and action part (logits,) or (mean, deviation); empty:
@@ -250,7 +250,6 @@ class CheckpointPolicy : public Constructed {
 };
 
 py::list roles_of(const CheckpointPolicy& policy) {
-    constexpr const char* kinds[] = {"discrete", "multi_discrete", "box"};
     py::list roles;
     for (size_t r = 0; r < policy.info().roles.size(); ++r) {
         const PolicySpec& spec = policy.spec_of(r);
@@ -259,7 +258,7 @@ py::list roles_of(const CheckpointPolicy& policy) {
             parts.append(py::make_tuple(part.name, py::tuple(py::cast(part.shape))));
         for (const PolicySpec::Action& part : spec.actions) {
             py::dict action;
-            action["name"] = part.name, action["kind"] = kinds[int(part.kind)], action["n"] = part.n;
+            action["name"] = part.name, action["kind"] = part.kind_name(), action["n"] = part.n;
             action["size"] = part.size(), action["has_mask"] = part.has_mask;
             action["low"] = part.low, action["high"] = part.high;
             actions.append(action);

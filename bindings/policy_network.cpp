@@ -24,12 +24,11 @@ py::dict to_dict(const Component& c) {
 }
 
 py::list actions_of(const TrainedNetwork& trained) {
-    constexpr const char* kinds[] = {"discrete", "multi_discrete", "box"};
     py::list actions;
     for (size_t a = 0; a < trained.spec().actions.size(); ++a) {
         const PolicySpec::Action& action = trained.spec().actions[a];
         py::dict dict;
-        dict["name"] = action.name, dict["kind"] = kinds[int(action.kind)], dict["n"] = action.n;
+        dict["name"] = action.name, dict["kind"] = action.kind_name(), dict["n"] = action.n;
         dict["has_mask"] = action.has_mask;
         py::list components;
         for (const Component& c : trained.network().components())

@@ -61,7 +61,6 @@ struct Trainer::Impl {
             groups.emplace_back(policies[g], config, *batch, rollout, g, counts + g);
             group_graphs.emplace_back(config.cuda_graphs);
         }
-
         batch->memory().synchronize();
         batch->reset(uint64_t(config.seed), rollout.last_bindings(), stream.handle());
     }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 #include <stdexcept>
+#include <tuple>
+#include <utility>
 
 #include "trainer/device/items.h"
 
@@ -130,10 +132,6 @@ void Rollout::allocate_states(const std::vector<PolicySpec>& policies) {
             }
 }
 
-RowSet Rollout::all_rows() const {
-    return {batch_.num_envs() * batch_.num_agents(), slot_rows_, batch_.num_agents(), nullptr, nullptr};
-}
-
 /// Rows in ascending order of their cells. Lists are made only where they say something.
 RowSet Rollout::make_rows(const PolicySpec& spec, const Source& source) {
     struct Agent {
@@ -166,21 +164,42 @@ RowSet Rollout::make_rows(const PolicySpec& spec, const Source& source) {
     return rows;
 }
 
-void Rollout::bind(size_t p, InputColumns& input) const {
-    input.rows = rows_[p], input.active = active;
+namespace {
+/// Points the columns of an input at their parts; `part_of` gives that of a column.
+template <class PartOf>
+void bind_columns(InputColumns& input, const RowSet& rows, const uint8_t* active, PartOf part_of) {
+    input.rows = rows, input.active = active;
     for (int i = 0; i < input.num_parts; ++i) {
-        const PartBuffer& part = parts(p)[size_t(input.parts[i].source)];
-        input.parts[i].data = part.data, input.parts[i].slot_bytes = part.slot_bytes;
+        InputPart& column = input.parts[i];
+        if (column.of == InputPart::Of::identity) continue;
+        std::tie(column.data, column.slot_bytes) = part_of(column);
     }
 }
+}  // namespace
+
+void Rollout::bind(size_t p, InputColumns& input) const {
+    bind_columns(input, rows_[p], active, [&](const InputPart& column) {
+        const PartBuffer& part = parts(p)[size_t(column.source)];
+        return std::pair(part.data, part.slot_bytes);
+    });
+}
+void Rollout::bind_final(size_t p, InputColumns& input) const {
+    bind_columns(input, rows_[p], final_active, [&](const InputPart& column) {
+        const PartBuffer& part = parts(p)[size_t(column.source)];
+        return std::pair(part.final_data, part.slot_bytes);
+    });
+}
 void Rollout::bind_critic(const std::vector<PolicySpec::CriticPart>& parts, size_t p, InputColumns& input) const {
-    input.rows = rows_[p], input.active = active;
-    for (int i = 0; i < input.num_parts; ++i) {
-        if (input.parts[i].of == InputPart::Of::identity) continue;
-        const PartBuffer& part = tensors_.at(parts[size_t(input.parts[i].source)].part.name);
-        input.parts[i].data = part.data - first_row_bytes(parts, p, input.parts[i]);
-        input.parts[i].slot_bytes = part.slot_bytes;
-    }
+    bind_columns(input, rows_[p], active, [&](const InputPart& column) {
+        const PartBuffer& part = tensors_.at(parts[size_t(column.source)].part.name);
+        return std::pair(part.data - first_row_bytes(parts, p, column), part.slot_bytes);
+    });
+}
+void Rollout::bind_final_critic(const std::vector<PolicySpec::CriticPart>& parts, size_t p, InputColumns& input) const {
+    bind_columns(input, rows_[p], final_active, [&](const InputPart& column) {
+        const PartBuffer& part = tensors_.at(parts[size_t(column.source)].part.name);
+        return std::pair(part.final_data - first_row_bytes(parts, p, column), part.slot_bytes);
+    });
 }
 /// An agent's state is found by its source row, and its role's tensor begins at the role's first row of the source.
 int64_t Rollout::first_row_bytes(const std::vector<PolicySpec::CriticPart>& parts, size_t p,
@@ -192,22 +211,6 @@ int64_t Rollout::first_row_bytes(const std::vector<PolicySpec::CriticPart>& part
             return tenant.first_row * part.elements() * size_of(part.dtype);
     return 0;
 }
-void Rollout::bind_final_critic(const std::vector<PolicySpec::CriticPart>& parts, size_t p, InputColumns& input) const {
-    bind_critic(parts, p, input);
-    input.active = final_active;
-    for (int i = 0; i < input.num_parts; ++i)
-        if (input.parts[i].of != InputPart::Of::identity)
-            input.parts[i].data = tensors_.at(parts[size_t(input.parts[i].source)].part.name).final_data -
-                                  first_row_bytes(parts, p, input.parts[i]);
-}
-void Rollout::bind_final(size_t p, InputColumns& input) const {
-    input.rows = rows_[p], input.active = final_active;
-    for (int i = 0; i < input.num_parts; ++i) {
-        const PartBuffer& part = parts(p)[size_t(input.parts[i].source)];
-        input.parts[i].data = part.final_data, input.parts[i].slot_bytes = part.slot_bytes;
-    }
-}
-
 Bindings Rollout::bind_step(int step, const std::vector<PolicySpec>& policies) const {
     const int64_t row = step * slot_rows_, slot = step + 1;
     Bindings bindings(batch_);

@@ -28,8 +28,6 @@ class Rollout {
     int segment_steps() const { return segment_steps_; }
     int num_segments() const { return (num_steps_ + segment_steps_ - 1) / segment_steps_; }
     int64_t slot_rows() const { return slot_rows_; }
-    /// All cells of a slot.
-    RowSet all_rows() const;
     /// The rows of policy `p`.
     const RowSet& rows(size_t p) const { return rows_[p]; }
     /// Sets the data of a network's input: slots of the rollout, or of the final observations of its segments.

@@ -14,6 +14,9 @@ namespace flockstep {
 
 class Batch;
 
+/// "discrete", "multi_discrete" or "box", as checkpoints and Python say it.
+inline constexpr const char* kind_names[] = {"discrete", "multi_discrete", "box"};
+
 /// What one policy sees and chooses, and whom it acts for: all that it needs to know about an environment. Comes from a
 /// batch or from a checkpoint.
 struct PolicySpec {
@@ -35,6 +38,7 @@ struct PolicySpec {
         std::vector<int> n;            // choices of each integer; empty for a Box
         std::vector<float> low, high;  // bounds of each float of a Box
         bool has_mask = false;         // choices can be illegal
+        const char* kind_name() const { return kind_names[int(kind)]; }
         bool is_box() const { return kind == ActionPart::Kind::box; }
         int size() const { return int(is_box() ? low.size() : n.size()); }      // integers or floats
         int choices() const { return std::accumulate(n.begin(), n.end(), 0); }  // of all integers: columns of its mask

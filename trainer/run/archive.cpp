@@ -53,7 +53,6 @@ T element(const NamedArray& array, size_t i) {
     memcpy(&number, array.bytes.data() + i * sizeof(T), sizeof(T));
     return number;
 }
-/// Of the first number that is not finite or out of range; -1: there is none.
 template <class T>
 int64_t find_wrong(const NamedArray& array, double low, double high) {
     for (size_t i = 0; i < array.bytes.size() / sizeof(T); ++i) {
@@ -62,23 +61,30 @@ int64_t find_wrong(const NamedArray& array, double low, double high) {
     }
     return -1;
 }
-std::string number_at(const NamedArray& array, int64_t i) {
+std::string text_at(const NamedArray& array, int64_t i) {
     if (array.dtype == DType::int64) return std::to_string(element<int64_t>(array, size_t(i)));
-    const double number =
-        array.dtype == DType::float64 ? element<double>(array, size_t(i)) : double(element<float>(array, size_t(i)));
+    const double number = number_at(array, i);
     return std::isfinite(number) ? plain_number(number) : std::to_string(number);
 }
 }  // namespace
 
+double number_at(const NamedArray& array, int64_t i) {
+    return array.dtype == DType::float64 ? element<double>(array, size_t(i)) : double(element<float>(array, size_t(i)));
+}
+
+int64_t find_wrong_number(const NamedArray& array, double low, double high) {
+    return array.dtype == DType::int64     ? find_wrong<int64_t>(array, low, high)
+           : array.dtype == DType::float64 ? find_wrong<double>(array, low, high)
+                                           : find_wrong<float>(array, low, high);
+}
+
 const NamedArray& Archive::expect_numbers(const std::string& name, DType dtype, const std::vector<int64_t>& shape,
                                           double low, double high) const {
     const NamedArray& array = expect(name, dtype, shape);
-    const int64_t wrong = dtype == DType::int64     ? find_wrong<int64_t>(array, low, high)
-                          : dtype == DType::float64 ? find_wrong<double>(array, low, high)
-                                                    : find_wrong<float>(array, low, high);
+    const int64_t wrong = find_wrong_number(array, low, high);
     if (wrong < 0) return array;
     if (std::isfinite(high))
-        throw DamagedCheckpoint(place() + name + ": got " + number_at(array, wrong) +
+        throw DamagedCheckpoint(place() + name + ": got " + text_at(array, wrong) +
                                 (dtype == DType::int64 ? ", want an integer from " : ", want a number from ") +
                                 std::to_string(int64_t(low)) + " to " + std::to_string(int64_t(high)));
     throw DamagedCheckpoint(place() + name + ": number " + std::to_string(wrong) + " is not finite" +

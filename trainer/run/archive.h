@@ -41,6 +41,11 @@ struct Archive {
     void add(const std::string& name, DType dtype, std::vector<int64_t> shape, const void* data);
 };
 
+/// Index of the first number of an array of float32, float64 or int64 that is not finite or not within low .. high; -1:
+/// there is none. And number `i` of an array of float32 or float64.
+int64_t find_wrong_number(const NamedArray& array, double low, double high);
+double number_at(const NamedArray& array, int64_t i);
+
 /// Atomically writes a safetensors file (io/safetensors.h). If `previous` is given, the file that is replaced is kept
 /// under that name. Throws std::runtime_error that names the file.
 void write_archive(const std::string& path, const Archive& archive, const std::string& previous = {});

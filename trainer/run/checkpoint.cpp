@@ -39,6 +39,8 @@ void StateReader::visit(const std::string& name, DType dtype, const std::vector<
     memory_.from_host(data, array.bytes.data(), array.bytes.size());
 }
 
+bool is_of_worlds(const std::string& array) { return array.rfind(worlds_prefix, 0) == 0; }
+
 Archive snapshot(Trainer& trainer) {
     Archive archive;
     Batch& batch = trainer.batch();
@@ -64,7 +66,7 @@ void restore(Trainer& trainer, const Archive& archive) {
     trainer.visit_state(reader);
     std::vector<FieldValue> worlds;
     for (const NamedArray& array : archive.arrays) {
-        if (array.name.rfind(worlds_prefix, 0) != 0) continue;
+        if (!is_of_worlds(array.name)) continue;
         worlds.push_back(array);
         worlds.back().name = array.name.substr(sizeof worlds_prefix - 1);
     }

@@ -6,6 +6,9 @@
 
 namespace flockstep {
 
+/// Whether an array of a checkpoint is of the worlds' state, not of a policy or the trainer.
+bool is_of_worlds(const std::string& array);
+
 /// Everything needed to continue bit for bit. Waits.
 Archive snapshot(Trainer& trainer);
 /// Continues from a snapshot(). Throws std::invalid_argument if it comes from another environment, number of worlds or

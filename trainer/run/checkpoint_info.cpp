@@ -121,8 +121,6 @@ Json bounds(const std::vector<float>& values) {
     return list;
 }
 
-constexpr const char* kinds[] = {"discrete", "multi_discrete", "box"};
-
 Json to_json(const PolicySpec::Part& part) {
     return {{"name", part.name},
             {"dtype", name_of(part.dtype)},
@@ -137,7 +135,7 @@ Json to_json(const PolicySpec& spec) {
         members.push_back({{"role", member.role}, {"agents", member.agents}});
     for (const PolicySpec::Part& part : spec.parts) parts.push_back(to_json(part));
     for (const PolicySpec::Action& action : spec.actions) {
-        Json json{{"name", action.name}, {"kind", kinds[int(action.kind)]}, {"n", action.n}};
+        Json json{{"name", action.name}, {"kind", action.kind_name()}, {"n", action.n}};
         json["low"] = bounds(action.low), json["high"] = bounds(action.high), json["has_mask"] = action.has_mask;
         actions.push_back(json);
     }
@@ -181,9 +179,9 @@ PolicySpec::Action read_action(const Entry& entry) {
     PolicySpec::Action action;
     action.name = entry.at("name").text(), action.has_mask = entry.at("has_mask").boolean();
     const std::string kind = entry.at("kind").text();
-    const auto found = std::find(std::begin(kinds), std::end(kinds), kind);
-    if (found == std::end(kinds)) entry.at("kind").refuse("discrete, multi_discrete or box");
-    action.kind = ActionPart::Kind(found - std::begin(kinds));
+    const auto found = std::find(std::begin(kind_names), std::end(kind_names), kind);
+    if (found == std::end(kind_names)) entry.at("kind").refuse("discrete, multi_discrete or box");
+    action.kind = ActionPart::Kind(found - std::begin(kind_names));
     int64_t choices = 0;
     for (const Entry& n : entry.at("n").list(action.is_box() ? 0 : 1, action.is_box() ? 0 : most_integers)) {
         action.n.push_back(int(n.integer(1, most_numbers)));

@@ -1,22 +1,13 @@
 #include "trainer/run/divergence.h"
 
-#include <cmath>
 #include <cstring>
+#include <limits>
+
+#include "trainer/run/checkpoint.h"
 
 namespace flockstep {
 
 namespace {
-/// The first number that is not finite; 0: there is none.
-template <class T>
-double find_not_finite(const NamedArray& array) {
-    for (size_t i = 0; i < array.bytes.size(); i += sizeof(T)) {
-        T number;
-        memcpy(&number, array.bytes.data() + i, sizeof number);
-        if (!std::isfinite(number)) return double(number);
-    }
-    return 0;
-}
-
 /// "the weight actor.hidden.0.weight" for "agent.parameter.actor.hidden.0.weight".
 std::string describe(const std::string& name) {
     for (const auto& [key, what] : {std::pair{"parameter.", "the weight "},
@@ -29,15 +20,14 @@ std::string describe(const std::string& name) {
 
 void expect_finite(const Archive& snapshot, int64_t iteration) {
     for (const NamedArray& array : snapshot.arrays) {
-        if (array.name.rfind("environment.", 0) == 0) continue;
-        const double wrong = array.dtype == DType::float32   ? find_not_finite<float>(array)
-                             : array.dtype == DType::float64 ? find_not_finite<double>(array)
-                                                             : 0;
-        if (wrong == 0) continue;
+        if (is_of_worlds(array.name) || (array.dtype != DType::float32 && array.dtype != DType::float64)) continue;
+        constexpr double any = std::numeric_limits<double>::infinity();
+        const int64_t wrong = find_wrong_number(array, -any, any);
+        if (wrong < 0) continue;
         const size_t dot = array.name.find('.');
-        throw NotFinite(
-            {offence_text(describe(array.name.substr(dot + 1)), array.name.substr(0, dot), wrong, learning_advice)},
-            iteration);
+        throw NotFinite({offence_text(describe(array.name.substr(dot + 1)), array.name.substr(0, dot),
+                                      number_at(array, wrong), learning_advice)},
+                        iteration);
     }
 }
 

@@ -4,10 +4,10 @@
 #include <iterator>
 #include <stdexcept>
 
-#include "io/quote.h"
 #include "trainer/run/checkpoint.h"
 #include "trainer/run/policy_actor.h"
 #include "trainer/run/run_folder.h"
+#include "trainer/run/training_task.h"
 
 namespace flockstep {
 
@@ -18,8 +18,6 @@ constexpr const char* network_settings[] = {
     "min_std", "squash_output", "norm_obs", "norm_value"};
 /// What is taken over unless it is given, and may differ.
 constexpr const char* defaults[] = {"precision", "groups"};
-
-std::string shown(const Value& value) { return to_text(value).empty() ? "\"\"" : escaped(to_text(value)); }
 
 std::string names_of(const std::vector<PolicySpec>& policies) {
     std::string names;
@@ -64,7 +62,9 @@ class InitialReader : public StateReader {
 }  // namespace
 
 Initial::Initial(const std::string& file_or_run)
-    : archive_(read_archive(find_checkpoint(file_or_run, "initial"))), info_(read_info(archive_)) {}
+    : archive_(read_archive(find_checkpoint(file_or_run, "initial"),
+                            [](const std::string& array) { return !is_of_worlds(array); })),
+      info_(read_info(archive_)) {}
 
 void Initial::adopt(TrainConfig& config, const std::function<bool(const std::string&)>& is_given) const {
     const std::map<std::string, Value> its = write_config(info_.config).values(), here = write_config(config).values();

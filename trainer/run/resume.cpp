@@ -4,7 +4,6 @@
 #include <iterator>
 #include <stdexcept>
 
-#include "io/quote.h"
 #include "sim/engine/registry.h"
 #include "trainer/run/checkpoint.h"
 
@@ -25,7 +24,6 @@ void expect_equal(const Settings& before, const Settings& now, const RunFolder& 
     for (const auto& [key, value] : before.values()) {
         const auto given = now.values().find(key);
         if (!is_fixed(key) || given == now.values().end() || to_text(given->second) == to_text(value)) continue;
-        const auto shown = [](const Value& v) { return to_text(v).empty() ? "\"\"" : escaped(to_text(v)); };
         throw std::invalid_argument(
             key + ": got " + shown(given->second) + ", but " + folder.path().string() + " has " + shown(value) +
             ", which a resumed run keeps; to start a new run from its weights: " + "--initial " +

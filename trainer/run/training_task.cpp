@@ -64,6 +64,8 @@ std::unique_ptr<Trainer> make_trainer(TrainingTask& task) {
     return std::make_unique<Trainer>(std::move(batch), task.config);
 }
 
+std::string shown(const Value& value) { return to_text(value).empty() ? "\"\"" : escaped(to_text(value)); }
+
 int64_t batch_size(Trainer& trainer) {
     const TrainConfig& config = trainer.config();
     return config.num_envs * config.num_steps * trainer.batch().num_agents();

@@ -98,6 +98,9 @@ std::string to_toml(const TrainingTask& task);
 /// and metrics that do not exist, too little host memory.
 std::unique_ptr<Trainer> make_trainer(TrainingTask& task);
 
+/// A setting's value in messages.
+std::string shown(const Value& value);
+
 /// Agent-steps of one iteration: num_envs x num_steps x agents.
 int64_t batch_size(Trainer& trainer);
 /// How many iterations `agent_steps` are, rounded, and at least 1; 0 for 0.
