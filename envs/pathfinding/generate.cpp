@@ -12,7 +12,17 @@ namespace {
 /// SplitMix64 (Steele, Lea, Flood 2014): draw i is a function of seed and i. Each use has its own stream.
 class Draws {
   public:
-    enum Stream : uint64_t { cells = 1, walls = 2, doors = 3, random_config = 4, maze_config = 5 };
+    enum Stream : uint64_t {
+        cells = 1,
+        walls = 2,
+        doors = 3,
+        random_config = 4,
+        maze_config = 5,
+        blocks = 6,
+        room_config = 7,
+        warehouse_config = 8,
+        cave_config = 9
+    };
     Draws(uint64_t seed, Stream stream) : key_(mix(seed + mix(stream))) {}
 
     uint64_t bits() { return mix(key_ + ++count_ * 0x9e3779b97f4a7c15ull); }
@@ -235,6 +245,53 @@ GridMap generate_room_map(const RoomMapConfig& config, uint64_t seed) {
     return map;
 }
 
+GridMap generate_block_map(const BlockMapConfig& config, uint64_t seed) {
+    check("height", config.height, min_map_side, max_map_side);
+    check("width", config.width, min_map_side, max_map_side);
+    check("density", config.density, 0.0, 0.9);
+    check("longest", config.longest, 1, max_map_side);
+    GridMap map = empty_map(config.height, config.width);
+    Draws draws(seed, Draws::blocks);
+    const auto wanted = static_cast<int64_t>(config.density * config.height * config.width);
+    for (int64_t obstacles = 0; obstacles < wanted;) {
+        const int top = draws.below(config.height), left = draws.below(config.width);
+        const int bottom = std::min(config.height, top + draws.between(1, config.longest)),
+                  right = std::min(config.width, left + draws.between(1, config.longest));
+        for (int row = top; row < bottom; ++row) {
+            for (int column = left; column < right; ++column) {
+                uint8_t& cell = map.obstacle[size_t(row) * map.width + column];
+                obstacles += !cell;
+                cell = 1;
+            }
+        }
+    }
+    return map;
+}
+
+GridMap generate_cave(const CaveConfig& config, uint64_t seed) {
+    check_chance("wall_share", config.wall_share);
+    check("rounds", config.rounds, 0, 100);
+    GridMap map = generate_random_map({config.height, config.width, config.wall_share}, seed);
+    const auto walls_around = [](const GridMap& from, int row, int column) {
+        int walls = 0;
+        for (int16_t down = -1; down <= 1; ++down) {
+            for (int16_t right = -1; right <= 1; ++right) {
+                const Cell cell{int16_t(row + down), int16_t(column + right)};
+                walls += !from.contains(cell) || from.is_obstacle(cell);
+            }
+        }
+        return walls;
+    };
+    for (int round = 0; round < config.rounds; ++round) {
+        const GridMap before = map;
+        for (int row = 0; row < map.height; ++row) {
+            for (int column = 0; column < map.width; ++column)
+                map.obstacle[size_t(row) * map.width + column] = walls_around(before, row, column) >= 5;
+        }
+    }
+    return map;
+}
+
 RandomMapConfig draw_random_map_config(uint64_t seed) {
     Draws draws(seed, Draws::random_config);
     RandomMapConfig config;
@@ -256,6 +313,45 @@ MazeConfig draw_maze_config(uint64_t seed) {
     config.straight = 0.5;
     config.from_edge = 0.1;
     return config;
+}
+
+RoomMapConfig draw_room_map_config(int height, int width, uint64_t seed) {
+    Draws draws(seed, Draws::room_config);
+    RoomMapConfig config;
+    config.room_height = std::min(height, draws.between(2, 7));
+    config.room_width = std::min(width, draws.between(2, 7));
+    config.room_rows = (height + 1) / (config.room_height + 1);
+    config.room_columns = (width + 1) / (config.room_width + 1);
+    config.door = std::min({draws.between(1, 2), config.room_height, config.room_width});
+    return config;
+}
+
+WarehouseConfig draw_warehouse_config(int height, int width, uint64_t seed) {
+    check("height", height, 5, max_map_side);
+    check("width", width, 7, max_map_side);
+    Draws draws(seed, Draws::warehouse_config);
+    WarehouseConfig config;
+    config.shelf_height = draws.between(1, 2);
+    config.shelf_length = draws.between(2, 12);
+    config.aisle = draws.between(1, 2);
+    config.station_columns = draws.between(1, 2);
+    config.station_width = draws.between(1, 2);
+    const auto room = [&] {
+        return width - config.aisle - 2 * config.station_columns * (config.station_width + config.aisle);
+    };
+    // too narrow or too low for what was drawn: the narrowest stations and aisles, the lowest shelves
+    if (room() < 2 * config.aisle || height < config.shelf_height + 2 + 2 * config.aisle) {
+        config.aisle = config.station_columns = config.station_width = config.shelf_height = 1;
+    }
+    config.shelf_length = std::min(config.shelf_length, room() - config.aisle);
+    config.shelf_rows = (height - config.aisle) / (config.shelf_height + 2 + config.aisle);
+    config.shelf_columns = room() / (config.shelf_length + config.aisle);
+    return config;
+}
+
+CaveConfig draw_cave_config(int height, int width, uint64_t seed) {
+    Draws draws(seed, Draws::cave_config);
+    return {height, width, 0.38 + 0.06 * draws.uniform(), 4};
 }
 
 }  // namespace flockstep

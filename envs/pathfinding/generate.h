@@ -52,14 +52,46 @@ struct RoomMapConfig {
 };
 GridMap generate_room_map(const RoomMapConfig& config, uint64_t seed);
 
+/// Rectangles of obstacles, which may overlap, until their share of the map is reached.
+struct BlockMapConfig {
+    int height = 20, width = 20;  // cells, 1..4096
+    double density = 0.2;         // share of obstacles, 0..0.9
+    int longest = 5;              // sides of a rectangle are drawn from 1..longest, >= 1
+};
+GridMap generate_block_map(const BlockMapConfig& config, uint64_t seed);
+
+/// Caves: cells are obstacles at random, then, round by round, a cell becomes what most of the nine cells around it and
+/// itself are, the outside being obstacles. Free cells need not be connected.
+struct CaveConfig {
+    int height = 20, width = 20;  // cells, 1..4096
+    double wall_share = 0.42;     // probability of an obstacle at first, 0..1
+    int rounds = 4;               // 0..100
+};
+GridMap generate_cave(const CaveConfig& config, uint64_t seed);
+
 /// Parameters drawn with the variety of POGEMA's benchmark, for training on maps like those of its sets 01-random and
 /// 02-mazes (sides 17..21; mean density 0.2 and 0.3).
 RandomMapConfig draw_random_map_config(uint64_t seed);
 MazeConfig draw_maze_config(uint64_t seed);
 
+/// Parameters drawn for maps of at most height x width cells: rooms of 2 to 7 cells a side with doors of 1 or 2; a
+/// warehouse with shelves of 2 to 12 cells and aisles of 1 or 2, which needs 5 x 7 cells; caves that mostly hang
+/// together.
+RoomMapConfig draw_room_map_config(int height, int width, uint64_t seed);
+WarehouseConfig draw_warehouse_config(int height, int width, uint64_t seed);
+CaveConfig draw_cave_config(int height, int width, uint64_t seed);
+
+/// The largest sides of the maps that an environment's settings generate. Throws std::invalid_argument for settings
+/// that are inconsistent.
+struct Frame {
+    int height, width;
+};
+Frame frame_of(const PathfindingConfig& config);
+
 /// The maps of an environment's settings: `num_maps` of its generator, number k from seed map_seed + k (POGEMA's
-/// obstacles of that seed for `pogema`); one for `warehouse`. Maps have no names. Defined in load.cpp. Throws
-/// std::invalid_argument for settings that are inconsistent, std::runtime_error if there is too little memory.
+/// obstacles of that seed for `pogema`; of kind k modulo their number for `mixed`); one for `warehouse`. Maps have no
+/// names. Defined in map_pool.cpp, as is frame_of. Throws std::invalid_argument for settings that are inconsistent,
+/// std::runtime_error if there is too little memory.
 std::vector<GridMap> generate_pool(const PathfindingConfig& config, Loader& loader);
 
 }  // namespace flockstep

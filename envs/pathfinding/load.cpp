@@ -35,58 +35,6 @@ void read_observation(const PathfindingConfig& config, PathfindingShared& shared
         config.distances || shared.shows_cost || shared.shows_intent || config.distance_reward != 0.0f;
 }
 
-/// A side of a generated map: as configured, or drawn from min_size upward; odd if the generator needs that.
-int side_of(int max_side, int min_side, uint64_t seed, bool odd) {
-    int side = max_side;
-    if (min_side > 0 && min_side < max_side) {
-        const Words draw = philox(uint32_t(seed), uint32_t(seed >> 32), uint32_t(max_side), 0, 0x6D617073u, 0);
-        side = min_side + int((uint64_t{draw.word[0]} * uint64_t(max_side - min_side + 1)) >> 32);
-    }
-    return odd && side % 2 == 0 ? side - 1 : side;
-}
-
-/// Sides of a generated map.
-struct Frame {
-    int height, width;
-};
-Frame frame_of(const PathfindingConfig& c) {
-    if ((c.height == 0) != (c.width == 0))
-        refuse(c.height ? "width" : "height", "0", "both height and width, or neither");
-    if (c.height == 0) return {c.size, c.size};
-    const int side = std::max(c.height, c.width);
-    if (c.size != side && c.size != PathfindingConfig{}.size)
-        refuse("size", std::to_string(c.size),
-               std::to_string(side) + ", the larger of height and width, or height and width 0");
-    return {c.height, c.width};
-}
-
-/// POGEMA's obstacles for a seed.
-GridMap pogema_map(const Frame& frame, double density, uint64_t seed) {
-    GridMap map;
-    map.height = frame.height, map.width = frame.width;
-    map.obstacle.resize(size_t(frame.height) * size_t(frame.width));
-    draw_obstacles(seed, numpy_bernoulli(density), frame.height * frame.width,
-                   [&](int cell, bool is_obstacle) { map.obstacle[size_t(cell)] = is_obstacle; });
-    return map;
-}
-
-GridMap generate_map(const PathfindingConfig& c, const Frame& frame, uint64_t seed) {
-    const bool is_maze = c.generator == MapGenerator::maze;
-    const int height = side_of(frame.height, c.min_size, 2 * seed, is_maze),
-              width = side_of(frame.width, c.min_size, 2 * seed + 1, is_maze);
-    if (is_maze) {
-        MazeConfig maze = draw_maze_config(seed);
-        maze.height = height, maze.width = width;
-        return generate_maze(maze, seed);
-    }
-    if (c.generator == MapGenerator::random) return generate_random_map({height, width, c.density}, seed);
-    if (c.generator == MapGenerator::pogema) return pogema_map(frame, c.density, seed);
-    RoomMapConfig rooms;
-    rooms.room_rows = std::max(1, (frame.height + 1) / (rooms.room_height + 1));
-    rooms.room_columns = std::max(1, (frame.width + 1) / (rooms.room_width + 1));
-    return generate_room_map(rooms, seed);
-}
-
 /// How many agents a map can hold, which depends on how the generator places them.
 int capacity_of(const GridMap& map, bool pogema) {
     const int cells = map.height * map.width;
@@ -114,6 +62,12 @@ void check_capacity(const PathfindingConfig& c, int num_agents, const GridMap& m
     }
     if (num_agents > room)
         refuse("num_agents", std::to_string(num_agents), "at most " + std::to_string(room) + ": " + why + name);
+}
+
+/// Whether agents that do not fit a map are inactive, as on maps drawn at each reset.
+bool leaves_agents_out(const PathfindingConfig& c) {
+    return c.map.empty() && (c.generator == MapGenerator::blocks || c.generator == MapGenerator::caves ||
+                             c.generator == MapGenerator::mixed);
 }
 
 /// Appends one map's rows, pools and noise to the shared arrays.
@@ -322,17 +276,6 @@ void check_cells(const PathfindingConfig& c, const PathfindingShared& shared) {
 
 }  // namespace
 
-std::vector<GridMap> generate_pool(const PathfindingConfig& c, Loader& loader) {
-    if (c.generator == MapGenerator::warehouse)
-        return {generate_warehouse({c.shelf_rows, c.shelf_columns, c.shelf_length, c.shelf_height, c.aisle,
-                                    c.station_columns, c.station_width})};
-    const Frame frame = frame_of(c);
-    loader.check_free_memory(double(c.num_maps) * frame.height * frame.width, "a pool of generated maps");
-    std::vector<GridMap> maps;
-    for (int k = 0; k < c.num_maps; ++k) maps.push_back(generate_map(c, frame, c.map_seed + uint64_t(k)));
-    return maps;
-}
-
 PathfindingShared load_pathfinding(const PathfindingConfig& config, Loader& loader) {
     PathfindingShared shared;
     read_observation(config, shared);
@@ -350,7 +293,7 @@ PathfindingShared load_pathfinding(const PathfindingConfig& config, Loader& load
     }
     PoolBuilder pool;
     for (const GridMap& map : maps) {
-        if (shared.start.empty()) check_capacity(config, shared.num_agents, map);
+        if (shared.start.empty() && !leaves_agents_out(config)) check_capacity(config, shared.num_agents, map);
         pool.add(map);
     }
     pool.finish(shared, loader);

@@ -9,7 +9,7 @@ namespace flockstep {
 enum class OnTarget : int { finish, nothing, restart };
 enum class CollisionSystem : int { priority, block_both, soft };
 enum class SoftOccupancy : int { fixed, legacy };
-enum class MapGenerator : int { random, maze, warehouse, rooms, pogema };
+enum class MapGenerator : int { random, maze, warehouse, rooms, pogema, blocks, caves, mixed };
 
 /// Settings of the pathfinding environment, with POGEMA's names where POGEMA has them.
 struct PathfindingConfig {
@@ -18,6 +18,7 @@ struct PathfindingConfig {
     SoftOccupancy soft_occupancy = SoftOccupancy::fixed;
     int num_agents = 1;
     int min_agents = 0;
+    double max_agent_share = 1.0;
     int obs_radius = 5;
     int max_episode_steps = 64;
     InternedString observation = "windows";
@@ -32,6 +33,7 @@ struct PathfindingConfig {
     double density = 0.3;
     double min_density = -1.0;
     int num_maps = 64;
+    InternedString kinds = "random,maze,rooms,warehouse,blocks";
     int shelf_rows = 8, shelf_columns = 3, shelf_length = 10, shelf_height = 1, aisle = 1, station_columns = 2,
         station_width = 2;
     uint64_t map_seed = 0;
@@ -50,6 +52,9 @@ struct PathfindingConfig {
           "agents per world; those that do not fit a drawn map are inactive");
         f("min_agents", min_agents, between(0, 1 << 20),
           "if > 0, worlds have min_agents to num_agents agents, drawn at each reset");
+        f("max_agent_share", max_agent_share, between(0, 1),
+          "if < 1, a world has at most this share of the cells of its largest connected region as agents, and at least "
+          "one");
         f("obs_radius", obs_radius, between(1, 128), "windows are 2 * obs_radius + 1 cells wide");
         f("max_episode_steps", max_episode_steps, between(1, 1 << 23), "steps until truncation");
         f("observation", observation, any_value(), "parts, comma-separated: windows, cost_to_go, intent");
@@ -58,9 +63,10 @@ struct PathfindingConfig {
         f("mask_obstacles", mask_obstacles, any_value(), "mask moves into obstacles as illegal");
         f("distances", distances, any_value(), "keep distance fields even if no observation needs them (pibt does)");
         f("distance_reward", distance_reward, any_value(), "reward per cell by which an agent gets closer to its goal");
-        f("generator", generator, one_of({"random", "maze", "warehouse", "rooms", "pogema"}),
-          "source of maps and instances: random draws both on the device at every reset; maze, warehouse and rooms "
-          "generate a pool of maps once; pogema rebuilds POGEMA's instances from the seed");
+        f("generator", generator,
+          one_of({"random", "maze", "warehouse", "rooms", "pogema", "blocks", "caves", "mixed"}),
+          "source of maps and instances: random draws both on the device at every reset; pogema rebuilds POGEMA's "
+          "instances from the seed; the others generate a pool of maps once, mixed with maps of several kinds");
         f("map", map, any_value(),
           "use this map, with its own size: file.map, file.yaml, file.yaml#name, or POGEMA's string or list form");
         f("size", size, between(2, 4096),
@@ -68,12 +74,15 @@ struct PathfindingConfig {
         f("height", height, between(0, 4096), "rows of a generated map; 0: size");
         f("width", width, between(0, 4096), "columns of a generated map; 0: size");
         f("min_size", min_size, between(0, 4096),
-          "random, maze: if > 0, sides are drawn from min_size to height and width");
-        f("density", density, between(0, 1), "share of obstacles");
+          "if > 0, sides are drawn from min_size to height and width; not for rooms, warehouse and pogema");
+        f("density", density, between(0, 1), "random, pogema, blocks: share of obstacles");
         f("min_density", min_density, between(-1, 1),
-          "random: if >= 0, the density is drawn from min_density to density");
-        f("num_maps", num_maps, between(1, 1 << 20), "maze, rooms: number of maps in the shared pool");
-        f("map_seed", map_seed, at_least(0), "maze, rooms: seed of the pool");
+          "random, blocks: if >= 0, the density is drawn from min_density to density");
+        f("num_maps", num_maps, between(1, 1 << 20), "number of maps in the shared pool; warehouse: one");
+        f("kinds", kinds, any_value(),
+          "mixed: kinds of maps, comma-separated, map k of kind k modulo their number: random, maze, rooms, warehouse, "
+          "blocks, caves; a kind named twice gets twice as many");
+        f("map_seed", map_seed, at_least(0), "seed of the pool");
         f("shelf_rows", shelf_rows, between(1, 1000), "warehouse: blocks of shelves along a column");
         f("shelf_columns", shelf_columns, between(1, 1000), "warehouse: blocks along a row");
         f("shelf_length", shelf_length, between(1, 1000), "warehouse: cells of a block along the row");

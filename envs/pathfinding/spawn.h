@@ -103,15 +103,26 @@ SIM_HD void place_without_conflicts(Group& group, W& world, Draw draw, Eligible 
     group.sync();
 }
 
-/// Sets how many agents this world has: all, or a number drawn from min_agents to num_agents, but at most `room`.
+/// Sets how many agents this world has: all, or a number drawn from min_agents to num_agents. `cells` of its region
+/// bound it by max_agent_share, `room` in any case.
 template <class Group, class W>
-SIM_HD void choose_num_present(Group& group, W& world, int room) {
+SIM_HD void choose_num_present(Group& group, W& world, int cells, int room) {
     const PathfindingConfig& c = world.config;
     int count = world.shared.num_agents;
-    if (c.min_agents > 0 && c.min_agents < world.shared.num_agents)
-        count = c.min_agents + world.rng.below(drawn_num_present, 0, 0, world.shared.num_agents - c.min_agents + 1);
+    if (c.max_agent_share < 1.0) {
+        const int most = int(c.max_agent_share * cells);
+        count = most < 1 ? 1 : most < count ? most : count;
+    }
+    if (c.min_agents > 0 && c.min_agents < count)
+        count = c.min_agents + world.rng.below(drawn_num_present, 0, 0, count - c.min_agents + 1);
     group.single([&] { world.state.num_present[0] = count < room ? count : room; });
     group.sync();
+}
+
+/// The number of cells of a component, as returned by largest_component.
+template <class W>
+SIM_HD int size_of_component(const W& world, int component) {
+    return component < 0 ? 0 : world.state.component_size[component];
 }
 
 /// Starts and goals within the largest component: starts are distinct, goals are distinct and differ from their agent's
@@ -119,8 +130,8 @@ SIM_HD void choose_num_present(Group& group, W& world, int room) {
 template <class Group, class W>
 SIM_HD void place_in_largest_component(Group& group, W& world) {
     const int cells = world.shared.cells(), main = largest_component(group, world);
-    const int room = main < 0 ? 0 : world.state.component_size[main];
-    choose_num_present(group, world, room < 2 ? 0 : room);
+    const int room = size_of_component(world, main);
+    choose_num_present(group, world, room, room < 2 ? 0 : room);
     const auto draw_from = [&](auto stream) {
         return [&, stream](int agent, int round) { return world.rng.below(stream, agent, stream.at(round), cells); };
     };
@@ -139,7 +150,10 @@ SIM_HD void place_in_largest_component(Group& group, W& world) {
 template <class Group, class W>
 SIM_HD void place_in_pools(Group& group, W& world, int map) {
     const PathfindingShared& shared = world.shared;
-    choose_num_present(group, world, INT32_MAX);
+    const int starts = shared.start_begin[map + 1] - shared.start_begin[map],
+              goals = shared.goal_begin[map + 1] - shared.goal_begin[map];
+    choose_num_present(group, world, size_of_component(world, largest_component(group, world)),
+                       starts < goals ? starts : goals);
     const auto shuffled = [&](const View<Cell>& pool, const View<int32_t>& begin, auto stream) {
         const int first = begin[map], count = begin[map + 1] - first;
         const Permutation order(uint64_t(count), world.rng.bits4(stream, 0, 0));
@@ -170,7 +184,7 @@ SIM_HD void free_given_cells(Group& group, W& world) {
 /// Uses the predefined starts and goals.
 template <class Group, class W>
 SIM_HD void place_as_given(Group& group, W& world) {
-    choose_num_present(group, world, INT32_MAX);
+    choose_num_present(group, world, INT32_MAX, INT32_MAX);
     group.for_each(world.shared.num_agents, [&](int agent) {
         world.state.position[agent] = world.shared.start[agent];
         world.state.goal[agent] = world.shared.goal_list[world.shared.goal_first[agent]];

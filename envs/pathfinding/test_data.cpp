@@ -394,6 +394,58 @@ TEST_CASE("pathfinding generators: rooms are connected, for every seed and door"
     CHECK(to_text(generate_room_map({1, 1, 2, 3, 2}, 0)) == "...\n...\n");
 }
 
+TEST_CASE("pathfinding generators: blocks cover the requested share, and no more than one block beyond it") {
+    for (uint64_t seed = 0; seed < 20; ++seed) {
+        const double density = 0.04 * double(seed);
+        const GridMap map = generate_block_map({30, 20, density, 3}, seed);
+        CHECK(density_of(map) >= density - 1.0 / 600);
+        CHECK(density_of(map) < density + 9.0 / 600);
+    }
+    CHECK(to_text(generate_block_map({2, 3, 0.0, 5}, 1)) == "...\n...\n");
+}
+
+TEST_CASE("pathfinding generators: a round of a cave turns each cell into what most of its neighborhood is") {
+    const GridMap before = generate_cave({9, 12, 0.45, 0}, 5), after = generate_cave({9, 12, 0.45, 1}, 5);
+    for (int row = 0; row < 9; ++row) {
+        for (int column = 0; column < 12; ++column) {
+            int walls = 0;
+            for (int i = row - 1; i <= row + 1; ++i)
+                for (int j = column - 1; j <= column + 1; ++j)
+                    walls += i < 0 || j < 0 || i >= 9 || j >= 12 || before.obstacle[size_t(i * 12 + j)];
+            CHECK(after.obstacle[size_t(row * 12 + column)] == (walls > 4));
+        }
+    }
+    CHECK(same_map(before, generate_random_map({9, 12, 0.45}, 5)));
+    double largest = 0;
+    for (uint64_t seed = 0; seed < 100; ++seed) {
+        const MapComponents found(generate_cave(draw_cave_config(32, 32, seed), seed));
+        int size = 0;
+        for (int k = 0; k < found.components.count; ++k) size = std::max(size, found.components.size(k));
+        largest += size / 1024.0;
+    }
+    CHECK(largest / 100 > 0.5);
+}
+
+TEST_CASE("pathfinding generators: drawn rooms and warehouses fit their sides and differ from seed to seed") {
+    std::set<std::string> rooms, warehouses;
+    for (uint64_t seed = 0; seed < 300; ++seed) {
+        const int height = 5 + int(seed % 29), width = 7 + int(seed % 31);
+        const GridMap room_map = generate_room_map(draw_room_map_config(height, width, seed), seed),
+                      warehouse = generate_warehouse(draw_warehouse_config(height, width, seed));
+        for (const GridMap* map : {&room_map, &warehouse}) {
+            REQUIRE(map->height <= height);
+            REQUIRE(map->width <= width);
+            REQUIRE(MapComponents(*map).components.count == 1);
+        }
+        REQUIRE(!warehouse.start_pool.empty());
+        REQUIRE(!warehouse.goal_pool.empty());
+        rooms.insert(to_text(room_map)), warehouses.insert(to_text(warehouse));
+    }
+    CHECK(rooms.size() > 280);
+    CHECK(warehouses.size() > 200);
+    CHECK(error_of([] { draw_warehouse_config(4, 30, 0); }) == "height: got 4, want 5 to 4096");
+}
+
 TEST_CASE("pathfinding generators: a parameter out of range is named") {
     CHECK(error_of([] { generate_random_map({0, 8, 0.1}, 0); }) == "height: got 0, want 1 to 4096");
     CHECK(error_of([] { generate_random_map({8, 8, 1.5}, 0); }) == "density: got 1.5, want 0 to 1");

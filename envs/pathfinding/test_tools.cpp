@@ -66,6 +66,9 @@ TEST_CASE("pathfinding generate: the file contains the maps that the environment
              {{"generator", "maze"}, {"num_maps", "5"}, {"size", "21"}, {"min_size", "11"}, {"map_seed", "3"}},
              {{"generator", "rooms"}, {"num_maps", "2"}, {"size", "23"}},
              {{"generator", "warehouse"}},
+             {{"generator", "blocks"}, {"num_maps", "3"}, {"size", "12"}, {"min_size", "6"}, {"min_density", "0.1"}},
+             {{"generator", "caves"}, {"num_maps", "3"}, {"size", "18"}},
+             {{"generator", "mixed"}, {"num_maps", "7"}, {"size", "24"}, {"min_size", "12"}},
              {{"generator", "random"}, {"num_maps", "3"}, {"height", "9"}, {"width", "14"}, {"density", "0.4"}}}) {
         const std::vector<GridMap> pool = pool_of(given);
         const std::string said = run("generate", merged(given, {{"output", path}}));
@@ -92,6 +95,53 @@ TEST_CASE("pathfinding generate: worlds on the file's mazes equal those on the e
     const auto given = make_batch("pathfinding", some_envs(9), settings_of({{"map", path}}));
     for (const char* field : {"walls", "position", "goal"})
         CHECK(own->get_field(field).bytes == given->get_field(field).bytes);
+}
+
+TEST_CASE("pathfinding generate: mixed takes the kinds in turn, each with the variety of its own generator") {
+    const SettingValues mixed = {{"generator", "mixed"}, {"size", "25"}, {"min_size", "13"}, {"density", "0.2"}};
+    const std::vector<GridMap> pool =
+        pool_of(merged(mixed, {{"kinds", "maze,warehouse,random"}, {"num_maps", "30"}, {"map_seed", "4"}}));
+    REQUIRE(pool.size() == 30);
+    std::set<std::pair<int, int>> sizes;
+    for (size_t k = 0; k < pool.size(); ++k) {
+        CHECK(pool[k].has_pools == (k % 3 == 1));
+        CHECK(std::max(pool[k].height, pool[k].width) <= 25);
+        sizes.insert({pool[k].height, pool[k].width});
+    }
+    CHECK(sizes.size() > 20);
+    for (const auto& [first, kind] : {std::pair{0, "maze"}, {2, "random"}}) {
+        const std::vector<GridMap> own =
+            pool_of(merged(mixed, {{"generator", kind}, {"num_maps", "30"}, {"map_seed", std::to_string(4)}}));
+        for (size_t k = size_t(first); k < 30; k += 3) CHECK(own[k].obstacle == pool[k].obstacle);
+    }
+    CHECK(error_of([&] {
+              pool_of(merged(mixed, {{"kinds", "maze,island"}}));
+          }) ==
+          "kinds: got \"island\", want a comma-separated list of random, maze, rooms, warehouse, blocks and caves");
+    CHECK(error_of([&] {
+              pool_of(merged(mixed, {{"kinds", ""}}));
+          }) == "kinds: got nothing, want at least one kind of maps");
+}
+
+TEST_CASE("pathfinding: max_agent_share bounds the agents of each world by the cells of its region") {
+    const SettingValues given = {{"generator", "mixed"}, {"size", "24"},       {"min_size", "8"},
+                                 {"num_maps", "40"},     {"num_agents", "96"}, {"max_agent_share", "0.2"}};
+    const std::vector<GridMap> pool = pool_of(given);
+    for (const int least : {0, 5}) {
+        const auto batch = make_batch("pathfinding", some_envs(200),
+                                      settings_of(merged(given, {{"min_agents", std::to_string(least)}})));
+        const auto present = values_of<int32_t>(batch->get_field("num_present"));
+        const auto map = values_of<int32_t>(batch->get_field("map_index"));
+        std::set<int> counts;
+        for (size_t env = 0; env < present.size(); ++env) {
+            const GridMap& own = pool[size_t(map[env])];
+            const auto free = std::count(own.obstacle.begin(), own.obstacle.end(), 0);
+            REQUIRE(present[env] >= 1);
+            REQUIRE(present[env] <= int(0.2 * double(free)));
+            counts.insert(present[env]);
+        }
+        CHECK(counts.size() > 10);
+    }
 }
 
 TEST_CASE("pathfinding generate: pogema's maps are those that the environment draws from the same seeds") {

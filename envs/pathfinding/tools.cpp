@@ -63,16 +63,17 @@ struct GenerateOptions {
   private:
     static constexpr std::pair<std::string_view, const char*> taken[] = {
         {"generator",
-         "maze, warehouse, rooms: the environment's maps; pogema: POGEMA's obstacles for the seeds; random: "
-         "independent "
-         "obstacles"},
+         "maze, warehouse, rooms, blocks, caves, mixed: the environment's maps; pogema: POGEMA's obstacles for the "
+         "seeds; random: independent obstacles"},
         {"num_maps", "number of maps; warehouse: one"},
         {"map_seed", "map k uses seed map_seed + k, which is part of its name"},
         {"size", nullptr},
         {"height", nullptr},
         {"width", nullptr},
         {"min_size", nullptr},
-        {"density", "random, pogema: share of obstacles"},
+        {"density", "random, pogema, blocks: share of obstacles"},
+        {"min_density", nullptr},
+        {"kinds", nullptr},
         {"shelf_rows", nullptr},
         {"shelf_columns", nullptr},
         {"shelf_length", nullptr},
