@@ -3,6 +3,7 @@
 #include "envs/pathfinding/goals.h"
 #include "envs/pathfinding/movement.h"
 #include "envs/pathfinding/pibt.h"
+#include "envs/pathfinding/shared_reward.h"
 #include "envs/pathfinding/spawn.h"
 #include "envs/pathfinding/windows.h"
 
@@ -108,6 +109,7 @@ struct Pathfinding {
             stay(group, world, outcome);
         else
             restart(group, world, outcome);
+        if (world.config.shared_reward > 0.0f) pathfinding::share_rewards(group, world, outcome);
     }
 
     template <class Group>

@@ -26,6 +26,8 @@ struct PathfindingConfig {
     bool mask_obstacles = false;
     bool distances = false;
     float distance_reward = 0.0f;
+    float shared_reward = 0.0f;
+    int shared_reward_radius = 2;
     MapGenerator generator = MapGenerator::random;
     InternedString map = "";
     int size = 8, height = 0, width = 0;
@@ -63,6 +65,10 @@ struct PathfindingConfig {
         f("mask_obstacles", mask_obstacles, any_value(), "mask moves into obstacles as illegal");
         f("distances", distances, any_value(), "keep distance fields even if no observation needs them (pibt does)");
         f("distance_reward", distance_reward, any_value(), "reward per cell by which an agent gets closer to its goal");
+        f("shared_reward", shared_reward, between(0, 1),
+          "share of an agent's reward that is the mean reward of the other agents nearby, if there are any");
+        f("shared_reward_radius", shared_reward_radius, between(1, 128),
+          "nearby: at most this many rows and columns away, after the step");
         f("generator", generator,
           one_of({"random", "maze", "warehouse", "rooms", "pogema", "blocks", "caves", "mixed"}),
           "source of maps and instances: random draws both on the device at every reset; pogema rebuilds POGEMA's "

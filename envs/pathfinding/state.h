@@ -82,6 +82,7 @@ struct PathfindingScratch {
     Field<uint32_t> open;                     // [height, map_words] free cells
     Field<int32_t> rank, next_step, untried;  // [num_agents] pibt
     Field<uint8_t> bits;                      // [num_agents] intent
+    Field<float> own_reward;                  // [num_agents] before it is shared
 
     /// An entry per cell is cheaper than hashing if agents are dense; pibt also looks up their neighbor cells.
     SIM_HD static bool has_direct_table(const PathfindingShared& shared) {
@@ -110,7 +111,7 @@ struct PathfindingScratch {
     }
 
     template <class V>
-    SIM_HD void fields(const Config&, const PathfindingShared& shared, V& visit) {
+    SIM_HD void fields(const Config& c, const PathfindingShared& shared, V& visit) {
         const int n = shared.num_agents, table = table_size(shared),
                   grid = copies_walls(shared) ? shared.grid_rows * shared.grid_words : 0;
         const int map = shared.height * shared.map_words(), planned = shared.needs_distances ? n : 0;
@@ -131,6 +132,7 @@ struct PathfindingScratch {
         visit("next_step", next_step, planned);
         visit("untried", untried, planned);
         visit("bits", bits, planned);
+        visit("own_reward", own_reward, c.shared_reward > 0.0f ? n : 0);
     }
 };
 

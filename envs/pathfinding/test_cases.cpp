@@ -75,6 +75,9 @@ const EnvironmentCases cases(
                         {"max_agent_share", "0.3"},
                         {"observation", all_parts}}),
          0xdde0f61885b6245cu},
+        {"pathfinding shared reward",
+         lifelong_with({{"shared_reward", "0.3"}, {"shared_reward_radius", "3"}, {"distance_reward", "0.1"}}),
+         0x9b7822e32a162d1eu},
         {"pathfinding pogema", lifelong_with({{"generator", "pogema"}}), 0x93155c33a2aa8464u},
         {"pathfinding pogema, finish", {{"generator", "pogema"}}, 0x50e29687b3595c18u},
     });
