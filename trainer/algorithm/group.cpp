@@ -41,7 +41,7 @@ Group::Group(const PolicySpec& spec, const TrainConfig& config, Batch& batch, co
       engine_(make_torch_engine(network_, weights_, config, rows_.size, minibatch_size())),
       actor_normaliser_(network_.actor_input(), network_.actor_scale(), config.norm_obs, memory_),
       counts_(counts),
-      final_rows_(std::min(rows_.size, std::max(least_final_rows, (rows_.size + 15) / 16))) {
+      final_rows_(std::min<int64_t>(rows_.size, std::max(least_final_rows, (rows_.size + 15) / 16))) {
     state_ = allocate<GroupState>(1, "state");
     index_ = allocate<int64_t>(minibatch_size(), "minibatch");
     final_index_ = allocate<int64_t>(final_rows_, "truncated rows");
