@@ -161,6 +161,7 @@ void Group::estimate_advantages(const ExecutionContext& context, const Rollout& 
     run(context, 1, AccumulateScalar{state_->rollout_sums + RolloutSums::active, &state->agent_steps});
     if (config_.norm_value) learn_value_norm(context);
 }
+    run(context, 1, PrepareLoss{state_->rollout_sums, config_.num_minibatches, &state_->loss_scale});
 
 void Group::learn_value_norm(const ExecutionContext& context) {
     run(context, 1,
@@ -178,9 +179,9 @@ PpoLoss Group::loss(const Rollout& rollout, int64_t size) const {
     loss.rows = rows_, loss.minibatch = {0, size, index_}, loss.head = head_;
     loss.live = live_, loss.log_prob = rollout.log_prob, loss.value = rollout.value;
     loss.advantage = rollout.advantage, loss.value_target = rollout.value_target;
-    loss.rollout_sums = state_->rollout_sums, loss.ent_coef = &state_->schedule[1], loss.value_norm = value_norm();
+    loss.scale = &state_->loss_scale, loss.ent_coef = &state_->schedule[1], loss.value_norm = value_norm();
     loss.clip_coef = config_.clip_coef, loss.clip_vloss = config_.clip_vloss, loss.vf_coef = config_.vf_coef;
-    loss.num_minibatches = config_.num_minibatches, loss.norm_adv = config_.norm_adv;
+    loss.norm_adv = config_.norm_adv;
     return loss;
 }
 
@@ -196,14 +197,13 @@ void Group::learn(const ExecutionContext& context, const Rollout& rollout, int e
     indices.capacity = capacity(eighths), indices.num_minibatches = config_.num_minibatches;
     indices.group = uint32_t(number_), indices.index = index_, indices.is_empty = &state_->minibatch_is_empty;
     run(context, minibatch_size(eighths), indices);
-    run(context, 1, IncrementCounter{&state_->minibatches, 1});
 
     engine_->gradient(context, input_, loss(rollout, minibatch_size(eighths)), state_->sums);
     sum(context, weights_.size(), SumSquares{weights_.gradient()}, &state_->square_norm, Store::overwrite);
     run(context, 1,
-        PrepareAdam{&state_->square_norm, &state_->schedule[0], &state_->minibatch_is_empty, &state_->optimiser_steps,
-                    config_.max_grad_norm, state_->sums + LossSums::policy_loss, &counts_->not_finite, &state_->adam,
-                    state_->sums + LossSums::size});
+        PrepareAdam{&state_->square_norm, &state_->schedule[0], &state_->minibatch_is_empty, &state_->minibatches,
+                    &state_->optimiser_steps, config_.max_grad_norm, state_->sums + LossSums::policy_loss,
+                    &counts_->not_finite, &state_->adam, state_->sums + LossSums::size});
     run(context, weights_.size(),
         AdamStep{weights_.gradient(), &state_->adam, config_.adam_eps, weights_.parameter(), weights_.first_moment(),
                  weights_.second_moment(), weights_.bf16_copy()});

@@ -41,6 +41,7 @@ struct GroupState {
     double square_norm;               // of the gradient
     double sums[LossSums::size + 2];  // of all minibatches since clear_metrics(); see GroupMetrics
     double rollout_sums[RolloutSums::size];
+    LossScale loss_scale;
 };
 
 /// A set of rows that one policy acts for, and all that belongs to it: specification, settings, network and weights,
