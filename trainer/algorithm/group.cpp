@@ -114,9 +114,7 @@ void Group::make_selections(const Batch& batch, const Rollout& rollout, Counts* 
     if (waits || batch.agents_can_be_inactive()) live_units_.emplace(memory_, all, &counts->live, "live samples");
 }
 
-void Group::end_rollout(const ExecutionContext& context, const Rollout& rollout) {
-    const Samples last{rollout.num_steps() * rows_.size, rows_.size};
-    engine_->value(context, input_, {rows_, last, {}, rollout.value, value_norm()});
+void Group::find_samples(const ExecutionContext& context, const Rollout& rollout) {
     run(context, truncated_rows_->size(), CopyFlags{rows_, rollout.final_active, truncated_rows_->flags()});
     truncated_rows_->run(context);
     run(context, 1, SetCounter{&state_->final_chunk, 0});
@@ -125,6 +123,11 @@ void Group::end_rollout(const ExecutionContext& context, const Rollout& rollout)
         run(context, rollout.num_steps() * rollout.slot_rows(), MarkLive{rollout.active, rollout.acts, own_live_});
     run(context, units_.num_units(), MarkLiveUnits{rows_, units_, live_, live_units_->flags()});
     live_units_->run(context);
+}
+
+void Group::compute_last_values(const ExecutionContext& context, const Rollout& rollout) {
+    const Samples last{rollout.num_steps() * rows_.size, rows_.size};
+    engine_->value(context, input_, {rows_, last, {}, rollout.value, value_norm()});
 }
 
 int64_t Group::num_final_chunks(const Counts& counts) const {
@@ -158,10 +161,10 @@ void Group::estimate_advantages(const ExecutionContext& context, const Rollout& 
     sum(context, config_.num_steps * rows_.size,
         SumRollout{rows_, live_, rollout.active, rollout.advantage, rollout.value_target}, state_->rollout_sums,
         Store::overwrite);
+    run(context, 1, PrepareLoss{state_->rollout_sums, config_.num_minibatches, &state_->loss_scale});
     run(context, 1, AccumulateScalar{state_->rollout_sums + RolloutSums::active, &state->agent_steps});
     if (config_.norm_value) learn_value_norm(context);
 }
-    run(context, 1, PrepareLoss{state_->rollout_sums, config_.num_minibatches, &state_->loss_scale});
 
 void Group::learn_value_norm(const ExecutionContext& context) {
     run(context, 1,
