@@ -26,6 +26,7 @@ class CudaMemory final : public Memory {
     Device device() const override { return {index_}; }
     void* allocate(size_t bytes, const std::string& what) override {
         const DeviceScope scope(index_);
+        bytes = (bytes + 15) / 16 * 16;
         void* data = nullptr;
         const cudaError_t error = cudaMalloc(&data, bytes);
         if (error == cudaErrorMemoryAllocation) {

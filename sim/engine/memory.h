@@ -34,8 +34,8 @@ class Memory {
   public:
     virtual ~Memory() = default;
     virtual Device device() const = 0;
-    /// Zeroed memory, aligned to 256 bytes. Throws std::runtime_error with the size needed for `what` and the free
-    /// size.
+    /// Zeroed memory, aligned to 256 bytes, on a GPU also padded to a multiple of 16. Throws std::runtime_error with
+    /// the size needed for `what` and the free size.
     virtual void* allocate(size_t bytes, const std::string& what) = 0;
     virtual void release(void* data) = 0;
     /// These wait.

@@ -93,7 +93,8 @@ class Run {
             for (Group& group : groups_) group.act(context(), rollout_, t, state());
             batch_->step(rollout_.step_bindings(t), stream_.handle());
         }
-        for (Group& group : groups_) group.end_rollout(context(), rollout_);
+        for (Group& group : groups_)
+            group.find_samples(context(), rollout_), group.compute_last_values(context(), rollout_);
         for (size_t g = 0; g < groups_.size(); ++g)
             for (int64_t chunk = 0; chunk < groups_[g].num_final_chunks(read_counts()[g]); ++chunk)
                 groups_[g].compute_final_values(context(), rollout_);

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <deque>
 
 #include "tests/trainer/device_array.h"
 #include "trainer/data/normalise.h"
@@ -37,6 +38,96 @@ TEST_CASE("input: parts are joined, scaled and shuffled; the last columns are ze
         input.limit = 0.0f;
         run(bench.context(), 5, GatherInput{input, {0, 5, index.data()}, true, rounded.data()});
         CHECK(rounded.read()[8 + 4] == bfloat16_bits(-0.25f));
+    }
+}
+
+TEST_CASE("input: divisors divide as the processor does") {
+    for (const int64_t number : {int64_t{1}, int64_t{2}, int64_t{3}, int64_t{7}, int64_t{121}, int64_t{65536},
+                                 int64_t{1} << 31, (int64_t{1} << 40) + 1, int64_t{0x7FFFFFFFFFFFFFFF}}) {
+        const Divisor divisor(number);
+        for (uint32_t i = 0; i < 200; ++i) {
+            const Words random = Rng{i, 0, 0, 0, Purpose::action}.bits4(0, 0);
+            const auto any = int64_t((uint64_t{random.word[0]} << 32 | random.word[1]) >> (1 + random.word[2] % 63));
+            const int64_t multiple = number > (int64_t{1} << 40) ? number : any % (int64_t{1} << 20) * number;
+            for (const int64_t n : {any, multiple, std::max<int64_t>(multiple - 1, 0)}) {
+                CHECK(n / divisor == n / number);
+                CHECK(n % divisor == n % number);
+            }
+        }
+    }
+}
+
+namespace {
+/// Parts of every type, of lengths that begin and end anywhere within eight columns, and what their columns hold.
+struct Mixture {
+    static constexpr int rows = 5;
+    struct Part {
+        DType dtype;
+        int elements, flag;
+        std::vector<float> numbers;  // [rows, elements], as stored
+    };
+    std::vector<Part> parts;
+
+    Mixture() {
+        const int lengths[] = {3, 9, 4, 1, 17, 8, 2, 6, 12, 1};
+        for (int p = 0; p < 10; ++p) {
+            const DType dtype = std::vector{DType::uint8, DType::int8, DType::float32, DType::bfloat16}[size_t(p % 4)];
+            Part part{dtype, lengths[p], p == 4 || p == 8 ? 2 : -1, {}};
+            for (int i = 0; i < rows * part.elements; ++i)
+                part.numbers.push_back(float((i * 37 + p * 11) % 127 - (dtype == DType::uint8 ? 0 : 63)));
+            parts.push_back(part);
+        }
+    }
+    std::vector<char> bytes(const Part& part) const {
+        std::vector<char> bytes;
+        for (const float number : part.numbers) {
+            const uint16_t half = uint16_t(bfloat16_bits(number));
+            const char byte = char(int(number));
+            const void* const from = part.dtype == DType::float32 ? static_cast<const void*>(&number)
+                                     : size_of(part.dtype) == 1   ? static_cast<const void*>(&byte)
+                                                                  : &half;
+            bytes.insert(bytes.end(), static_cast<const char*>(from),
+                         static_cast<const char*>(from) + size_of(part.dtype));
+        }
+        return bytes;
+    }
+    std::vector<float> row(int row) const {
+        std::vector<float> columns;
+        for (const Part& part : parts)
+            for (int k = 0; k < part.elements; ++k) {
+                const float number = part.numbers[size_t(row * part.elements + k)];
+                columns.push_back(part.flag < 0 ? number : float(int(number) >> part.flag & 1));
+            }
+        return columns;
+    }
+};
+}  // namespace
+
+TEST_CASE("input: numbers of every type are read wherever their part begins and ends") {
+    const Mixture mixture;
+    for (Device device : test_devices()) {
+        Bench bench(device);
+        std::deque<DeviceArray<char>> data;
+        InputColumns input;
+        input.rows = {Mixture::rows, 16, 1, nullptr, nullptr};
+        for (const Mixture::Part& part : mixture.parts) {
+            InputPart& column = input.parts[input.num_parts++];
+            column = {data.emplace_back(bench, mixture.bytes(part)).data(), part.dtype, part.elements, input.columns};
+            column.flag = part.flag, input.columns += part.elements;
+        }
+        input.width = (input.columns + 7) / 8 * 8;
+        DeviceArray<float> scale(bench, std::vector<float>(size_t(input.width), 1.0f)),
+            shift(bench, size_t(input.width)), output(bench, size_t(Mixture::rows * input.width));
+        input.shift = shift.data(), input.scale = scale.data();
+        run(bench.context(), Mixture::rows * input.width / 8,
+            GatherInput{input, {0, Mixture::rows}, false, output.data()});
+        const std::vector<float> got = output.read();
+        for (int row = 0; row < Mixture::rows; ++row) {
+            std::vector<float> wanted = mixture.row(row);
+            wanted.resize(size_t(input.width));
+            const auto first = got.begin() + row * input.width;
+            CHECK(std::vector<float>(first, first + input.width) == wanted);
+        }
     }
 }
 

@@ -82,6 +82,8 @@ TEST_CASE("loss: its gradient equals autograd's") {
         sum(bench.context(), size,
             SumRollout{rows, d_active.data(), d_active.data(), d_advantage.data(), d_target.data()},
             rollout_sums.data(), Store::overwrite);
+        DeviceArray<LossScale> scale(bench, 1);
+        run(bench.context(), 1, PrepareLoss{rollout_sums.data(), 1, scale.data()});
         const std::vector<Component> choice{choice_of(n)};
         DeviceArray<Component> components(bench, choice);
         PpoLoss item{};
@@ -92,9 +94,9 @@ TEST_CASE("loss: its gradient equals autograd's") {
         item.policy = {d_logits.data(), n, d_value.data(), 1};
         item.live = d_active.data(), item.log_prob = d_log_prob.data(), item.value = d_old.data();
         item.advantage = d_advantage.data(), item.value_target = d_target.data();
-        item.rollout_sums = rollout_sums.data(), item.ent_coef = entropy_weight.data();
+        item.scale = scale.data(), item.ent_coef = entropy_weight.data();
         item.clip_coef = 0.2f, item.clip_vloss = clip_vloss, item.vf_coef = 0.5f;
-        item.num_minibatches = 1, item.norm_adv = true;
+        item.norm_adv = true;
         item.head_gradient = logits_gradient.data(), item.value_gradient = value_gradient.data();
         sum(bench.context(), size, item, sums.data(), Store::overwrite);
         const std::vector<float> got = logits_gradient.read(), got_value = value_gradient.read();
@@ -119,6 +121,8 @@ TEST_CASE("loss: inactive agents and samples beyond the end have no gradient and
     sum(bench.context(), 4, SumRollout{rows, active.data(), active.data(), ones.data(), ones.data()},
         rollout_sums.data(), Store::overwrite);
     CHECK(rollout_sums.read()[RolloutSums::count] == 3);
+    DeviceArray<LossScale> scale(bench, 1);
+    run(bench.context(), 1, PrepareLoss{rollout_sums.data(), 1, scale.data()});
     const std::vector<Component> choice{choice_of(2)};
     DeviceArray<Component> components(bench, choice);
     PpoLoss item{};
@@ -127,8 +131,8 @@ TEST_CASE("loss: inactive agents and samples beyond the end have no gradient and
     item.head.actions[0].kept = action.data();
     item.policy = {logits.data(), 2, logits.data(), 1};
     item.live = active.data(), item.log_prob = item.value = item.advantage = item.value_target = ones.data();
-    item.rollout_sums = rollout_sums.data(), item.ent_coef = ones.data();
-    item.clip_coef = 0.2f, item.vf_coef = 0.5f, item.num_minibatches = 1;
+    item.scale = scale.data(), item.ent_coef = ones.data();
+    item.clip_coef = 0.2f, item.vf_coef = 0.5f;
     item.head_gradient = logits_gradient.data(), item.value_gradient = value_gradient.data();
     sum(bench.context(), 4, item, sums.data(), Store::overwrite);
     CHECK(sums.read()[LossSums::count] == 2);
@@ -154,7 +158,7 @@ TEST_CASE("optimiser: fifty steps equal torch::optim::Adam with clip_grad_norm_"
             rate(bench, std::vector<float>{0.01f});
         DeviceArray<uint16_t> rounded(bench, size);
         DeviceArray<double> square(bench, 1), norms(bench, 2);
-        DeviceArray<int64_t> steps(bench, 1);
+        DeviceArray<int64_t> minibatches(bench, 1), steps(bench, 1);
         DeviceArray<int32_t> full(bench, 1), empty(bench, std::vector<int32_t>{1});
         DeviceArray<AdamScalars> scalars(bench, 1);
         DeviceArray<double> losses(bench, 3);
@@ -164,14 +168,15 @@ TEST_CASE("optimiser: fifty steps equal torch::optim::Adam with clip_grad_norm_"
             sum(bench.context(), int64_t(size), SumSquares{gradient.data()}, square.data(), Store::overwrite);
             for (const auto& is_empty : {&empty, &full}) {  // a minibatch without samples changes nothing
                 run(bench.context(), 1,
-                    PrepareAdam{square.data(), rate.data(), is_empty->data(), steps.data(), 0.5f, losses.data(),
-                                not_finite.data(), scalars.data(), norms.data()});
+                    PrepareAdam{square.data(), rate.data(), is_empty->data(), minibatches.data(), steps.data(), 0.5f,
+                                losses.data(), not_finite.data(), scalars.data(), norms.data()});
                 run(bench.context(), int64_t(size),
                     AdamStep{gradient.data(), scalars.data(), 1e-5f, parameter.data(), first.data(), second.data(),
                              rounded.data()});
             }
         }
         CHECK((tensor(parameter.read()) - reference.detach()).abs().max().item<double>() < 2e-5);
+        CHECK(minibatches.read()[0] == 100);
         CHECK(steps.read()[0] == 50);
         CHECK(norms.read()[1] == 50);
         CHECK(norms.read()[0] > 50 / 2 * 10);  // every other gradient has a norm of about 18
@@ -191,7 +196,7 @@ struct Lesson {
           numbers(bench, std::vector<float>(size_t(8 * rows), 0.3f)),
           ones(bench, std::vector<float>(size_t(rows), 1.0f)),
           active(bench, std::vector<uint8_t>(size_t(rows), 1)),
-          sums(bench, std::vector<double>{double(rows), 0, double(rows), 0, 0, 0, 0, double(rows)}) {
+          scale(bench, std::vector<LossScale>{{0.0, 1.0, 1.0f / float(rows)}}) {
         loss.rows = {rows, rows, 1, nullptr, nullptr}, loss.minibatch = {0, rows};
         loss.head = Head(network.components(), components.data(), network.num_outputs());
         for (ActionColumn& column : loss.head.actions) column.size = 4;
@@ -199,14 +204,14 @@ struct Lesson {
             loss.head.actions[c.part].kept =
                 c.kind == Component::Kind::categorical ? static_cast<void*>(action.data()) : numbers.data();
         loss.live = active.data(), loss.advantage = loss.value = loss.value_target = ones.data();
-        loss.log_prob = ones.data(), loss.rollout_sums = sums.data(), loss.ent_coef = ones.data();
-        loss.clip_coef = 1e6f, loss.vf_coef = 0.5f, loss.num_minibatches = 1;
+        loss.log_prob = ones.data(), loss.scale = scale.data(), loss.ent_coef = ones.data();
+        loss.clip_coef = 1e6f, loss.vf_coef = 0.5f;
     }
     DeviceArray<Component> components;
     DeviceArray<int32_t> action;
     DeviceArray<float> numbers, ones;
     DeviceArray<uint8_t> active;
-    DeviceArray<double> sums;
+    DeviceArray<LossScale> scale;
     PpoLoss loss{};
 };
 }  // namespace

@@ -41,7 +41,7 @@ Group::Group(const PolicySpec& spec, const TrainConfig& config, Batch& batch, co
       engine_(make_torch_engine(network_, weights_, config, rows_.size, minibatch_size())),
       actor_normaliser_(network_.actor_input(), network_.actor_scale(), config.norm_obs, memory_),
       counts_(counts),
-      final_rows_(std::min(rows_.size, std::max(least_final_rows, (rows_.size + 15) / 16))) {
+      final_rows_(std::min<int64_t>(rows_.size, std::max(least_final_rows, (rows_.size + 15) / 16))) {
     state_ = allocate<GroupState>(1, "state");
     index_ = allocate<int64_t>(minibatch_size(), "minibatch");
     final_index_ = allocate<int64_t>(final_rows_, "truncated rows");
@@ -114,9 +114,7 @@ void Group::make_selections(const Batch& batch, const Rollout& rollout, Counts* 
     if (waits || batch.agents_can_be_inactive()) live_units_.emplace(memory_, all, &counts->live, "live samples");
 }
 
-void Group::end_rollout(const ExecutionContext& context, const Rollout& rollout) {
-    const Samples last{rollout.num_steps() * rows_.size, rows_.size};
-    engine_->value(context, input_, {rows_, last, {}, rollout.value, value_norm()});
+void Group::find_samples(const ExecutionContext& context, const Rollout& rollout) {
     run(context, truncated_rows_->size(), CopyFlags{rows_, rollout.final_active, truncated_rows_->flags()});
     truncated_rows_->run(context);
     run(context, 1, SetCounter{&state_->final_chunk, 0});
@@ -125,6 +123,11 @@ void Group::end_rollout(const ExecutionContext& context, const Rollout& rollout)
         run(context, rollout.num_steps() * rollout.slot_rows(), MarkLive{rollout.active, rollout.acts, own_live_});
     run(context, units_.num_units(), MarkLiveUnits{rows_, units_, live_, live_units_->flags()});
     live_units_->run(context);
+}
+
+void Group::compute_last_values(const ExecutionContext& context, const Rollout& rollout) {
+    const Samples last{rollout.num_steps() * rows_.size, rows_.size};
+    engine_->value(context, input_, {rows_, last, {}, rollout.value, value_norm()});
 }
 
 int64_t Group::num_final_chunks(const Counts& counts) const {
@@ -158,6 +161,7 @@ void Group::estimate_advantages(const ExecutionContext& context, const Rollout& 
     sum(context, config_.num_steps * rows_.size,
         SumRollout{rows_, live_, rollout.active, rollout.advantage, rollout.value_target}, state_->rollout_sums,
         Store::overwrite);
+    run(context, 1, PrepareLoss{state_->rollout_sums, config_.num_minibatches, &state_->loss_scale});
     run(context, 1, AccumulateScalar{state_->rollout_sums + RolloutSums::active, &state->agent_steps});
     if (config_.norm_value) learn_value_norm(context);
 }
@@ -178,9 +182,9 @@ PpoLoss Group::loss(const Rollout& rollout, int64_t size) const {
     loss.rows = rows_, loss.minibatch = {0, size, index_}, loss.head = head_;
     loss.live = live_, loss.log_prob = rollout.log_prob, loss.value = rollout.value;
     loss.advantage = rollout.advantage, loss.value_target = rollout.value_target;
-    loss.rollout_sums = state_->rollout_sums, loss.ent_coef = &state_->schedule[1], loss.value_norm = value_norm();
+    loss.scale = &state_->loss_scale, loss.ent_coef = &state_->schedule[1], loss.value_norm = value_norm();
     loss.clip_coef = config_.clip_coef, loss.clip_vloss = config_.clip_vloss, loss.vf_coef = config_.vf_coef;
-    loss.num_minibatches = config_.num_minibatches, loss.norm_adv = config_.norm_adv;
+    loss.norm_adv = config_.norm_adv;
     return loss;
 }
 
@@ -196,14 +200,13 @@ void Group::learn(const ExecutionContext& context, const Rollout& rollout, int e
     indices.capacity = capacity(eighths), indices.num_minibatches = config_.num_minibatches;
     indices.group = uint32_t(number_), indices.index = index_, indices.is_empty = &state_->minibatch_is_empty;
     run(context, minibatch_size(eighths), indices);
-    run(context, 1, IncrementCounter{&state_->minibatches, 1});
 
     engine_->gradient(context, input_, loss(rollout, minibatch_size(eighths)), state_->sums);
     sum(context, weights_.size(), SumSquares{weights_.gradient()}, &state_->square_norm, Store::overwrite);
     run(context, 1,
-        PrepareAdam{&state_->square_norm, &state_->schedule[0], &state_->minibatch_is_empty, &state_->optimiser_steps,
-                    config_.max_grad_norm, state_->sums + LossSums::policy_loss, &counts_->not_finite, &state_->adam,
-                    state_->sums + LossSums::size});
+        PrepareAdam{&state_->square_norm, &state_->schedule[0], &state_->minibatch_is_empty, &state_->minibatches,
+                    &state_->optimiser_steps, config_.max_grad_norm, state_->sums + LossSums::policy_loss,
+                    &counts_->not_finite, &state_->adam, state_->sums + LossSums::size});
     run(context, weights_.size(),
         AdamStep{weights_.gradient(), &state_->adam, config_.adam_eps, weights_.parameter(), weights_.first_moment(),
                  weights_.second_moment(), weights_.bf16_copy()});

@@ -41,6 +41,7 @@ struct GroupState {
     double square_norm;               // of the gradient
     double sums[LossSums::size + 2];  // of all minibatches since clear_metrics(); see GroupMetrics
     double rollout_sums[RolloutSums::size];
+    LossScale loss_scale;
 };
 
 /// A set of rows that one policy acts for, and all that belongs to it: specification, settings, network and weights,
@@ -73,9 +74,10 @@ class Group {
     void set_schedule(const ExecutionContext& context, double progress);
     /// Writes the actions, log-probabilities and values of a step.
     void act(const ExecutionContext& context, const Rollout& rollout, int step, const TrainerState* state);
-    /// Ends a rollout, whose truncated cells are marked: V of what follows the last step; finds truncated rows and live
-    /// units.
-    void end_rollout(const ExecutionContext& context, const Rollout& rollout);
+    /// Finds the truncated rows and the live units of a rollout whose truncated cells are marked.
+    void find_samples(const ExecutionContext& context, const Rollout& rollout);
+    /// V of what follows the rollout's last step.
+    void compute_last_values(const ExecutionContext& context, const Rollout& rollout);
     /// V of the next final observations: of at most a 16th of the group's rows, or 1,024 if that is more. For all of
     /// them it is called num_final_chunks() times.
     void compute_final_values(const ExecutionContext& context, const Rollout& rollout);

@@ -9,6 +9,7 @@
 #include "trainer/algorithm/group.h"
 #include "trainer/algorithm/iteration_clock.h"
 #include "trainer/device/graph.h"
+#include "trainer/device/host_copy.h"
 #include "trainer/device/items.h"
 
 namespace flockstep {
@@ -33,8 +34,9 @@ struct Trainer::Impl {
     std::vector<PolicySpec> policies;
     Rollout rollout;
     Buffer state_buffer, counts_buffer, partials;
+    HostCopy counts_copy;
     std::deque<Group> groups;
-    Graph rollout_graph, advantage_graph, end_graph;
+    Graph rollout_graph, last_value_graph, advantage_graph, end_graph;
     std::deque<GroupGraphs> group_graphs;
     IterationClock clock;
     TrainerProgress before;  // of earlier processes; its iterations go on
@@ -51,7 +53,9 @@ struct Trainer::Impl {
           state_buffer(batch->memory(), sizeof(TrainerState), "the trainer's state"),
           counts_buffer(batch->memory(), policies.size() * sizeof(Group::Counts), "counts"),
           partials(batch->memory(), max_sum_chunks * max_sums * 8, "sums"),
+          counts_copy(batch->memory(), counts_buffer.data(), policies.size() * sizeof(Group::Counts)),
           rollout_graph(config.cuda_graphs),
+          last_value_graph(config.cuda_graphs),
           advantage_graph(config.cuda_graphs),
           end_graph(config.cuda_graphs),
           clock(batch->memory().device(), config.num_steps) {
@@ -79,10 +83,14 @@ struct Trainer::Impl {
         rollout_graph.run(stream, [&] {
             clock.start(stream.handle());
             is_whole = collect(stops);
-            clock.end_rollout(stream.handle());
         });
         if (!is_whole) return false;
-        const std::vector<Group::Counts> counts = read_counts();
+        counts_copy.start(stream.handle());
+        last_value_graph.run(stream, [&] {
+            compute_last_values();
+            clock.end_rollout(stream.handle());
+        });
+        const std::vector<Group::Counts> counts = wait_for_counts();
         for (size_t g = 0; g < groups.size(); ++g)
             for (int64_t chunk = 0; chunk < groups[g].num_final_chunks(counts[g]); ++chunk)
                 group_graphs[g].final_values.run(stream, [&] { groups[g].compute_final_values(context(), rollout); });
@@ -118,19 +126,28 @@ struct Trainer::Impl {
         run(context(), rollout.num_segments() * rollout.slot_rows(),
             MarkTruncated{rollout.slot_rows(), config.num_steps, rollout.segment_steps(), rollout.terminated,
                           rollout.truncated, rollout.active, rollout.final_active});
-        for (Group& group : groups) group.end_rollout(context(), rollout);
+        for (Group& group : groups) group.find_samples(context(), rollout);
         run(context(), 1, IncrementCounter{&state()->env_steps, config.num_steps});
         return true;
     }
+    void compute_last_values() {
+        for (Group& group : groups) group.compute_last_values(context(), rollout);
+    }
 
     /// The one wait of an iteration: how many final observations there are, how many samples to learn from, and whether
-    /// all numbers of the iterations before were finite.
-    std::vector<Group::Counts> read_counts() {
+    /// all numbers of the iterations before were finite. The device meanwhile computes the last values.
+    std::vector<Group::Counts> wait_for_counts() {
+        const auto* const first = static_cast<const Group::Counts*>(counts_copy.wait());
+        const std::vector<Group::Counts> counts(first, first + groups.size());
+        flockstep::expect_finite(groups, counts, before.iterations);
+        return counts;
+    }
+    /// The same, of all that is enqueued.
+    void expect_finite() {
         std::vector<Group::Counts> counts(groups.size());
         stream.synchronize();
         batch->memory().to_host(counts.data(), counts_buffer.data(), counts.size() * sizeof(Group::Counts));
         flockstep::expect_finite(groups, counts, before.iterations);
-        return counts;
     }
 
     /// Observations are normalised from the first rollout on: a rollout before it gives the first moments, unless there
@@ -138,6 +155,7 @@ struct Trainer::Impl {
     bool warm_normalisers(const std::function<bool()>& stops) {
         if (std::none_of(groups.begin(), groups.end(), [](const Group& g) { return g.needs_moments(); })) return true;
         if (!collect(stops)) return false;
+        compute_last_values();
         for (Group& group : groups) group.normalise(context()), group.find_offence(context(), rollout);
         run(context(), 1, SetCounter{&state()->env_steps, 0});
         batch->reset(uint64_t(config.seed), rollout.last_bindings(), stream.handle());
@@ -209,7 +227,7 @@ bool Trainer::iterate(const std::function<bool()>& stops) { return impl_->iterat
 int64_t Trainer::total_iterations() const { return impl_->total_iterations(); }
 int64_t Trainer::iterations() const { return impl_->before.iterations; }
 double Trainer::progress() const { return impl_->progress(); }
-void Trainer::expect_finite() { impl_->read_counts(); }
+void Trainer::expect_finite() { impl_->expect_finite(); }
 IterationMetrics Trainer::read_metrics(bool clear) { return impl_->read_metrics(clear); }
 void Trainer::exclude_seconds(double seconds) {
     if (impl_->began) impl_->before.seconds -= seconds;

@@ -4,6 +4,7 @@
 
 #include "sim/contract/flush.h"
 #include "sim/contract/space.h"
+#include "trainer/data/load_bytes.h"
 #include "trainer/data/rows.h"
 
 namespace flockstep {
@@ -40,60 +41,80 @@ struct InputPart {
     Of of = Of::agent;
     int first_agent = 0, agent_elements = 0;  // > 0: of the world's agents from the first on, this many elements each
 
-    /// `N` elements of one sample, starting at `element`. `any`: the part may be of something else than the agent.
-    template <int N, bool any = true>
-    SIM_HD void read(const InputRow& row, int element, float* number) const {
-        if constexpr (any) {
-            if (of != Of::agent) return read_other<N>(row, element, number);
+    /// Numbers of one sample for eight columns of the input from `column` on, of which `begin` to `end` - 1 are the
+    /// part's: writes those to number[begin] .. number[end - 1] and anything behind them. `any`: the part may be of
+    /// something else than the agent.
+    template <bool any = true>
+    SIM_HD void read(const InputRow& row, int column, int begin, int end, float* number) const {
+        const int element = column - first_column;  // of number[0]; negative if that is another part's
+        if constexpr (any)
+            if (of == Of::identity) return find_identity(row.agent - element, begin, end, number);
+        const int64_t first = (any && of != Of::agent ? row.env : row.source) * elements + element;
+        const char* const slot = static_cast<const char*>(data) + row.step * slot_bytes;
+        if (dtype == DType::uint8 || dtype == DType::int8) {
+            read_bytes(slot + first, begin, end, number);
+        } else {
+            if (dtype == DType::float32)
+                read_floats(reinterpret_cast<const float*>(slot) + first, begin, end, number);
+            else
+                read_halves(reinterpret_cast<const uint16_t*>(slot) + first, begin, end, number);
+            if (flag >= 0) take_flag(begin, end, number);
         }
-        read_whole<N>(row.step, row.source, element, number);
-        take_flag<N>(number);
+        if constexpr (any)
+            if (agent_elements > 0 && row.active) clear_inactive(row.active, element, begin, end, number);
     }
     SIM_HD float number(const InputRow& row, int element) const {
-        float value;
-        read<1>(row, element, &value);
-        return value;
+        float value[8];
+        read(row, first_column + element, 0, 1, value);
+        return value[0];
     }
 
   private:
-    template <int N>
-    SIM_HD void read_other(const InputRow& row, int element, float* number) const {
-        if (of == Of::identity) {
-            SIM_UNROLL
-            for (int k = 0; k < N; ++k) number[k] = float(element + k == row.agent);
+    SIM_HD static void find_identity(int agent, int begin, int end, float* number) {
+        SIM_UNROLL
+        for (int k = 0; k < 8; ++k)
+            if (k >= begin && k < end) number[k] = float(k == agent);
+    }
+    SIM_HD void clear_inactive(const uint8_t* active, int element, int begin, int end, float* number) const {
+        SIM_UNROLL
+        for (int k = 0; k < 8; ++k)
+            if (k >= begin && k < end && !active[first_agent + (element + k) / agent_elements]) number[k] = 0.0f;
+    }
+    /// Four bytes at once: without the sign, or one bit of each.
+    SIM_HD void read_bytes(const char* from, int begin, int end, float* number) const {
+        const bool is_signed = dtype == DType::int8 && flag < 0;
+        const uint64_t sign = is_signed ? 0x8080808080808080u : 0u;
+        const float offset = is_signed ? 128.0f : 0.0f;
+        uint64_t bytes = load_bytes(from, begin, end) ^ sign;
+        if (flag >= 0) bytes = bytes >> flag & 0x0101010101010101u;
+        uint8_t byte[8];
+        memcpy(byte, &bytes, 8);
+        SIM_UNROLL
+        for (int k = 0; k < 8; ++k)
+            if (k >= begin) number[k] = float(byte[k]) - offset;
+    }
+    SIM_HD static void read_floats(const float* from, int begin, int end, float* number) {
+        if (begin == 0 && end % 4 == 0 && reinterpret_cast<uintptr_t>(from) % 16 == 0) {
+            memcpy(number, __builtin_assume_aligned(from, 16), 16);
+            if (end == 8) memcpy(number + 4, __builtin_assume_aligned(from + 4, 16), 16);
             return;
         }
-        read_whole<N>(row.step, row.env, element, number);
-        take_flag<N>(number);
-        if (agent_elements == 0 || !row.active) return;
         SIM_UNROLL
-        for (int k = 0; k < N; ++k)
-            if (!row.active[first_agent + (element + k) / agent_elements]) number[k] = 0.0f;
+        for (int k = 0; k < 8; ++k)
+            if (k >= begin && k < end) number[k] = from[k];
     }
-    template <int N>
-    SIM_HD void take_flag(float* number) const {
-        if (flag < 0) return;
+    SIM_HD static void read_halves(const uint16_t* from, int begin, int end, float* number) {
         SIM_UNROLL
-        for (int k = 0; k < N; ++k) number[k] = float(int(number[k]) >> flag & 1);
-    }
-    template <int N>
-    SIM_HD void read_whole(int64_t step, int64_t data_row, int element, float* number) const {
-        const char* slot = static_cast<const char*>(data) + step * slot_bytes;
-        const int64_t first = data_row * elements + element;
-        if (dtype == DType::uint8) return convert<N>(reinterpret_cast<const uint8_t*>(slot) + first, number);
-        if (dtype == DType::int8) return convert<N>(reinterpret_cast<const int8_t*>(slot) + first, number);
-        if (dtype == DType::float32) return convert<N>(reinterpret_cast<const float*>(slot) + first, number);
-        const uint16_t* half = reinterpret_cast<const uint16_t*>(slot) + first;
-        SIM_UNROLL
-        for (int k = 0; k < N; ++k) {
-            const uint32_t bits = uint32_t(half[k]) << 16;
+        for (int k = 0; k < 8; ++k) {
+            if (k < begin || k >= end) continue;
+            const uint32_t bits = uint32_t(from[k]) << 16;
             memcpy(number + k, &bits, 4);
         }
     }
-    template <int N, class T>
-    SIM_HD static void convert(const T* from, float* number) {
+    SIM_HD void take_flag(int begin, int end, float* number) const {
         SIM_UNROLL
-        for (int k = 0; k < N; ++k) number[k] = float(from[k]);
+        for (int k = 0; k < 8; ++k)
+            if (k >= begin && k < end) number[k] = float(int(number[k]) >> flag & 1);
     }
 };
 
@@ -122,6 +143,17 @@ struct InputColumns {
     }
 };
 
+/// Two floats as bfloat16, `low` in the lower half, rounded to nearest even; a NaN becomes a NaN.
+SIM_HD uint32_t bfloat16_pair(float low, float high) {
+#ifdef __CUDA_ARCH__
+    uint32_t pair;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+    return pair;
+#else
+    return bfloat16_bits(low) | bfloat16_bits(high) << 16;
+#endif
+}
+
 /// Gathers samples into rows of the network's input: converted, shifted and scaled. Item: 8 columns of one row.
 struct GatherInput {
     static constexpr int nanoseconds = 32;
@@ -130,26 +162,24 @@ struct GatherInput {
     bool is_bfloat16;
     void* output;  // [samples, width], float32 or bfloat16
 
+    Divisor groups = input.width / 8;  // of a row
+
     SIM_HD void operator()(int64_t i) const {
-        const int groups = input.width / 8;
         const int64_t at = i / groups;
-        const int first = int(i % groups) * 8;
+        const int first = int(i - at * groups) * 8;
         int64_t sample = samples[at];
         if (sample < 0) sample = 0;
-        const int64_t step = input.rows.step(sample), row = input.rows.row(sample);
-        if (input.active && !input.active[step * input.rows.slot_rows + input.rows.cell_of(row)]) {
-            const float none[8] = {};
-            return store(at * input.width + first, none);
-        }
+        const int64_t step = input.rows.step(sample), row = sample - step * input.rows.size;
+        float number[8] = {};
+        if (input.active && !input.active[step * input.rows.slot_rows + input.rows.cell_of(row)])
+            return store(i, number);
         const InputRow source = input.at(step, row);
-        float number[8];
         if (input.shows_world)
             read_columns<true>(source, first, number);
         else
             read_columns<false>(source, first, number);
-        SIM_UNROLL
-        for (int k = 0; k < 8; ++k) number[k] = first + k < input.columns ? normalised(number[k], first + k) : 0.0f;
-        store(at * input.width + first, number);
+        normalise(first, number);
+        store(i, number);
     }
 
   private:
@@ -157,42 +187,42 @@ struct GatherInput {
     SIM_HD void read_columns(const InputRow& source, int first, float* number) const {
         int p = 0;
         while (p + 1 < input.num_parts && first >= input.parts[p + 1].first_column) ++p;
-        const int end = p + 1 < input.num_parts ? input.parts[p + 1].first_column : input.columns;
-        if (first + 8 <= end)
-            input.parts[p].template read<8, any>(source, first - input.parts[p].first_column, number);
-        else
-            read_across<any>(p, source, first, number);
-    }
-    /// Eight columns that span several parts or reach into the padding.
-    template <bool any>
-    SIM_HD void read_across(int p, const InputRow& source, int first, float* number) const {
-        SIM_UNROLL
-        for (int k = 0; k < 8; ++k) {
-            const int column = first + k;
-            while (p + 1 < input.num_parts && column >= input.parts[p + 1].first_column) ++p;
-            number[k] = 0.0f;
-            if (column < input.columns)
-                input.parts[p].template read<1, any>(source, column - input.parts[p].first_column, number + k);
+        SIM_NO_UNROLL
+        for (int begin = 0; begin < 8 && p < input.num_parts; ++p) {
+            const int rest = (p + 1 < input.num_parts ? input.parts[p + 1].first_column : input.columns) - first;
+            const int end = rest < 8 ? rest : 8;
+            input.parts[p].template read<any>(source, first, begin, end, number);
+            begin = end;
         }
     }
-    SIM_HD float normalised(float number, int column) const {
-        const float result = (number - input.shift[column]) * input.scale[column];
-        if (input.limit == 0.0f) return result;
-        return result > input.limit ? input.limit : result < -input.limit ? -input.limit : result;
+    SIM_HD void normalise(int first, float* number) const {
+        float shift[8], scale[8];
+        memcpy(shift, __builtin_assume_aligned(input.shift + first, 16), 32);
+        memcpy(scale, __builtin_assume_aligned(input.scale + first, 16), 32);
+        SIM_UNROLL
+        for (int k = 0; k < 8; ++k) number[k] = (number[k] - shift[k]) * scale[k];
+        if (input.limit != 0.0f) {
+            SIM_UNROLL
+            for (int k = 0; k < 8; ++k)
+                number[k] = number[k] > input.limit ? input.limit : number[k] < -input.limit ? -input.limit : number[k];
+        }
+        if (first + 8 <= input.columns) return;
+        SIM_UNROLL
+        for (int k = 0; k < 8; ++k)
+            if (first + k >= input.columns) number[k] = 0.0f;
     }
-    SIM_HD void store(int64_t at, const float* number) const {
+    SIM_HD void store(int64_t i, const float* number) const {
         Vector16 v;
         if (is_bfloat16) {
             SIM_UNROLL
-            for (int k = 0; k < 4; ++k)
-                v.word[k] = bfloat16_bits(number[2 * k]) | bfloat16_bits(number[2 * k + 1]) << 16;
-            static_cast<Vector16*>(output)[at / 8] = v;
+            for (int k = 0; k < 4; ++k) v.word[k] = bfloat16_pair(number[2 * k], number[2 * k + 1]);
+            static_cast<Vector16*>(output)[i] = v;
             return;
         }
         SIM_UNROLL
         for (int half = 0; half < 2; ++half) {
             memcpy(&v, number + 4 * half, 16);
-            static_cast<Vector16*>(output)[at / 4 + half] = v;
+            static_cast<Vector16*>(output)[2 * i + half] = v;
         }
     }
 };

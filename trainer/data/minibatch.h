@@ -16,6 +16,7 @@ struct UnitLayout {
     int steps = 1, rows = 1;  // of a unit
 
     SIM_HD int64_t size() const { return int64_t(steps) * rows; }
+    SIM_HD bool are_samples() const { return steps == 1 && rows == 1; }
     SIM_HD int64_t units_per_step() const { return rows_per_step / rows; }
     SIM_HD int64_t num_units() const { return (num_steps + steps - 1) / steps * units_per_step(); }
     /// The sample at a step and row of a unit, or -1 after the end of the rollout.
@@ -45,15 +46,19 @@ struct MinibatchIndices {
     SIM_HD void operator()(int64_t i) const {
         const int64_t epoch = *minibatches / num_minibatches, number = *minibatches % num_minibatches;
         const int64_t count = *num_live, size = (count + num_minibatches - 1) / num_minibatches;
-        const int64_t step_size = capacity * units.rows, step = i / step_size, in_step = i % step_size;
-        const int64_t unit = in_step / units.rows, position = number * size + unit;
         if (i == 0) *is_empty = number * size >= count;
+        int64_t unit = i, step = 0, row = 0;
+        if (!units.are_samples()) {
+            const int64_t step_size = capacity * units.rows, in_step = i % step_size;
+            unit = in_step / units.rows, step = i / step_size, row = in_step % units.rows;
+        }
+        const int64_t position = number * size + unit;
         index[i] = -1;
         if (unit >= size || position >= count) return;
         const Rng rng{seed, group, uint32_t(epoch >> 24), uint32_t(epoch & 0xFFFFFF), Purpose::shuffle};
         const Permutation order(uint64_t(count), rng.bits4(0, 0));
-        const int64_t chosen = int64_t(order(uint64_t(position)));
-        index[i] = units.sample(live ? live[chosen] : chosen, step, in_step % units.rows);
+        const int64_t place = int64_t(order(uint64_t(position))), chosen = live ? live[place] : place;
+        index[i] = units.are_samples() ? chosen : units.sample(chosen, step, row);
     }
 };
 
@@ -66,6 +71,10 @@ struct MarkLiveUnits {
     uint8_t* is_live;     // [units]
 
     SIM_HD void operator()(int64_t unit) const {
+        if (units.are_samples()) {
+            is_live[unit] = live[rows.flat_index(unit)];
+            return;
+        }
         uint8_t any = 0;
         for (int step = 0; step < units.steps; ++step)
             for (int row = 0; row < units.rows; ++row) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "sim/contract/hd.h"
+#include "trainer/data/divisor.h"
 
 namespace flockstep {
 
@@ -12,9 +13,9 @@ namespace flockstep {
 ///
 /// A sample is one row at one step; its number is step * size + row.
 struct RowSet {
-    int64_t size = 0;  // rows per step
+    Divisor size;  // rows per step
     int64_t slot_rows = 0;
-    int num_agents = 1;               // of a world, those of other policies included
+    Divisor num_agents = 1;           // of a world, those of other policies included
     const int32_t* cell = nullptr;    // [size] on the device: a row's cell; null: row i is cell i
     const int32_t* source = nullptr;  // [size] on the device: a row's source row; null: row i is source row i
 

@@ -24,7 +24,8 @@ constexpr int threads = 256;
 template <class Item>
 __global__ void __launch_bounds__(threads) run_kernel(const __grid_constant__ Item item, const int64_t n) {
     const int64_t stride = int64_t(gridDim.x) * threads;
-    for (int64_t i = int64_t(blockIdx.x) * threads + threadIdx.x; i < n; i += stride) item(i);
+    SIM_NO_UNROLL  // it hardly ever comes round
+        for (int64_t i = int64_t(blockIdx.x) * threads + threadIdx.x; i < n; i += stride) item(i);
 }
 
 /// Reduces the threads' sums of one block in a fixed order; the result is in thread 0's `local`.
@@ -41,9 +42,10 @@ __device__ void add_threads(double* local) {
             for (int k = 0; k < num_sums; ++k) local[k] += lane_sums[warp][k];
 }
 
-/// One chunk per block: items blockIdx + blocks * i, so that the order depends on n alone.
+/// One chunk per block: items blockIdx + blocks * i, so that the order depends on n alone. Two blocks per SM are most
+/// of what there is: with 128 registers a thread, the sums stay in them.
 template <class Item>
-__global__ void __launch_bounds__(threads)
+__global__ void __launch_bounds__(threads, 2)
     sum_kernel(const __grid_constant__ Item item, const int64_t n, double* partials) {
     double local[Item::num_sums] = {};
     const int64_t stride = int64_t(gridDim.x) * threads;
@@ -102,6 +104,7 @@ template void run_on_cuda(const ExecutionContext&, int64_t, const DescribeAction
 template void run_on_cuda(const ExecutionContext&, int64_t, const MinibatchIndices&);
 template void run_on_cuda(const ExecutionContext&, int64_t, const ComputeAdvantage&);
 template void run_on_cuda(const ExecutionContext&, int64_t, const GatherInput&);
+template void run_on_cuda(const ExecutionContext&, int64_t, const PrepareLoss&);
 template void run_on_cuda(const ExecutionContext&, int64_t, const PrepareAdam&);
 template void run_on_cuda(const ExecutionContext&, int64_t, const AdamStep&);
 template void run_on_cuda(const ExecutionContext&, int64_t, const IncrementCounter&);

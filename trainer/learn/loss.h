@@ -35,6 +35,27 @@ struct SumRollout {
     }
 };
 
+/// What the loss of all samples of a rollout has in common, on the device.
+struct LossScale {
+    double mean, deviation;  // of the advantages
+    float weight;            // of a sample: num_minibatches / (live samples of the rollout)
+};
+
+/// Item: 0.
+struct PrepareLoss {
+    static constexpr int nanoseconds = 1;
+    const double* rollout_sums;
+    int num_minibatches;
+    LossScale* scale;
+
+    SIM_HD void operator()(int64_t) const {
+        const double count = rollout_sums[RolloutSums::count], mean = rollout_sums[RolloutSums::advantage] / count;
+        const double variance = rollout_sums[RolloutSums::advantage_square] / count - mean * mean;
+        scale->mean = mean, scale->deviation = sqrt(variance > 0 ? variance : 0.0) + 1e-8;
+        scale->weight = float(double(num_minibatches) / count);
+    }
+};
+
 /// Sums over the samples of minibatches, on the device.
 struct LossSums {
     enum { count, policy_loss, value_loss, entropy, approximate_kl, clipped, size };
@@ -42,8 +63,8 @@ struct LossSums {
 
 /// Gradient of PPO's loss with respect to the network's outputs, and the sums of its terms, in one pass. Schulman et
 /// al. 2017, equations 7 and 9; value clipping and the estimate of the KL divergence (Schulman 2020, "Approximating KL
-/// divergence", k3) as in CleanRL. Each sample is weighted by num_minibatches / (live samples of the rollout):
-/// samples of smaller minibatches do not weigh more. Item: row of the minibatch.
+/// divergence", k3) as in CleanRL. Every sample of the rollout has the same weight: those of smaller minibatches do not
+/// weigh more. Item: row of the minibatch.
 struct PpoLoss {
     static constexpr int nanoseconds = 128, num_sums = LossSums::size;
     RowSet rows;
@@ -53,32 +74,31 @@ struct PpoLoss {
     // the rollout, [num_steps][slot_rows]
     const uint8_t* live;
     const float *log_prob, *value, *advantage, *value_target;
-    const double* rollout_sums;
+    const LossScale* scale;       // [1]
     const float* ent_coef;        // [1]
     const ValueNorm* value_norm;  // null: values are not normalised
     float clip_coef, clip_vloss, vf_coef;
-    int num_minibatches;
     bool norm_adv;
     float* head_gradient;   // row i starts at i * policy.head_stride
     float* value_gradient;  // row i at i * policy.value_stride
 
     SIM_HD void operator()(int64_t i, double* local) const {
         float* gradient = head_gradient + i * policy.head_stride;
-        const int64_t sample = minibatch[i], flat_index = sample < 0 ? 0 : rows.flat_index(sample);
+        const int64_t sample = minibatch[i], step = rows.step(sample < 0 ? 0 : sample);
+        const int64_t row = sample < 0 ? 0 : sample - step * rows.size;
+        const int64_t flat_index = step * rows.slot_rows + rows.cell_of(row);
         if (sample < 0 || !live[flat_index]) {
             for (int k = 0; k < head.num_outputs; ++k) gradient[k] = 0.0f;
             value_gradient[i * policy.value_stride] = 0.0f;
             return;
         }
-        const double count = rollout_sums[RolloutSums::count];
-        const float weight = float(double(num_minibatches) / count);
+        const float weight = scale->weight;
         local[LossSums::count] += 1;
         value_gradient[i * policy.value_stride] = weight * vf_coef * value_loss_gradient(i, flat_index, local);
 
         const float* output = policy.head + i * policy.head_stride;
-        const int64_t step = rows.step(sample), row = rows.row(sample);
         if (head.is_one_choice) {
-            const Component& c = head.components[0];
+            const Component& c = head.only;
             const Categorical distribution = head.categorical(c, output, rows, step, row);
             const int chosen = *head.kept<int32_t>(c, rows, step, row);
             const float d_log_prob =
@@ -98,12 +118,7 @@ struct PpoLoss {
         local[LossSums::entropy] += entropy;
         return policy_loss_gradient(now - log_prob[flat_index], normalised(advantage[flat_index]), local);
     }
-    SIM_HD float normalised(float gae) const {
-        if (!norm_adv) return gae;
-        const double count = rollout_sums[RolloutSums::count], mean = rollout_sums[RolloutSums::advantage] / count;
-        const double variance = rollout_sums[RolloutSums::advantage_square] / count - mean * mean;
-        return float((gae - mean) / (sqrt(variance > 0 ? variance : 0.0) + 1e-8));
-    }
+    SIM_HD float normalised(float gae) const { return norm_adv ? float((gae - scale->mean) / scale->deviation) : gae; }
     /// Derivative of the clipped surrogate loss with respect to the action's new log-probability.
     SIM_HD float policy_loss_gradient(float log_ratio, float gae, double* local) const {
         const float ratio = expf(log_ratio), clipped_ratio = ratio < 1 - clip_coef   ? 1 - clip_coef

@@ -38,7 +38,8 @@ struct PrepareAdam {
     const double* square_norm;   // [1] squared norm of the whole gradient
     const float* learning_rate;  // [1]
     const int32_t* is_empty;     // [1] whether the minibatch has no samples
-    int64_t* steps;              // [1] steps done, which this one is added to
+    int64_t* minibatches;        // [1] minibatches done, which this one is added to
+    int64_t* steps;              // [1] optimiser steps done, likewise: empty minibatches are none
     float max_norm;              // gradients are clipped to this norm; 0: no clipping
     const double* losses;        // [3] sums of policy loss, value loss and entropy
     NotFiniteTerm* not_finite;   // [1] the first term that was not finite
@@ -46,6 +47,7 @@ struct PrepareAdam {
     double* norm_sum;  // [2] accumulates the gradient's norm, and the number of steps
 
     SIM_HD void operator()(int64_t) const {
+        *minibatches += 1;
         scalars->skips = *is_empty || *not_finite != NotFiniteTerm::none ? AdamScalars::yes : AdamScalars::no;
         if (scalars->skips) return;
         if ((*not_finite = first_not_finite()) != NotFiniteTerm::none) scalars->skips = AdamScalars::first_not_finite;

@@ -169,11 +169,14 @@ struct Head {
         : components(on_device),
           num_components(int(list.size())),
           num_outputs(num_outputs),
-          is_one_choice(list.size() == 1 && list[0].kind == Component::Kind::categorical) {}
+          is_one_choice(list.size() == 1 && list[0].kind == Component::Kind::categorical) {
+        if (is_one_choice) only = list[0];
+    }
 
     const Component* components = nullptr;
     int num_components = 0, num_outputs = 0;
     bool is_one_choice = false;  // one categorical component: the loss computes its distribution once
+    Component only{};            // that one
     ActionColumn actions[max_policy_actions];
 
     SIM_HD const uint8_t* mask(const Component& c, const RowSet& rows, int64_t step, int64_t row) const {
@@ -273,8 +276,8 @@ struct SampleActions {
         const Rng rng{seed, uint32_t(first_env + rows.env_of(i)), uint32_t(count >> 24), uint32_t(count & 0xFFFFFF),
                       Purpose::action};
         const uint32_t agent = uint32_t(rows.agent_of(i));
-        float total = 0.0f;
-        for (int k = 0; k < head.num_components; ++k) {
+        float total = head.is_one_choice ? choose(head.only, output, i, rng, agent, 0) : 0.0f;
+        for (int k = 0; k < head.num_components && !head.is_one_choice; ++k) {
             const Component& c = head.components[k];
             total += c.kind == Component::Kind::categorical ? choose(c, output, i, rng, agent, uint32_t(2 * k))
                                                             : choose_number(c, output, i, rng, agent, uint32_t(2 * k));

@@ -9,7 +9,7 @@ PolicyActor::PolicyActor(const TrainedNetwork& trained, const std::vector<ActorR
     : trained_(trained) {
     int64_t rows = 0;
     for (const PolicySpec::Members& members : spec().members) add_member(members, roles, num_envs);
-    for (const Member& member : members_) rows = std::max(rows, member.inputs.actor.rows.size);
+    for (const Member& member : members_) rows = std::max<int64_t>(rows, member.inputs.actor.rows.size);
     engine_ = make_torch_engine(trained.network(), trained.weights(), trained.config(), rows, 0);
 }
 

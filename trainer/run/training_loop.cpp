@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <stdexcept>
+#include <utility>
 
 #include "trainer/run/checkpoint.h"
 #include "trainer/run/divergence.h"
@@ -69,7 +70,7 @@ bool TrainingLoop::train() {
         if (!advance()) return false;
         const bool is_last = trainer_.is_finished() || !task_.keep_going();
         const bool is_record = is_last || is_record_due();
-        if (is_record) record();
+        if (is_record) record_later();
         evaluate_if_due();
         log_.show(metrics_, trainer_.progress(), is_last);
         save_numbered_if_due();
@@ -101,7 +102,12 @@ bool TrainingLoop::advance() {
 /// If the run is to stop during a long iteration, the iteration is abandoned and the state before it, a snapshot on the
 /// host, is saved. The first iteration counts as long. Returns false if it was abandoned.
 bool TrainingLoop::iterate() {
-    if (seconds_per_iteration_ < long_iteration) return trainer_.iterate();
+    if (seconds_per_iteration_ < long_iteration) {
+        const bool is_whole = trainer_.iterate();
+        write_record();
+        return is_whole;
+    }
+    write_record();
     metrics_ = trainer_.read_metrics(false);
     const Archive before = snapshot(trainer_);
     const bool is_whole = trainer_.iterate([this] { return !task_.keep_going(); });
@@ -125,9 +131,22 @@ int64_t TrainingLoop::iterations_to_next_event() const {
 }
 
 void TrainingLoop::record() {
+    record_later();
+    write_record();
+}
+
+/// The files are written while the device is busy with the next iteration, or when something wants them before.
+void TrainingLoop::record_later() {
+    write_record();
     if (metrics_.iterations <= std::max<int64_t>(log_.last_training(), 0)) return;
-    write_log([&] { log_.write(metrics_); });
+    unwritten_ = metrics_;
     recorded_progress_ = trainer_.progress();
+}
+
+void TrainingLoop::write_record() {
+    if (!unwritten_) return;
+    const IterationMetrics metrics = *std::exchange(unwritten_, std::nullopt);
+    write_log([&] { log_.write(metrics); });
 }
 
 /// If the log cannot be written, the run ends, but what it has learnt since the last checkpoint is saved if that can
@@ -164,6 +183,7 @@ void TrainingLoop::evaluate_if_due() {
 
 void TrainingLoop::evaluate() {
     const Clock::time_point begin = Clock::now();
+    write_record();
     const Archive archive = snapshot(trainer_);
     expect_finite(archive, trainer_.iterations());
     if (const std::optional<Evaluation> evaluation = held_out_.play(archive, "trained")) {
@@ -199,6 +219,7 @@ void TrainingLoop::save_if_due() {
 /// The log is on the disk before the checkpoint is.
 void TrainingLoop::save(const Archive& archive) {
     expect_finite(archive, metrics_.iterations);
+    write_record();
     write_log([&] { log_.sync(); });
     folder_.save_checkpoint(archive);
     saved_ = Clock::now(), saved_iterations_ = metrics_.iterations;

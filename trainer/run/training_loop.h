@@ -39,6 +39,8 @@ class TrainingLoop {
     bool advance();
     bool iterate();
     void record();
+    void record_later();
+    void write_record();
     void record_divergence();
     void write_log(const std::function<void()>& write);
     void evaluate_if_due();
@@ -57,6 +59,7 @@ class TrainingLoop {
     int64_t record_every_;                   // iterations; 0: by the clock, with max_seconds
     int64_t evaluate_every_, number_every_;  // iterations; 0: never
     IterationMetrics metrics_;               // as read last
+    std::optional<IterationMetrics> unwritten_;
     TrainingLog log_;
     BestCheckpoint best_;
     std::optional<MarlEvalFile> marl_eval_;
