@@ -21,7 +21,8 @@
 namespace flockstep {
 
 namespace {
-/// The tables of a settings file: one per group, and [cpu] and [cuda], which may contain any key.
+/// The tables of a settings file: one per group of settings, [cpu] and [cuda], which may contain any key, and those of
+/// groups of agents. That a key there is of the run is said later, by name.
 std::vector<SettingGroup> known_groups(const SettingGroup& environment) {
     std::vector<SettingGroup> groups = train_groups();
     groups.push_back(environment);
@@ -31,6 +32,7 @@ std::vector<SettingGroup> known_groups(const SettingGroup& environment) {
         all.other_names.insert(all.other_names.end(), group.other_names.begin(), group.other_names.end());
     }
     for (const char* device : {"cpu", "cuda"}) groups.push_back({device, all.fields, all.other_names});
+    for (const SettingGroup& group : train_groups()) groups.push_back({"groups.NAME", group.fields, group.other_names});
     return groups;
 }
 
@@ -39,6 +41,11 @@ TrainingTask read_settings(const std::string& environment, const GivenSettings& 
     TrainingTask task{environment, given.of(environment_group(environment)), {}, {}, {}, {}, {}};
     given.read(task.config, "trainer");
     given.read(task.run, "trainer");
+    for (const auto& [name, settings] : given.of_groups()) {
+        for (const FieldDescription& field : describe(task.run))
+            if (settings.has(field.name)) refuse_in_group(name, field.name);
+        task.config.set_group(name, settings);
+    }
     return task;
 }
 
@@ -76,7 +83,9 @@ std::optional<Initial> read_initial(const Command& command, const GivenSettings&
     if (task.run.initial.empty()) return std::nullopt;
     Initial initial(task.run.initial.str());
     const std::string own_recipe = command.config.empty() ? "recipe " + command.name() : "";
-    initial.adopt(task.config, [&](const std::string& key) { return given.gives("trainer", key, own_recipe); });
+    initial.adopt(task.config, [&](const std::string& group, const std::string& key) {
+        return given.gives(group.empty() ? "trainer" : "groups." + group, key, own_recipe);
+    });
     return initial;
 }
 

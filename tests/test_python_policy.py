@@ -299,7 +299,7 @@ def first_policy(**changes):
 @pytest.mark.parametrize(
     ("key", "text", "says"),
     [
-        ("format_version", "9" * 5000 + "\x1b[2J", 'its format version is "' + "9" * 200 + '...", this Flockstep reads 4'),
+        ("format_version", "9" * 5000 + "\x1b[2J", 'its format version is "' + "9" * 200 + '...", this Flockstep reads 4 and 5'),
         ("policies", "[]", "policies: got a list of 0, want a list of 1 to 16777216 items"),
         ("policies", "null", "policies: got null, want a list of 1 to 16777216 items"),
         ("policies", "{}", "policies: got an object, want a list of 1 to 16777216 items"),
