@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -98,6 +99,10 @@ void introduce(const TrainingTask& task, Trainer& trainer, const RunFolder& fold
         trainer.batch().num_agents(), trainer.batch().plan().c_str(), static_cast<long long>(samples),
         static_cast<long long>(samples / task.config.num_minibatches), static_cast<long long>(trainer.num_parameters()),
         short_number(double(task.config.total_steps)).c_str(), folder.path().c_str());
+    const bool uses_tfloat32 = std::any_of(
+        trainer.policies().begin(), trainer.policies().end(),
+        [&](const PolicySpec& spec) { return task.config.of_group(spec.name).precision == Precision::tfloat32; });
+    if (uses_tfloat32 && !task.device.is_cuda()) std::printf("Precision: tfloat32 is float32 on the CPU\n");
     std::fflush(stdout);
 }
 

@@ -13,7 +13,7 @@
 namespace flockstep {
 
 enum class Activation : int { tanh, relu };
-enum class Precision : int { float32, bfloat16 };
+enum class Precision : int { float32, tfloat32, bfloat16 };
 /// What the critic sees: its agent's observation; the observations of all agents of the world; or the environment's
 /// global state. The last two come with the agent's index in the world, one-hot, where there are several.
 enum class CriticInput : int { observation, joint, state };
@@ -177,8 +177,9 @@ struct TrainConfig {
           "global "
           "state (MAPPO)");
         f("activation", activation, one_of({"tanh", "relu"}), "activation function after each layer except the last");
-        f("precision", precision, one_of({"float32", "bfloat16"}),
-          "of matrix multiplications and activations; weights, losses and the optimiser stay float32");
+        f("precision", precision, one_of({"float32", "tfloat32", "bfloat16"}),
+          "of matrix multiplications (tfloat32: on a GPU alone) or, for bfloat16, of these and activations; weights, "
+          "losses and the optimiser stay float32");
         f("state_dependent_std", state_dependent_std, any_value(),
           "Box actions: the network gives the standard deviation; false: it is a parameter of each number");
         f("init_std", init_std, between(1e-6, 1e6),
