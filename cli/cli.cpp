@@ -110,6 +110,22 @@ std::vector<SettingGroup> groups_of(const std::string& command) {
     return {};
 }
 
+/// The settings that a group can have of its own, on lines for a terminal.
+std::string groups_help() {
+    constexpr size_t most_columns = 110;
+    std::string text =
+        "Settings of one group of agents, as --groups.NAME.key value or in [groups.NAME], where NAME is its policy's;\n"
+        "they take precedence over those of the run. A group has\n ";
+    std::string line;
+    for (const FieldDescription& field : describe(TrainConfig{})) {
+        if (TrainConfig::is_of_run(field.name)) continue;
+        if (!line.empty()) line += ",";
+        if (line.size() + field.name.size() > most_columns) text += line + "\n ", line.clear();
+        line += " " + field.name;
+    }
+    return text + line + "\n";
+}
+
 /// The settings that `flockstep COMMAND --help` shows below the options.
 std::string settings_help(const std::string& command, const Command& given) {
     std::string text;
@@ -119,7 +135,8 @@ std::string settings_help(const std::string& command, const Command& given) {
         text += "Settings, as --key value or in a TOML file, at the top or in [" + group.table + "]:\n" +
                 settings_table(group.fields) + "\n";
     if (command == "train")
-        text += "Settings in [cpu] or [cuda] take precedence when training runs on that device.\n\n";
+        text +=
+            "Settings in [cpu] or [cuda] take precedence when training runs on that device.\n" + groups_help() + "\n";
     for (const std::string& name : given.names)
         text += "Settings of " + name + ", at the top or in [environment]:\n" +
                 settings_table(registry().find(name).info.fields);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <stdexcept>
+#include <string_view>
 
 #include "io/quote.h"
 #include "sim/engine/registry.h"
@@ -30,6 +31,26 @@ class Tables {
 
 /// Whether a table is for one kind of device; its settings may be of any other table.
 bool is_device_table(const std::string& table) { return table == "cpu" || table == "cuda"; }
+
+constexpr std::string_view group_prefix = "groups.", any_group = "groups.NAME";
+/// Whether a table has the settings of one group.
+bool is_group_table(const std::string& table) { return table.starts_with(group_prefix); }
+
+/// What `read` gives, with a sentence of its own for the key `groups` beside tables of that name.
+template <class Read>
+std::vector<TomlEntry> entries_of(Read read, const std::string& source) {
+    try {
+        return read();
+    } catch (const std::invalid_argument& error) {
+        const std::string_view what = error.what();
+        if (what.find("cannot redefine existing") == what.npos || what.find(" 'groups.") == what.npos ||
+            !what.ends_with(" as table"))
+            throw;
+        throw std::invalid_argument(source +
+                                    ": groups: got this key in front of the tables [groups.NAME], which TOML does not "
+                                    "allow; want it in [trainer]");
+    }
+}
 }  // namespace
 
 bool SettingGroup::knows(const std::string& key) const {
@@ -46,12 +67,18 @@ const char* SettingGroup::wanted_for(const std::string& key) const {
     return nullptr;
 }
 
+bool GivenSettings::Given::is_for(const std::string& other) const {
+    if (is_group_table(table)) return other == table || other == any_group;
+    return table == other || (table.empty() && !is_group_table(other));
+}
+std::string GivenSettings::Given::name() const { return is_group_table(table) ? table + "." + key : key; }
+
 SettingGroup environment_group(const std::string& name) { return {"environment", registry().find(name).info.fields}; }
 
 void GivenSettings::set(const std::string& key, Value value) {
     if (const auto* text = std::get_if<std::string>(&value); !is_utf8(key) || (text && !is_utf8(*text)))
         throw std::invalid_argument(escaped(key) + ": got " + in_quotes(text ? *text : key) + ", want UTF-8 text");
-    const size_t dot = key.find('.');
+    const size_t dot = key.rfind('.');
     Given given{"", key, std::move(value), ""};
     if (dot != std::string::npos) given.table = key.substr(0, dot), given.key = key.substr(dot + 1);
     std::erase_if(given_, [&](const Given& other) { return other.table == given.table && other.key == given.key; });
@@ -66,14 +93,15 @@ void GivenSettings::set_flag(const std::string& key) {
 void GivenSettings::expect_value(const Given& given, const SettingGroup& group) {
     for (const FieldDescription& field : group.fields)
         if (!given.has_value && field.name == given.key && field.type != "bool")
-            throw std::invalid_argument(given.key + ": got no value, want " + field.expected);
+            throw std::invalid_argument(given.name() + ": got no value, want " + field.expected);
 }
 
 void GivenSettings::add_file(const std::filesystem::path& path) {
-    add_entries(read_toml(path), path_text(path.string()));
+    const std::string source = path_text(path.string());
+    add_entries(entries_of([&] { return read_toml(path); }, source), source);
 }
 void GivenSettings::add_text(const std::string& text, const std::string& source) {
-    add_entries(parse_toml(text, source), source);
+    add_entries(entries_of([&] { return parse_toml(text, source); }, source), source);
 }
 void GivenSettings::add_entries(std::vector<TomlEntry> entries, const std::string& source) {
     const std::vector<Given> flags = given_on_command_line();
@@ -104,7 +132,8 @@ void GivenSettings::take(const Given& given, const std::vector<Given>& flags) {
             throw std::invalid_argument(given.place + ": format_version: got " + escaped(to_text(given.value)) +
                                         ", want " + wanted + "; settings have other names in other versions");
     } else if (std::none_of(flags.begin(), flags.end(), [&](const Given& flag) {
-                   return flag.key == given.key && (is_for_any || flag.is_for(given.table));
+                   return flag.key == given.key &&
+                          (is_for_any ? !is_group_table(flag.table) : flag.is_for(given.table));
                })) {
         given_.push_back(given);
     }
@@ -115,8 +144,9 @@ void GivenSettings::choose_device(const std::string& device_table) {
     for (const Given& given : given_)
         if (given.table == device_table) chosen.push_back({"", given.key, given.value, given.place});
     std::erase_if(given_, [&](const Given& given) {
+        const auto is_its_key = [&](const Given& winner) { return winner.key == given.key; };
         return is_device_table(given.table) ||
-               std::any_of(chosen.begin(), chosen.end(), [&](const Given& winner) { return winner.key == given.key; });
+               (!is_group_table(given.table) && std::any_of(chosen.begin(), chosen.end(), is_its_key));
     });
     given_.insert(given_.end(), chosen.begin(), chosen.end());
 }
@@ -134,7 +164,8 @@ void GivenSettings::refuse_unknown(const std::vector<SettingGroup>& groups) cons
             if (!wanted) wanted = group.wanted_for(given.key);
             for (const FieldDescription& field : group.fields) known.push_back(field.name);
         }
-        if (!given.table.empty() && !tables.has(given.table))
+        const std::string table = is_group_table(given.table) ? std::string(any_group) : given.table;
+        if (!table.empty() && !tables.has(table))
             throw std::invalid_argument(source + ": got table [" + escaped(given.table) + "], want one of " +
                                         tables.text());
         if (owners.size() == 0 && wanted)
@@ -169,9 +200,18 @@ Settings GivenSettings::of(const SettingGroup& group) const {
     return settings;
 }
 
-std::string GivenSettings::with_place(const std::string& message) const {
+std::map<std::string, Settings> GivenSettings::of_groups() const {
+    std::map<std::string, Settings> groups;
     for (const Given& given : given_)
-        if (!given.place.empty() && message.rfind(given.key + ":", 0) == 0) return given.place + ": " + message;
+        if (is_group_table(given.table)) groups[given.table.substr(group_prefix.size())].set(given.key, given.value);
+    return groups;
+}
+
+std::string GivenSettings::with_place(const std::string& message) const {
+    const auto begins = [&](const std::string& text) { return message.starts_with(text + ":"); };
+    for (const Given& given : given_)
+        if (!given.place.empty() && (begins(given.name()) || (is_group_table(given.table) && begins(given.table))))
+            return given.place + ": " + message;
     return message;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,7 @@ namespace flockstep {
 
 /// A table of a settings file and the keys it may contain.
 struct SettingGroup {
-    std::string table;  // "environment", "trainer", "batch"
+    std::string table;  // "environment", "trainer", "batch"; "groups.NAME" stands for every [groups.*]
     std::vector<FieldDescription> fields;
     std::vector<OtherName> other_names = {};  // names in other trainers and earlier versions
     bool knows(const std::string& key) const;
@@ -36,14 +37,16 @@ SettingGroup environment_group(const std::string& name);
 /// and where it came from, for error messages.
 class GivenSettings {
   public:
-    /// Adds `--key value` of the command line, for any table that has the key, or `--table.key value`, for one table.
+    /// Adds `--key value` of the command line, for any table that has the key, or `--table.key value`, for one table;
+    /// what is in front of the last dot is the table, such as groups.left.
     /// Throws std::invalid_argument unless both are UTF-8, which config.toml and checkpoints require.
     void set(const std::string& key, Value value);
     /// Adds `--key` without a value: true for a bool, refused where a setting of another type reads it.
     void set_flag(const std::string& key);
     /// Adds the settings of a TOML file. Keys before the first table are for any table that has the key. `environment =
     /// "NAME"`, or `name` in [environment], selects the environment. Command-line settings take precedence. Throws
-    /// std::invalid_argument that names file and line.
+    /// std::invalid_argument that names file and line. Settings of a table [groups.NAME] are that group's alone: those
+    /// of other tables, of devices and without a table leave them alone.
     void add_file(const std::filesystem::path& path);
     /// The same for TOML text, such as a recipe; `source` is its name in error messages.
     void add_text(const std::string& text, const std::string& source);
@@ -67,7 +70,11 @@ class GivenSettings {
     /// the command line gives a setting that is no bool without a value.
     Settings of(const SettingGroup& group) const;
 
-    /// Prefixes an error message that starts with a key with the place that the value came from.
+    /// The settings of each [groups.NAME], by name.
+    std::map<std::string, Settings> of_groups() const;
+
+    /// Prefixes an error message that starts with a key, or with a table of a group, with the place that the value came
+    /// from.
     std::string with_place(const std::string& message) const;
 
     /// Fills a Config from the keys of its group.
@@ -84,7 +91,9 @@ class GivenSettings {
         Value value;
         std::string place;      // "file:line", or empty for the command line
         bool has_value = true;  // false: --key alone
-        bool is_for(const std::string& other) const { return table.empty() || table == other; }
+        bool is_for(const std::string& other) const;
+        /// In messages: the key, behind the table of a group.
+        std::string name() const;
     };
     static void expect_value(const Given& given, const SettingGroup& group);
     void add_entries(std::vector<TomlEntry> entries, const std::string& source);

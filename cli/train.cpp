@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -21,7 +22,8 @@
 namespace flockstep {
 
 namespace {
-/// The tables of a settings file: one per group, and [cpu] and [cuda], which may contain any key.
+/// The tables of a settings file: one per group of settings, [cpu] and [cuda], which may contain any key, and those of
+/// groups of agents. That a key there is of the run is said later, by name.
 std::vector<SettingGroup> known_groups(const SettingGroup& environment) {
     std::vector<SettingGroup> groups = train_groups();
     groups.push_back(environment);
@@ -31,6 +33,7 @@ std::vector<SettingGroup> known_groups(const SettingGroup& environment) {
         all.other_names.insert(all.other_names.end(), group.other_names.begin(), group.other_names.end());
     }
     for (const char* device : {"cpu", "cuda"}) groups.push_back({device, all.fields, all.other_names});
+    for (const SettingGroup& group : train_groups()) groups.push_back({"groups.NAME", group.fields, group.other_names});
     return groups;
 }
 
@@ -39,6 +42,11 @@ TrainingTask read_settings(const std::string& environment, const GivenSettings& 
     TrainingTask task{environment, given.of(environment_group(environment)), {}, {}, {}, {}, {}};
     given.read(task.config, "trainer");
     given.read(task.run, "trainer");
+    for (const auto& [name, settings] : given.of_groups()) {
+        for (const FieldDescription& field : describe(task.run))
+            if (settings.has(field.name)) refuse_in_group(name, field.name);
+        task.config.set_group(name, settings);
+    }
     return task;
 }
 
@@ -76,7 +84,9 @@ std::optional<Initial> read_initial(const Command& command, const GivenSettings&
     if (task.run.initial.empty()) return std::nullopt;
     Initial initial(task.run.initial.str());
     const std::string own_recipe = command.config.empty() ? "recipe " + command.name() : "";
-    initial.adopt(task.config, [&](const std::string& key) { return given.gives("trainer", key, own_recipe); });
+    initial.adopt(task.config, [&](const std::string& group, const std::string& key) {
+        return given.gives(group.empty() ? "trainer" : "groups." + group, key, own_recipe);
+    });
     return initial;
 }
 
@@ -89,6 +99,10 @@ void introduce(const TrainingTask& task, Trainer& trainer, const RunFolder& fold
         trainer.batch().num_agents(), trainer.batch().plan().c_str(), static_cast<long long>(samples),
         static_cast<long long>(samples / task.config.num_minibatches), static_cast<long long>(trainer.num_parameters()),
         short_number(double(task.config.total_steps)).c_str(), folder.path().c_str());
+    const bool uses_tfloat32 = std::any_of(
+        trainer.policies().begin(), trainer.policies().end(),
+        [&](const PolicySpec& spec) { return task.config.of_group(spec.name).precision == Precision::tfloat32; });
+    if (uses_tfloat32 && !task.device.is_cuda()) std::printf("Precision: tfloat32 is float32 on the CPU\n");
     std::fflush(stdout);
 }
 

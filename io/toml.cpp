@@ -5,6 +5,7 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -20,6 +21,7 @@ namespace flockstep {
 namespace {
 constexpr size_t max_sentence = 400;  // bytes of toml++'s message
 constexpr int max_key_dots = 50;
+constexpr int most_levels = 2;  // of tables: [trainer], [groups.left]
 
 std::string place(const std::string& source, const toml::node& node) {
     return source + ":" + std::to_string(node.source().begin.line) + ": ";
@@ -145,6 +147,20 @@ TomlValue to_value(const toml::node& node, const std::string& where) {
     return list;
 }
 
+/// Adds the entries of a table and of the tables in it, down to `levels` below it.
+void add_entries(const toml::table& table, const std::string& name, int levels, const std::string& source,
+                 std::vector<TomlEntry>& entries) {
+    for (const auto& [key, node] : table) {
+        const std::string own(key.str());
+        const toml::table* const inner = node.as_table();
+        if (inner && levels > 0)
+            add_entries(*inner, name.empty() ? own : name + "." + own, levels - 1, source, entries);
+        else
+            entries.push_back(
+                {name, own, to_value(node, place(source, node) + escaped(own) + ": "), int(node.source().begin.line)});
+    }
+}
+
 std::string text_of(bool value) { return value ? "true" : "false"; }
 std::string text_of(int64_t value) { return std::to_string(value); }
 std::string text_of(double value) {
@@ -182,22 +198,18 @@ std::vector<TomlEntry> read_toml(const std::filesystem::path& path) {
 }
 
 std::vector<TomlEntry> parse_toml(const std::string& text, const std::string& source) {
-    const toml::table file = parse(text, source);
     std::vector<TomlEntry> entries;
-    const auto add = [&](const std::string& table, const toml::key& key, const toml::node& node) {
-        const std::string name(key.str());
-        entries.push_back(
-            {table, name, to_value(node, place(source, node) + escaped(name) + ": "), int(node.source().begin.line)});
-    };
-    for (const auto& [key, node] : file) {
-        const toml::table* const table = node.as_table();
-        if (!table) add("", key, node);
-        if (table)
-            for (const auto& [inner, value] : *table) add(std::string(key.str()), inner, value);
-    }
+    add_entries(parse(text, source), "", most_levels, source, entries);
     std::stable_sort(entries.begin(), entries.end(),
                      [](const TomlEntry& a, const TomlEntry& b) { return a.line < b.line; });
     return entries;
+}
+
+std::string toml_key(const std::string& name) {
+    const bool is_bare = !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+        return c < 128 && (std::isalnum(c) || c == '_' || c == '-');
+    });
+    return is_bare ? name : text_of(name);
 }
 
 std::string to_toml(const std::map<std::string, TomlValue>& values) {

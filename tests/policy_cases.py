@@ -10,6 +10,8 @@ ROVERS, SPREAD, TUG = dict(reverse=0.5), dict(action_type="continuous"), {}
 SHARED, NORMALISED = dict(share_layers=True, activation="relu"), dict(norm_obs=True)
 SQUASHED, BY_STATE = dict(squash_output=True, min_std=0.05), dict(state_dependent_std=True, init_std=0.6)
 CNN = dict(encoder="cnn", channels="6,4")
+OWN = {"groups.left.hidden_sizes": "8", "groups.left.activation": "relu", "groups.left.squash_output": True, "groups.left.norm_value": True}
+OWN |= {"groups.right.share_layers": True, "groups.right.norm_obs": True, "groups.right.state_dependent_std": True}
 
 CASES = {
     "mlp": ("cartpole", {}, NORMALISED),
@@ -29,6 +31,7 @@ CASES = {
     "box_clipped": ("pendulum", {}, dict(init_std=2.0)),
     "roles": ("test_roles", {}, {}),
     "policy_of_each_agent": ("test_roles", {}, dict(groups="agent")),
+    "own_settings": ("test_mixed", ROVERS, dict(groups="left=1-2,right=0") | OWN),
     "normalised_values": ("cartpole", {}, dict(norm_value=True)),
     "normalised_values_shared": ("mpe_spread", SPREAD, SHARED | dict(norm_value=True)),
     "joint_critic": ("mpe_spread", SPREAD, dict(critic_input="joint")),

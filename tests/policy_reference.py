@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import torch
-from reference_policy import Policy, Seen
+from reference_policy import Seen, policies_of
 from safetensors import safe_open
 
 
@@ -18,8 +18,7 @@ class ReferencePolicies:
             metadata = {name: json.loads(text) if text[:1] in "[{" else text for name, text in file.metadata().items()}
         self.roles = {role["name"]: role for role in metadata["roles"]}
         self.num_agents = sum(role["count"] for role in metadata["roles"])
-        config = metadata["training_settings"]
-        self.policies = [Policy(number, spec, self.roles, config, self.arrays) for number, spec in enumerate(metadata["policies"])]
+        self.policies = policies_of(metadata, self.arrays)
         for policy in self.policies:
             inputs = policy.inputs
             inputs.shift, inputs.scale = self.arrays[f"{policy.name}.input.shift_and_scale"][:, : len(inputs.shift)].astype(np.float64)

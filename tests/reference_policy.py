@@ -2,6 +2,7 @@
 
 import copy
 import math
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -151,11 +152,18 @@ class Seen(NamedTuple):
     active: np.ndarray  # bool [num_envs, num_agents]
 
 
+def policies_of(metadata, arrays):
+    """Those of a checkpoint."""
+    roles = {role["name"]: role for role in metadata["roles"]}
+    settings, of_groups = metadata["training_settings"], metadata["group_settings"]
+    return [Policy(number, spec, roles, settings | of_groups.get(spec["name"], {}), arrays) for number, spec in enumerate(metadata["policies"])]
+
+
 class Policy:
-    """What learns: a network, the agents that it plays, its normalisers and its optimiser."""
+    """What learns: a network, the agents that it plays, its normalisers and its optimiser; config: its group's settings."""
 
     def __init__(self, number, spec, roles, config, arrays):
-        self.number, self.name = number, spec["name"]
+        self.number, self.name, self.config = number, spec["name"], SimpleNamespace(**config)
         self.roles, self.has_roles = roles, len(roles) > 1
         # Of each role: its name and the agents within it that the policy plays.
         members = ((member["role"], member["agents"]) for member in spec["members"])

@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import flockstep
 import numpy as np
 import torch
-from reference_policy import Policy, Seen
+from reference_policy import Seen, policies_of
 from torch.nn import functional
 
 PURPOSE = {"action": 3, "shuffle": 5}
@@ -69,22 +69,22 @@ def permutation(size, key):
 
 class ReferencePpo:
     """A training run of an environment with the settings of a checkpoint's metadata; arrays: those of its first weights.
+    self.config: the run's settings; policy.config: those of a policy, its group's own among them.
 
     A rollout, one for each policy, holds what its agents saw, did and got: [steps, num_envs, agents, ...]. Entries of what
     precedes a step, such as `value`, have one more step, for what follows the last."""
 
     def __init__(self, metadata, arrays):
-        config = metadata["training_settings"]
-        self.config = c = SimpleNamespace(**config)
+        self.config = c = SimpleNamespace(**metadata["training_settings"])
         self.roles = {role["name"]: role for role in metadata["roles"]}
-        self.policies = [Policy(number, spec, self.roles, config, arrays) for number, spec in enumerate(metadata["policies"])]
+        self.policies = policies_of(metadata, arrays)
         options = dict(device="cpu", array="numpy", stagger_episodes=c.stagger_episodes, seed=c.seed)
         self.worlds = flockstep.make(metadata["environment"], num_envs=c.num_envs, **options, **metadata["environment_settings"])
         self.reset()
         # Decision: the steps of a run are counted with inactive agents.
         self.total_iterations = math.ceil(c.total_steps / (c.num_envs * self.worlds.num_agents * c.num_steps))
         self.env_steps = self.iterations = 0
-        if c.norm_obs:
+        if self.normalises():
             # Decision: a first rollout is played for the moments only, so that the first update is normalised, too.
             self.learn_normalisers(self.collect())
             self.reset()
@@ -92,21 +92,24 @@ class ReferencePpo:
     def reset(self):
         self.observation, self.info = self.worlds.reset(seed=self.config.seed)
 
+    def normalises(self):
+        return any(policy.config.norm_obs for policy in self.policies)
+
     def iterate(self):
         """One rollout and the update by it. Returns what a log record of this iteration would be made of."""
         rollouts = self.collect()
         for policy, rollout in zip(self.policies, rollouts):
-            if self.config.norm_reward:
+            if policy.config.norm_reward:
                 self.scale_rewards(policy, rollout)
             self.estimate_advantages(policy, rollout)
-            if self.config.norm_value:
+            if policy.config.norm_value:
                 # Decision: the targets are normalised by themselves and those before; the values were by those before.
                 policy.learn_value_norm(rollout.target[rollout.counts].numpy())
         self.set_schedule()
         log = self.describe(rollouts)
         for policy, rollout in zip(self.policies, rollouts):
             self.learn(policy, rollout, log)
-        if self.config.norm_obs:
+        if self.normalises():
             # Decision: observations are normalised by the rollouts before this one, so that acting and learning agree.
             self.learn_normalisers(rollouts)
         self.env_steps += self.config.num_steps
@@ -115,6 +118,8 @@ class ReferencePpo:
 
     def learn_normalisers(self, rollouts):
         for policy, rollout in zip(self.policies, rollouts):
+            if not policy.config.norm_obs:
+                continue
             # Decision: by what active agents see, whether or not it is their turn.
             active = rollout.active[:-1]
             policy.inputs.learn(rollout.columns[:-1][active].numpy())
@@ -139,9 +144,9 @@ class ReferencePpo:
                 rollout["final_value"].append(policy.value(final))
         self.observe(lists)
         rollouts = [SimpleNamespace(**{name: torch.stack(steps) for name, steps in by_name.items()}) for by_name in lists]
-        for rollout in rollouts:
+        for policy, rollout in zip(self.policies, rollouts):
             # Decision: a sample counts if its agent was active before the step and, unless train_waiting, it was its turn.
-            rollout.counts = (rollout.active & (rollout.acts | self.config.train_waiting))[:-1]
+            rollout.counts = (rollout.active & (rollout.acts | policy.config.train_waiting))[:-1]
         return rollouts
 
     def observe(self, lists):
@@ -187,7 +192,7 @@ class ReferencePpo:
         """Rewards are divided by the deviation of the discounted return so far; nothing is subtracted."""
         returns, running = [], policy.discounted_return
         for reward, active, ended in zip(rollout.reward, rollout.active, rollout.terminated | rollout.truncated):
-            running = torch.where(active, self.config.gamma * running + reward, 0.0)
+            running = torch.where(active, policy.config.gamma * running + reward, 0.0)
             returns.append(running[active])
             running = torch.where(ended, 0.0, running)
         policy.discounted_return = running
@@ -197,7 +202,7 @@ class ReferencePpo:
 
     def estimate_advantages(self, policy, rollout):
         """GAE (Schulman et al. 2016)."""
-        c, r, running, advantages = self.config, rollout, 0.0, []
+        c, r, running, advantages = policy.config, rollout, 0.0, []
         for t in reversed(range(c.num_steps)):
             # Decision: an agent that leaves without an end of the episode has terminated.
             continues = ~r.terminated[t] & ~r.truncated[t] & r.active[t + 1]
@@ -212,16 +217,17 @@ class ReferencePpo:
 
     def set_schedule(self):
         # Decision: linear by iterations done: the first one has the values of the start, and none those of the end.
-        c, progress = self.config, self.iterations / self.total_iterations
-        self.learning_rate = float(np.float32(c.learning_rate * (1 - progress if c.anneal_lr else 1)))
-        end = c.ent_coef if c.ent_coef_end < 0 else c.ent_coef_end
-        self.entropy_weight = c.ent_coef + (end - c.ent_coef) * progress
+        progress = self.iterations / self.total_iterations
         for policy in self.policies:
-            policy.optimiser.param_groups[0]["lr"] = self.learning_rate
+            c = policy.config
+            policy.learning_rate = float(np.float32(c.learning_rate * (1 - progress if c.anneal_lr else 1)))
+            end = c.ent_coef if c.ent_coef_end < 0 else c.ent_coef_end
+            policy.entropy_weight = c.ent_coef + (end - c.ent_coef) * progress
+            policy.optimiser.param_groups[0]["lr"] = policy.learning_rate
 
-    def units(self, agents):
+    def units(self, policy):
         """The samples of a policy's agents that stay together in a minibatch: [units, samples], -1 after the rollout's end."""
-        c = self.config
+        c, agents = policy.config, len(policy.agents)
         steps = min(c.sequence_length or c.num_steps, c.num_steps) if "sequence" in c.minibatch_unit else 1
         rows = agents if "world" in c.minibatch_unit else 1
         samples = torch.arange(c.num_steps * c.num_envs * agents).view(c.num_steps, -1)
@@ -231,7 +237,7 @@ class ReferencePpo:
 
     def learn(self, policy, rollout, log):
         """The optimiser steps of one policy."""
-        c = self.config
+        c = policy.config
         # In the order of steps, then worlds, then agents.
         samples = {name: array[: c.num_steps].flatten(0, 2) for name, array in vars(rollout).items()}
         counts, advantage = samples["counts"], samples["advantage"]
@@ -242,7 +248,7 @@ class ReferencePpo:
         # Decision: a sample weighs the same in every minibatch, however many there are of them.
         weight = c.num_minibatches / counts.sum()
         # Decision: an epoch shuffles the units that have a sample that counts; the last minibatches may be smaller.
-        units = self.units(len(policy.agents))
+        units = self.units(policy)
         units = units[((units >= 0) & counts[units]).any(1)]
         size = math.ceil(len(units) / c.num_minibatches)
         if len(units) == 0:
@@ -266,7 +272,7 @@ class ReferencePpo:
 
     def loss(self, policy, batch, log):
         """PPO's loss, summed over a minibatch (Schulman et al. 2017, equations 7 and 9)."""
-        c = self.config
+        c = policy.config
         distribution = policy.distribution(batch.inputs, batch.mask)
         log_ratio = distribution.log_prob(batch.chosen) - batch.log_prob
         ratio = log_ratio.exp()
@@ -285,7 +291,7 @@ class ReferencePpo:
         terms = dict(policy_loss=policy_loss, value_loss=value_loss, entropy=entropy, approximate_kl=kl)
         for name, term in (terms | dict(clip_fraction=ratio != clipped_ratio)).items():
             log.sums[name] += term.sum().item()
-        return policy_loss.sum() + c.vf_coef * value_loss.sum() - self.entropy_weight * entropy.sum()
+        return policy_loss.sum() + c.vf_coef * value_loss.sum() - policy.entropy_weight * entropy.sum()
 
     def describe(self, rollouts):
         """What the rollouts were like, and room for the sums of the loss."""
@@ -296,6 +302,7 @@ class ReferencePpo:
         masks |= dict(terminated=r.terminated & r.counts, truncated=r.truncated & ~r.terminated & r.counts)
         log = SimpleNamespace(count=0, sums=defaultdict(float), gradient_norms=[])
         log.has = {name: mask.sum().item() for name, mask in masks.items()}
-        log.learning_rate, log.entropy_weight = self.learning_rate, self.entropy_weight
+        # Decision: schedules without the name of a policy are the first one's.
+        log.learning_rate, log.entropy_weight = self.policies[0].learning_rate, self.policies[0].entropy_weight
         log.explained_variance = 1 - (r.advantage[r.counts].var() / r.target[r.counts].var()).item()
         return log

@@ -299,7 +299,7 @@ def first_policy(**changes):
 @pytest.mark.parametrize(
     ("key", "text", "says"),
     [
-        ("format_version", "9" * 5000 + "\x1b[2J", 'its format version is "' + "9" * 200 + '...", this Flockstep reads 4'),
+        ("format_version", "9" * 5000 + "\x1b[2J", 'its format version is "' + "9" * 200 + '...", this Flockstep reads 4 and 5'),
         ("policies", "[]", "policies: got a list of 0, want a list of 1 to 16777216 items"),
         ("policies", "null", "policies: got null, want a list of 1 to 16777216 items"),
         ("policies", "{}", "policies: got an object, want a list of 1 to 16777216 items"),
@@ -401,3 +401,22 @@ def test_a_header_that_is_too_long_is_refused_before_it_is_read(tmp_path):
 def test_a_checkpoint_that_is_not_there_gets_one_sentence(tmp_path):
     sentence = f'checkpoint: got "{tmp_path}", want a checkpoint.safetensors or a run folder; there is no {tmp_path}/checkpoint.safetensors'
     assert refusal(lambda: flockstep.load_policy(tmp_path)) == sentence
+
+
+@pytest.mark.parametrize("precision", ["highest", "high", "medium"])
+def test_what_a_program_chose_for_torchs_products_stays_and_has_no_say(precision, cartpole_run):
+    policy = flockstep.load_policy(cartpole_run, device="cpu")
+    observation, _ = flockstep.make("cartpole", num_envs=4, device="cpu", array="numpy").reset(seed=1)
+    before = policy.value(observation)
+
+    def choices():
+        backends = torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.mkldnn.matmul, torch.backends.mkldnn.conv
+        return torch.get_float32_matmul_precision(), [backend.fp32_precision for backend in backends]
+
+    try:
+        torch.set_float32_matmul_precision(precision)
+        chosen = choices()
+        np.testing.assert_array_equal(policy.value(observation), before)
+        assert choices() == chosen and chosen[0] == precision
+    finally:
+        torch.set_float32_matmul_precision("highest")

@@ -41,6 +41,21 @@ MAPPO = dict(norm_value=True, critic_input="joint", minibatch_unit="world")
 BY_STATE, SQUASHED = dict(state_dependent_std=True, init_std=0.6), dict(squash_output=True, min_std=0.05)
 
 
+def own(group, **settings):
+    """Settings of one group."""
+    return {f"groups.{group}.{key}": value for key, value in settings.items()}
+
+
+OWN_NETWORKS = own("adversary", hidden_sizes="24", activation="relu", learning_rate=1e-2, norm_obs=True, share_layers=True)
+OWN_NETWORKS |= own("agent", critic_input="joint", norm_value=True, adam_eps=1e-3)
+OWN_LOSSES = dict(groups="a=0+4-5,b=left[1-2]+right[0]", clip_vloss=0.1)
+OWN_LOSSES |= own("a", gamma=0.9, gae_lambda=0.8, clip_coef=0.05, clip_vloss=0, vf_coef=1.0, ent_coef=0, norm_reward=True, adam_eps=1e-4)
+OWN_LOSSES |= own("b", update_epochs=2, num_minibatches=5, max_grad_norm=0, anneal_lr=False, norm_adv=False, ent_coef_end=0.1)
+OWN_BOXES = dict(groups="left=1-2,right=0") | own("left", init_std=0.6, state_dependent_std=True)
+OWN_BOXES |= own("right", squash_output=True, min_std=0.05)
+OWN_TURNS = dict(groups="a=0,b=1-2") | own("a", train_waiting=True, minibatch_unit="sequence", sequence_length=5) | own("b", minibatch_unit="world")
+
+
 def case(name, environment, settings, *training, agents=1, iterations=3, has=()):
     """has: what the last rollout must have for the case to test what it is for."""
     training = {key: value for part in (TRAINING, *training) for key, value in part.items()}
@@ -100,6 +115,11 @@ CASES = [
     case("joint_roles", "test_teams", TUG, SMALL, MAPPO, dict(groups="a=0+4-5,b=left[1-2]+right[0]"), agents=6),
     case("state", "test_stones", dict(max_episode_steps=9), SMALL, NORMALISED, dict(critic_input="state"), agents=3),
     case("state_groups", "test_stones", dict(max_episode_steps=9), SMALL, dict(critic_input="state", groups="agent"), agents=3),
+    # groups with settings of their own
+    case("own_networks", "mpe_tag", dict(max_episode_steps=9), SMALL, OWN_NETWORKS, agents=4, has=["truncated"]),
+    case("own_losses", "test_teams", TUG, SMALL, OWN_LOSSES, agents=6, has=["truncated"]),
+    case("own_boxes", "test_mixed", ROVERS, SMALL, OWN_BOXES, agents=3),
+    case("own_turns", "test_cards", {}, SMALL, OWN_TURNS, agents=3, has=["waiting"]),
     # what stays together in a minibatch
     case("sequences", "cartpole", dict(max_episode_steps=10), dict(minibatch_unit="sequence", sequence_length=7)),
     case("rows", "test_roles", dict(max_episode_steps=9), SMALL, dict(minibatch_unit="sequence", num_minibatches=3), agents=5),
@@ -142,10 +162,10 @@ def log_record(logs):
 def test_a_training_run_is_that_of_the_reference(environment, settings, training, iterations, has, tmp_path):
     torch.set_num_threads(1)
     nothing = dict(learning_rate=0, anneal_lr=False, norm_value=False, total_steps=1)
+    nothing |= {key: nothing[name] for key in training if (name := key.rpartition(".")[2]) in nothing}
     first, _ = load(train_here(tmp_path / "first", environment, {**settings, **training, **nothing}))
     run = train_here(tmp_path / "run", environment, {**settings, **training})
     trained, metadata = load(run)
-    config = metadata["training_settings"]
     reference = ReferencePpo(metadata, first)
     logs = [reference.iterate() for _ in range(iterations)]
     assert reference.total_iterations == metadata["progress"]["iterations"] == iterations
@@ -170,11 +190,11 @@ def test_a_training_run_is_that_of_the_reference(environment, settings, training
             shift, scale = trained[f"{policy.name}.{name}.shift_and_scale"][:, : len(ours.shift)]
             np.testing.assert_allclose(shift, ours.shift, rtol=rounding, atol=rounding if rounding > 1e-7 else 1e-9)
             np.testing.assert_allclose(scale, ours.scale, rtol=rounding)
-        if config["norm_value"]:
+        if policy.config.norm_value:
             norm = policy.value_norm
             np.testing.assert_allclose(trained[policy.name + ".value.norm"][:2], (norm.mean, norm.deviation), rtol=1e-5, atol=1e-6)
         assert trained[policy.name + ".optimiser_steps"] == policy.optimiser_steps
-        if config["norm_reward"]:
+        if policy.config.norm_reward:
             np.testing.assert_allclose(trained[policy.name + ".reward.scale"], policy.reward_scale, rtol=1e-6)
     assert trained["trainer.agent_steps"] == sum(log.has["agent_steps"] for log in logs)
 

@@ -70,6 +70,21 @@ TEST_CASE("TOML: entries come in the order of the file, with their tables and li
     CHECK(list[2].value == TomlValue(int64_t{16}));
 }
 
+TEST_CASE("TOML: a table within a table has both names") {
+    const std::vector<TomlEntry> list = entries("[a.b]\nx = 1\n[a]\ny = 2\nc.z = 3\n[a.\"d e\"]\nw = 4\n");
+    REQUIRE(list.size() == 4);
+    CHECK((list[0].table == "a.b" && list[0].key == "x" && list[0].line == 2));
+    CHECK((list[1].table == "a" && list[1].key == "y" && list[1].line == 4));
+    CHECK((list[2].table == "a.c" && list[2].key == "z" && list[2].line == 5));
+    CHECK((list[3].table == "a.d e" && list[3].key == "w" && list[3].line == 7));
+    for (const std::string name : {"agent_1", "a b", "1-2", "", "\"quoted\"", "\xce\x9e", "a.b"}) {
+        const std::vector<TomlEntry> read = entries("[a." + toml_key(name) + "]\nx = 1\n");
+        REQUIRE(read.size() == 1);
+        CHECK(read[0].table == "a." + name);
+    }
+    CHECK(toml_key("agent_1") == "agent_1");
+}
+
 TEST_CASE("TOML: what is wrong is told in one sentence with its line and its key") {
     CHECK(refusal("a = \n") == "1: a: expected value, saw '\\n'");
     CHECK(refusal("# b = 1\n\na = 012\n") == "3: a: leading zeroes are prohibited");
@@ -81,8 +96,8 @@ TEST_CASE("TOML: what is wrong is told in one sentence with its line and its key
     CHECK(refusal("a = 1979-05-27\n") ==
           "1: a: got a date, want true, false, a number, a \"text\" or an array of these");
     CHECK(refusal("\na = [[1]]\n") == "2: a: got an array of arrays, want one of booleans, numbers or texts");
-    CHECK(refusal("[t]\na.b = 1\n") ==
-          "2: a: got a table, want true, false, a number, a \"text\" or an array of these");
+    CHECK(refusal("[t]\na.b.c = 1\n") ==
+          "2: b: got a table, want true, false, a number, a \"text\" or an array of these");
     CHECK(refusal("a = tru\n").find('\n') == std::string::npos);
     CHECK_THROWS_WITH(read_toml("/no/such.toml"),
                       "/no/such.toml: got no such file or directory, want a regular file that can be read");

@@ -73,6 +73,20 @@ def test_list_names_the_recipes(tmp_path):
 # Training
 
 
+def test_tfloat32_is_float32_on_the_cpu_and_is_said_to_be(tmp_path):
+    tomllib, safetensors = pytest.importorskip("tomllib"), pytest.importorskip("safetensors.numpy")
+    runs = {}
+    for precision in "float32", "tfloat32":
+        (folder := tmp_path / precision).mkdir()
+        said = succeed("train", "cartpole", *FAST, "--precision", precision, cwd=folder, env={"OMP_NUM_THREADS": "1"})
+        assert ("Precision: tfloat32 is float32 on the CPU\n" in said) == (precision == "tfloat32")
+        runs[precision] = safetensors.load_file(only_run(folder) / "checkpoint.safetensors")
+        assert tomllib.loads((only_run(folder) / "config.toml").read_text())["trainer"]["precision"] == precision
+    assert all(array.tobytes() == runs["tfloat32"][name].tobytes() for name, array in runs["float32"].items())
+    said = succeed("eval", "--checkpoint", only_run(tmp_path / "tfloat32"), "--episodes", "4", "--device", "cpu", cwd=tmp_path)
+    assert "episode_return" in said
+
+
 def test_training_writes_all_files_of_the_run_folder(trained):
     _, run, said = trained
     assert re.fullmatch(r"cartpole-\d{8}-\d{6}", run.name)

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,7 +13,7 @@
 namespace flockstep {
 
 enum class Activation : int { tanh, relu };
-enum class Precision : int { float32, bfloat16 };
+enum class Precision : int { float32, tfloat32, bfloat16 };
 /// What the critic sees: its agent's observation; the observations of all agents of the world; or the environment's
 /// global state. The last two come with the agent's index in the world, one-hot, where there are several.
 enum class CriticInput : int { observation, joint, state };
@@ -64,6 +66,11 @@ struct TrainConfig {
         {"spread_phases", "stagger_episodes"},
     };
 
+    /// Settings that only the run has: groups have none of their own.
+    static constexpr std::string_view settings_of_run[] = {"total_steps", "num_envs",         "num_steps",
+                                                           "groups",      "stagger_episodes", "cuda_graphs",
+                                                           "seed",        "max_seconds",      "checkpoint_every"};
+
     int64_t total_steps = 1'000'000;
     int64_t num_envs = 256;
     int num_steps = 32;
@@ -104,6 +111,28 @@ struct TrainConfig {
     int64_t seed = 1;
     float max_seconds = 0.0f;
     float checkpoint_every = 60.0f;
+
+    /// What groups have in place of the run's settings, by the group's name: no field, see set_group().
+    std::map<std::string, std::map<std::string, Value>> group_settings;
+
+    static bool is_of_run(std::string_view key);
+    /// Gives a group settings of its own, in addition to those that it has; whether there is such a group shows when
+    /// the policies are made. Throws std::invalid_argument that begins with the group: "groups.left.gamma: got 2, want
+    /// a number from 0 to 1".
+    void set_group(const std::string& name, Settings given);
+    /// The settings of a group: the run's, except for those that it has of its own.
+    TrainConfig of_group(const std::string& name) const;
+    /// Calls `work` with the settings of a group. Where it has some of its own, what `work` throws as
+    /// std::invalid_argument begins with the group.
+    template <class Work>
+    auto for_group(const std::string& name, Work work) const {
+        try {
+            return work(of_group(name));
+        } catch (const std::invalid_argument& error) {
+            if (!group_settings.count(name)) throw;
+            throw std::invalid_argument("groups." + name + "." + error.what());
+        }
+    }
 
     template <class F>
     void fields(F f) {
@@ -148,8 +177,9 @@ struct TrainConfig {
           "global "
           "state (MAPPO)");
         f("activation", activation, one_of({"tanh", "relu"}), "activation function after each layer except the last");
-        f("precision", precision, one_of({"float32", "bfloat16"}),
-          "of matrix multiplications and activations; weights, losses and the optimiser stay float32");
+        f("precision", precision, one_of({"float32", "tfloat32", "bfloat16"}),
+          "of matrix multiplications (tfloat32: on a GPU alone) or, for bfloat16, of these and activations; weights, "
+          "losses and the optimiser stay float32");
         f("state_dependent_std", state_dependent_std, any_value(),
           "Box actions: the network gives the standard deviation; false: it is a parameter of each number");
         f("init_std", init_std, between(1e-6, 1e6),
@@ -179,5 +209,8 @@ struct TrainConfig {
 /// The batch options that training requires: `device`, what `config` says, and final observations of truncated
 /// episodes.
 BatchOptions training_options(const TrainConfig& config, Device device);
+
+/// Throws std::invalid_argument: a group is given a setting that only the run has.
+[[noreturn]] void refuse_in_group(const std::string& group, const std::string& key);
 
 }  // namespace flockstep

@@ -31,7 +31,7 @@ SMALL = "--config none --num_envs 8 --num_steps 8 --num_minibatches 2 --hidden_s
 SOURCES = {
     "cartpole": "--norm_obs true --norm_reward true".split(),
     "pathfinding": "--num_agents 3 --size 6 --observation windows,cost_to_go --mask_obstacles true".split(),
-    "mpe_tag": "--critic_input joint --norm_value true".split(),
+    "mpe_tag": "--critic_input joint --norm_value true --groups.agent.hidden_sizes 8 --groups.agent.norm_obs true".split(),
     "pendulum": "--state_dependent_std true --squash_output true".split(),
 }
 AGENTS = {"adversary": 3}  # of a world, by role; 1 in the others that act here
@@ -135,7 +135,7 @@ def change_leaf(tree, draw):
 
 def change_value(file, draw):
     """Another value within a text of the metadata that is JSON."""
-    key = draw.choice(["policies", "policies", "policies", "training_settings", "environment_settings", "progress"])
+    key = draw.choice(["policies", "policies", "policies", "training_settings", "group_settings", "environment_settings", "progress"])
     tree = json.loads(file.metadata[key])
     for _ in range(draw.choice([1, 1, 1, 2])):
         change_leaf(tree, draw)

@@ -173,6 +173,61 @@ TEST_CASE("checkpoint: files that are none, or damaged, get one sentence each") 
                       "checkpoint " + folder.file("absent") + ": it cannot be read: No such file or directory");
 }
 
+TEST_CASE("checkpoint: settings of groups are kept, and checked before use") {
+    TrainConfig config = small_config();
+    Settings own;
+    own.set("hidden_sizes", std::string("8,4")), own.set("learning_rate", std::string("2e-3"));
+    config.set_group("agent", own);
+    const auto one = trainer(config);
+    const Archive good = snapshot(*one);
+    CHECK(good.text("group_settings") == R"({"agent":{"hidden_sizes":"8,4","learning_rate":0.002}})");
+    const TrainConfig read = read_info(good).config;
+    CHECK(read.group_settings == config.group_settings);
+    CHECK(read.of_group("agent").learning_rate == 2e-3f);
+    CHECK(read.of_group("agent").hidden_sizes.items == IntegerList{8, 4}.items);
+    CHECK(read.learning_rate == small_config().learning_rate);
+    CHECK_NOTHROW(restore(*trainer(config), good));
+
+    Archive bad = good;
+    const auto refuses = [&](const char* settings, const std::string& sentence) {
+        bad.metadata["group_settings"] = settings;
+        CHECK_THROWS_WITH(read_info(bad), "checkpoint: group_settings" + sentence);
+    };
+    refuses("{", ": it is not JSON");
+    refuses("[]", ": got a list of 0, want an object");
+    refuses(R"({"dog": {}})", ".dog: got an object, want the name of a policy in front of them");
+    refuses(R"({"agent": 3})", ".agent: got 3, want an object");
+    refuses(R"({"agent": {"gamma": 2}})", ": groups.agent.gamma: got 2, want a number from 0 to 1");
+    refuses(R"({"agent": {"gamma": {}}})",
+            ".agent.gamma: got an object, want true, false, a number, a string or a list of these");
+    refuses(R"({"agent": {"num_envs": 2}})",
+            ": groups.agent.num_envs: num_envs is a setting of the whole run, want it outside of [groups.agent]");
+    refuses(R"({"agent": {"gama": 2}})", ": groups.agent: unknown key \"gama\", did you mean \"gamma\"?");
+
+    Archive before = snapshot(*trainer(small_config()));  // of a version that knew no settings of groups
+    before.metadata["format_version"] = "4", before.metadata.erase("group_settings");
+    CHECK(read_info(before).config.group_settings.empty());
+    before.metadata["format_version"] = "5";
+    CHECK_THROWS_AS(read_info(before), DamagedCheckpoint);
+}
+
+TEST_CASE("trainer: every setting is of the run, or a group can have its own") {
+    for (const FieldDescription& field : describe_config<TrainConfig>()) {
+        INFO(field.name);
+        TrainConfig config;
+        Settings own;
+        own.set(field.name, write_config(config).values().at(field.name));
+        if (TrainConfig::is_of_run(field.name))
+            CHECK_THROWS_WITH(config.set_group("a", own),
+                              "groups.a." + field.name + ": " + field.name +
+                                  " is a setting of the whole run, want it outside of [groups.a]");
+        else
+            CHECK_NOTHROW(config.set_group("a", own));
+    }
+    for (const std::string_view name : TrainConfig::settings_of_run)
+        CHECK(write_config(TrainConfig{}).has(std::string(name)));
+}
+
 TEST_CASE("checkpoint: a foreign one, or one that does not fit, is refused") {
     const auto one = trainer(small_config());
     const Archive good = snapshot(*one);
@@ -187,7 +242,7 @@ TEST_CASE("checkpoint: a foreign one, or one that does not fit, is refused") {
     refuses(bad, "checkpoint: its format is \"a\\nweight\", want \"flockstep checkpoint\"");
     bad = good;
     bad.metadata["format_version"] = "99";
-    refuses(bad, "checkpoint: its format version is \"99\", this Flockstep reads 4");
+    refuses(bad, "checkpoint: its format version is \"99\", this Flockstep reads 4 and 5");
     bad = good;
     bad.metadata["progress"] = "{";
     refuses(bad, "checkpoint: progress: it is not JSON");

@@ -1,3 +1,4 @@
+#include <ATen/Context.h>
 #include <torch/torch.h>
 
 #include "tests/trainer/device_array.h"
@@ -260,6 +261,74 @@ TEST_CASE(
         for (int64_t i = 0; i < p.count(); ++i) largest = std::max(largest, std::abs(weights.gradient()[p.offset + i]));
         INFO(p.name);
         CHECK(largest > 0);
+    }
+}
+
+namespace {
+/// The gradient of a wide network by an engine of a precision.
+std::vector<float> gradient_of(Bench& bench, const char* encoder, Precision precision) {
+    TrainConfig config;
+    config.encoder = encoder, config.precision = precision;
+    config.hidden_sizes = {256, 256}, config.channels = {32, 32};
+    const PolicySpec spec{"agent",
+                          {{"agent", {}}},
+                          {{"image", DType::float32, {4, 9, 9}, 1.0f}, {"vector", DType::float32, {60}, 1.0f}},
+                          {five_choices}};
+    const Network network(spec, config);
+    Weights weights(network.parameters(), precision == Precision::bfloat16, Weights::Use::learn, *bench.memory);
+    weights.initialize(3, 0);
+    const int64_t rows = 512;
+    InputColumns input = network.actor_input();
+    DeviceArray<float> data(bench, numbers(size_t(rows * input.width), 1)), shift(bench, size_t(input.width)),
+        scale(bench, network.actor_scale());
+    input.rows = {rows, rows, 1, nullptr, nullptr}, input.shift = shift.data(), input.scale = scale.data();
+    for (int p = 0; p < input.num_parts; ++p) input.parts[p].data = data.data();
+    Lesson lesson(bench, network, rows);
+    const std::unique_ptr<Engine> engine = make_torch_engine(network, weights, config, rows, rows);
+    DeviceArray<double> sums(bench, size_t(LossSums::size));
+    engine->gradient(bench.context(), {input, {}}, lesson.loss, sums.data());
+    bench.memory->synchronize();
+    std::vector<float> gradient(size_t(weights.size()));
+    bench.memory->to_host(gradient.data(), weights.gradient(), gradient.size() * sizeof(float));
+    return gradient;
+}
+
+/// Of the norm of their difference to the first one's.
+double relative_error(const std::vector<float>& exact, const std::vector<float>& other) {
+    double error = 0, norm = 0;
+    for (size_t i = 0; i < exact.size(); ++i)
+        error += std::pow(double(other[i]) - exact[i], 2), norm += std::pow(double(exact[i]), 2);
+    return std::sqrt(error / norm);
+}
+
+void set_float32(at::Float32Backend backend, at::Float32Precision precision) {
+    for (const at::Float32Op op : {at::Float32Op::MATMUL, at::Float32Op::CONV})
+        at::globalContext().setFloat32Precision(backend, op, precision);
+}
+}  // namespace
+
+TEST_CASE("precision: tfloat32 rounds a GPU's products a little, float32 none, whatever a program chose for LibTorch") {
+    for (const Device device : test_devices()) {
+        const std::string encoder = GENERATE("mlp", "cnn");
+        INFO(encoder << " on " << device.name());
+        Bench bench(device);
+        const auto gradient = [&](Precision precision) { return gradient_of(bench, encoder.c_str(), precision); };
+        const std::vector<float> exact = gradient(Precision::float32);
+        const double tfloat32 = relative_error(exact, gradient(Precision::tfloat32));
+        const double bfloat16 = relative_error(exact, gradient(Precision::bfloat16));
+        if (device.is_cuda())
+            CHECK((tfloat32 > 1e-6 && tfloat32 < 2e-3));
+        else
+            CHECK(tfloat32 == 0);
+        CHECK((bfloat16 > 1e-4 && bfloat16 < 1e-1));
+
+        const auto backend = device.is_cuda() ? at::Float32Backend::CUDA : at::Float32Backend::MKLDNN;
+        set_float32(backend, device.is_cuda() ? at::Float32Precision::TF32 : at::Float32Precision::BF16);
+        const std::vector<float> again = gradient(Precision::float32);
+        set_float32(backend, at::Float32Precision::NONE);  // LibTorch's default, but for cuDNN
+        if (device.is_cuda())
+            at::globalContext().setFloat32Precision(backend, at::Float32Op::CONV, at::Float32Precision::TF32);
+        CHECK((again == exact));
     }
 }
 

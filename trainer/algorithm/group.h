@@ -60,13 +60,15 @@ class Group {
     /// Updates are done with room for so many eighths of all units.
     static constexpr int sizes = 8;
 
-    /// counts: the group's own, on the device.
+    /// config: the group's, see TrainConfig::of_group(). counts: the group's own, on the device.
     Group(const PolicySpec& spec, const TrainConfig& config, Batch& batch, const Rollout& rollout, size_t number,
           Counts* counts);
 
     const PolicySpec& spec() const { return spec_; }
     const Network& network() const { return network_; }
     const Weights& weights() const { return weights_; }
+    /// Optimiser steps of an iteration, at most: minibatches without samples are none.
+    int num_updates() const { return config_.update_epochs * config_.num_minibatches; }
     /// Whether observations are to be normalised, and none has been seen. Waits.
     bool needs_moments() const { return config_.norm_obs && actor_normaliser_.is_new(); }
 

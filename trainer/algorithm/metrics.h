@@ -26,7 +26,7 @@ struct GroupMetrics : LossMetrics {
     std::vector<double> rollout_sums;  // RolloutSums
 };
 
-/// Metrics since the last read_metrics(); losses over all policies together.
+/// Metrics since the last read_metrics(); losses over all policies together, schedules of the first policy.
 struct IterationMetrics : LossMetrics {
     int64_t iterations = 0;   // since the run began
     int64_t agent_steps = 0;  // since the run began, active agents only
@@ -39,7 +39,7 @@ struct IterationMetrics : LossMetrics {
 
 /// Fills in losses from sums.
 void set_losses(LossMetrics& metrics, const std::vector<double>& sums, const std::vector<double>& rollout_sums);
-/// The losses of all groups together.
+/// The losses of all groups together, and the schedules of the first.
 void merge_losses(LossMetrics& metrics, const std::vector<GroupMetrics>& groups);
 
 }  // namespace flockstep

@@ -48,7 +48,7 @@ struct Trainer::Impl {
         : config(config),
           batch(check_batch(std::move(given), config)),
           stream(batch->memory().device()),
-          policies(policy_specs(*batch, config.groups, config.critic_input)),
+          policies(policy_specs(*batch, config)),
           rollout(*batch, config.num_steps, segment_steps(*batch, config), policies),
           state_buffer(batch->memory(), sizeof(TrainerState), "the trainer's state"),
           counts_buffer(batch->memory(), policies.size() * sizeof(Group::Counts), "counts"),
@@ -62,7 +62,9 @@ struct Trainer::Impl {
         const TrainerStream::Scope scope(stream);
         auto* const counts = static_cast<Group::Counts*>(counts_buffer.data());
         for (size_t g = 0; g < policies.size(); ++g) {
-            groups.emplace_back(policies[g], config, *batch, rollout, g, counts + g);
+            config.for_group(policies[g].name, [&](const TrainConfig& own) {
+                groups.emplace_back(policies[g], own, *batch, rollout, g, counts + g);
+            });
             group_graphs.emplace_back(config.cuda_graphs);
         }
         batch->memory().synchronize();
@@ -97,12 +99,13 @@ struct Trainer::Impl {
         advantage_graph.run(stream, [&] {
             for (Group& group : groups) group.estimate_advantages(context(), rollout, state());
         });
-        for (int update = 0; update < config.update_epochs * config.num_minibatches; ++update) {
+        for (int update = 0; update < num_updates(); ++update) {
             if (stops && stops()) return false;
-            for (size_t g = 0; g < groups.size(); ++g)
-                if (const int room = groups[g].eighths(counts[g]))
-                    group_graphs[g].update[size_t(room)].run(stream,
-                                                             [&] { groups[g].learn(context(), rollout, room); });
+            for (size_t g = 0; g < groups.size(); ++g) {
+                const int room = update < groups[g].num_updates() ? groups[g].eighths(counts[g]) : 0;
+                if (room == 0) continue;
+                group_graphs[g].update[size_t(room)].run(stream, [&] { groups[g].learn(context(), rollout, room); });
+            }
         }
         end_graph.run(stream, [&] {
             for (Group& group : groups) group.normalise(context()), group.find_offence(context(), rollout);
@@ -169,6 +172,12 @@ struct Trainer::Impl {
         clock.end_step(t, stream.handle());
     }
 
+    /// Of the group that has most.
+    int num_updates() const {
+        int most = 0;
+        for (const Group& group : groups) most = std::max(most, group.num_updates());
+        return most;
+    }
     int64_t total_iterations() const {
         const int64_t steps = config.num_envs * batch->num_agents() * config.num_steps;
         return (config.total_steps - 1) / steps + 1;

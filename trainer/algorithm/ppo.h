@@ -19,13 +19,12 @@ struct TrainerProgress {
 };
 
 /// PPO on a batch of worlds, agents as rows (IPPO with shared parameters): one policy for each group of agents, by
-/// default one per role.
+/// default one per role, each with config.of_group() of its name.
 ///
 /// All data stays on the batch's device. One iteration is one rollout of num_steps and update_epochs * num_minibatches
-/// optimiser steps; on a GPU both are captured as CUDA graphs, and the host waits once, between the two, for the number
-/// of samples.
-/// The same settings, seed, device model, thread count and library versions give bit-identical results, interrupted and
-/// resumed or not (unless max_seconds scales the schedules).
+/// optimiser steps of each policy; on a GPU both are captured as CUDA graphs, and the host waits once, between the two,
+/// for the number of samples. The same settings, seed, device model, thread count and library versions give
+/// bit-identical results, interrupted and resumed or not (unless max_seconds scales the schedules).
 class Trainer {
   public:
     /// Takes ownership of the batch and resets it with config.seed. The batch must have been made with

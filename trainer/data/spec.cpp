@@ -99,25 +99,41 @@ void add_state(PolicySpec& spec, const Batch& batch, const std::vector<RoleRange
         throw std::invalid_argument("critic_input: got state, but " + batch.environment() +
                                     " has no global state; want joint or observation");
 }
+
+void add_critic(PolicySpec& spec, CriticInput input, const Batch& batch, const std::vector<PolicySpec>& by_role,
+                const std::vector<RoleRange>& roles) {
+    if (input == CriticInput::observation) return;
+    if (input == CriticInput::joint) add_joint(spec, by_role, roles);
+    if (input == CriticInput::state) add_state(spec, batch, roles);
+    if (batch.num_agents() > 1) spec.num_identities = batch.num_agents();
+    int num_parts = spec.num_identities > 0;
+    for (const PolicySpec::CriticPart& part : spec.critic_parts) num_parts += part.part.planes();
+    if (num_parts > max_input_parts)
+        throw std::invalid_argument("critic_input: " + batch.environment() + " has " + std::to_string(num_parts) +
+                                    " parts for the critic, each flag counted, want at most " +
+                                    std::to_string(max_input_parts));
+}
+
+/// Throws std::invalid_argument if a group has settings of its own, but is none of these.
+void check_names(const TrainConfig& config, const std::vector<PolicySpec>& specs) {
+    std::string names;
+    for (const PolicySpec& spec : specs) names += (names.empty() ? "" : ", ") + spec.name;
+    for (const auto& [name, settings] : config.group_settings)
+        if (std::none_of(specs.begin(), specs.end(), [&](const PolicySpec& spec) { return spec.name == name; }))
+            throw std::invalid_argument("groups." + name + ": got settings of a group that is not there, want one of " +
+                                        names);
+}
 }  // namespace
 
-std::vector<PolicySpec> policy_specs(const Batch& batch, const StringList& groups, CriticInput critic_input) {
+std::vector<PolicySpec> policy_specs(const Batch& batch, const TrainConfig& config) {
     const std::vector<RoleRange> roles = role_ranges(batch);
     std::vector<PolicySpec> by_role;
     for (const Role& role : batch.spaces().roles) by_role.push_back(spec_of(batch, role, roles));
-    std::vector<PolicySpec> specs = groups.size() == 0 ? by_role : group_specs(groups, by_role, roles);
-    for (PolicySpec& spec : specs) {
-        if (critic_input == CriticInput::observation) continue;
-        if (critic_input == CriticInput::joint) add_joint(spec, by_role, roles);
-        if (critic_input == CriticInput::state) add_state(spec, batch, roles);
-        if (batch.num_agents() > 1) spec.num_identities = batch.num_agents();
-        int num_parts = spec.num_identities > 0;
-        for (const PolicySpec::CriticPart& part : spec.critic_parts) num_parts += part.part.planes();
-        if (num_parts > max_input_parts)
-            throw std::invalid_argument("critic_input: " + batch.environment() + " has " + std::to_string(num_parts) +
-                                        " parts for the critic, each flag counted, want at most " +
-                                        std::to_string(max_input_parts));
-    }
+    std::vector<PolicySpec> specs = config.groups.size() == 0 ? by_role : group_specs(config.groups, by_role, roles);
+    check_names(config, specs);
+    for (PolicySpec& spec : specs)
+        config.for_group(spec.name,
+                         [&](const TrainConfig& own) { add_critic(spec, own.critic_input, batch, by_role, roles); });
     return specs;
 }
 

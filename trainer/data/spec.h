@@ -82,12 +82,12 @@ std::string tensor_name(const std::vector<RoleRange>& roles, const std::string& 
 std::string mask_tensor(const std::vector<RoleRange>& roles, const std::string& role, const PolicySpec& spec,
                         size_t action);
 
-/// The policies of a batch. groups: empty for one per role, named like it; "agent" for one per agent; otherwise items
-/// "name=members", where members are roles, ranges of a role's agents or of the world's agents, joined by "+":
-/// "both=keeper+boat", "left=boat[0-1]", "team=0-2+5". Throws std::invalid_argument unless every agent has exactly one
-/// policy, all members of a policy see and choose alike, the networks can represent what they see, and the environment
-/// has what the critic is to see.
-std::vector<PolicySpec> policy_specs(const Batch& batch, const StringList& groups = {},
-                                     CriticInput critic_input = CriticInput::observation);
+/// The policies of a batch, one for each group. config.groups: empty for one per role, named like it; "agent" for one
+/// per agent; otherwise items "name=members", where members are roles, ranges of a role's agents or of the world's
+/// agents, joined by "+": "both=keeper+boat", "left=boat[0-1]", "team=0-2+5". Throws std::invalid_argument unless every
+/// agent has exactly one policy, all members of a policy see and choose alike, the networks can represent what they
+/// see, the environment has what the critics are to see (critic_input of the run or the group), and each group with
+/// settings of its own is there.
+std::vector<PolicySpec> policy_specs(const Batch& batch, const TrainConfig& config = {});
 
 }  // namespace flockstep

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "trainer/learn/engine.h"
+#include "trainer/learn/precision_scope.h"
 
 namespace flockstep {
 
@@ -40,7 +41,8 @@ class TorchEngine : public Engine {
                 int64_t minibatch)
         : network_(network),
           weights_(weights),
-          is_bfloat16_(config.precision == Precision::bfloat16),
+          precision_(config.precision),
+          is_bfloat16_(precision_ == Precision::bfloat16),
           actor_input_(weights.memory(), bytes_of(network.actor_input(), std::max(rows, minibatch)), "network input"),
           critic_input_(
               weights.memory(),
@@ -58,23 +60,27 @@ class TorchEngine : public Engine {
 
     void act(const ExecutionContext& context, const NetworkInputs& input, const Samples& samples,
              SampleActions sample) override {
+        const PrecisionScope scope(context.device, precision_);
         const at::NoGradGuard no_gradient;
         sample.policy = forward(context, input, samples, {true, sample.value != nullptr});
         run(context, samples.count, sample);
     }
     void describe(const ExecutionContext& context, const NetworkInputs& input, const Samples& samples,
                   DescribeActions describe) override {
+        const PrecisionScope scope(context.device, precision_);
         const at::NoGradGuard no_gradient;
         describe.policy = forward(context, input, samples, {describe.wants_head(), describe.value != nullptr});
         if (!describe.wants_head()) describe.policy.head = nullptr;
         run(context, samples.count, describe);
     }
     void value(const ExecutionContext& context, const NetworkInputs& input, StoreValues store) override {
+        const PrecisionScope scope(context.device, precision_);
         const at::NoGradGuard no_gradient;
         store.policy = forward(context, input, store.samples, {false, true});
         run(context, store.samples.count, store);
     }
     void gradient(const ExecutionContext& context, const NetworkInputs& input, PpoLoss loss, double* sums) override {
+        const PrecisionScope scope(context.device, precision_);
         {
             const at::AutoGradMode gradient(true);
             loss.policy = forward(context, input, loss.minibatch, {true, true});
@@ -134,6 +140,7 @@ class TorchEngine : public Engine {
 
     const Network& network_;
     const Weights& weights_;
+    Precision precision_;
     bool is_bfloat16_;
     Buffer actor_input_, critic_input_;
     std::vector<at::Tensor> views_, gradients_, outputs_, output_gradients_;

@@ -65,11 +65,17 @@ class Entry {
         return json_.get<std::string>();
     }
     Settings settings() const {
-        if (!json_.is_object()) refuse("an object");
         Settings settings;
-        for (const auto& [key, json] : json_.items())
-            settings.set(key, Entry(archive_, name_ + "." + escaped(key), json).value());
+        for (const auto& [key, entry] : items()) settings.set(key, entry.value());
         return settings;
+    }
+    /// Of an object, by key.
+    std::vector<std::pair<std::string, Entry>> items() const {
+        if (!json_.is_object()) refuse("an object");
+        std::vector<std::pair<std::string, Entry>> items;
+        for (const auto& [key, json] : json_.items())
+            items.emplace_back(key, Entry(archive_, name_ + "." + escaped(key), json));
+        return items;
     }
     [[noreturn]] void refuse(const std::string& expected) const {
         throw DamagedCheckpoint(archive_.place() + name_ + ": got " + got() + ", want " + expected);
@@ -283,13 +289,33 @@ TrainConfig read_training_settings(const Archive& archive) {
     return config;
 }
 
+/// Adds the settings that policies have of their own.
+void read_group_settings(const Archive& archive, const std::vector<PolicySpec>& policies, TrainConfig& config) {
+    const JsonText groups(archive, "group_settings");
+    for (const auto& [name, entry] : groups->items()) {
+        if (std::none_of(policies.begin(), policies.end(), [&](const PolicySpec& spec) { return spec.name == name; }))
+            entry.refuse("the name of a policy in front of them");
+        const Settings settings = entry.settings();
+        try {
+            config.set_group(name, settings);
+        } catch (const std::invalid_argument& error) {
+            throw DamagedCheckpoint(archive.place() + "group_settings: " + error.what());
+        }
+    }
+}
+
+bool is_of_version(const Archive& archive, int version) {
+    return archive.text("format_version") == std::to_string(version);
+}
+
 void check_format(const Archive& archive) {
     if (archive.text("format") != "flockstep checkpoint")
         throw DamagedCheckpoint(archive.place() + "its format is " + in_quotes(archive.text("format")) +
                                 ", want \"flockstep checkpoint\"");
-    if (archive.text("format_version") != std::to_string(checkpoint_version))
+    if (!is_of_version(archive, checkpoint_version) && !is_of_version(archive, oldest_checkpoint_version))
         throw DamagedCheckpoint(archive.place() + "its format version is " + in_quotes(archive.text("format_version")) +
-                                ", this Flockstep reads " + std::to_string(checkpoint_version));
+                                ", this Flockstep reads " + std::to_string(oldest_checkpoint_version) + " and " +
+                                std::to_string(checkpoint_version));
 }
 }  // namespace
 
@@ -299,6 +325,9 @@ void write_info(Archive& archive, const CheckpointInfo& info) {
     archive.metadata["environment"] = info.environment;
     archive.metadata["environment_settings"] = to_json(info.environment_settings.values()).dump();
     archive.metadata["training_settings"] = to_json(write_config(info.config).values()).dump();
+    Json groups = Json::object();
+    for (const auto& [name, settings] : info.config.group_settings) groups[name] = to_json(settings);
+    archive.metadata["group_settings"] = groups.dump();
     Json policies = Json::array();
     for (const PolicySpec& spec : info.policies) policies.push_back(to_json(spec));
     archive.metadata["roles"] = roles_json(info.roles).dump();
@@ -314,6 +343,7 @@ CheckpointInfo read_info(const Archive& archive) {
     info.config = read_training_settings(archive);
     info.roles = read_roles(*JsonText(archive, "roles"));
     info.policies = read_specs(*JsonText(archive, "policies"), info.roles);
+    if (!is_of_version(archive, oldest_checkpoint_version)) read_group_settings(archive, info.policies, info.config);
     const JsonText progress(archive, "progress");
     info.iterations = progress->at("iterations").integer(0, most_iterations);
     info.seconds = progress->at("seconds").number(0, most_seconds);

@@ -9,7 +9,9 @@
 
 namespace flockstep {
 
-inline constexpr int checkpoint_version = 4;
+inline constexpr int checkpoint_version = 5;
+/// Read, too: it has no settings of groups.
+inline constexpr int oldest_checkpoint_version = 4;
 
 /// The metadata of a checkpoint.
 struct CheckpointInfo {

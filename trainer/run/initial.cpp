@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
+#include <set>
 #include <stdexcept>
 
 #include "trainer/run/checkpoint.h"
@@ -66,18 +68,42 @@ Initial::Initial(const std::string& file_or_run)
                             [](const std::string& array) { return !is_of_worlds(array); })),
       info_(read_info(archive_)) {}
 
-void Initial::adopt(TrainConfig& config, const std::function<bool(const std::string&)>& is_given) const {
+void Initial::adopt(TrainConfig& config, const IsGiven& is_given) const {
     const std::map<std::string, Value> its = write_config(info_.config).values(), here = write_config(config).values();
     Settings adopted;
     for (const char* key : network_settings) {
-        if (is_given(key) && to_text(here.at(key)) != to_text(its.at(key)))
+        if (is_given("", key) && to_text(here.at(key)) != to_text(its.at(key)))
             throw std::invalid_argument(std::string(key) + ": got " + shown(here.at(key)) + ", but " + archive_.path +
                                         " has " + shown(its.at(key)) + ", which its weights need");
         adopted.set(key, its.at(key));
     }
     for (const char* key : defaults)
-        if (!is_given(key)) adopted.set(key, its.at(key));
+        if (!is_given("", key)) adopted.set(key, its.at(key));
     read_config(config, adopted);
+    std::set<std::string> groups;
+    for (const TrainConfig* each : {static_cast<const TrainConfig*>(&config), &info_.config})
+        for (const auto& [name, settings] : each->group_settings) groups.insert(name);
+    for (const std::string& name : groups) adopt_group(config, name, is_given);
+}
+
+void Initial::adopt_group(TrainConfig& config, const std::string& name, const IsGiven& is_given) const {
+    std::map<std::string, Value> here = config.group_settings[name], its;
+    if (const auto found = info_.config.group_settings.find(name); found != info_.config.group_settings.end())
+        its = found->second;
+    const std::map<std::string, Value> wanted = write_config(info_.config.of_group(name)).values();
+    for (const std::string key : network_settings) {
+        if (is_given(name, key) && here.count(key) && to_text(here.at(key)) != to_text(wanted.at(key)))
+            throw std::invalid_argument("groups." + name + "." + key + ": got " + shown(here.at(key)) + ", but " +
+                                        archive_.path + " has " + shown(wanted.at(key)) + ", which its weights need");
+        here.erase(key);
+        if (its.count(key)) here[key] = its.at(key);
+    }
+    if (!is_given(name, "precision") && !is_given("", "precision")) {
+        here.erase("precision");
+        if (its.count("precision")) here["precision"] = its.at("precision");
+    }
+    config.group_settings[name] = here;
+    if (here.empty()) config.group_settings.erase(name);
 }
 
 void Initial::start(Trainer& trainer) const {

@@ -20,15 +20,22 @@ bool is_fixed(const std::string& key) {
            std::find(std::begin(may_change), std::end(may_change), key) == std::end(may_change);
 }
 
-void expect_equal(const Settings& before, const Settings& now, const RunFolder& folder) {
+/// `group`: empty for the run's settings.
+void expect_equal(const Settings& before, const Settings& now, const RunFolder& folder, const std::string& group = "") {
     for (const auto& [key, value] : before.values()) {
         const auto given = now.values().find(key);
         if (!is_fixed(key) || given == now.values().end() || to_text(given->second) == to_text(value)) continue;
-        throw std::invalid_argument(
-            key + ": got " + shown(given->second) + ", but " + folder.path().string() + " has " + shown(value) +
-            ", which a resumed run keeps; to start a new run from its weights: " + "--initial " +
-            folder.path().string());
+        throw std::invalid_argument((group.empty() ? "" : "groups." + group + ".") + key + ": got " +
+                                    shown(given->second) + ", but " + folder.path().string() + " has " + shown(value) +
+                                    ", which a resumed run keeps; to start a new run from its weights: " +
+                                    "--initial " + folder.path().string());
     }
+}
+
+void check_groups(const TrainConfig& before, const TrainConfig& now, const RunFolder& folder) {
+    for (const TrainConfig* config : {&before, &now})
+        for (const auto& [name, settings] : config->group_settings)
+            expect_equal(write_config(before.of_group(name)), write_config(now.of_group(name)), folder, name);
 }
 
 /// Values as the environment understands them: "0.50" and 0.5 are the same.
@@ -48,6 +55,7 @@ bool are_equal(const Settings& before, const Settings& now) {
 
 void check_resumed(const TrainingTask& before, const TrainingTask& now, const RunFolder& folder) {
     expect_equal(write_config(before.config), write_config(now.config), folder);
+    check_groups(before.config, now.config, folder);
     expect_equal(write_config(before.run), write_config(now.run), folder);
     if (!are_equal(before.settings, now.settings)) expect_equal(resolved(before), resolved(now), folder);
 }

@@ -5,9 +5,9 @@
 
 namespace flockstep {
 
-/// Checks that a run resumes as the run that it was: settings may differ only in how long it trains, what it logs,
-/// evaluates and keeps, and where it runs. `before`: settings, config and run of the folder's config.toml. Throws
-/// std::invalid_argument that names the first other setting, its value and the one given.
+/// Checks that a run resumes as the run that it was: settings, those of groups too, may differ only in how long it
+/// trains, what it logs, evaluates and keeps, and where it runs. `before`: settings, config and run of the folder's
+/// config.toml. Throws std::invalid_argument that names the first other setting, its value and the one given.
 void check_resumed(const TrainingTask& before, const TrainingTask& now, const RunFolder& folder);
 
 /// Restores the trainer from the folder's checkpoint. Throws DamagedCheckpoint that says how to restore the previous

@@ -17,9 +17,9 @@ bool ends_with(const std::string& text, std::string_view suffix) {
 }
 
 /// Compares what the settings describe with the stored parameters, before memory is allocated for them.
-Network make_network(const CheckpointInfo& info, const Archive& archive, const PolicySpec& spec) {
+Network make_network(const TrainConfig& config, const Archive& archive, const PolicySpec& spec) {
     try {
-        Network network(spec, info.config);
+        Network network(spec, config);
         for (const Parameter& p : network.parameters().list())
             archive.expect(spec.name + weights_infix + p.name, DType::float32, p.shape);
         return network;
@@ -40,9 +40,9 @@ bool is_needed_to_act(const std::string& array) {
 
 TrainedNetwork::TrainedNetwork(const CheckpointInfo& info, const Archive& archive, size_t policy, Memory& memory)
     : spec_(info.policies[policy]),
-      config_(info.config),
+      config_(info.config.of_group(spec_.name)),
       memory_(memory),
-      network_(make_network(info, archive, spec_)),
+      network_(make_network(config_, archive, spec_)),
       weights_(network_.parameters(), config_.precision == Precision::bfloat16, Weights::Use::act, memory),
       input_(network_.actor_input()) {
     StateReader reader(archive, memory);

@@ -24,6 +24,7 @@ class TrainedNetwork {
     TrainedNetwork(const TrainedNetwork&) = delete;
 
     const PolicySpec& spec() const { return spec_; }
+    /// The settings of its group.
     const TrainConfig& config() const { return config_; }
     const Network& network() const { return network_; }
     const Weights& weights() const { return weights_; }

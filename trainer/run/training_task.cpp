@@ -51,10 +51,13 @@ void check_run_config(const RunConfig& run, const Batch& batch) {
 std::string to_toml(const TrainingTask& task) {
     std::map<std::string, Value> trainer = write_config(task.config).values();
     trainer.merge(std::map(write_config(task.run).values()));
+    std::string groups;
+    for (const auto& [name, settings] : task.config.group_settings)
+        groups += "\n[groups." + toml_key(name) + "]\n" + to_toml(settings);
     return "# All settings of a training run; flockstep train --config THIS_FILE repeats it.\nformat_version "
            "= " +
            std::to_string(config_version) + "\n\n[environment]\nname = \"" + task.environment + "\"\n" +
-           to_toml(task.settings.values()) + "\n[trainer]\n" + to_toml(trainer);
+           to_toml(task.settings.values()) + "\n[trainer]\n" + to_toml(trainer) + groups;
 }
 
 std::unique_ptr<Trainer> make_trainer(TrainingTask& task) {
