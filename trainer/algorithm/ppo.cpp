@@ -7,8 +7,8 @@
 
 #include "trainer/algorithm/check_batch.h"
 #include "trainer/algorithm/group.h"
+#include "trainer/algorithm/group_graphs.h"
 #include "trainer/algorithm/iteration_clock.h"
-#include "trainer/device/graph.h"
 #include "trainer/device/host_copy.h"
 #include "trainer/device/items.h"
 
@@ -16,15 +16,6 @@ namespace flockstep {
 
 namespace {
 using Clock = std::chrono::steady_clock;
-
-/// What is replayed several times an iteration, as often as the counts after a rollout say.
-struct GroupGraphs {
-    explicit GroupGraphs(bool captures) : final_values(captures) {
-        for (int i = 0; i <= Group::sizes; ++i) update.emplace_back(captures);
-    }
-    Graph final_values;
-    std::deque<Graph> update;  // by room of the minibatch, in eighths
-};
 }  // namespace
 
 struct Trainer::Impl {
@@ -147,10 +138,8 @@ struct Trainer::Impl {
     }
     /// The same, of all that is enqueued.
     void expect_finite() {
-        std::vector<Group::Counts> counts(groups.size());
-        stream.synchronize();
-        batch->memory().to_host(counts.data(), counts_buffer.data(), counts.size() * sizeof(Group::Counts));
-        flockstep::expect_finite(groups, counts, before.iterations);
+        counts_copy.start(stream.handle());
+        wait_for_counts();
     }
 
     /// Observations are normalised from the first rollout on: a rollout before it gives the first moments, unless there
