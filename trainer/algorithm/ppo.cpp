@@ -115,7 +115,9 @@ struct Trainer::Impl {
         for (int t = 0; t < config.num_steps; ++t) {
             if (may_stop && stops()) return false;
             for (Group& group : groups) group.act(context(), rollout, t, state());
-            step_worlds(t);
+            clock.start_step(t, stream.handle());
+            batch->step(rollout.step_bindings(t), stream.handle());
+            clock.end_step(t, stream.handle());
         }
         run(context(), rollout.num_segments() * rollout.slot_rows(),
             MarkTruncated{rollout.slot_rows(), config.num_steps, rollout.segment_steps(), rollout.terminated,
@@ -153,12 +155,6 @@ struct Trainer::Impl {
         batch->reset(uint64_t(config.seed), rollout.last_bindings(), stream.handle());
         batch->statistics(true);
         return true;
-    }
-
-    void step_worlds(int t) {
-        clock.start_step(t, stream.handle());
-        batch->step(rollout.step_bindings(t), stream.handle());
-        clock.end_step(t, stream.handle());
     }
 
     /// Of the group that has most.
