@@ -24,6 +24,8 @@ SHARED = dict(share_layers=True, activation="relu")
 NORMALISED = dict(norm_obs=True, norm_reward=True)
 ODD = dict(num_envs=7, num_steps=9, num_minibatches=5, norm_adv=False, max_grad_norm=0, anneal_lr=False, ent_coef_end=-1)
 
+WIDE = dict(num_envs=64, num_steps=50, hidden_sizes="256,256")
+
 VANISHING = dict(num_agents=5, min_agents=2, on_target="finish", max_episode_steps=9, size=8, mask_obstacles=True)
 VANISHING |= dict(observation="windows,cost_to_go,intent", obs_radius=2, distance_reward=0.1)
 PATHFINDING = dict(num_envs=6, num_steps=20)
@@ -68,6 +70,7 @@ CASES = [
     case("trunc", "cartpole", dict(max_episode_steps=10), has=["truncated", "terminated"]),
     case("stagger", "cartpole", dict(max_episode_steps=10), dict(stagger_episodes=True, clip_vloss=0), has=["truncated"]),
     case("odd", "cartpole", dict(max_episode_steps=11), ODD),
+    case("wide", "cartpole", dict(max_episode_steps=10), WIDE),  # minibatches in slices
     case("shared", "cartpole", dict(max_episode_steps=10), SHARED),
     case("norm", "cartpole", dict(max_episode_steps=13), NORMALISED, iterations=4),
     case("clip", "cartpole", dict(max_episode_steps=10), dict(clip_coef=0.05, learning_rate=1e-2), has=["clip_fraction"]),

@@ -73,6 +73,18 @@ def test_list_names_the_recipes(tmp_path):
 # Training
 
 
+def test_the_number_of_threads_changes_no_bit(tmp_path):
+    safetensors = pytest.importorskip("safetensors.numpy")
+    words = ["--config", "none", "--num_envs", "64", "--num_steps", "50", "--hidden_sizes", "256,256", "--total_steps", "6400", "--norm_obs"]
+    runs = []
+    for threads in "1", "2", "3":
+        (folder := tmp_path / threads).mkdir()
+        succeed("train", "cartpole", *words, "--replay", "false", "--device", "cpu", cwd=folder, env={"OMP_NUM_THREADS": threads})
+        runs.append(safetensors.load_file(only_run(folder) / "checkpoint.safetensors"))
+    for run in runs[1:]:
+        assert all(array.tobytes() == run[name].tobytes() for name, array in runs[0].items())
+
+
 def test_tfloat32_is_float32_on_the_cpu_and_is_said_to_be(tmp_path):
     tomllib, safetensors = pytest.importorskip("tomllib"), pytest.importorskip("safetensors.numpy")
     runs = {}

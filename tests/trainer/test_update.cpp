@@ -1,4 +1,5 @@
 #include <ATen/Context.h>
+#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
 #include "tests/trainer/device_array.h"
@@ -266,7 +267,7 @@ TEST_CASE(
 
 namespace {
 /// The gradient of a wide network by an engine of a precision.
-std::vector<float> gradient_of(Bench& bench, const char* encoder, Precision precision) {
+std::vector<float> gradient_of(Bench& bench, const char* encoder, Precision precision, int64_t rows = 512) {
     TrainConfig config;
     config.encoder = encoder, config.precision = precision;
     config.hidden_sizes = {256, 256}, config.channels = {32, 32};
@@ -277,7 +278,6 @@ std::vector<float> gradient_of(Bench& bench, const char* encoder, Precision prec
     const Network network(spec, config);
     Weights weights(network.parameters(), precision == Precision::bfloat16, Weights::Use::learn, *bench.memory);
     weights.initialize(3, 0);
-    const int64_t rows = 512;
     InputColumns input = network.actor_input();
     DeviceArray<float> data(bench, numbers(size_t(rows * input.width), 1)), shift(bench, size_t(input.width)),
         scale(bench, network.actor_scale());
@@ -330,6 +330,23 @@ TEST_CASE("precision: tfloat32 rounds a GPU's products a little, float32 none, w
             at::globalContext().setFloat32Precision(backend, at::Float32Op::CONV, at::Float32Precision::TF32);
         CHECK((again == exact));
     }
+}
+
+TEST_CASE("engine: a gradient is the same on any number of threads, bit for bit") {
+    const std::string encoder = GENERATE("mlp", "cnn");
+    const Precision precision = GENERATE(Precision::float32, Precision::bfloat16);
+    const int64_t rows = GENERATE(1, 300, 512, 1111, 4000);
+    Bench bench({});
+    const int before = at::get_num_threads();
+    std::vector<std::vector<float>> gradients;
+    for (const int threads : {1, 2, 5}) {
+        at::set_num_threads(threads);
+        gradients.push_back(gradient_of(bench, encoder.c_str(), precision, rows));
+        CHECK(at::get_num_threads() == threads);
+    }
+    at::set_num_threads(before);
+    INFO(encoder << ", " << rows << " rows");
+    CHECK((gradients[1] == gradients[0] && gradients[2] == gradients[0]));
 }
 
 TEST_CASE("network: settings that fit no network are refused") {

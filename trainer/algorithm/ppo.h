@@ -23,8 +23,8 @@ struct TrainerProgress {
 ///
 /// All data stays on the batch's device. One iteration is one rollout of num_steps and update_epochs * num_minibatches
 /// optimiser steps of each policy; on a GPU both are captured as CUDA graphs, and the host waits once, between the two,
-/// for the number of samples. The same settings, seed, device model, thread count and library versions give
-/// bit-identical results, interrupted and resumed or not (unless max_seconds scales the schedules).
+/// for the number of samples. The same settings, seed, device model and library versions give bit-identical results on
+/// any number of threads, interrupted and resumed or not (unless max_seconds scales the schedules).
 class Trainer {
   public:
     /// Takes ownership of the batch and resets it with config.seed. The batch must have been made with
