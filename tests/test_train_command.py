@@ -67,7 +67,7 @@ def test_list_names_the_recipes(tmp_path):
     for path in SHIPPED:
         assert re.search(rf"^{path.stem} +\w", text, re.MULTILINE), path.stem
     assert re.search(r"^pathfinding_random +Lifelong pathfinding on random maps", text, re.MULTILINE)
-    assert "Recipes: pathfinding, pathfinding_mazes, pathfinding_random, pathfinding_warehouse_192\n" in succeed("list", "pathfinding", cwd=tmp_path)
+    assert "Recipes: pathfinding, pathfinding_generalist, pathfinding_mazes, pathfinding_random, pathfinding_warehouse_192\n" in succeed("list", "pathfinding", cwd=tmp_path)
 
 
 # Training
