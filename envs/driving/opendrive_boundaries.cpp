@@ -12,8 +12,11 @@ namespace flockstep {
 namespace {
 
 using Kind = BoundaryLine::Kind;
-constexpr double cut_step = 0.5;    // m between the points at which an edge is looked for in other lanes
-constexpr double cut_margin = 0.1;  // m by which it must lie inside
+// Edges in junctions, in metres.
+constexpr double cut_step = 0.5;     // between the points of an edge that are judged
+constexpr double cut_reach = 0.15;   // how far beyond the edge another lane is looked for
+constexpr double cut_margin = 0.02;  // by which that must lie inside of it
+constexpr double joint_reach = 1.5;  // between ends of edges that continue each other
 
 /// Whether a driving lane lies beside a path, and if so, whether its traffic runs the same way.
 std::optional<bool> runs_alike(const Road& road, const LanePath& path, int step) {
@@ -86,6 +89,7 @@ class BoundaryBuilder {
             }
             if (!runs_alike(road, path, outwards)) add(path, Kind::road_edge, false);
         }
+        add_reached_runs();
     }
 
   private:
@@ -94,7 +98,7 @@ class BoundaryBuilder {
         BoundaryLine line{kind, path.road, path.section, left_is_inner == is_inner ? path.left : path.right};
         if (!path.is_forward) std::reverse(line.points.begin(), line.points.end());
         if (kind == Kind::road_edge && path.in_junction) {
-            add_outside(line, path);
+            cut(line, path, is_inner == (path.lane < 0) ? 1 : -1);
         } else {
             lines_.boundaries.push_back(std::move(line));
         }
@@ -106,44 +110,73 @@ class BoundaryBuilder {
                            [&](const Strip& strip) { return strip.path().road != own.road && strip.contains(point); });
     }
 
-    /// The runs of a line outside of the junction's other lanes: its own points and those where it is cut.
-    void add_outside(const BoundaryLine& line, const LanePath& own) {
+    /// The runs of a line beyond which no other lane of the junction lies: its own points and those where it is cut.
+    /// `outwards`: 1 if what lies beyond is to its left, -1 to its right.
+    void cut(const BoundaryLine& line, const LanePath& own, double outwards) {
         BoundaryLine run{line.kind, line.road, line.section, {}};
         const auto end_run = [&] {
-            if (run.points.size() > 1) lines_.boundaries.push_back(run);
+            if (run.points.size() > 1) runs_.push_back(run);
             run.points.clear();
         };
         std::optional<LinePoint> last;  // of the run, not in it yet
-        const auto visit = [&](const LinePoint& point, bool is_vertex) {
-            if (is_covered(point, own)) {
+        const auto visit = [&](const LinePoint& point, const LinePoint& beyond, bool is_vertex) {
+            if (is_covered(beyond, own)) {
                 if (last) run.points.push_back(*last);
-                last.reset();
                 end_run();
+                last.reset();
+            } else if (is_vertex || run.points.empty()) {
+                run.points.push_back(point);
+                last.reset();
             } else {
-                if (is_vertex || run.points.empty()) {
-                    run.points.push_back(point);
-                    last.reset();
-                } else {
-                    last = point;
-                }
+                last = point;
             }
         };
         for (size_t i = 0; i + 1 < line.points.size(); ++i) {
             const LinePoint &a = line.points[i], &b = line.points[i + 1];
-            visit(a, true);
-            const int parts = static_cast<int>(std::min(std::hypot(b.x - a.x, b.y - a.y) / cut_step, 1000.0)) + 1;
-            for (int part = 1; part < parts; ++part) {
+            const double length = std::hypot(b.x - a.x, b.y - a.y);
+            if (!(length > 0)) continue;
+            const double beyond_x = -outwards * cut_reach * (b.y - a.y) / length;
+            const double beyond_y = outwards * cut_reach * (b.x - a.x) / length;
+            const int parts = static_cast<int>(std::min(length / cut_step, 1000.0)) + 1;
+            const bool is_last = i + 2 == line.points.size();
+            for (int part = 0; part < parts + is_last; ++part) {
                 const double share = double(part) / parts;
-                visit({a.x + share * (b.x - a.x), a.y + share * (b.y - a.y), a.z + share * (b.z - a.z)}, false);
+                const LinePoint point{a.x + share * (b.x - a.x), a.y + share * (b.y - a.y), a.z + share * (b.z - a.z)};
+                visit(point, {point.x + beyond_x, point.y + beyond_y, point.z}, part == 0 || part == parts);
             }
         }
-        visit(line.points.back(), true);
         end_run();
+    }
+
+    /// Keeps the runs that continue the edges of roads outside of junctions, one after another: the others surround
+    /// islands between lanes.
+    void add_reached_runs() {
+        std::vector<LinePoint> open;
+        for (const BoundaryLine& line : lines_.boundaries) {
+            if (line.kind == Kind::road_edge && !runs_.empty())
+                open.insert(open.end(), {line.points.front(), line.points.back()});
+        }
+        while (!open.empty()) {
+            const LinePoint at = open.back();
+            open.pop_back();
+            const auto is_near = [&](const LinePoint& end) {
+                return std::hypot(end.x - at.x, end.y - at.y) < joint_reach;
+            };
+            const auto reached = std::partition(runs_.begin(), runs_.end(), [&](const BoundaryLine& run) {
+                return !is_near(run.points.front()) && !is_near(run.points.back());
+            });
+            for (auto run = reached; run != runs_.end(); ++run) {
+                open.insert(open.end(), {run->points.front(), run->points.back()});
+                lines_.boundaries.push_back(std::move(*run));
+            }
+            runs_.erase(reached, runs_.end());
+        }
     }
 
     const RoadNetwork& network_;
     RoadLines& lines_;
     std::vector<std::vector<Strip>> strips_;  // of each junction
+    std::vector<BoundaryLine> runs_;          // of edges in junctions
 };
 
 // --- Stop lines ---

@@ -66,10 +66,11 @@ struct RoadLines {
     std::vector<StopLine> stop_lines;
 };
 
-/// All driving lanes with their graph, boundary lines and stop lines. On connecting roads, the parts of road edges that
-/// lie inside another lane of the same junction are left out. Lanes and sections that are shorter than 1 mm are left
-/// out too, and the graph goes through them. Throws std::invalid_argument for options out of range, and for a network
-/// that takes more than max_points or whose lanes go beyond max_coordinate.
+/// All driving lanes with their graph, boundary lines and stop lines. Of the road edges of connecting roads those parts
+/// stay that surround the junction: not those beside another of its lanes, nor those around islands between lanes, most
+/// of which are paint. Sections shorter than 1 mm are left out, and the graph goes through them. Throws
+/// std::invalid_argument for options out of range, and for a network that takes more than max_points or whose lanes go
+/// beyond twice max_coordinate.
 RoadLines lane_polylines(const RoadNetwork& network, const LineOptions& options = {});
 
 }  // namespace flockstep

@@ -8,13 +8,12 @@ Needs the program built from tests/tools/road_network_main.cpp: $FLOCKSTEP_ROAD_
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import REPOSITORY, data_files, miss
-
-pytestmark = pytest.mark.golden
 
 FILES = data_files("opendrive/*.esmini.npz")
 TYPES = {"none": 1, "driving": 2, "stop": 4, "shoulder": 8, "biking": 16, "sidewalk": 32, "border": 64}
@@ -60,6 +59,7 @@ def reference(request):
         return name, request.param.with_name(f"{name}.xodr"), dict(arrays)
 
 
+@pytest.mark.golden
 def test_roads_lanes_and_links_are_the_references(reference):
     _, path, arrays = reference
     network = run(f"network {path}\n")[0]
@@ -78,6 +78,7 @@ def test_roads_lanes_and_links_are_the_references(reference):
     assert links == {tuple(row) for row in arrays["junction_link"].tolist()}
 
 
+@pytest.mark.golden
 def test_lane_centres_are_where_the_reference_has_them(reference):
     name, path, arrays = reference
     keys, samples = arrays["sample_key"], arrays["sample"]
@@ -93,6 +94,7 @@ def test_lane_centres_are_where_the_reference_has_them(reference):
     np.testing.assert_allclose(found[:, 4], samples[:, 5], rtol=0, atol=MAX_DISTANCE)
 
 
+@pytest.mark.golden
 @pytest.mark.parametrize("exact", data_files("opendrive/*.exact.npz") or [None], ids=lambda path: path and path.name)
 def test_polynomials_are_where_their_formulas_say(exact):
     if exact is None:
@@ -104,3 +106,9 @@ def test_polynomials_are_where_their_formulas_say(exact):
     print(f"{exact.name}: {apart.max():.6f} m, {turned.max():.6f} rad")
     assert apart.max() <= MAX_DISTANCE and turned.max() <= MAX_ANGLE
     np.testing.assert_allclose(found[:, 4], samples[:, 4], rtol=0, atol=MAX_DISTANCE)
+
+
+def test_the_town_is_what_its_script_writes():
+    maps = Path(__file__).parent / "maps"
+    written = subprocess.run([sys.executable, maps / "make_own_town.py"], capture_output=True, text=True, check=True).stdout
+    assert written == (maps / "own_town.xodr").read_text()

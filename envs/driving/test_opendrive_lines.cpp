@@ -176,16 +176,17 @@ TEST_CASE("OpenDRIVE lines: a junction's connections are successors, and its edg
     CHECK(lines.lanes[path("11", -1)].successor == std::vector<int>{path("3", -1)});
     CHECK(lines.lanes[path("2", 1)].successor.empty());
     CHECK(lines.lanes[path("11", -1)].in_junction);
-    double length_on = 0;  // of edges of the road that goes on: its left side, and the right one past the turn
+    double length_on = 0;  // of edges of the road that goes on: right of it, before and past the turn, 2.4 m and 8.5 m
     for (const BoundaryLine& line : lines.boundaries) {
         for (size_t i = 0; i + 1 < line.points.size() && network.roads[line.road].id == "10"; ++i) {
             const double y = (line.points[i].y + line.points[i + 1].y) / 2, x = line.points[i].x;
             length_on += std::hypot(line.points[i + 1].x - x, line.points[i + 1].y - line.points[i].y);
-            if (y < -3.4) CHECK((x < 103 || x > 111));
+            CHECK(y == Catch::Approx(-3.5));
+            CHECK((x < 104 || x > 111));
         }
     }
-    CHECK(length_on > 20 + 8);
-    CHECK(length_on < 20 + 12);
+    CHECK(length_on > 10.2);
+    CHECK(length_on < 11.5);
 }
 
 TEST_CASE("OpenDRIVE lines: signals stop the lanes that they are valid for") {
