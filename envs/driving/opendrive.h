@@ -48,7 +48,7 @@ enum class LaneType : uint8_t {
     walking,
     shared,
     other,  // a type that the standard does not name
-};          // clang-format off
+};
 
 /// The standard's word for it, "offRamp", and back; an unknown word is `other`.
 const char* lane_type_name(LaneType type);
@@ -89,19 +89,19 @@ struct Lane {
     int id = 0;  // positive to the left of the centre lane 0, negative to its right
     LaneType type = LaneType::none;
     enum class Direction : uint8_t { standard, reversed, both } direction = Direction::standard;
-    std::vector<Cubic> width;        // by the road's s; of lanes but 0 this or `border` has a piece at the section's start
-    std::vector<Cubic> border;       // instead of widths: the outer border's t, from the centre lane
+    std::vector<Cubic> width;   // by the road's s; of lanes but 0 this or `border` has a piece at the section's start
+    std::vector<Cubic> border;  // instead of widths: the outer border's t, from the centre lane
     std::vector<Cubic> inner_height, outer_height;  // above the road's surface; may be empty
-    std::vector<int> predecessor, successor;  // lane ids where the section starts and ends; mostly one
+    std::vector<int> predecessor, successor;        // lane ids where the section starts and ends; mostly one
 };
 
 /// Lanes between two values of s. A single-sided section replaces the lanes of one side and leaves the other's.
 struct LaneSection {
     double start = 0;
-    double left_end = 0, right_end = 0;         // where the next section of that side starts
-    bool has_left = true, has_right = true;     // the sides that it describes
-    std::vector<Lane> lanes;                    // from left to right: descending ids, 0 among them
-    const Lane* find(int lane_id) const;        // nullptr if there is none
+    double left_end = 0, right_end = 0;      // where the next section of that side starts
+    bool has_left = true, has_right = true;  // the sides that it describes
+    std::vector<Lane> lanes;                 // from left to right: descending ids, 0 among them
+    const Lane* find(int lane_id) const;     // nullptr if there is none
     double end(int lane_id) const { return lane_id > 0 ? left_end : right_end; }
     bool covers(int lane_id) const { return lane_id > 0 ? has_left : lane_id < 0 ? has_right : true; }
 };
@@ -121,7 +121,7 @@ struct Signal {
 struct Road {
     std::string id, name;
     double length = 0;
-    int junction = -1;  // index of the junction whose connecting road this is, or -1
+    int junction = -1;          // index of the junction whose connecting road this is, or -1
     bool is_left_hand = false;  // traffic keeps left: lanes with positive ids run along increasing s
     RoadLink predecessor, successor;
     std::vector<Geometry> geometry;

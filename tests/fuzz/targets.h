@@ -20,13 +20,14 @@ void yaml(std::string_view bytes);        // POGEMA's files of maps
 void toml(std::string_view bytes);        // recipes, and what is read is written and read again
 void settings(std::string_view bytes);    // lines `key=value`: pathfinding's settings and the data they ask for; PPO's
 void checkpoint(std::string_view bytes);  // safetensors, with JSON in its metadata
+void xodr(std::string_view bytes);        // OpenDRIVE, and the lines and graph of what is read
 
 struct Target {
     const char* name;
     void (*run)(std::string_view bytes);
 };
-inline constexpr Target targets[] = {{"map", map},   {"scenario", scenario}, {"yaml", yaml},
-                                     {"toml", toml}, {"settings", settings}, {"checkpoint", checkpoint}};
+inline constexpr Target targets[] = {{"map", map},           {"scenario", scenario},     {"yaml", yaml}, {"toml", toml},
+                                     {"settings", settings}, {"checkpoint", checkpoint}, {"xodr", xodr}};
 
 /// Runs a reader. It may refuse the input by std::invalid_argument, in one printable sentence; anything else that it
 /// throws is a Finding. Returns whether it took the input.
