@@ -5,6 +5,7 @@ the README; `Scene` is what a recording and its scene's JSON file say.
 
     scene = Scene(json_scene, recording, road_entities)
     for state in play(scene): ...   # after the reset, and after each of 91 steps
+        flat_observation(observe_self(scene, state)[i], observe_partners(scene, state, i), observe_roads(scene, state, i))
 """
 
 from dataclasses import dataclass, field
@@ -64,8 +65,10 @@ class Scene:
             self.heading[i, :frames], self.valid[i, :frames] = each["heading"][:frames], each["valid"][:frames]
         self.position -= mean
         self.goal = np.array([point(each["goalPosition"]) for each in objects], np.float32) - mean
-        self.length = np.array([each["length"] for each in objects])
-        self.half = BOX_SCALE / 2 * np.array([(each["length"], each["width"]) for each in objects])
+        self.size = np.array([(each["length"], each["width"], each["height"]) for each in objects])
+        self.half = BOX_SCALE / 2 * self.size[:, :2]
+        self.id = recording["agent_id"]
+        self.entities = road_entities.astype(float)  # [n, 9] x, y, half sizes (3), heading, type, id, map element
         road_type = road_entities[:, 6].astype(int)
         self.roads = road_entities[(road_type == ROAD_EDGE) | (road_type == STOP_SIGN)].astype(float)
         self.is_edge = self.roads[:, 6] == ROAD_EDGE
@@ -96,7 +99,7 @@ def drive(scene, world, i, action):
         mean, tangent = speed + 0.5 * action[0] * TIME_STEP, np.tan(action[1])
         slip = np.arctan(0.5 * tangent)
         x, speed = x + mean * TIME_STEP * direction(heading + slip), speed + action[0] * TIME_STEP
-        heading = wrap(heading + mean * np.cos(slip) * tangent / scene.length[i] * TIME_STEP)
+        heading = wrap(heading + mean * np.cos(slip) * tangent / scene.size[i, 0] * TIME_STEP)
         velocity = speed * direction(heading)
     elif model == BICYCLE:
         acceleration, curvature = np.clip(action[0], -6, 6), np.clip(action[1], -3, 3)
@@ -178,3 +181,55 @@ def play(scene):
         if t == STEPS - 1:
             world.done[:] = True
         yield world
+
+
+def into(heading, offset):
+    """World offsets [n, 2] as seen from a heading: ahead, left."""
+    ahead, left = direction(heading), direction(heading + np.pi / 2)
+    return np.stack([(offset * ahead).sum(-1), (offset * left).sum(-1)], -1)
+
+
+def padded(rows, count, columns):
+    """Rows and padding: zeros, and -1 in `columns`."""
+    out = np.zeros((count, 9))
+    out[:, columns] = -1
+    out[: len(rows)] = rows
+    return out
+
+
+def observe_self(scene, world):
+    """[agents, 8] speed, length, width, height, goal ahead and to the left, collided, id."""
+    return np.column_stack([np.hypot(*world.velocity.T), scene.size, into(world.heading, scene.goal - world.position),
+                            world.collided, scene.id])
+
+
+def observe_partners(scene, world, i):
+    """[63, 9] speed, ahead, left, relative heading, length, width, height, type, id of the others within the radius, by slot."""
+    place = into(world.heading[i], world.position - world.position[i])
+    near = np.hypot(*place.T) <= scene.config["radius"]
+    near[i] = False
+    turned = wrap(world.heading - world.heading[i])
+    return padded(np.column_stack([np.hypot(*world.velocity.T), place, turned, scene.size, scene.type, scene.id])[near], 63, [8])
+
+
+def observe_roads(scene, world, i):
+    """[200, 9] ahead and left to the middle, half sizes, relative heading, type, id, map element: of the entities whose middle is
+    within the radius the first ones of the map, or (knn) the nearest, in any order."""
+    place = into(world.heading[i], scene.entities[:, :2] - world.position[i])
+    distance = np.hypot(*place.T)
+    chosen = np.argsort(distance, kind="stable") if scene.config["knn"] else np.arange(len(distance))
+    chosen = chosen[distance[chosen] <= scene.config["radius"]][:200]
+    turned = wrap(scene.entities[:, 5] - world.heading[i])
+    rows = np.column_stack([place, scene.entities[:, 2:5], turned, scene.entities[:, 6:]])[chosen]
+    return padded(rows, 200, [] if scene.config["knn"] else [7, 8])
+
+
+def flat_observation(own, partners, roads):
+    """[2984] of GPUDrive's Python environment."""
+    scaled = lambda x: 2 * ((x + 1000) / 2000) - 1
+    turns = 1 / (2 * np.pi)
+    ego = [own[0] / 100, own[1] * 0.7 / 30, own[2] * 0.7 / 15, scaled(own[4]), scaled(own[5]), own[6]]
+    others = np.column_stack([partners[:, 0] / 100, scaled(partners[:, 1:3]), partners[:, 3] * turns, partners[:, 4] * 0.7 / 30,
+                              partners[:, 5] * 0.7 / 15])
+    road = np.column_stack([scaled(roads[:, :2]), roads[:, 2:5] / 100, roads[:, 5] * turns, np.eye(7)[roads[:, 6].astype(int)]])
+    return np.concatenate([ego, others.ravel(), road.ravel()])

@@ -17,13 +17,52 @@ AT_CONTACT = 0.01  # m: the original's separating axes come from float32 corners
 pytestmark = pytest.mark.golden
 
 
+def scene_of(recording, name):
+    config = json.loads(str(recording["config"]))
+    json_scene = json.loads((GOLDEN / f"driving/scenes/tfrecord-{name}.json").read_text())
+    roads = load_golden(GOLDEN / f"driving/{name}__load.npz", "driving")[f"map_{config['thr']:g}"]
+    return rules.Scene(json_scene, recording, config, roads)
+
+
+def recorded_world(recording, t):
+    return rules.World(recording["pos"][t].astype(float), recording["yaw"][t].astype(float), recording["vel"][t].astype(float),
+                       recording["collided"][t] != 0, None, None, None)
+
+
+def rows_in_order(rows):
+    return rows[np.lexsort(np.round(rows, 2).T[::-1])]
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_observations_are_what_the_rules_say(path):
+    recording = load_golden(path, "driving")
+    scene = scene_of(recording, path.stem.split("__")[0])
+    in_order = rows_in_order if scene.config["knn"] else np.asarray
+    for s, t in enumerate(recording["obs_steps"]):
+        world, where = recorded_world(recording, t), f"row {t}"
+        np.testing.assert_allclose(recording["self_obs"][s], rules.observe_self(scene, world), rtol=1e-5, atol=1e-3, err_msg=where)
+        for b, i in enumerate(recording["obs_agents"]):
+            partners, roads = rules.observe_partners(scene, world, i), rules.observe_roads(scene, world, i)
+            np.testing.assert_allclose(recording["partner_obs"][s, b], partners, rtol=1e-5, atol=1e-3, err_msg=where)
+            np.testing.assert_allclose(in_order(recording["road_obs"][s, b]), in_order(roads), rtol=1e-5, atol=1e-3, err_msg=where)
+
+
+@pytest.mark.parametrize("path", golden_files("driving", "*__flat_*.npz"))
+def test_the_flat_observation_is_what_the_rules_say(path):
+    flat, recording = load_golden(path, "driving"), load_golden(path.with_name(path.name.replace("__flat_", "__")), "driving")
+    for a, t in enumerate(flat["steps"]):
+        s = list(recording["obs_steps"]).index(t)
+        for b, i in enumerate(flat["agents"]):
+            seen = list(recording["obs_agents"]).index(i)
+            rows = (recording["self_obs"][s, i], recording["partner_obs"][s, seen], recording["road_obs"][s, seen])
+            np.testing.assert_allclose(flat["flat"][a, b], rules.flat_observation(*(row.astype(float) for row in rows)), atol=2e-6)
+
+
 @pytest.mark.parametrize("path", FILES)
 def test_a_rollout_is_what_the_rules_say(path):
     recording = load_golden(path, "driving")
-    name, config = path.stem.split("__")[0], json.loads(str(recording["config"]))
-    json_scene = json.loads((GOLDEN / f"driving/scenes/tfrecord-{name}.json").read_text())
-    roads = load_golden(GOLDEN / f"driving/{name}__load.npz", "driving")[f"map_{config['thr']:g}"]
-    scene = rules.Scene(json_scene, recording, config, roads)
+    scene = scene_of(recording, path.stem.split("__")[0])
+    config = scene.config
     fast = np.hypot(*recording["vel"][0].T) > 1000  # starts in an invalid frame, at 14 km/s
     unsure = fast.copy()  # agents that came within AT_CONTACT of something: their flags may be either from then on
     compared = 0
