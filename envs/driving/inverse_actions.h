@@ -13,6 +13,12 @@ enum class InverseActions : int {
               // bounded
 };
 
+/// The angle of a velocity as C's atan2 has it, to which zeros have signs: (-1, -0) is at -pi, (-0, 0) at pi.
+SIM_HD float angle_of(float x, float y) {
+    if (y != 0.0f || real::bits_of(x) >> 31 == 0) return real::atan2(y, x);
+    return real::bits_of(y) >> 31 ? -real::pi : real::pi;
+}
+
 /// Acceleration (m/s^2) and curvature (1/m) for drive_bicycle. The turn is to the next velocity's direction (GPUDrive)
 /// or to the next logged heading (clean); clean: curvature 0 where the track moves less than 1 mm, and both limited.
 struct BicycleAction {
@@ -28,7 +34,7 @@ SIM_HD BicycleAction inverse_bicycle(const LoggedState& now, const LoggedState& 
     const float way = speed(now) * time_step + 0.5f * acceleration * time_step * time_step;
     if (way == 0.0f || (is_clean && real::abs(way) < 1e-3f)) return {acceleration, 0.0f};
     if (is_clean) return {acceleration, real::clamp(real::wrap_angle(next.heading - now.heading) / way, -3.0f, 3.0f)};
-    return {acceleration, (real::atan2(next.vy, next.vx) - real::wrap_angle(now.heading)) / way};
+    return {acceleration, (angle_of(next.vx, next.vy) - real::wrap_angle(now.heading)) / way};
 }
 
 /// Displacement in the body's frame (m, each at most 6) and turn (rad, wrapped) for move_by. GPUDrive limits the
