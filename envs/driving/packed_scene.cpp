@@ -94,8 +94,10 @@ void pack_roads(PackedScene& out, const Scene& scene, const PackOptions& options
 
 void pack_lights(PackedScene& out, const Scene& scene) {
     for (const SceneLight& light : scene.lights)
-        if (!light.state.empty())
-            out.lights.push_back({from_mean(light.position[0], out.info.mean), id_of_text(light.lane)});
+        if (!light.state.empty()) {
+            const Vec2 place = from_mean(light.position[0], out.info.mean);
+            out.lights.push_back({place.x, place.y, id_of_text(light.lane)});
+        }
     const int frames = out.info.num_frames, count = out.info.num_lights = int32_t(out.lights.size());
     out.light_states.resize(size_t(frames) * size_t(count));
     int k = 0;

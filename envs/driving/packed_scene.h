@@ -60,8 +60,8 @@ struct RoadInfo {
 
 /// A traffic light, at its position in the first frame that shows it.
 struct TrafficLight {
-    Vec2 position;  // m, from the mean
-    int32_t lane;   // id_of_text of the lane's id: the id of a road
+    float x, y;    // m, from the mean
+    int32_t lane;  // id_of_text of the lane's id: the id of a road
 };
 
 /// What there is once in a scene.

@@ -97,6 +97,17 @@ const ViewSlot* Loader::map_items(const std::string& path, int64_t offset, int64
     return add_slot(mapping->data() + offset, count);
 }
 
+const ViewSlot* Loader::part_items(const View<uint8_t>& file, int64_t offset, int64_t count, size_t item_bytes,
+                                   size_t alignment, const std::string& name) {
+    const bool fits =
+        offset >= 0 && offset <= file.size() && count >= 0 && count <= (file.size() - offset) / int64_t(item_bytes);
+    if (!fits || size_t(offset) % alignment != 0)
+        throw std::invalid_argument(name + ": got " + std::to_string(count) + " items of " +
+                                    std::to_string(item_bytes) + " bytes from byte " + std::to_string(offset) +
+                                    " on, want them aligned and within " + std::to_string(file.size()) + " bytes");
+    return add_slot(file.empty() ? nullptr : file.data() + offset, count);
+}
+
 std::string Loader::read(const std::string& path) {
     files_.push_back(stamp_of(path));
     return read_file(path);

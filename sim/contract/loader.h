@@ -55,6 +55,14 @@ class Loader {
         static_assert(std::is_trivially_copyable_v<T>, "map: want items of plain data");
         return {map_items(path, offset, count, sizeof(T), alignof(T))};
     }
+    /// Part of a file that map() has mapped, as items of another type, so that files with several arrays are mapped
+    /// once: `count` items from byte `offset` on. Throws std::invalid_argument, whose message starts with `name`, if
+    /// they do not lie within `file` or are misaligned.
+    template <class T>
+    View<T> part(const View<uint8_t>& file, int64_t offset, int64_t count, const std::string& name) {
+        static_assert(std::is_trivially_copyable_v<T>, "part: want items of plain data");
+        return {part_items(file, offset, count, sizeof(T), alignof(T), name)};
+    }
     /// Reads a whole regular file of at most 1 GiB. Throws std::invalid_argument if it cannot be read.
     std::string read(const std::string& path);
     /// Declares a dependency on a file that is opened by other means; call it before opening the file. Never throws: a
@@ -71,6 +79,8 @@ class Loader {
     const ViewSlot* add_slot(const void* data, int64_t size);
     const ViewSlot* map_items(const std::string& path, int64_t offset, int64_t count, size_t item_bytes,
                               size_t alignment);
+    const ViewSlot* part_items(const View<uint8_t>& file, int64_t offset, int64_t count, size_t item_bytes,
+                               size_t alignment, const std::string& name);
 
     std::vector<std::shared_ptr<void>> owned_;
     std::deque<ViewSlot> slots_;  // addresses are stable: views point to them
