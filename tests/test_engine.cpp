@@ -92,6 +92,7 @@ std::unique_ptr<Batch> make(const EngineCase& c, const BatchOptions& options) {
 }
 
 BatchOptions some_envs(int64_t num_envs, uint64_t seed) {
+    full_registry();  // whichever test runs alone
     BatchOptions options;
     options.num_envs = num_envs;
     options.seed = seed;

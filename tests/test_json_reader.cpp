@@ -50,8 +50,8 @@ TEST_CASE("JSON reader: numbers are rounded as strtod rounds them") {
         std::snprintf(text, sizeof text, forms[k % 6], value);
         REQUIRE(number_of(text) == std::strtod(text, nullptr));
     }
-    for (const char* each : {"0", "-0", "1e22", "1e23", "123456789012345678901234567890", "9007199254740993", "4.9e-324",
-                             "1.7976931348623157e308", "0.1e1", "1E+2", "-2.5e-3", "9007199254740993.0e0"})
+    for (const char* each : {"0", "-0", "1e22", "1e23", "123456789012345678901234567890", "9007199254740993",
+                             "4.9e-324", "1.7976931348623157e308", "0.1e1", "1E+2", "-2.5e-3", "9007199254740993.0e0"})
         CHECK(number_of(each) == std::strtod(each, nullptr));
     CHECK(std::signbit(number_of("-0.0")));
     CHECK(number_of("1e-400") == 0.0);
@@ -76,7 +76,8 @@ TEST_CASE("JSON reader: texts are unescaped, and must be UTF-8") {
     CHECK(skip_error("\"\xFF\"") == "a.json: got a text \"\\xff\" that is not UTF-8, want UTF-8");
     CHECK(skip_error(R"("\ud83d")").find("that is not UTF-8, want UTF-8") != std::string::npos);
     CHECK(skip_error(R"("\u12g4")") == R"(a.json: got a text with "\u12g4", want four hexadecimal digits after \u)");
-    CHECK(skip_error(R"("\x")") == R"(a.json: got a text with the escape "\x", want one of \" \\ \/ \b \f \n \r \t \u)");
+    CHECK(skip_error(R"("\x")") ==
+          R"(a.json: got a text with the escape "\x", want one of \" \\ \/ \b \f \n \r \t \u)");
     CHECK(skip_error("\"a\nb\"") == "a.json: got a control character in a text, want an escape like \\n");
     CHECK(skip_error("\"abc") == "a.json: got a text without an end, want a closing double quote");
     CHECK(skip_error("\"abc\\") == "a.json: got a text without an end, want a closing double quote");

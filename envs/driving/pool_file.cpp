@@ -242,7 +242,8 @@ void seal_pool(std::string& bytes) {
         const auto most = int64_t(bytes.size()) - entry.offset;
         if (entry.offset < 0 || most < 0 || entry.count < 0 || entry.item_bytes == 0) continue;
         if (entry.item_bytes > bytes.size() || entry.count > most / int64_t(entry.item_bytes)) continue;
-        entry.hash = hash_of(std::string_view(bytes).substr(size_t(entry.offset), size_t(entry.count) * entry.item_bytes));
+        entry.hash =
+            hash_of(std::string_view(bytes).substr(size_t(entry.offset), size_t(entry.count) * entry.item_bytes));
     }
     header.hash = hash_of_header(header);
     std::memcpy(bytes.data(), &header, sizeof header);

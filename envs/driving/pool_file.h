@@ -63,8 +63,8 @@ struct PoolFileInfo {
 /// is none, of another version, cut short or damaged. info: may be null.
 ScenePool map_pool(const std::string& path, Loader& loader, PoolFileInfo* info = nullptr);
 
-/// Writes into a pool's bytes the hashes that they ought to have, so that tests reach what comes after them. Bytes that are
-/// no pool stay.
+/// Writes into a pool's bytes the hashes that they ought to have, so that tests reach what comes after them. Bytes that
+/// are no pool stay.
 void seal_pool(std::string& bytes);
 
 /// The key in a file's header, without looking at the rest; 0 if it is no pool of this version or cannot be read.

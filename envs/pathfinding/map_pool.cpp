@@ -100,6 +100,15 @@ std::vector<MapGenerator> kinds_of(const PathfindingConfig& c) {
     return kinds;
 }
 
+/// Throws unless every map that is drawn has room for a warehouse.
+void check_warehouse_room(const PathfindingConfig& c, const Frame& frame) {
+    constexpr int least = 7;
+    const int side = std::min(frame.height, frame.width);
+    if (side < least) refuse("size", std::to_string(side), "at least 7, which a warehouse needs");
+    if (c.min_size > 0 && c.min_size < least)
+        refuse("min_size", std::to_string(c.min_size), "at least 7, which a warehouse needs, or 0");
+}
+
 /// A map of one kind whose sides and other parameters are drawn from its seed.
 GridMap generate_varied_map(PathfindingConfig c, MapGenerator kind, const Frame& frame, uint64_t seed) {
     c.generator = kind;
@@ -131,6 +140,7 @@ std::vector<GridMap> generate_pool(const PathfindingConfig& c, Loader& loader) {
     loader.check_free_memory(double(c.num_maps) * frame.height * frame.width, "a pool of generated maps");
     const std::vector<MapGenerator> kinds =
         c.generator == MapGenerator::mixed ? kinds_of(c) : std::vector<MapGenerator>{};
+    if (std::count(kinds.begin(), kinds.end(), MapGenerator::warehouse)) check_warehouse_room(c, frame);
     std::vector<GridMap> maps;
     for (uint64_t k = 0; k < uint64_t(c.num_maps); ++k) {
         const uint64_t seed = c.map_seed + k;

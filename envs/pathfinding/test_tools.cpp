@@ -121,6 +121,13 @@ TEST_CASE("pathfinding generate: mixed takes the kinds in turn, each with the va
     CHECK(error_of([&] {
               pool_of(merged(mixed, {{"kinds", ""}}));
           }) == "kinds: got nothing, want at least one kind of maps");
+    CHECK(error_of([&] {
+              pool_of(merged(mixed, {{"min_size", "6"}}));
+          }) == "min_size: got 6, want at least 7, which a warehouse needs, or 0");
+    CHECK(error_of([&] {
+              pool_of({{"generator", "mixed"}, {"height", "5"}, {"width", "30"}});
+          }) == "size: got 5, want at least 7, which a warehouse needs");
+    CHECK(pool_of({{"generator", "mixed"}, {"size", "5"}, {"kinds", "rooms,caves"}, {"num_maps", "4"}}).size() == 4);
 }
 
 TEST_CASE("pathfinding: max_agent_share bounds the agents of each world by the cells of its region") {
