@@ -9,6 +9,7 @@ export PYTHONPATH="$build/python${PYTHONPATH:+:$PYTHONPATH}"
 export FLOCKSTEP_INSTANCES="${FLOCKSTEP_INSTANCES:-$build/flockstep_instances}"
 export FLOCKSTEP_ROAD_NETWORK="${FLOCKSTEP_ROAD_NETWORK:-$build/flockstep_road_network}"
 export FLOCKSTEP_TEST_PROGRAM="${FLOCKSTEP_TEST_PROGRAM:-$build/flockstep_test_program}"
+export FLOCKSTEP_SCENES="${FLOCKSTEP_SCENES:-$build/flockstep_scenes}"
 [ ! -x "$build/flockstep_tests" ] || export FLOCKSTEP_REPLAY_SAMPLE="${FLOCKSTEP_REPLAY_SAMPLE:-$build/flockstep_tests}"
 
 for program in flockstep_tests flockstep_trainer_tests; do
