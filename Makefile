@@ -7,7 +7,7 @@
 # make docs     the documentation as pages for a browser: build/docs/index.html
 # make sanitize    the engine's tests under compute-sanitizer, on a GPU
 # make fuzz     the readers of files and settings under libFuzzer, SECONDS=600 in all; needs clang
-# make travel   copy header-only libraries into travel/, for a machine without packages
+# make travel   copy libraries into travel/, for a machine without packages
 #
 # FLOCKSTEP_PYTHON=python3           use this Python as it is, install nothing (default: a virtual environment, .venv)
 # FLOCKSTEP_CUDA=ON, OFF             build the CUDA backend, or not (default: where a GPU is found)

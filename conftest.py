@@ -1,7 +1,8 @@
 """What the Python tests share: where recordings are, which devices there are, and what must not be skipped.
 
 FLOCKSTEP_GOLDEN: folder of recordings, one folder per environment (default ../shared/golden beside the repository).
-FLOCKSTEP_DATA: folders of public map files, separated by colons (default ../shared/data/pogema).
+FLOCKSTEP_DATA: folders of public files, separated by colons (default ../shared/data); in them a folder for each source:
+pogema (maps), opendrive (roads).
 FLOCKSTEP_REQUIRE: comma-separated; "golden", "gpu" and "clients" (libraries of others: scripts/test_clients.sh) turn the
 skips that their absence causes into failures.
 The package is imported from PYTHONPATH or, failing that, from build/python.
@@ -18,7 +19,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent
 GOLDEN = Path(os.environ.get("FLOCKSTEP_GOLDEN", REPOSITORY / "../shared/golden"))
-DATA = os.environ.get("FLOCKSTEP_DATA", str(REPOSITORY / "../shared/data/pogema")).split(":")
+DATA = os.environ.get("FLOCKSTEP_DATA", str(REPOSITORY / "../shared/data")).split(":")
 REQUIRED = set(os.environ.get("FLOCKSTEP_REQUIRE", "").split(","))
 compared_files = {}  # (environment, device): file names
 compared_transitions = Counter()
@@ -52,7 +53,7 @@ def golden_files(environment, pattern="*.npz"):
 
 
 def data_files(pattern):
-    """Public map files by name."""
+    """Public files by folder and name, as pogema/*.yaml."""
     return [path for folder in DATA for path in sorted(Path(folder).glob(pattern))]
 
 

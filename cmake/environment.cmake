@@ -29,6 +29,20 @@ foreach(name FLOCKSTEP_CLI11 FLOCKSTEP_JSON FLOCKSTEP_TOML)
     endif()
 endforeach()
 
+# pugixml reads OpenDRIVE. Without it the build works, and reading a road file says what is missing. The static library is
+# preferred: a wheel then needs none on the machine that it is installed on.
+find_path(FLOCKSTEP_PUGIXML pugixml.hpp PATHS ${PROJECT_SOURCE_DIR}/travel/include DOC "folder that holds pugixml.hpp")
+find_library(FLOCKSTEP_PUGIXML_LIBRARY NAMES libpugixml.a pugixml PATHS ${PROJECT_SOURCE_DIR}/travel/lib
+    DOC "pugixml's library")
+add_library(flockstep_pugixml INTERFACE)
+if(FLOCKSTEP_PUGIXML AND FLOCKSTEP_PUGIXML_LIBRARY)
+    target_include_directories(flockstep_pugixml SYSTEM INTERFACE ${FLOCKSTEP_PUGIXML})
+    target_link_libraries(flockstep_pugixml INTERFACE ${FLOCKSTEP_PUGIXML_LIBRARY})
+    target_compile_definitions(flockstep_pugixml INTERFACE FLOCKSTEP_WITH_PUGIXML)
+else()
+    message(STATUS "pugixml: not found; built without OpenDRIVE. scripts/setup.sh installs it, `make travel` copies it")
+endif()
+
 set(FLOCKSTEP_GROUP_KINDS lane warp block grid)
 
 function(flockstep_environment name struct)

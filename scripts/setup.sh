@@ -58,6 +58,7 @@ has_header catch2/catch.hpp || has_header catch2/catch_all.hpp || missing+=(catc
 has_header CLI/CLI.hpp || missing+=(libcli11-dev)
 has_header nlohmann/json.hpp || missing+=(nlohmann-json3-dev)
 has_header toml++/toml.h || missing+=(libtomlplusplus-dev)
+has_header pugixml.hpp || missing+=(libpugixml-dev)
 [ $needs_clang = no ] || missing+=(clang-14 libclang-rt-14-dev)
 
 may_install=no

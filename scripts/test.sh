@@ -7,6 +7,7 @@ python=$1 build=$2 status=0
 build=$(realpath "$build")
 export PYTHONPATH="$build/python${PYTHONPATH:+:$PYTHONPATH}"
 export FLOCKSTEP_INSTANCES="${FLOCKSTEP_INSTANCES:-$build/flockstep_instances}"
+export FLOCKSTEP_ROAD_NETWORK="${FLOCKSTEP_ROAD_NETWORK:-$build/flockstep_road_network}"
 export FLOCKSTEP_TEST_PROGRAM="${FLOCKSTEP_TEST_PROGRAM:-$build/flockstep_test_program}"
 [ ! -x "$build/flockstep_tests" ] || export FLOCKSTEP_REPLAY_SAMPLE="${FLOCKSTEP_REPLAY_SAMPLE:-$build/flockstep_tests}"
 

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Collects dependencies for a machine without package indices in travel/: header-only libraries (travel/include, which CMake
-# searches), and wheels for scripts/wheel.sh and scripts/test_wheel.sh. Copy that folder together with the sources.
+# Collects dependencies for a machine without package indices in travel/: libraries (travel/include and travel/lib,
+# which CMake searches), and wheels for scripts/wheel.sh and scripts/test_wheel.sh. Copy that folder together with the sources.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,6 +16,19 @@ for header in toml++/toml.h; do
     cp -rL "$(dirname "$found")" "travel/include/$library"
     echo "travel: $library from $(dirname "$found")"
 done
+
+# pugixml: two headers beside each other, and a static library.
+archive=$(g++ -print-file-name=libpugixml.a)
+if [ ! -f "$archive" ] || ! echo '#include <pugixml.hpp>' | g++ -E -x c++ - > /dev/null 2>&1; then
+    echo "travel: pugixml.hpp and libpugixml.a are not installed here; scripts/setup.sh installs them" >&2
+    exit 2
+fi
+mkdir -p travel/lib
+cp -L "$archive" travel/lib/
+for header in pugixml.hpp pugiconfig.hpp; do
+    cp -L "$(echo "#include <$header>" | g++ -M -x c++ - | tr ' \\' '\n\n' | grep -m 1 "/$header\$")" travel/include/
+done
+echo "travel: pugixml from $(dirname "$archive")"
 
 # Wheels of pure Python, for any version of it: the build backend, the packages that Flockstep and its tests import.
 python=.venv/bin/python

@@ -372,7 +372,7 @@ TEST_CASE("pathfinding generators: a small warehouse is the one drawn here") {
 
 TEST_CASE("pathfinding generators: the default warehouse is the benchmark's, cell for cell") {
     const char* folder = std::getenv("FLOCKSTEP_DATA");
-    const std::string path = std::string(folder ? folder : "../shared/data/pogema") + "/03-warehouse.yaml";
+    const std::string path = std::string(folder ? folder : "../shared/data") + "/pogema/03-warehouse.yaml";
     if (!std::filesystem::exists(path)) {
         const char* require = std::getenv("FLOCKSTEP_REQUIRE");
         if (require && std::string(require).find("golden") != std::string::npos) FAIL("no " + path);

@@ -1,6 +1,6 @@
 """Pathfinding instances from their seeds, against recordings of POGEMA: every start, goal and later goal, bit for bit.
 
-Recordings: $FLOCKSTEP_GOLDEN/pathfinding/instances-*.npz; maps they name: any YAML under $FLOCKSTEP_DATA.
+Recordings: $FLOCKSTEP_GOLDEN/pathfinding/instances-*.npz; maps they name: any YAML of $FLOCKSTEP_DATA/pogema.
 Needs the program built from tests/tools/instances_main.cpp: $FLOCKSTEP_INSTANCES, or flockstep_instances under build/.
 """
 
@@ -34,10 +34,10 @@ def build_instances(jobs):
 
 
 def map_address(name):
-    for path in data_files("*.yaml"):
+    for path in data_files("pogema/*.yaml"):
         if any(line.split(":")[0].strip("\"'") == name for line in path.read_text().splitlines()):
             return f"{path}#{name}"
-    miss("golden", f"no map {name} under FLOCKSTEP_DATA")
+    miss("golden", f"no map {name} under FLOCKSTEP_DATA/pogema")
 
 
 def source_of(recording, row, config, addresses):

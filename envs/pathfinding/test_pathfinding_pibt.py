@@ -37,9 +37,9 @@ def test_a_million_plans_have_no_conflict_and_are_carried_out(device):
 
 
 def test_the_score_on_the_random_maps_of_the_benchmark(device):
-    files = data_files("01-random.yaml")
+    files = data_files("pogema/01-random.yaml")
     if not files:
-        miss("golden", "01-random.yaml is not under FLOCKSTEP_DATA")
+        miss("golden", "pogema/01-random.yaml is not under FLOCKSTEP_DATA")
     env = flockstep.make("pathfinding", num_envs=128, device=device, map=str(files[0]), generator="pogema", min_size=0, **LIFELONG)
     env.reset(seed=0)
     for _ in range(256):
