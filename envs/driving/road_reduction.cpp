@@ -28,7 +28,7 @@ std::vector<int> reduce(const std::vector<Point>& points, Real threshold) {
             const int second = next[size_t(first)];
             if (second >= n) break;
             if (area(points[size_t(k)], points[size_t(first)], points[size_t(second)]) < threshold)
-                next[size_t(k)] = k = second, dropped = true;
+                next[size_t(k)] = second, k = second, dropped = true;
             else
                 k = first;
         }
