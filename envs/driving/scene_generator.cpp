@@ -268,7 +268,7 @@ std::vector<ExampleScene> example_scenes() {
         SceneGeneratorConfig config;
         config.kind = SceneKind(k);
         config.num_agents = 2, config.num_moving = config.kind == SceneKind::parking ? 1 : 2;
-        config.road_length = 60, config.window_share = 0, config.curve_point_spacing = 2;
+        config.road_length = 50, config.window_share = 0, config.curve_point_spacing = 3;
         examples.push_back({std::string("tfrecord_") + name_of(config.kind) + ".json", config, 1});
     }
     return examples;
