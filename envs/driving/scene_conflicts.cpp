@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace flockstep {
+namespace flockstep::scene_making {
 
 namespace {
 
@@ -156,4 +156,4 @@ std::vector<RouteTable> route_tables(const ScenePlan& plan) {
     return tables;
 }
 
-}  // namespace flockstep
+}  // namespace flockstep::scene_making

@@ -5,7 +5,7 @@
 #include "envs/common/geometry.h"
 #include "envs/driving/scene_plan.h"
 
-namespace flockstep {
+namespace flockstep::scene_making {
 
 /// Where a route crosses or joins another: between `begin` and `end` m of it, while on the other what is between
 /// other_begin and other_end is in the way.
@@ -31,4 +31,4 @@ inline constexpr double route_lead_in = 45, route_step = 0.5;
 /// Time and space: routes^2 * points^2 near the groups' middles.
 std::vector<RouteTable> route_tables(const ScenePlan& plan);
 
-}  // namespace flockstep
+}  // namespace flockstep::scene_making

@@ -2,12 +2,21 @@
 
 #include <cstdint>
 
-namespace flockstep {
+namespace flockstep::scene_making {
 
 /// SplitMix64 (Steele, Lea, Flood 2014): draw i is a function of seed and i. Each use has its own stream.
 class SceneDraws {
   public:
-    enum Stream : uint64_t { kind = 1, layout = 2, agents = 3, windows = 4, placement = 5 };
+    enum Stream : uint64_t {
+        kind = 1,
+        layout = 2,
+        agents = 3,
+        placement = 4,
+        order = 5,
+        windows = 6,
+        ids = 7,
+        name = 8
+    };
     SceneDraws(uint64_t seed, Stream stream) : key_(mix(seed + mix(stream))) {}
 
     uint64_t bits() { return mix(key_ + ++count_ * 0x9e3779b97f4a7c15ull); }
@@ -31,4 +40,4 @@ class SceneDraws {
     uint64_t key_, count_ = 0;
 };
 
-}  // namespace flockstep
+}  // namespace flockstep::scene_making

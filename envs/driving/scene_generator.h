@@ -50,7 +50,7 @@ struct SceneGeneratorConfig {
 /// or 40 to 1000".
 Scene generate_scene(const SceneGeneratorConfig& config, uint64_t seed);
 
-/// The scenes in envs/driving/scenes: one of each kind, with short roads and two or three agents.
+/// The scenes in envs/driving/scenes: one of each kind, with short roads and one to three agents.
 struct ExampleScene {
     std::string file_name;  // tfrecord_four_way.json: GPUDrive reads names that begin so
     SceneGeneratorConfig config;

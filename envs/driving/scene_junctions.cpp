@@ -4,7 +4,7 @@
 #include "envs/driving/scene_plan.h"
 
 /// Junctions: arms of one cross section around the origin, counted counter-clockwise.
-namespace flockstep {
+namespace flockstep::scene_making {
 
 namespace {
 
@@ -149,7 +149,7 @@ ScenePlan plan_junction(const SceneGeneratorConfig& config, SceneDraws& draws, i
 ScenePlan plan_roundabout(const SceneGeneratorConfig& config, SceneDraws& draws) {
     ScenePlan plan;
     CrossSection section;
-    section.shoulder = 1.2;
+    section.shoulder = 2.4;
     const int num_arms = config.road_length > 0 ? 3 : draws.whole(3, 4);
     const double ring = draws.between(15, 20), bend = draws.between(13, 17), half = section.lane / 2;
     const double length = arm_length(config, draws), speed = arm_speed(draws, length);
@@ -173,7 +173,9 @@ ScenePlan plan_roundabout(const SceneGeneratorConfig& config, SceneDraws& draws)
         plan.lines.push_back({exits.back(), RoadType::lane, section.lane_element});
         const PathPose group = entries.back().end();
         plan.groups.push_back({group.x, group.y, 0});
-        add_sidewalks(plan, reference, {1, 1, section.lane, 6.0, 2}, 0.05);
+        add_spots(plan, reference, section, true, 8, length - 2);
+        add_spots(plan, reference, section, false, 8, length - 2);
+        add_sidewalks(plan, reference, section, 0.05);
     }
     const auto around = [&](int a, int b) {  // from where a's entry meets the ring to where b's exit leaves it
         double angle = headings[size_t(b)] - headings[size_t(a)] - 2 * touch;
@@ -197,14 +199,9 @@ ScenePlan plan_roundabout(const SceneGeneratorConfig& config, SceneDraws& draws)
     plan.lines.push_back({circle, RoadType::lane, section.lane_element});
     plan.lines.push_back({circle.offset(half), RoadType::road_line, solid_white});
     plan.lines.push_back({circle.offset(half + 0.7), RoadType::road_edge, boundary});
-    for (int a = 0; a < num_arms; ++a)  // lay-bys beyond the arms' borders
-        for (double s = 20; s + 6 < length && s < 90; s += 7) {
-            const ScenePath reference = outs[size_t(a)];
-            plan.spots.push_back({moved(reference.at(s), 0, -half - section.shoulder - 1.5), 5.2});
-        }
     plan.num_moving = draws.whole(9, 15);
     plan.num_agents = plan.num_moving + draws.whole(12, 20);
     return plan;
 }
 
-}  // namespace flockstep
+}  // namespace flockstep::scene_making

@@ -3,7 +3,7 @@
 #include "envs/driving/scene_plan.h"
 
 /// Roads without a junction: straight, curve, jam, pedestrians_cyclists, merge, parking.
-namespace flockstep {
+namespace flockstep::scene_making {
 
 namespace {
 
@@ -225,4 +225,4 @@ ScenePlan plan_parking(const SceneGeneratorConfig& config, SceneDraws& draws) {
     return plan;
 }
 
-}  // namespace flockstep
+}  // namespace flockstep::scene_making

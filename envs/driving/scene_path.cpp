@@ -5,7 +5,7 @@
 
 #include "sim/contract/real.h"
 
-namespace flockstep {
+namespace flockstep::scene_making {
 
 namespace {
 
@@ -120,4 +120,4 @@ ScenePath connection(const PathPose& from, const PathPose& to, double largest_ra
     return path.line(p - radius * tangent).arc(radius, turn).line(q - radius * tangent);
 }
 
-}  // namespace flockstep
+}  // namespace flockstep::scene_making

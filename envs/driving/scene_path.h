@@ -7,7 +7,7 @@
 ///
 ///   const ScenePath turn = ScenePath({0, 0, 0}).line(20).arc(9, half_pi).line(20);
 ///   const ScenePath right_border = turn.offset(-1.75);
-namespace flockstep {
+namespace flockstep::scene_making {
 
 inline constexpr double path_pi = 3.14159265358979323846;
 
@@ -63,4 +63,4 @@ class ScenePath {
 /// Poses of the same heading: a line, if they lie in one, else an S of two arcs.
 ScenePath connection(const PathPose& from, const PathPose& to, double largest_radius = 1e9);
 
-}  // namespace flockstep
+}  // namespace flockstep::scene_making

@@ -1,6 +1,6 @@
 #include "envs/driving/scene_plan.h"
 
-namespace flockstep {
+namespace flockstep::scene_making {
 
 namespace {
 
@@ -114,4 +114,4 @@ ScenePlan plan_scene(SceneKind kind, const SceneGeneratorConfig& config, SceneDr
     }
 }
 
-}  // namespace flockstep
+}  // namespace flockstep::scene_making

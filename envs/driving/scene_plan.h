@@ -9,7 +9,7 @@
 
 /// What a generated scene is made of before anything moves: roads, and the routes along them. Traffic keeps to the
 /// right. In the plan's own frame; m.
-namespace flockstep {
+namespace flockstep::scene_making {
 
 struct PlannedLine {
     ScenePath path;
@@ -104,4 +104,4 @@ ScenePlan plan_pedestrians_cyclists(const SceneGeneratorConfig& config, SceneDra
 ScenePlan plan_junction(const SceneGeneratorConfig& config, SceneDraws& draws, int num_arms);
 ScenePlan plan_roundabout(const SceneGeneratorConfig& config, SceneDraws& draws);
 
-}  // namespace flockstep
+}  // namespace flockstep::scene_making

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace flockstep {
+namespace flockstep::scene_making {
 
 namespace {
 
@@ -184,4 +184,4 @@ Population populate(const ScenePlan& plan, const EdgeSegments& edges, const Scen
     return Filling(plan, edges, config, draws).run();
 }
 
-}  // namespace flockstep
+}  // namespace flockstep::scene_making

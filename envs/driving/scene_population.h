@@ -5,7 +5,7 @@
 
 #include "envs/driving/scene_traffic.h"
 
-namespace flockstep {
+namespace flockstep::scene_making {
 
 /// Agents of a plan and what they do.
 struct Population {
@@ -23,4 +23,4 @@ Population populate(const ScenePlan& plan, const EdgeSegments& edges, const Scen
 /// and is seen in at least 20 frames.
 bool is_worth_showing(const DriverTrack& track, double distance);
 
-}  // namespace flockstep
+}  // namespace flockstep::scene_making

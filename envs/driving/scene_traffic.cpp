@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace flockstep {
+namespace flockstep::scene_making {
 
 namespace {
 
@@ -285,4 +285,4 @@ TrafficResult run_traffic(const ScenePlan& plan, const std::vector<RouteTable>& 
     return Traffic(plan, tables, drivers).run();
 }
 
-}  // namespace flockstep
+}  // namespace flockstep::scene_making

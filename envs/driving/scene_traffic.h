@@ -9,7 +9,7 @@
 /// Hennecke, Helbing 2000) behind whatever is on its way, obeys limits, lights and stop signs, and slows down in
 /// curves. Where routes cross or join, who would arrive first goes first, with penalties for those that have to give
 /// way; the others wait before the zone of conflict until it is clear.
-namespace flockstep {
+namespace flockstep::scene_making {
 
 inline constexpr int scene_frames = 91, warm_up_frames = 30;
 inline constexpr double scene_dt = 0.1;  // s
@@ -43,4 +43,4 @@ TrafficResult run_traffic(const ScenePlan& plan, const std::vector<RouteTable>& 
 
 OrientedBox box_of(const PathPose& pose, double length, double width);
 
-}  // namespace flockstep
+}  // namespace flockstep::scene_making
