@@ -76,51 +76,64 @@ class ZoneFinder {
         return near;
     }
 
+    /// What of route q is in the way of a point of route p.
+    struct Meeting {
+        int low = 1 << 30, high = -1;  // points of q; high < 0: none
+        double squared = 1e9;          // distance of the nearest
+        bool is_shared = false;        // both have the same lane there
+    };
+    Meeting meet(const Near& a, const std::vector<Near>& on_q, double reach) const {
+        Meeting meeting;
+        for (const Near& b : on_q) {
+            const double dx = a.pose.x - b.pose.x, dy = a.pose.y - b.pose.y, d = dx * dx + dy * dy;
+            if (d > reach * reach) continue;
+            meeting.squared = std::min(meeting.squared, d);
+            meeting.low = std::min(meeting.low, b.index), meeting.high = std::max(meeting.high, b.index);
+            if (d < same_place * same_place && std::abs(wrapped(a.pose.heading - b.pose.heading)) < same_heading)
+                meeting.is_shared = true;
+        }
+        return meeting;
+    }
+
+    /// A stretch of points of p with something of q in the way.
+    struct Stretch {
+        int first = -1, last = -1, low = 0, high = 0;
+        double nearest = 1e9;
+        bool diverges = false;  // it begins where both have left a lane that they shared
+    };
+    /// A stretch counts if the routes cross or join in it; where they part, nobody has to wait.
+    void finish(int p, int q, int group, Stretch& stretch) {
+        if (stretch.first >= 0 && stretch.nearest < crossing && !stretch.diverges) {
+            const auto s = [](int index) { return index * route_step - route_lead_in; };
+            RouteTable& table = tables_[size_t(p)];
+            table.zones.push_back({q, group, s(stretch.first), s(stretch.last), s(stretch.low), s(stretch.high)});
+            table.group_begin[size_t(group)] = std::min(table.group_begin[size_t(group)], s(stretch.first));
+        }
+        stretch = {};
+    }
+
     void find(int p, int q, int group, const std::vector<Near>& on_p, const std::vector<Near>& on_q) {
         const double reach = reach_of(plan_.routes[size_t(p)].type, plan_.routes[size_t(q)].type);
         if (reach == 0 || on_q.empty()) return;
-        int since_shared = 100, first = -1, last = -1, low = 0, high = 0;
-        double nearest = 1e9;
-        bool diverges = false;
-        const auto finish = [&] {
-            if (first >= 0 && nearest < crossing && !diverges) {
-                const auto s = [](int index) { return index * route_step - route_lead_in; };
-                tables_[size_t(p)].zones.push_back({q, group, s(first), s(last), s(low), s(high)});
-                double& begin = tables_[size_t(p)].group_begin[size_t(group)];
-                begin = std::min(begin, s(first));
-            }
-            first = -1, nearest = 1e9, diverges = false;
-        };
-        int before = -100;
+        Stretch stretch;
+        int since_shared = 100, before = -100;
         for (const Near& a : on_p) {
-            if (a.index > before + 1) finish();
+            if (a.index > before + 1) finish(p, q, group, stretch);
             before = a.index;
-            bool is_shared = false;
-            int lowest = 1 << 30, highest = -1;
-            double closest = 1e9;
-            for (const Near& b : on_q) {
-                const double dx = a.pose.x - b.pose.x, dy = a.pose.y - b.pose.y, d = dx * dx + dy * dy;
-                if (d > reach * reach) continue;
-                closest = std::min(closest, d);
-                lowest = std::min(lowest, b.index), highest = std::max(highest, b.index);
-                if (d < same_place * same_place && std::abs(wrapped(a.pose.heading - b.pose.heading)) < same_heading)
-                    is_shared = true;
-            }
-            ++since_shared;
-            if (is_shared) {
-                nearest = 0;  // they have joined
-                finish(), since_shared = 0;
+            const Meeting meeting = meet(a, on_q, reach);
+            since_shared = meeting.is_shared ? 0 : since_shared + 1;
+            if (meeting.is_shared) stretch.nearest = 0;  // they have joined
+            if (meeting.is_shared || meeting.high < 0) {
+                finish(p, q, group, stretch);
                 continue;
             }
-            if (highest < 0) {
-                finish();
-                continue;
-            }
-            if (first < 0) first = a.index, low = lowest, high = highest, diverges = since_shared <= 2;
-            last = a.index, low = std::min(low, lowest), high = std::max(high, highest);
-            nearest = std::min(nearest, std::sqrt(closest));
+            if (stretch.first < 0)
+                stretch = {a.index, a.index, meeting.low, meeting.high, stretch.nearest, since_shared <= 2};
+            stretch.last = a.index;
+            stretch.low = std::min(stretch.low, meeting.low), stretch.high = std::max(stretch.high, meeting.high);
+            stretch.nearest = std::min(stretch.nearest, std::sqrt(meeting.squared));
         }
-        finish();
+        finish(p, q, group, stretch);
     }
 
     const ScenePlan& plan_;

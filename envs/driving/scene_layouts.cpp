@@ -47,6 +47,50 @@ ScenePlan plan_road(const ScenePath& reference, double speed, SceneDraws& draws)
     return plan;
 }
 
+/// The edges between a motorway and its ramp: along the motorway's border, at y, up to where the ramp's is within a
+/// meter, across, and back along the ramp's.
+void add_gore(ScenePlan& plan, const ScenePath& ramp_border, double y) {
+    double s = ramp_border.length();
+    while (s > 0 && y - ramp_border.at(s).y < 1.0) s -= 0.5;
+    const PathPose tip = ramp_border.at(s);
+    const ScenePath along_highway = ScenePath({0, y, 0, 0}).line(tip.x);
+    const ScenePath across = ScenePath({tip.x, y, -path_pi / 2, 0}).line(y - tip.y);
+    ScenePath along_ramp(ramp_border.start());
+    for (const ScenePath::Piece& piece : ramp_border.pieces())
+        along_ramp.add(std::min(piece.length, std::max(0.0, s - piece.begin)), piece.curvature);
+    for (const ScenePath& path : {along_highway, across, along_ramp})
+        plan.lines.push_back({path, RoadType::road_edge, boundary});
+}
+
+/// A row of places at right angles to an aisle along x, on both sides of it.
+struct Bays {
+    double length, mouth, border, depth = 5.4, pitch = 2.7, begin = 12;  // m; mouth and border: from the aisle's middle
+    int count() const { return int((length - 2 * begin) / pitch); }
+    double end() const { return begin + count() * pitch; }
+    PathPose place(int k, double side) const {
+        return {begin + (k + 0.5) * pitch, side * (mouth + depth / 2), side * path_pi / 2, 0};
+    }
+};
+
+/// The lines between the places, and the edges: narrow, wide, narrow again.
+void add_bays(ScenePlan& plan, const Bays& bays) {
+    const double narrow = bays.mouth + 0.6, begin = bays.begin - 0.5, end = bays.end() + 0.5;
+    for (const double side : {-1.0, 1.0}) {
+        const auto edge = [&](PathPose from, double size) {
+            plan.lines.push_back({ScenePath(from).line(size), RoadType::road_edge, boundary});
+        };
+        edge({0, side * narrow, 0, 0}, begin);
+        edge({begin, side * narrow, side * path_pi / 2, 0}, bays.border - narrow);
+        edge({begin, side * bays.border, 0, 0}, end - begin);
+        edge({end, side * bays.border, -side * path_pi / 2, 0}, bays.border - narrow);
+        edge({end, side * narrow, 0, 0}, bays.length - end);
+        for (int k = 0; k <= bays.count(); ++k) {
+            const PathPose from{bays.begin + k * bays.pitch, side * bays.mouth, side * path_pi / 2, 0};
+            plan.lines.push_back({ScenePath(from).line(bays.depth), RoadType::road_line, solid_white});
+        }
+    }
+}
+
 }  // namespace
 
 ScenePlan plan_straight(const SceneGeneratorConfig& config, SceneDraws& draws) {
@@ -144,19 +188,7 @@ ScenePlan plan_merge(const SceneGeneratorConfig& config, SceneDraws& draws) {
     plan.lines.push_back({whole.offset(-half), RoadType::road_line, solid_white});
     plan.lines.push_back({reference.offset(1.0), RoadType::road_edge, boundary});
     plan.lines.push_back({approach.offset(half), RoadType::road_line, solid_white});
-    // The gore: the motorway's border up to where the ramp's is within a meter, and back along that.
-    const ScenePath ramp_left = approach.offset(half + 0.6);
-    const double highway_border = outer - half - 0.6;
-    double s = ramp_left.length();
-    while (s > 0 && highway_border - ramp_left.at(s).y < 1.0) s -= 0.5;
-    const PathPose tip = ramp_left.at(s);
-    ScenePath along_highway = ScenePath({0, highway_border, 0, 0}).line(tip.x);
-    ScenePath cap = ScenePath(PathPose{tip.x, highway_border, -path_pi / 2, 0}).line(highway_border - tip.y);
-    ScenePath along_ramp(ramp_left.start());
-    for (const ScenePath::Piece& piece : ramp_left.pieces())
-        along_ramp.add(std::min(piece.length, std::max(0.0, s - piece.begin)), piece.curvature);
-    for (const ScenePath& path : {along_highway, cap, along_ramp})
-        plan.lines.push_back({path, RoadType::road_edge, boundary});
+    add_gore(plan, approach.offset(half + 0.6), outer - half - 0.6);
     plan.groups.push_back({merge_end, outer, 0});
     Route route;
     route.path = whole, route.speed = std::min(speed, 22.0), route.weight = 0.8;
@@ -169,58 +201,39 @@ ScenePlan plan_merge(const SceneGeneratorConfig& config, SceneDraws& draws) {
 }
 
 ScenePlan plan_parking(const SceneGeneratorConfig& config, SceneDraws& draws) {
-    const double length = length_of(config, draws, 90, 120), pitch = 2.7, depth = 5.4;
+    const double length = length_of(config, draws, 90, 120), speed = 5.5, pull_in_radius = 5.8;
     const ScenePath reference = ScenePath(PathPose{}).line(length);
     ScenePlan plan;
     CrossSection section;
-    section.lane = 3.6, section.shoulder = depth + 0.2;
-    for (const bool forward : {true, false}) {
-        const ScenePath lane = forward ? forward_lane(reference, section, 0) : backward_lane(reference, section, 0);
-        plan.lines.push_back({lane, RoadType::lane, 2});
-    }
+    section.lane = 3.6, section.shoulder = 5.6;
+    const Bays bays{length, section.lane, section.right()};
+    const ScenePath lanes[2] = {backward_lane(reference, section, 0), forward_lane(reference, section, 0)};
+    for (const ScenePath& lane : {lanes[1], lanes[0]}) plan.lines.push_back({lane, RoadType::lane, 2});
     plan.lines.push_back({reference, RoadType::road_line, broken_white});
-    const double border = section.right(), begin = 12, mouth = section.lane;
-    const int num_spots = int((length - 2 * begin) / pitch);
-    const double end = begin + num_spots * pitch;
-    for (const double side : {-1.0, 1.0}) {  // a bay: narrow, wide, narrow again
-        const auto edge = [&](PathPose from, double size) {
-            plan.lines.push_back({ScenePath(from).line(size), RoadType::road_edge, boundary});
-        };
-        edge({0, side * (mouth + 0.6), 0, 0}, begin - 0.5);
-        edge({begin - 0.5, side * (mouth + 0.6), side * path_pi / 2, 0}, border - mouth - 0.6);
-        edge({begin - 0.5, side * border, 0, 0}, end - begin + 1);
-        edge({end + 0.5, side * border, -side * path_pi / 2, 0}, border - mouth - 0.6);
-        edge({end + 0.5, side * (mouth + 0.6), 0, 0}, length - end - 0.5);
-        for (int k = 0; k <= num_spots; ++k)
-            plan.lines.push_back({ScenePath({begin + k * pitch, side * mouth, side * path_pi / 2, 0}).line(depth),
-                                  RoadType::road_line, solid_white});
-    }
-    const double speed = 5.5;
+    add_bays(plan, bays);
     add_lane_routes(plan, reference, section, speed);
     plan.groups.push_back({length / 2, 0, 0});
-    // Into some spots on the far side cars turn; the spots beside those stay empty.
-    std::vector<bool> is_free(size_t(2 * num_spots), false);
-    const double radius = 5.8;
-    for (int k = 4; k + 4 < num_spots; k += 5) {
-        const double side = draws.chance(0.5) ? 1 : -1, x = begin + (k + 0.5) * pitch;
-        for (int near = k - 1; near <= k + 1; ++near) is_free[size_t(2 * near + (side > 0))] = true;
-        const PathPose target{x, side * (mouth + depth / 2), side * path_pi / 2, 0};
-        const ScenePath lane = side > 0 ? forward_lane(reference, section, 0) : backward_lane(reference, section, 0);
+    // Cars turn into some places across the aisle; the places beside those stay empty.
+    const int num_places = bays.count();
+    std::vector<bool> is_free(size_t(2 * num_places), false);
+    for (int k = 4; k + 4 < num_places; k += 5) {
+        const bool on_left = draws.chance(0.5);
+        for (int near = k - 1; near <= k + 1; ++near) is_free[size_t(2 * near + on_left)] = true;
         Route route;
-        route.path = connection(lane.start(), target, radius);
+        route.path = connection(lanes[on_left].start(), bays.place(k, on_left ? 1 : -1), pull_in_radius);
         route.speed = speed, route.weight = 0.25, route.stops_at_end = true;
         route.controls.push_back({0, 1.0});
         plan.routes.push_back(route);
     }
-    for (int k = 0; k < num_spots; ++k) {
-        for (const int side : {-1, 1}) {
-            if (is_free[size_t(2 * k + (side > 0))]) continue;
-            const double nose = draws.chance(0.7) ? side : -side;  // some have backed in
-            plan.spots.push_back({{begin + (k + 0.5) * pitch, side * (mouth + depth / 2), nose * path_pi / 2, 0}, 5.0});
+    for (int k = 0; k < num_places; ++k) {
+        for (const bool on_left : {false, true}) {
+            if (is_free[size_t(2 * k + on_left)]) continue;
+            PathPose place = bays.place(k, on_left ? 1 : -1);
+            if (!draws.chance(0.7)) place.heading = -place.heading;  // backed in
+            plan.spots.push_back({place, 5.0});
         }
     }
-    CrossSection walls = section;
-    add_sidewalks(plan, reference, walls, 0.3);
+    add_sidewalks(plan, reference, section, 0.3);
     draw_counts(plan, draws, 6, 10, 20, 34);
     return plan;
 }
