@@ -122,9 +122,10 @@ class Filling {
     bool keeps_off_edges(const Driver& driver) const {
         if (driver.type == AgentType::pedestrian) return true;
         const ScenePath& path = plan_.routes[size_t(driver.route)].path;
-        for (double s = 0; s <= path.length(); s += route_step)
-            if (is_on_edge(enlarged(box_of(path.at(s), driver.length, driver.width), edge_margin, edge_margin)))
-                return false;
+        for (double s = 0; s < path.length() + route_step; s += route_step) {
+            const PathPose pose = path.at(std::min(s, path.length()));
+            if (is_on_edge(enlarged(box_of(pose, driver.length, driver.width), edge_margin, edge_margin))) return false;
+        }
         return true;
     }
 

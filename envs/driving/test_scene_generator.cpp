@@ -147,7 +147,7 @@ struct Expected {
     Range agents, moving, segments;
 };
 const std::map<SceneKind, Expected> expected = {{SceneKind::straight, {{18, 45}, {8, 17}, {80, 300}}},
-                                                {SceneKind::curve, {{18, 45}, {8, 17}, {150, 800}}},
+                                                {SceneKind::curve, {{18, 45}, {8, 17}, {150, 1200}}},
                                                 {SceneKind::t_junction, {{20, 45}, {9, 18}, {150, 500}}},
                                                 {SceneKind::four_way, {{20, 45}, {9, 18}, {220, 700}}},
                                                 {SceneKind::roundabout, {{18, 38}, {8, 15}, {300, 700}}},
