@@ -293,7 +293,8 @@ TrainConfig read_training_settings(const Archive& archive) {
 void read_group_settings(const Archive& archive, const std::vector<PolicySpec>& policies, TrainConfig& config) {
     const JsonText groups(archive, "group_settings");
     for (const auto& [name, entry] : groups->items()) {
-        if (std::none_of(policies.begin(), policies.end(), [&](const PolicySpec& spec) { return spec.name == name; }))
+        if (std::none_of(policies.begin(), policies.end(),
+                         [&, &name = name](const PolicySpec& spec) { return spec.name == name; }))
             entry.refuse("the name of a policy in front of them");
         const Settings settings = entry.settings();
         try {
