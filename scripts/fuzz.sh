@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-600}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(map scenario yaml toml settings checkpoint xodr)
+[ ${#targets[@]} -gt 0 ] || targets=(map scenario yaml toml settings checkpoint xodr scene scene_pool)
 build=build-fuzz cores=$(nproc)
 [ ! -d .venv/bin ] || export PATH="$PWD/.venv/bin:$PATH"  # cmake and ninja
 clang=$(command -v clang++-14 || command -v clang++ || true)

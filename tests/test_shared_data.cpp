@@ -388,6 +388,22 @@ TEST_CASE("loader: a mapped file is a view of its bytes; one that is too short i
     CHECK_FALSE(loader.is_current());
 }
 
+TEST_CASE("loader: parts of one mapped file are views of other types; what lies outside or is misaligned is refused") {
+    const TemporaryFile file("parts.bin");
+    const double numbers[] = {1.5, -2.5, 3.5};
+    file.write(std::string(8, 'x') + std::string(reinterpret_cast<const char*>(numbers), sizeof numbers));
+    Loader loader;
+    const View<uint8_t> bytes = loader.map(file.path());
+    const View<double> last = loader.part<double>(bytes, 16, 2, "numbers");
+    CHECK((last.size() == 2 && last[0] == -2.5 && last[1] == 3.5));
+    CHECK(loader.part<double>(bytes, 32, 0, "numbers").size() == 0);
+    for (const auto& [offset, count] : std::vector<std::pair<int64_t, int64_t>>{
+             {16, 3}, {4, 1}, {-8, 1}, {40, 0}, {8, -1}, {8, INT64_MAX}, {INT64_MIN, 1}})
+        CHECK(error_of([&, offset = offset, count = count] { loader.part<double>(bytes, offset, count, "numbers"); }) ==
+              "numbers: got " + std::to_string(count) + " items of 8 bytes from byte " + std::to_string(offset) +
+                  " on, want them aligned and within 32 bytes");
+}
+
 namespace {
 /// Its `fields` omits a member.
 struct Forgetful {

@@ -36,7 +36,7 @@ std::vector<int> order_of(const std::vector<uint8_t>& flags, SceneRules rules, i
     };
     if (rules == SceneRules::gpudrive)
         std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return rank(a) < rank(b); });
-    order.resize(std::min(order.size(), size_t(max_agents)));
+    order.resize(std::min({order.size(), size_t(max_agents), size_t(INT16_MAX)}));
     return order;
 }
 
@@ -74,11 +74,11 @@ void pack_agents(PackedScene& out, const Scene& scene, const PackOptions& option
         pack_agent(out, object, agent, mean);
         const Vec2 goal = from_mean(object.goal, mean), start = from_mean(object.position[0], mean);
         out.agents.push_back({float(object.length), float(object.width), float(object.height), goal.x, goal.y,
-                              length(goal - start), object.id, int16_t(index), flags[size_t(index)], object.type, 0});
+                              length(goal - start), object.id, index, flags[size_t(index)], object.type, 0});
     }
     for (const TrackToPredict& track : scene.tracks_to_predict)
         for (LoggedAgent& agent : out.agents)
-            if (agent.object == track.track_index) agent.difficulty = track.difficulty;
+            if (agent.object == track.track_index) agent.difficulty = int16_t(track.difficulty);
 }
 
 void pack_roads(PackedScene& out, const Scene& scene, const PackOptions& options) {

@@ -34,11 +34,10 @@ struct LoggedAgent {
     float length, width, height;  // m, of the whole box; height 0: unknown
     float goal_x, goal_y;         // m, from the mean
     float goal_distance;          // m, from the position in frame 0, valid or not
-    int32_t id;                   // the file's
-    int16_t object;               // index in the file
+    int32_t id, object;           // the file's; index in the file
     uint8_t flags;                // AgentFlags
     AgentType type;
-    int32_t difficulty;  // of a track to predict: 0, 1 or 2; else 0
+    int16_t difficulty;  // of a track to predict: 0, 1 or 2; else 0
 
     SIM_HD bool has(AgentFlags flag) const { return flags & flag; }
 };

@@ -239,9 +239,10 @@ void seal_pool(std::string& bytes) {
     if (bytes.size() < sizeof header) return;
     std::memcpy(&header, bytes.data(), sizeof header);
     for (ArrayEntry& entry : header.arrays) {
-        const auto most = int64_t(bytes.size()) - entry.offset;
-        if (entry.offset < 0 || most < 0 || entry.count < 0 || entry.item_bytes == 0) continue;
-        if (entry.item_bytes > bytes.size() || entry.count > most / int64_t(entry.item_bytes)) continue;
+        const int64_t size = int64_t(bytes.size());
+        if (entry.offset < 0 || entry.offset > size || entry.count < 0 || entry.item_bytes == 0) continue;
+        if (entry.item_bytes > bytes.size() || entry.count > (size - entry.offset) / int64_t(entry.item_bytes))
+            continue;
         entry.hash =
             hash_of(std::string_view(bytes).substr(size_t(entry.offset), size_t(entry.count) * entry.item_bytes));
     }

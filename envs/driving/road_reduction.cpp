@@ -168,7 +168,7 @@ Vec2 mean_of(const Scene& scene, const RoadOptions& options) {
 RoadEntities road_entities(const Scene& scene, Vec2 mean, const RoadOptions& options) {
     RoadEntities out;
     EntityBuilder builder(out, options);
-    const size_t num_roads = std::min(scene.roads.size(), size_t(options.max_roads));
+    const size_t num_roads = std::min({scene.roads.size(), size_t(options.max_roads), size_t(INT16_MAX)});
     std::vector<Vec2> points;
     for (size_t k = 0; k < num_roads; ++k) {
         const SceneRoad& road = scene.roads[k];

@@ -20,7 +20,7 @@ struct RoadOptions {
     SceneRules rules = SceneRules::gpudrive;
     float reduction_threshold = 0.1f;  // m^2 of a triangle below which a point is dropped; 0: every point stays
     float max_segment_length = 0.0f;   // m; longer segments are cut into equal ones; 0: never, as in GPUDrive
-    int max_roads = 956;               // of a file, the first ones are taken
+    int max_roads = 956;               // of a file, the first ones are taken; at most 32767
     int max_entities = 10000;          // of a scene, the first ones are taken
 
     bool operator==(const RoadOptions&) const = default;

@@ -43,7 +43,8 @@ std::vector<std::string> scene_files(const std::string& path);
 /// for its cache. Without any place to write to, scenes stay in memory.
 ///
 /// Throws std::invalid_argument, in the sentence of read_scene, for the first file that is no scene if these are to be
-/// refused, and always if no scene is left. 10 ms for 1,000 cached scenes; 2 ms a scene and core without a cache.
+/// refused, and always if no scene is left. Measured on two cores, 1,000 scenes of 1.8 MB and 186 KB packed: 2.1 s
+/// without a cache, 26 ms with one.
 ScenePool load_scenes(const std::string& path, const SceneLoadOptions& options, Loader& loader);
 
 /// Where load_scenes looks for a cache, the first place first.

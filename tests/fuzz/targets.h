@@ -21,13 +21,16 @@ void toml(std::string_view bytes);        // recipes, and what is read is writte
 void settings(std::string_view bytes);    // lines `key=value`: pathfinding's settings and the data they ask for; PPO's
 void checkpoint(std::string_view bytes);  // safetensors, with JSON in its metadata
 void xodr(std::string_view bytes);        // OpenDRIVE, and the lines and graph of what is read
+void scene(std::string_view bytes);       // driving scenes in JSON; what is read is packed, and written and read again
+void scene_pool(std::string_view bytes);  // caches of scenes: as they are, and with hashes that fit
 
 struct Target {
     const char* name;
     void (*run)(std::string_view bytes);
 };
-inline constexpr Target targets[] = {{"map", map},           {"scenario", scenario},     {"yaml", yaml}, {"toml", toml},
-                                     {"settings", settings}, {"checkpoint", checkpoint}, {"xodr", xodr}};
+inline constexpr Target targets[] = {{"map", map},   {"scenario", scenario}, {"yaml", yaml},
+                                     {"toml", toml}, {"settings", settings}, {"checkpoint", checkpoint},
+                                     {"xodr", xodr}, {"scene", scene},       {"scene_pool", scene_pool}};
 
 /// Runs a reader. It may refuse the input by std::invalid_argument, in one printable sentence; anything else that it
 /// throws is a Finding. Returns whether it took the input.
