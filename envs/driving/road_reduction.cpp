@@ -121,7 +121,8 @@ class EntityBuilder {
     void add_segment(Vec2 from, Vec2 to, RoadEntity entity) {
         const Vec2 along = to - from;
         const float full = length(along), most = options_.max_segment_length;
-        const int pieces = most > 0.0f ? std::clamp(int(std::ceil(full / most)), 1, options_.max_entities + 1) : 1;
+        const float limit = float(options_.max_entities + 1);
+        const int pieces = most > 0.0f ? int(std::clamp(std::ceil(full / most), 1.0f, limit)) : 1;
         entity.half_length = full / 2 / float(pieces), entity.half_width = segment_half_width;
         entity.heading = std::atan2(along.y, along.x);
         for (int k = 0; k < pieces; ++k) {

@@ -88,6 +88,9 @@ TEST_CASE("driving: long segments are cut into equal ones if that is asked for")
         CHECK(cut.entities[size_t(k)].center.x == Catch::Approx(9 + 18 * k));
     }
     CHECK(entities_of(road_of({{0, 0, 0}, {20, 0, 0}}, RoadType::lane), options).entities.size() == 1);
+    options.max_segment_length = 1e-3f;  // more pieces than an int can count
+    const auto most = entities_of(road_of({{-1e9, 0, 0}, {1e9, 0, 0}}, RoadType::lane), options);
+    CHECK((most.entities.size() == 10000 && most.left_out == 1));
 }
 
 TEST_CASE("driving: limits of roads: points, roads and boxes") {
