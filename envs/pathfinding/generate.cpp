@@ -6,11 +6,13 @@
 #include <stdexcept>
 #include <utility>
 
+#include "envs/common/split_mix.h"
+
 namespace flockstep {
 namespace {
 
-/// SplitMix64 (Steele, Lea, Flood 2014): draw i is a function of seed and i. Each use has its own stream.
-class Draws {
+/// The draws of a map's seed. Each use has its own stream.
+class Draws : public SplitMix {
   public:
     enum Stream : uint64_t {
         cells = 1,
@@ -23,24 +25,10 @@ class Draws {
         warehouse_config = 8,
         cave_config = 9
     };
-    Draws(uint64_t seed, Stream stream) : key_(mix(seed + mix(stream))) {}
+    Draws(uint64_t seed, Stream stream) : SplitMix(seed, stream) {}
 
-    uint64_t bits() { return mix(key_ + ++count_ * 0x9e3779b97f4a7c15ull); }
-    /// In [0, 1).
-    double uniform() { return static_cast<double>(bits() >> 11) * 0x1.0p-53; }
-    /// In 0..count - 1.
-    int below(int count) { return static_cast<int>(((bits() >> 32) * static_cast<uint64_t>(count)) >> 32); }
     /// In low..high.
     int between(int low, int high) { return low + below(high - low + 1); }
-
-  private:
-    static uint64_t mix(uint64_t z) {
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-        return z ^ (z >> 31);
-    }
-
-    uint64_t key_, count_ = 0;
 };
 
 /// Throws unless low <= value <= high.
