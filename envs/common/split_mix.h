@@ -2,13 +2,14 @@
 
 #include <cstdint>
 
-namespace flockstep {
-
-/// SplitMix64 (Steele, Lea, Flood 2014) for generators on the host: draw i is a function of seed and i, the same on
-/// every machine. Each use of a seed has a stream of its own.
+/// Random numbers for generators that run on the host; rules draw theirs from RandomStreams.
 ///
 ///   SplitMix draws(seed, 3);
 ///   const int side = 17 + draws.below(5);
+namespace flockstep {
+
+/// SplitMix64 (Steele, Lea, Flood 2014): draw i is a function of seed, stream and i, the same on every machine. Each
+/// use of a seed has a stream of its own.
 class SplitMix {
   public:
     /// stream: any number; other streams of the same seed give other draws.
